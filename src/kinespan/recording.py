@@ -1,0 +1,110 @@
+"""A Recording: one take of 3-D skeleton motion, checked once at the edge and immutable after."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .skeleton import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """One take: positions (T, P, J, 3) float32 in metres, y up; fps; skeleton; valid mask (T, P); name; source.
+
+    Frame i covers the seconds [i / fps, (i + 1) / fps). ``valid[t, p]`` is False where person p is not there or
+    was not seen; positions at such places are zero and carry no meaning. ``source`` says where the motion comes
+    from (a file name), ``attributes`` what is known of the take (performer, script, ...), ``history`` what was
+    done to it since it was read, in plain words.
+
+    Arrays are made read-only. Raises InputError for wrong shapes, an fps that is not positive and finite, a
+    valid frame with a value that is not finite, and a take without one valid frame.
+    """
+
+    positions: NDArray[np.float32]
+    fps: float
+    skeleton: Skeleton
+    name: str
+    valid: NDArray[np.bool_] | None = None
+    source: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    history: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check and freeze the arrays."""
+        positions = np.asarray(self.positions, dtype=np.float32)
+        expected = f"(T, P, {self.skeleton.num_joints}, 3) for skeleton {self.skeleton.name!r}"
+        if positions.ndim != 4 or positions.shape[2:] != (self.skeleton.num_joints, 3):
+            raise InputError(
+                f"recording {self.name!r}: positions have shape {positions.shape}, expected {expected}"
+            )
+        if 0 in positions.shape[:2]:
+            raise InputError(f"recording {self.name!r}: no frames or no people, shape {positions.shape}")
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"recording {self.name!r}: fps is {self.fps}, expected a positive number")
+        valid = (
+            np.ones(positions.shape[:2], dtype=bool)
+            if self.valid is None
+            else np.asarray(self.valid, dtype=bool)
+        )
+        if valid.shape != positions.shape[:2]:
+            raise InputError(
+                f"recording {self.name!r}: valid has shape {valid.shape}, expected {positions.shape[:2]}"
+            )
+        if not valid.any():
+            raise InputError(f"recording {self.name!r}: no frame with a person in it")
+        if not np.isfinite(positions[valid]).all():
+            frame = int(np.argmax((~np.isfinite(positions).all(axis=(2, 3)) & valid).any(axis=1)))
+            raise InputError(f"recording {self.name!r}: frame {frame} holds a value that is not finite")
+        if not valid.all() and np.any(positions[~valid]):
+            positions = np.where(valid[:, :, None, None], positions, np.float32(0))
+        object.__setattr__(self, "positions", _frozen(positions))
+        object.__setattr__(self, "valid", _frozen(valid))
+        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The valid mask (T, P), never None."""
+        assert self.valid is not None
+        return self.valid
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T."""
+        return int(self.positions.shape[0])
+
+    @property
+    def num_people(self) -> int:
+        """Number of person slots P."""
+        return int(self.positions.shape[1])
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, T / fps."""
+        return self.num_frames / self.fps
+
+    def with_changes(self, note: str, **changes: Any) -> Recording:
+        """A copy with some fields replaced and `note` added to its history."""
+        return replace(self, history=(*self.history, note), **changes)
+
+    def checksum(self) -> str:
+        """SHA-256 (hex) of the frames, the mask and the fps: equal motion, equal checksum."""
+        digest = hashlib.sha256(np.float64(self.fps).tobytes())
+        digest.update(np.ascontiguousarray(self.positions).tobytes())
+        digest.update(np.ascontiguousarray(self.mask).tobytes())
+        return digest.hexdigest()
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only view of the array; the caller's own array stays as it is."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,49 @@
+"""Names for the parts that users plug in: readers, writers, encoders, pretraining methods."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from .errors import InputError
+
+Part = TypeVar("Part")
+
+
+class Registry(Generic[Part]):
+    """A table from name to part, filled by a decorator: ``@READERS.register("bvh")``.
+
+    Raises InputError for a name taken twice and, on look-up, for an unknown one (naming the nearest).
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._parts: dict[str, Part] = {}
+
+    def register(self, name: str) -> Callable[[Part], Part]:
+        """Decorator that files a part under a name and returns it unchanged."""
+
+        def file(part: Part) -> Part:
+            if name in self._parts:
+                raise InputError(f"{self.kind} {name!r} is registered twice")
+            self._parts[name] = part
+            return part
+
+        return file
+
+    def __getitem__(self, name: str) -> Part:
+        if name not in self._parts:
+            near = difflib.get_close_matches(name, self._parts, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(sorted(self._parts))}"
+            raise InputError(f"unknown {self.kind} {name!r}; {hint}")
+        return self._parts[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._parts))
+
+    def __len__(self) -> int:
+        return len(self._parts)
