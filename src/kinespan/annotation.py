@@ -121,7 +121,7 @@ class Annotation:
 
 def frame_centres(num_frames: int, fps: float) -> NDArray[np.float64]:
     """Seconds (T,) of the middle of each frame, (i + 0.5) / fps."""
-    return (np.arange(num_frames) + 0.5) / fps
+    return (np.arange(num_frames, dtype=np.float64) + 0.5) / fps
 
 
 def runs(ids: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int, int]]:

@@ -43,22 +43,14 @@ class Recording:
         positions = np.asarray(self.positions, dtype=np.float32)
         expected = f"(T, P, {self.skeleton.num_joints}, 3) for skeleton {self.skeleton.name!r}"
         if positions.ndim != 4 or positions.shape[2:] != (self.skeleton.num_joints, 3):
-            raise InputError(
-                f"recording {self.name!r}: positions have shape {positions.shape}, expected {expected}"
-            )
+            raise InputError(f"recording {self.name!r}: positions have shape {positions.shape}, expected {expected}")
         if 0 in positions.shape[:2]:
             raise InputError(f"recording {self.name!r}: no frames or no people, shape {positions.shape}")
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(f"recording {self.name!r}: fps is {self.fps}, expected a positive number")
-        valid = (
-            np.ones(positions.shape[:2], dtype=bool)
-            if self.valid is None
-            else np.asarray(self.valid, dtype=bool)
-        )
+        valid = np.ones(positions.shape[:2], dtype=bool) if self.valid is None else np.asarray(self.valid, dtype=bool)
         if valid.shape != positions.shape[:2]:
-            raise InputError(
-                f"recording {self.name!r}: valid has shape {valid.shape}, expected {positions.shape[:2]}"
-            )
+            raise InputError(f"recording {self.name!r}: valid has shape {valid.shape}, expected {positions.shape[:2]}")
         if not valid.any():
             raise InputError(f"recording {self.name!r}: no frame with a person in it")
         if not np.isfinite(positions[valid]).all():

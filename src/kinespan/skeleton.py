@@ -48,22 +48,16 @@ class Skeleton:
         count = len(self.joints)
         for what in ("parents", "body_parts"):
             if len(getattr(self, what)) != count:
-                raise InputError(
-                    f"skeleton {self.name!r}: {len(getattr(self, what))} {what} for {count} joints"
-                )
+                raise InputError(f"skeleton {self.name!r}: {len(getattr(self, what))} {what} for {count} joints")
         if len(set(self.joints)) != count or count == 0:
             raise InputError(f"skeleton {self.name!r}: joint names must be unique and at least one")
         for joint, parent in enumerate(self.parents):
             if not -1 <= parent < count or parent == joint:
-                raise InputError(
-                    f"skeleton {self.name!r}: joint {self.joints[joint]!r} has parent index {parent}"
-                )
+                raise InputError(f"skeleton {self.name!r}: joint {self.joints[joint]!r} has parent index {parent}")
         _ = self.order  # refuses cycles
         paired = [joint for pair in self.pairs for joint in pair]
         if len(set(paired)) != len(paired) or any(not 0 <= joint < count for joint in paired):
-            raise InputError(
-                f"skeleton {self.name!r}: pairs {self.pairs} repeat a joint or leave the skeleton"
-            )
+            raise InputError(f"skeleton {self.name!r}: pairs {self.pairs} repeat a joint or leave the skeleton")
         for what in LANDMARKS:
             landmark = getattr(self, what)
             if not landmark or any(not 0 <= joint < count for joint in landmark):
