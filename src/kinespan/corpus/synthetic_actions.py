@@ -14,7 +14,7 @@ from .synthetic_body import INDEX, Array, mirrored, pose
 
 STANDING, SEATED, CARRYING = "standing", "seated", "carrying"
 
-SEAT = pose(hip_flex=84, knee=84, hip_abduct=5, spine_pitch=6, pelvis_pitch=-4, arm_flex=22, arm_twist=-18, elbow=38)
+SEAT = pose(hip_flex=84, knee=84, hip_abduct=5, spine_pitch=6, pelvis_pitch=-4, arm_flex=20, arm_twist=-18, elbow=28)
 CARRY = pose(arm_flex=8, arm_abduct=8, arm_twist=-12, elbow=82, spine_pitch=-5)
 
 
@@ -145,7 +145,7 @@ def _pick(draw: Draw) -> Motion:
 def _push(draw: Draw) -> Motion:
     size = draw.size()
     bent = pose(arm_flex=-14, arm_abduct=26, arm_twist=-14, elbow=118, wrist=-35, spine_pitch=-4)
-    out = pose(arm_flex=80 * size, arm_abduct=6, elbow=10, wrist=-35, spine_pitch=8 * size, pelvis_pitch=5 * size)
+    out = pose(arm_flex=80 * size, arm_abduct=6, elbow=-12, wrist=-35, spine_pitch=8 * size, pelvis_pitch=5 * size)
     if draw.rng.random() < 0.5:  # with one hand
         for left in (INDEX[name] for name in INDEX if name.startswith("l_")):
             bent[left] = out[left] = 0.0
@@ -155,9 +155,9 @@ def _push(draw: Draw) -> Motion:
 
 
 def _circle(draw: Draw) -> Motion:
-    """Clockwise as the performer sees it, in front of the body, with either hand."""
-    turns, seconds = draw.rng.uniform(1.8, 3.4), draw.near(1.05, 0.2)
-    start, radius, high = draw.rng.uniform(0, 2 * np.pi), 30 * draw.size(), draw.near(82)
+    """Clockwise as the performer sees it, in front of the body, with either arm, stretched out."""
+    turns, seconds = draw.rng.uniform(1.9, 3.2), draw.near(1.0, 0.2)
+    start, radius, high = draw.rng.uniform(0, 2 * np.pi), np.clip(32 * draw.size(), 25, 42), draw.near(76, 0.1)
     right = draw.rng.random() < draw.right_handed
     sense = -1.0 if right else 1.0  # the left hand mirrors the right: it has to go round the other way
 
@@ -165,10 +165,10 @@ def _circle(draw: Draw) -> Motion:
         phase = start + sense * 2 * np.pi * t / seconds
         return _columns(
             t, r_arm_flex=high + radius * np.sin(phase), r_arm_abduct=14 + radius * np.cos(phase),
-            r_elbow=np.full_like(t, 14.0), spine_yaw=0.1 * radius * np.cos(phase),
+            r_elbow=np.full_like(t, -24.0), spine_yaw=0.1 * radius * np.cos(phase),
         )  # fmt: skip
 
-    motion = _held(turns * seconds + 0.8, 0.6, wobble)
+    motion = _held(turns * seconds + 0.9, 0.5, wobble)
     return motion if right else motion.mirrored()
 
 
@@ -238,7 +238,7 @@ def _jump(draw: Draw) -> Motion:
 
 
 def _reach(draw: Draw) -> Motion:
-    out = pose(r_arm_flex=80, r_arm_abduct=draw.rng.uniform(-15, 40), r_elbow=12, spine_pitch=5) * draw.near(0.85, 0.2)
+    out = pose(r_arm_flex=80, r_arm_abduct=draw.rng.uniform(-15, 40), r_elbow=-10, spine_pitch=5) * draw.near(0.85, 0.2)
     return draw.sided(through(draw.near(1.6), (0.4, out), (0.55, out), (1.0, 0 * out)))
 
 

@@ -17,6 +17,7 @@ MOST_ACTIONS = 10
 VISIBLE = np.deg2rad(3.0)
 """An action begins once a joint has turned this far (radians), and ends when nothing is this far from its end."""
 
+_TRIES = 4  # draws of an action that still fits before a take ends idle
 _GROUPS = ("adult", "adult", "child", "older")
 _IDLE = pose(
     heading=4, pelvis_pitch=1.5, pelvis_roll=1, spine_pitch=2, spine_roll=2, spine_yaw=4, head_pitch=5, head_roll=2.5,
@@ -49,7 +50,7 @@ def make_performer(seed: int, index: int) -> Performer:
     stoop = rng.uniform(10, 24) if group == "older" else rng.uniform(-3, 8)
     posture = pose(
         spine_pitch=stoop, head_pitch=-0.6 * stoop + rng.uniform(-6, 8), arm_abduct=rng.uniform(6, 16),
-        arm_twist=rng.uniform(-20, 15), arm_flex=rng.uniform(-4, 6), elbow=rng.uniform(10, 28),
+        arm_twist=rng.uniform(-20, 15), arm_flex=rng.uniform(-4, 6), elbow=rng.uniform(8, 22),
         hip_abduct=rng.uniform(1, 6), hip_twist=rng.uniform(0, 12), hip_flex=5, knee=rng.uniform(5, 11),
     )  # fmt: skip
     posture += np.deg2rad(rng.normal(0, 1.2, len(CHANNELS)))
@@ -92,39 +93,40 @@ class Timeline:
         """Fill the take with labelled actions, idle time and, by the given chance, unlabelled gestures between."""
         self.state = str(self.rng.choice([STANDING, SEATED, CARRYING], p=[0.7, 0.15, 0.15]))
         self.track += {STANDING: 0 * SEAT, SEATED: self.draw.seat, CARRYING: self.draw.carry}[self.state]
-        now = self.rng.uniform(0.4, 2.0)
+        now = float(self.rng.uniform(0.4, 2.0))
         done: Counter[str] = Counter()
+        tries = 0
         while done.total() < MOST_ACTIONS:
-            if self.rng.random() < distractors:
-                now = self._distract(now) + self.rng.uniform(0.1, 0.9)
+            if not tries and self.rng.random() < distractors:
+                now = self._distract(now) + float(self.rng.uniform(0.1, 0.8))
             label = self._choose(done)
             placed = self._add(TARGETS[label], now)
-            if placed is None:
-                break
+            if placed is None:  # too long for what is left
+                tries += 1
+                if tries == _TRIES:
+                    break
+                continue
             first, last, now = placed
             if self.spans:  # they blend, but one action at a time is named
                 first = max(first, self.spans[-1].end)
             self.spans.append(Span(first, last, label))
             done[label] += 1
-            now += -0.25 if self.rng.random() < 0.2 else 0.3 + min(self.rng.exponential(0.9), 3.0)
+            now += -0.25 if self.rng.random() < 0.2 else 0.3 + min(float(self.rng.exponential(0.8)), 3.0)
         self.loiter(distractors, now)
 
     def loiter(self, distractors: float, start: float = 0.0) -> None:
         """Nothing labelled from `start` on."""
-        now = start + self.rng.uniform(0.3, 2.0)
+        now = start + float(self.rng.uniform(0.3, 2.0))
         while now < self.end:
             if self.rng.random() < distractors:
                 now = self._distract(now)
-            now += self.rng.uniform(0.5, 3.0)
+            now += float(self.rng.uniform(0.5, 3.0))
 
     def _choose(self, done: Counter[str]) -> str:
         """The next action: one that is possible now, rather one that was not done yet."""
         open_now = [label for label, gesture in TARGETS.items() if self.state in gesture.during]
         weights = np.array([(1.0 + done[label]) ** -2 for label in open_now])
-        if self.state != STANDING:  # one way out has to make up for the many ways on
-            weights *= [3.0 if TARGETS[label].leaves == STANDING else 1.0 for label in open_now]
-        else:
-            weights *= [2.0 if TARGETS[label].leaves else 1.0 for label in open_now]
+        weights *= [2.5 if len(TARGETS[label].during) == 1 else 1.0 for label in open_now]  # now or never
         return str(self.rng.choice(open_now, p=weights / weights.sum()))
 
     def _distract(self, now: float) -> float:
@@ -136,7 +138,7 @@ class Timeline:
     def _add(self, gesture: Gesture, start: float) -> tuple[float, float, float] | None:
         """Add a gesture at `start`: when it begins and ends to be seen, and when it is over; None if too late."""
         motion = gesture.make(self.draw)
-        length = motion.seconds / (self.performer.tempo * self.rng.lognormal(0.0, 0.15))
+        length = float(motion.seconds / (self.performer.tempo * self.rng.lognormal(0.0, 0.15)))
         haste = self.rng.uniform(-0.3, 0.3)  # quick or slow at the beginning
         if start + length > self.end:
             return None
