@@ -1,0 +1,19 @@
+"""Corpora on disk: memory-mapped frames plus an index, and their splits."""
+
+from .index import RecordingInfo
+from .splits import Fold, Split, default_split, drop_labels, group_split, label_fraction, leave_out
+from .store import Corpus
+from .writer import CorpusWriter
+
+__all__ = [
+    "Corpus",
+    "CorpusWriter",
+    "Fold",
+    "RecordingInfo",
+    "Split",
+    "default_split",
+    "drop_labels",
+    "group_split",
+    "label_fraction",
+    "leave_out",
+]

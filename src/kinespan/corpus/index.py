@@ -1,0 +1,170 @@
+"""The index of a corpus on disk: what `index.json` holds, written and read back with every part checked.
+
+The file is one JSON object: ``format`` and ``version`` of the layout; the corpus ``name``; ``labels`` (names,
+exclusive) or null; the ``skeletons``; the ``recordings`` in the order in which their frames lie in the frames file
+(name, fps, shape [T, P], index of the skeleton, source, checksum, attributes, history, annotation or null); the
+``splits``; and ``digest``, the SHA-256 of all of this as canonical JSON, by which a changed index is found out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..annotation import Annotation, LabelSet, Span
+from ..errors import InputError
+from ..skeleton import Skeleton
+from .splits import Split
+
+FORMAT = "kinespan-corpus"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """What the index knows of one recording, its frames unread. ``checksum`` is that of `Recording.checksum`."""
+
+    name: str
+    fps: float
+    num_frames: int
+    num_people: int
+    skeleton: Skeleton
+    source: str
+    checksum: str
+    attributes: Mapping[str, str] = field(hash=False)
+    history: tuple[str, ...]
+    annotated: bool
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds, T / fps."""
+        return self.num_frames / self.fps
+
+
+@dataclass(frozen=True)
+class Index:
+    """The whole index. ``annotations`` holds, one a recording, what `encode_annotation` gave, or None."""
+
+    name: str
+    labels: LabelSet | None
+    infos: tuple[RecordingInfo, ...]
+    annotations: tuple[dict[str, Any] | None, ...]
+    splits: tuple[Split, ...]
+
+
+def encode(index: Index) -> str:
+    """The text of `index.json`. Raises InputError for a number that is not finite."""
+    skeletons = list(dict.fromkeys(info.skeleton for info in index.infos))
+    places = {skeleton: place for place, skeleton in enumerate(skeletons)}
+    body = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": index.name,
+        "labels": index.labels and {"names": index.labels.names, "exclusive": index.labels.exclusive},
+        "skeletons": [skeleton.to_dict() for skeleton in skeletons],
+        "recordings": [
+            {
+                "name": info.name,
+                "fps": float(info.fps),
+                "shape": [info.num_frames, info.num_people],
+                "skeleton": places[info.skeleton],
+                "source": info.source,
+                "checksum": info.checksum,
+                "attributes": dict(info.attributes),
+                "history": info.history,
+                "annotation": annotation,
+            }
+            for info, annotation in zip(index.infos, index.annotations, strict=True)
+        ],
+        "splits": [split.to_dict() for split in index.splits],
+    }
+    try:
+        return json.dumps({**body, "digest": _digest(body)}, allow_nan=False)
+    except ValueError as error:
+        raise InputError(f"corpus {index.name!r}: {error}; times of spans must be finite") from None
+
+
+def decode(text: str, file: Path) -> Index:
+    """The Index that `encode` wrote; `file` is named in errors.
+
+    Raises InputError for another format, a newer version, a changed text and a field that is missing or wrong.
+    """
+    advice = "run `kinespan prepare` again"
+    try:
+        body = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{file}: not JSON ({error}); {advice}") from None
+    if not isinstance(body, dict) or body.get("format") != FORMAT:
+        raise InputError(f"{file}: not the index of a corpus, expected format {FORMAT!r}; {advice}")
+    version = body.get("version")
+    if not isinstance(version, int) or version < 1:
+        raise InputError(f"{file}: version is {version!r}, expected {VERSION}; {advice}")
+    if version > VERSION:
+        raise InputError(
+            f"{file}: written in version {version} of the layout, this kinespan reads up to {VERSION}; update kinespan"
+        )
+    if body.pop("digest", None) != _digest(body):
+        raise InputError(f"{file}: changed after it was written (its digest differs); restore it or {advice}")
+    try:
+        return _decode_body(body)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(f"{file}: {type(error).__name__}: {error}; {advice}") from None
+
+
+def _decode_body(body: dict[str, Any]) -> Index:
+    labels = body["labels"] and LabelSet(tuple(body["labels"]["names"]), bool(body["labels"]["exclusive"]))
+    skeletons = [Skeleton.from_dict(data) for data in body["skeletons"]]
+    infos = tuple(_decode_info(data, skeletons) for data in body["recordings"])
+    annotations = tuple(data["annotation"] for data in body["recordings"])
+    if len({info.name for info in infos}) != len(infos) or not infos:
+        raise ValueError("recording names must be unique and at least one")
+    if labels is None and any(annotation is not None for annotation in annotations):
+        raise ValueError("annotations without labels")
+    return Index(str(body["name"]), labels, infos, annotations, tuple(map(Split.from_dict, body["splits"])))
+
+
+def _decode_info(data: dict[str, Any], skeletons: list[Skeleton]) -> RecordingInfo:
+    frames, people = (int(size) for size in data["shape"])
+    if frames < 1 or people < 1 or not data["fps"] > 0:
+        raise ValueError(f"recording {data['name']!r} has shape {data['shape']} at {data['fps']} fps")
+    return RecordingInfo(
+        name=str(data["name"]),
+        fps=float(data["fps"]),
+        num_frames=frames,
+        num_people=people,
+        skeleton=skeletons[data["skeleton"]],
+        source=str(data["source"]),
+        checksum=str(data["checksum"]),
+        attributes=dict(data["attributes"]),
+        history=tuple(data["history"]),
+        annotated=data["annotation"] is not None,
+    )
+
+
+def encode_annotation(annotation: Annotation) -> dict[str, Any]:
+    """Plain data of an annotation: spans as [start, end, label index, score, person] and the covered time.
+
+    Raises InputError for covered time that is not finite.
+    """
+    for start, end in annotation.covered or ():
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise InputError(f"covered time [{start}, {end}) s is not finite; end it with the recording")
+    spans = [[s.start, s.end, annotation.labels.index(s.label), s.score, s.person] for s in annotation.spans]
+    return {"spans": spans, "covered": annotation.covered}
+
+
+def decode_annotation(data: Mapping[str, Any], labels: LabelSet) -> Annotation:
+    """The Annotation that `encode_annotation` wrote."""
+    spans = tuple(Span(start, end, labels.names[label], score, who) for start, end, label, score, who in data["spans"])
+    covered = data["covered"]
+    return Annotation(spans, labels, None if covered is None else tuple((start, end) for start, end in covered))
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()

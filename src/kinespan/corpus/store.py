@@ -1,0 +1,215 @@
+"""A corpus on disk: memory-mapped frames plus an index.
+
+A corpus is a folder of three files:
+
+* ``frames.f32``: the positions of all recordings one after the other, each (T, P, J, 3) little-endian float32;
+* ``valid.u8``: their valid masks in the same order, each (T, P), one byte (0 or 1) an entry;
+* ``index.json``: everything else, see `kinespan.corpus.index`. It is written last.
+
+Skeletons, frame rates and numbers of people may differ between recordings. Where a recording lies follows from the
+shapes before it, so the sizes of both files are known from the index alone and a cut file is found on opening, which
+reads the index and no frame. Corpora are written by `kinespan.corpus.writer.CorpusWriter`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import Annotation, LabelSet
+from ..errors import InputError
+from ..recording import Recording
+from .index import Index, RecordingInfo, decode, decode_annotation
+from .splits import Fold, Split, drop_labels
+
+INDEX_FILE = "index.json"
+FRAMES_FILE = "frames.f32"
+VALID_FILE = "valid.u8"
+
+
+class Corpus:
+    """A corpus opened for reading, at a cost that does not grow with its frames. `Corpus.open` makes one.
+
+    Arrays that it hands out are read-only views of the memory map: only the bytes that are looked at are read.
+    It may be pickled and then opens the same folder anew, as data loader processes need.
+    """
+
+    def __init__(self, path: Path, index: Index) -> None:
+        self.path = path
+        self._index = index
+        self._places = {info.name: place for place, info in enumerate(index.infos)}
+        people = np.array([info.num_frames * info.num_people for info in index.infos], dtype=np.int64)
+        joints = np.array([info.skeleton.num_joints for info in index.infos], dtype=np.int64)
+        self._valid_starts = np.concatenate([[0], np.cumsum(people)])
+        self._frame_starts = np.concatenate([[0], np.cumsum(people * joints * 3)])
+        self._frames = _map(path / FRAMES_FILE, "<f4", int(self._frame_starts[-1]))
+        self._valid = _map(path / VALID_FILE, "u1", int(self._valid_starts[-1])).view(np.bool_)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Corpus:
+        """Open the corpus in a folder. Raises InputError, naming the file, where a part is missing, cut or changed."""
+        folder = Path(path)
+        file = folder / INDEX_FILE
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            what = "has no index.json" if folder.is_dir() else "is not a folder"
+            raise InputError(f"{folder}: not a corpus, it {what}; make one with `kinespan prepare`") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: cannot be read ({error})") from None
+        return cls(folder, decode(text, file))
+
+    @property
+    def name(self) -> str:
+        """The name of the corpus."""
+        return self._index.name
+
+    @property
+    def labels(self) -> LabelSet | None:
+        """The label set of all annotations, None where nothing is annotated."""
+        return self._index.labels
+
+    @property
+    def infos(self) -> tuple[RecordingInfo, ...]:
+        """What the index knows of each recording, in order."""
+        return self._index.infos
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the recordings, in order."""
+        return tuple(self._places)
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits that were stored with the corpus, by name."""
+        return {split.name: split for split in self._index.splits}
+
+    def __len__(self) -> int:
+        return len(self._index.infos)
+
+    def __iter__(self) -> Iterator[Recording]:
+        return (self[place] for place in range(len(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __repr__(self) -> str:
+        return f"Corpus({self.name!r}, {len(self)} recordings, {str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Corpus.open, (self.path,)
+
+    def __getitem__(self, key: int | str) -> Recording:
+        """A recording by place or name; its arrays are views of the memory map.
+
+        Checking its values reads all of its bytes; `clip` reads less. Raises IndexError for a place that is not
+        there and InputError for an unknown name.
+        """
+        place = self.place(key)
+        info = self.infos[place]
+        positions, valid = self._arrays(place)
+        return Recording(
+            positions, info.fps, info.skeleton, info.name, valid, info.source, info.attributes, info.history
+        )
+
+    def annotation(self, key: int | str, drop: Sequence[str] = ()) -> Annotation | None:
+        """The annotation of a recording, None where it has none, without the labels in `drop` (see `drop_labels`)."""
+        place = self.place(key)
+        data, labels = self._index.annotations[place], self.labels
+        if data is None or labels is None:
+            return None
+        annotation = decode_annotation(data, labels)
+        return drop_labels(annotation, drop, self.infos[place].duration) if drop else annotation
+
+    def clip(self, key: int | str, start_frame: int, stop_frame: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Frames [start, stop) of a recording: positions (T, P, J, 3) in metres and valid mask (T, P), as views.
+
+        Reads nothing but the bytes of these frames, and those only when they are looked at. Raises InputError for
+        frames that are not in the recording.
+        """
+        place = self.place(key)
+        info = self.infos[place]
+        if not 0 <= start_frame < stop_frame <= info.num_frames:
+            raise InputError(
+                f"recording {info.name!r}: no frames [{start_frame}, {stop_frame}), it has {info.num_frames} frames"
+            )
+        positions, valid = self._arrays(place)
+        return positions[start_frame:stop_frame], valid[start_frame:stop_frame]
+
+    def fold(self, split: str | Split, number: int) -> Fold:
+        """A fold of a stored split, by name, or of one made later.
+
+        Raises InputError for an unknown split or fold, and for a fold with a recording that is not in the corpus.
+        """
+        if isinstance(split, str):
+            if split not in self.splits:
+                known = ", ".join(self.splits) or "none"
+                raise InputError(f"corpus {self.name!r} has no split {split!r}; its splits: {known}")
+            split = self.splits[split]
+        fold = split.fold(number)
+        for name in (*fold.train, *fold.test):
+            self.place(name)
+        return fold
+
+    def verify(self) -> None:
+        """Read all frames and compare with the checksums. Raises InputError naming each broken recording."""
+        broken = []
+        for place, info in enumerate(self.infos):
+            positions, valid = self._arrays(place)
+            if motion_checksum(info.fps, positions, valid) != info.checksum:
+                broken.append(info.name)
+        if broken:
+            raise InputError(
+                f"{self.path}: {len(broken)} of {len(self)} recordings differ from their checksum: "
+                f"{', '.join(broken[:20])}{' ...' if len(broken) > 20 else ''}; run `kinespan prepare` again"
+            )
+
+    def place(self, key: int | str) -> int:
+        """The place 0..len-1 of a recording given by place or name."""
+        if isinstance(key, str):
+            if key not in self._places:
+                near = difflib.get_close_matches(key, self._places, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else f" among {len(self)} recordings"
+                raise InputError(f"corpus {self.name!r} has no recording {key!r}{hint}")
+            return self._places[key]
+        if not -len(self) <= key < len(self):
+            raise IndexError(f"recording {key} of {len(self)}")
+        return int(key) % len(self)
+
+    def _arrays(self, place: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Positions (T, P, J, 3) and valid mask (T, P) of a recording, as views of the memory map."""
+        info = self.infos[place]
+        shape = (info.num_frames, info.num_people)
+        frames = self._frames[self._frame_starts[place] : self._frame_starts[place + 1]]
+        valid = self._valid[self._valid_starts[place] : self._valid_starts[place + 1]]
+        return frames.reshape(*shape, info.skeleton.num_joints, 3), valid.reshape(shape)
+
+
+def motion_checksum(fps: float, positions: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
+    """The same as `Recording.checksum`, for arrays that nobody has checked yet; copies nothing."""
+    digest = hashlib.sha256(np.float64(fps).tobytes())
+    digest.update(np.ascontiguousarray(positions).data)
+    digest.update(np.ascontiguousarray(valid).data)
+    return digest.hexdigest()
+
+
+def _map(file: Path, dtype: str, count: int) -> NDArray[Any]:
+    """Memory map of a flat file that holds exactly `count` values."""
+    expected = count * np.dtype(dtype).itemsize
+    try:
+        found = file.stat().st_size
+        if found != expected:
+            raise InputError(
+                f"{file}: {found} bytes, the index says {expected}; the file was cut or changed, "
+                "run `kinespan prepare` again"
+            )
+        return np.asarray(np.memmap(file, dtype=dtype, mode="r", shape=(count,)))
+    except OSError as error:
+        reason = "the file is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+        raise InputError(f"{file}: {reason}; run `kinespan prepare` again") from None

@@ -1,0 +1,251 @@
+"""Writing a corpus so that it is either there and whole, or not there at all."""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+import shutil
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from ..annotation import Annotation, LabelSet
+from ..errors import InputError
+from ..recording import Recording
+from .index import FORMAT, Index, RecordingInfo, encode, encode_annotation
+from .splits import Split
+from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, motion_checksum
+
+
+class CorpusWriter:
+    """Writes a corpus, recording by recording, in a ``with`` block.
+
+    Everything goes into a hidden folder beside `path`; leaving the block cleanly writes the index, syncs all to disk
+    and renames the folder to `path`. Anything else removes it, and a killed process leaves a hidden folder without
+    an index, which is no corpus and which the next writer to the same path sweeps away. `labels` is the label set of
+    all annotations; None takes that of the first annotation. `overwrite` allows to replace an older corpus, which
+    stays in place until the new one is whole.
+
+    Raises InputError for a path that is taken, a recording name given twice, annotations over another label set,
+    splits that name unknown recordings or labels, and a corpus without recordings.
+    """
+
+    def __init__(self, path: str | Path, name: str, labels: LabelSet | None = None, overwrite: bool = False) -> None:
+        self.path = Path(os.path.abspath(path))
+        self.name = name
+        self.labels = labels
+        self.overwrite = overwrite
+        self._infos: dict[str, RecordingInfo] = {}
+        self._annotations: dict[str, dict[str, Any]] = {}
+        self._splits: dict[str, Split] = {}
+        self._files: list[IO[bytes]] = []
+        self._open = ExitStack()
+        self._folder: Path | None = None
+
+    def __enter__(self) -> CorpusWriter:
+        _check_target(self.path, self.overwrite)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(self.path)
+        self._folder = self._beside("partial")
+        lock = _lock(self._folder)
+        if lock is not None:
+            self._open.callback(os.close, lock)
+        self._files = [self._open.enter_context((self._folder / name).open("wb")) for name in (FRAMES_FILE, VALID_FILE)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._folder is not None
+        try:
+            if kind is None:
+                self._commit(self._folder)
+        finally:
+            self._open.close()
+            shutil.rmtree(self._folder, ignore_errors=True)  # gone already after a commit
+            self._folder = None
+
+    @property
+    def infos(self) -> tuple[RecordingInfo, ...]:
+        """The recordings written so far."""
+        return tuple(self._infos.values())
+
+    def add(self, recording: Recording, annotation: Annotation | None = None) -> None:
+        """Write a recording and, where there is one, its annotation."""
+        if self._folder is None:
+            raise RuntimeError("CorpusWriter is used outside of its with block")
+        if recording.name in self._infos or not recording.name:
+            raise InputError(
+                f"corpus {self.name!r}: a recording named {recording.name!r} "
+                f"{'is there already' if recording.name else 'cannot be stored'}; names must be unique and not empty"
+            )
+        encoded = None if annotation is None else self._encode(recording.name, annotation)
+        positions = np.ascontiguousarray(recording.positions, dtype="<f4")
+        valid = np.ascontiguousarray(recording.mask)
+        for file, array in zip(self._files, (positions, valid.view(np.uint8)), strict=True):
+            file.write(array.data)
+        self._infos[recording.name] = RecordingInfo(
+            name=recording.name,
+            fps=float(recording.fps),
+            num_frames=recording.num_frames,
+            num_people=recording.num_people,
+            skeleton=recording.skeleton,
+            source=recording.source,
+            checksum=motion_checksum(recording.fps, positions, valid),
+            attributes={str(key): str(value) for key, value in recording.attributes.items()},
+            history=recording.history,
+            annotated=False,
+        )
+        if encoded is not None:
+            self._annotations[recording.name] = encoded
+
+    def annotate(self, name: str, annotation: Annotation) -> None:
+        """Give the annotation of a recording that was added without one."""
+        if name not in self._infos or name in self._annotations:
+            what = "is annotated already" if name in self._infos else "is not in the corpus"
+            raise InputError(f"corpus {self.name!r}: recording {name!r} {what}")
+        self._annotations[name] = self._encode(name, annotation)
+
+    def add_split(self, split: Split) -> None:
+        """Store a split; what it names is checked when the corpus is finished."""
+        if split.name in self._splits:
+            raise InputError(f"corpus {self.name!r}: split {split.name!r} is there already")
+        self._splits[split.name] = split
+
+    def _encode(self, name: str, annotation: Annotation) -> dict[str, Any]:
+        if self.labels is None:
+            self.labels = annotation.labels
+        if annotation.labels != self.labels:
+            raise InputError(
+                f"recording {name!r}: its annotation is over labels {_brief(annotation.labels)}, "
+                f"the corpus has {_brief(self.labels)}; bring them to one label set first"
+            )
+        return encode_annotation(annotation)
+
+    def _commit(self, folder: Path) -> None:
+        """Check, write the index, sync, and put the folder in its place."""
+        if not self._infos:
+            raise InputError(f"corpus {self.name!r}: no recording was added")
+        self._check_splits()
+        infos = tuple(replace(info, annotated=name in self._annotations) for name, info in self._infos.items())
+        annotations = tuple(self._annotations.get(name) for name in self._infos)
+        text = encode(Index(self.name, self.labels, infos, annotations, tuple(self._splits.values())))
+        self._check_sizes()
+        self._files.append(self._open.enter_context((folder / INDEX_FILE).open("wb")))
+        self._files[-1].write(text.encode("ascii"))
+        for file in self._files:
+            file.flush()
+            os.fsync(file.fileno())
+        _sync(folder)
+        self._put(folder)
+        _sync(self.path.parent)
+
+    def _put(self, folder: Path) -> None:
+        """Rename the finished folder to the path; an older corpus steps aside first and returns if that fails."""
+        _check_target(self.path, self.overwrite)
+        if not self.path.exists():
+            os.rename(folder, self.path)
+            return
+        aside = self._beside("replaced")
+        os.rename(self.path, aside / "old")
+        try:
+            os.rename(folder, self.path)
+        except BaseException:
+            os.rename(aside / "old", self.path)
+            raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _beside(self, what: str) -> Path:
+        """A new hidden folder beside the path, on the same file system."""
+        folder = self.path.with_name(f".{self.path.name}.{what}-{secrets.token_hex(6)}")
+        folder.mkdir()
+        return folder
+
+    def _check_splits(self) -> None:
+        for split in self._splits.values():
+            for number, fold in split.folds.items():
+                for name in (*fold.train, *fold.test):
+                    if name not in self._infos:
+                        raise InputError(
+                            f"split {split.name!r}, fold {number}: recording {name!r} is not in the corpus"
+                        )
+            for label in split.drop_labels:
+                if self.labels is None:
+                    raise InputError(f"split {split.name!r} drops label {label!r} of a corpus without labels")
+                self.labels.index(label)
+
+    def _check_sizes(self) -> None:
+        """A write that failed half way, and was caught by the caller, must not pass for a whole corpus."""
+        entries = [info.num_frames * info.num_people for info in self._infos.values()]
+        joints = [info.skeleton.num_joints for info in self._infos.values()]
+        expected = [12 * sum(n * j for n, j in zip(entries, joints, strict=True)), sum(entries)]
+        if [file.tell() for file in self._files] != expected:
+            raise InputError(f"corpus {self.name!r}: a recording was written in part only; nothing was kept")
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        raise InputError(f"{path}: exists already; choose another path or allow to overwrite it")
+    index = path / INDEX_FILE
+    is_corpus = index.is_file() and f'"{FORMAT}"' in _head(index)
+    if path.is_symlink() or not path.is_dir() or not (is_corpus or not any(path.iterdir())):
+        raise InputError(f"{path}: is not a corpus, so it is not overwritten; choose another path or remove it")
+
+
+def _head(file: Path) -> str:
+    with open(file, "rb") as stream:
+        return stream.read(200).decode("utf-8", "replace")
+
+
+def _lock(folder: Path) -> int | None:
+    """Open a folder and hold a lock on it as long as this process lives; None where the system has no such locks.
+
+    Raises OSError where another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers to the path left: their hidden folders, on which nobody holds a lock any more."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.partial-*"):
+        try:
+            lock = _lock(folder)
+        except OSError:
+            continue
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _brief(labels: LabelSet) -> str:
+    names = ", ".join(labels.names[:6])
+    return f"({len(labels)}: {names}{', ...' if len(labels) > 6 else ''})"

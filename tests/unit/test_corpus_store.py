@@ -1,0 +1,428 @@
+"""A corpus gives back what was written, costs what is read, and is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.corpus import Corpus, CorpusWriter, Fold, Split
+from kinespan.corpus import index as index_module
+from kinespan.corpus.store import motion_checksum
+from kinespan.errors import InputError
+from kinespan.recording import Recording
+from kinespan.skeleton import Skeleton
+from kinespan.skeletons import NTU_25
+
+STICK = Skeleton("stick", ("low", "high"), (-1, 0), (), (0,), (1,), (1,), (1,), (0,), (0,))
+LABELS = LabelSet(("wave", "kick"))
+
+
+def recording(name: str, frames: int = 5, people: int = 1, skeleton: Skeleton = STICK, seed: int = 0) -> Recording:
+    rng = np.random.default_rng(seed)
+    positions = rng.normal(size=(frames, people, skeleton.num_joints, 3)).astype(np.float32)
+    valid = rng.random((frames, people)) < 0.8
+    valid[0, 0] = True
+    return Recording(positions, 30.0, skeleton, name, valid, f"{name}.csv", {"performer": name[:1]}, ("read",))
+
+
+def annotation(*spans: Span, covered: tuple[tuple[float, float], ...] | None = None) -> Annotation:
+    return Annotation(spans, LABELS, covered)
+
+
+def same(left: Recording, right: Recording) -> bool:
+    fields = ("fps", "skeleton", "name", "source", "attributes", "history")
+    return (
+        np.array_equal(left.positions, right.positions)
+        and np.array_equal(left.mask, right.mask)
+        and all(getattr(left, field) == getattr(right, field) for field in fields)
+    )
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small"
+    with CorpusWriter(path, "small", LABELS) as writer:
+        writer.add(recording("a1", 7, 2), annotation(Span(0.0, 0.1, "kick"), covered=((0.0, 0.2),)))
+        writer.add(recording("b1", 4, 1, NTU_25, seed=1))
+        writer.add(recording("a2", 9, 3, seed=2), annotation())
+        writer.add_split(Split("half", {1: Fold(("a1",), ("b1", "a2"))}, ("wave",)))
+    return path
+
+
+_SPANS = st.lists(
+    st.builds(
+        lambda start, length, label, score, person: Span(start, start + length, label, score, person),
+        st.floats(0, 50),
+        st.floats(0.01, 9),
+        st.sampled_from(LABELS.names),
+        st.none() | st.floats(0, 1),
+        st.none() | st.integers(0, 3),
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_what_is_written_comes_back(data: st.DataObject) -> None:
+    takes = []
+    for name in data.draw(st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=5, unique=True)):
+        take = recording(
+            name,
+            data.draw(st.integers(1, 6)),
+            data.draw(st.integers(1, 3)),
+            data.draw(st.sampled_from((STICK, NTU_25))),
+            data.draw(st.integers(0, 99)),
+        )
+        take = replace(take, fps=data.draw(st.floats(1, 500)), attributes=data.draw(_ATTRIBUTES))
+        takes.append((take, data.draw(st.none() | st.builds(lambda spans: annotation(*spans), _SPANS))))
+    with tempfile.TemporaryDirectory() as folder:
+        with CorpusWriter(Path(folder) / "c", "c", LABELS) as writer:
+            for take, spans in takes:
+                writer.add(take, spans)
+        corpus = Corpus.open(Path(folder) / "c")
+        assert corpus.names == tuple(take.name for take, _ in takes)
+        for place, (take, spans) in enumerate(takes):
+            assert same(corpus[place], take)
+            assert corpus.annotation(take.name) == spans
+            info = corpus.infos[place]
+            assert info.checksum == take.checksum()
+            assert (info.duration, info.annotated) == (take.duration, spans is not None)
+        corpus.verify()
+
+
+_ATTRIBUTES = st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2)
+
+
+def test_recordings_and_clips_are_read_only_views(small: Path) -> None:
+    corpus = Corpus.open(small)
+    for name in corpus.names:
+        take = corpus[name]
+        assert np.shares_memory(take.positions, corpus._frames)
+        assert np.shares_memory(take.mask, corpus._valid)
+        positions, valid = corpus.clip(name, 1, 3)
+        assert np.shares_memory(positions, corpus._frames)
+        np.testing.assert_array_equal(positions, take.positions[1:3])
+        np.testing.assert_array_equal(valid, take.mask[1:3])
+        with pytest.raises(ValueError, match="read-only"):
+            positions[0] = 1.0
+        with pytest.raises(ValueError, match="read-only"):
+            valid[0] = True
+
+
+def test_look_up_by_place_and_name(small: Path) -> None:
+    corpus = Corpus.open(str(small))
+    assert [take.name for take in corpus] == ["a1", "b1", "a2"]
+    assert corpus[-1].name == "a2"
+    assert "b1" in corpus
+    assert len(corpus) == 3
+    assert corpus.infos[1].skeleton == NTU_25
+    with pytest.raises(IndexError):
+        corpus[3]
+    with pytest.raises(InputError, match=r"'b11'; did you mean 'b1'"):
+        corpus["b11"]
+    for bounds in ((-1, 2), (2, 2), (0, 8)):
+        with pytest.raises(InputError, match="has 7 frames"):
+            corpus.clip(0, *bounds)
+
+
+def test_annotations_with_dropped_labels(small: Path) -> None:
+    corpus = Corpus.open(small)
+    assert corpus.annotation("b1") is None
+    assert corpus.annotation("a2") == annotation()
+    dropped = corpus.annotation("a1", drop=("kick",))
+    assert dropped == Annotation((), LabelSet(("wave",)), ((0.1, 0.2),))
+
+
+def test_folds(small: Path) -> None:
+    corpus = Corpus.open(small)
+    assert corpus.fold("half", 1) == Fold(("a1",), ("b1", "a2"), ("wave",))
+    assert corpus.fold(Split("later", {3: Fold(("b1",), ("a1",))}), 3).test == ("a1",)
+    with pytest.raises(InputError, match="no split 'thirds'; its splits: half"):
+        corpus.fold("thirds", 1)
+    with pytest.raises(InputError, match="no fold 2; it has 1"):
+        corpus.fold("half", 2)
+    with pytest.raises(InputError, match="no recording 'zz'"):
+        corpus.fold(Split("later", {1: Fold(("zz",), ("a1",))}), 1)
+
+
+def test_a_corpus_can_be_pickled(small: Path) -> None:
+    corpus = pickle.loads(pickle.dumps(Corpus.open(small)))
+    assert same(corpus["a1"], recording("a1", 7, 2))
+
+
+def test_checksum_is_that_of_the_recording() -> None:
+    take = recording("x", 6, 2)
+    assert motion_checksum(take.fps, take.positions, take.mask) == take.checksum()
+
+
+def test_the_same_recordings_make_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with CorpusWriter(tmp_path / name, "c") as writer:
+            writer.add(recording("a"), annotation(Span(0, 1, "wave")))
+    for file in ("index.json", "frames.f32", "valid.u8"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+# ---- costs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_sparse_corpus_of_50_gb_opens_at_once_and_a_clip_reads_its_own_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    frames = 50 * 1024**3 // (25 * 12)
+    with CorpusWriter(path, "huge") as writer:
+        writer.add(recording("a", 3, 1, NTU_25))
+    index = index_module.decode((path / "index.json").read_text(), path)
+    index = replace(index, infos=(replace(index.infos[0], num_frames=frames),))
+    (path / "index.json").write_text(index_module.encode(index))
+    os.truncate(path / "frames.f32", frames * 25 * 12)
+    os.truncate(path / "valid.u8", frames)
+
+    began = time.perf_counter()
+    corpus = Corpus.open(path)
+    assert time.perf_counter() - began < 0.5
+    positions, valid = corpus.clip("a", frames - 64, frames)
+    assert positions.shape == (64, 1, 25, 3)
+    assert not positions.any()
+    assert not valid.any()
+    if Path("/proc/self/smaps").exists():
+        assert 64 * 300 / 1024 <= _resident_kib(path / "frames.f32") <= 1024
+
+
+def _resident_kib(file: Path) -> int:
+    """Memory (KiB) that the maps of a file hold in this process, from the kernel's own table."""
+    total, ours = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.split()[0] and not line.split()[0].endswith(":"):
+            ours = line.endswith(str(file))
+        elif ours and line.startswith("Rss:"):
+            total += int(line.split()[1])
+    return total
+
+
+# ---- damage ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", ["frames.f32", "valid.u8"])
+def test_cut_grown_and_missing_files_are_named(small: Path, file: str) -> None:
+    size = (small / file).stat().st_size
+    for changed in (size - 1, size + 4, 0):
+        os.truncate(small / file, changed)
+        with pytest.raises(InputError, match=rf"{file}: {changed} bytes, the index says {size}"):
+            Corpus.open(small)
+    (small / file).unlink()
+    with pytest.raises(InputError, match=rf"{file}: the file is missing"):
+        Corpus.open(small)
+
+
+def test_what_is_not_a_corpus_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: not a corpus, it is not a folder"):
+        Corpus.open(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"has no index.json"):
+        Corpus.open(tmp_path)
+    for text in ("", "[1]", "{}", '{"format": "coco"}', "\x00"):
+        (tmp_path / "index.json").write_text(text)
+        with pytest.raises(InputError, match=r"index\.json: not"):
+            Corpus.open(tmp_path)
+    (tmp_path / "index.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"index.json: cannot be read"):
+        Corpus.open(tmp_path)
+
+
+def test_an_edited_index_is_found_out(small: Path) -> None:
+    file = small / "index.json"
+    text = file.read_text()
+    edits = [
+        (text.replace('"fps": 30.0', '"fps": 60.0'), "changed after it was written"),
+        (text.replace('"fps": 30.0', '"fps": NaN'), "changed after it was written"),
+        (text.replace('"a1"', '"a9"'), "changed after it was written"),
+        (json.dumps({k: v for k, v in json.loads(text).items() if k != "digest"}), "changed after it was written"),
+        (text.replace('"version": 1', '"version": 2'), "version 2 .* reads up to 1; update kinespan"),
+        (text.replace('"version": 1', '"version": "one"'), "version is 'one'"),
+        (text[:-9], "not JSON"),
+    ]
+    for edited, message in edits:
+        assert edited != text
+        file.write_text(edited)
+        with pytest.raises(InputError, match=message):
+            Corpus.open(small)
+
+
+@pytest.mark.parametrize("field", ["name", "labels", "skeletons", "recordings", "splits"])
+def test_an_index_with_a_right_digest_but_a_missing_field_is_refused(small: Path, field: str) -> None:
+    body = json.loads((small / "index.json").read_text())
+    del body["digest"], body[field]
+    (small / "index.json").write_text(json.dumps({**body, "digest": index_module._digest(body)}))
+    with pytest.raises(InputError, match=f"index.json: KeyError: '{field}'"):
+        Corpus.open(small)
+
+
+@pytest.mark.parametrize("file", ["frames.f32", "valid.u8"])
+def test_verify_names_the_broken_recording(small: Path, file: str) -> None:
+    Corpus.open(small).verify()
+    data = bytearray((small / file).read_bytes())
+    corpus = Corpus.open(small)
+    starts = corpus._frame_starts * 4 if file == "frames.f32" else corpus._valid_starts
+    data[int(starts[1])] ^= 1
+    (small / file).write_bytes(data)
+    with pytest.raises(InputError, match=r"1 of 3 recordings differ from their checksum: b1;"):
+        Corpus.open(small).verify()
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_interrupted_writer_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    writer = CorpusWriter(tmp_path / "c", "c")
+    with pytest.raises(error), writer:  # noqa: PT012
+        writer.add(recording("a"))
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+_KILLED = """
+import sys, time
+from pathlib import Path
+from kinespan.corpus import CorpusWriter
+sys.path.insert(0, sys.argv[2])
+from test_corpus_store import recording
+with CorpusWriter(Path(sys.argv[1]), "c") as writer:
+    writer.add(recording("a", 20000))
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_writer_leaves_nothing_to_open_and_the_next_one_sweeps_it_away(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    command = [sys.executable, "-c", _KILLED, str(path), str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        (alive,) = tmp_path.iterdir()
+        with CorpusWriter(path, "c") as writer:  # a second writer leaves the one at work alone
+            writer.add(recording("b"))
+        assert alive.is_dir()
+        os.kill(process.pid, signal.SIGKILL)
+    assert sorted(tmp_path.iterdir()) == sorted([alive, path])
+    with pytest.raises(InputError, match="not a corpus"):
+        Corpus.open(alive)
+    with CorpusWriter(path, "c", overwrite=True) as writer:
+        writer.add(recording("a"))
+    assert list(tmp_path.iterdir()) == [path]
+    assert Corpus.open(path).names == ("a",)
+
+
+def test_a_failed_overwrite_keeps_the_old_corpus(small: Path) -> None:
+    before = {file.name: file.read_bytes() for file in small.iterdir()}
+    with pytest.raises(RuntimeError), CorpusWriter(small, "new", overwrite=True) as writer:  # noqa: PT012
+        writer.add(recording("a"))
+        raise RuntimeError
+    assert {file.name: file.read_bytes() for file in small.iterdir()} == before
+    assert list(small.parent.iterdir()) == [small]
+
+
+def test_a_rename_that_fails_puts_the_old_corpus_back(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.rename
+
+    def fails(source: Path, target: Path) -> None:
+        if ".partial-" in str(source):
+            raise OSError("no")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fails)
+    with pytest.raises(OSError, match="no"), CorpusWriter(small, "new", overwrite=True) as writer:
+        writer.add(recording("a"))
+    assert Corpus.open(small).name == "small"
+    assert list(small.parent.iterdir()) == [small]
+
+
+def test_an_open_corpus_survives_being_overwritten(small: Path) -> None:
+    corpus = Corpus.open(small)
+    take = corpus["a2"]
+    with CorpusWriter(small, "new", overwrite=True) as writer:
+        writer.add(recording("a"))
+    assert same(take, recording("a2", 9, 3, seed=2))
+    assert Corpus.open(small).name == "new"
+
+
+def test_nothing_but_a_corpus_is_overwritten(small: Path) -> None:
+    with pytest.raises(InputError, match="small: exists already"), CorpusWriter(small, "c"):
+        pass
+    thesis = small.parent / "thesis"
+    thesis.mkdir()
+    (thesis / "index.json").write_text('{"chapters": 9}')
+    link = small.parent / "link"
+    link.symlink_to(small)
+    for path in (thesis, thesis / "index.json", link):
+        with pytest.raises(InputError, match="is not a corpus, so it is not overwritten"):
+            CorpusWriter(path, "c", overwrite=True).__enter__()
+    assert (thesis / "index.json").read_text() == '{"chapters": 9}'
+
+
+def test_bad_recordings_are_refused_and_do_no_harm(tmp_path: Path) -> None:
+    other = Annotation((), LabelSet(("jump",)))
+    with CorpusWriter(tmp_path / "c", "c") as writer:
+        writer.add(recording("a"), annotation())
+        with pytest.raises(InputError, match="a recording named 'a' is there already"):
+            writer.add(recording("a"))
+        with pytest.raises(InputError, match=r"labels \(1: jump\), the corpus has \(2: wave, kick\)"):
+            writer.add(recording("b"), other)
+        with pytest.raises(InputError, match="not finite"):
+            writer.add(recording("b"), annotation(covered=((0.0, float("inf")),)))
+        with pytest.raises(InputError, match="'a' is annotated already"):
+            writer.annotate("a", annotation())
+        with pytest.raises(InputError, match="'z' is not in the corpus"):
+            writer.annotate("z", annotation())
+        writer.add(recording("b"))
+        writer.annotate("b", annotation(Span(0, 1, "wave")))
+    corpus = Corpus.open(tmp_path / "c")
+    corpus.verify()
+    assert corpus.names == ("a", "b")
+    assert corpus.infos[1].annotated
+    assert corpus.labels == LABELS
+
+
+def test_a_recording_written_in_part_spoils_the_corpus(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="in part only"), CorpusWriter(tmp_path / "c", "c") as writer:  # noqa: PT012
+        writer.add(recording("a"))
+        writer._files[0].write(b"1234")  # as a full disk would
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (Split("s", {1: Fold(("a",), ("z",))}), "split 's', fold 1: recording 'z' is not in the corpus"),
+        (Split("s", {1: Fold(("a",), ("b",))}, ("jump",)), "unknown label 'jump'"),
+    ],
+)
+def test_splits_are_checked(tmp_path: Path, split: Split, message: str) -> None:
+    with pytest.raises(InputError, match=message), CorpusWriter(tmp_path / "c", "c", LABELS) as writer:  # noqa: PT012
+        writer.add(recording("a"))
+        writer.add(recording("b"))
+        writer.add_split(split)
+        with pytest.raises(InputError, match="split 's' is there already"):
+            writer.add_split(split)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_corpus_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no recording"), CorpusWriter(tmp_path / "deep" / "c", "c"):
+        pass
+    assert list((tmp_path / "deep").iterdir()) == []
