@@ -1,0 +1,29 @@
+"""Reading motion files: one reader a format, found by content; metres, y up and float32 come out.
+
+take = read("walk.bvh")
+take.recording, take.annotation
+"""
+
+from __future__ import annotations
+
+from . import amc, bvh, npz, precog  # registers the readers
+from .base import READERS, Reader, ReadOptions, Take, merge_short_runs
+from .files import detect, find_files, read, survey_files
+from .npz import save_npz
+
+__all__ = [
+    "READERS",
+    "ReadOptions",
+    "Reader",
+    "Take",
+    "amc",
+    "bvh",
+    "detect",
+    "find_files",
+    "merge_short_runs",
+    "npz",
+    "precog",
+    "read",
+    "save_npz",
+    "survey_files",
+]

@@ -1,0 +1,249 @@
+"""What every reader shares: the options, the contract, and the one place where units, axes and rates are settled."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import Annotation, LabelSet, Span, runs, spans_from_frames
+from ..errors import InputError
+from ..recording import Recording
+from ..registry import Registry
+from ..skeleton import Skeleton
+
+Axis = Literal["x", "y", "z"]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a file where the file does not say, or says it wrongly.
+
+    Raises InputError for a value that means nothing (a rate of 0, a negative number of frames, ...).
+    """
+
+    fps: float | None = None
+    """Frames a second; overrides the rate of the file."""
+    skip_frames: int = 0
+    """Leading frames to drop, such as the T-pose that many BVH files begin with."""
+    unit: float | None = None
+    """Metres per unit of the file. None: the format's rule, see the reader."""
+    up: Axis | None = None
+    """The axis of the file that points up. None: the format's rule, which is y."""
+    asf: Path | None = None
+    """The Acclaim skeleton of an AMC file. None: the one beside it."""
+    min_label_frames: int = 0
+    """Runs of a per-frame label shorter than this take the label of the longer neighbour. 0: labels as they are."""
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name in ("fps", "unit"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"read option {name} is {value}, expected a positive number")
+        for name in ("skip_frames", "min_label_frames"):
+            if getattr(self, name) < 0:
+                raise InputError(f"read option {name} is {getattr(self, name)}, expected 0 or more")
+        if self.up not in (None, "x", "y", "z"):
+            raise InputError(f"read option up is {self.up!r}, expected x, y or z")
+
+
+@dataclass(frozen=True)
+class Take:
+    """What a file holds: the Recording, and the Annotation where the file has labels."""
+
+    recording: Recording
+    annotation: Annotation | None
+
+
+@dataclass(frozen=True)
+class FileMotion:
+    """What a reader found in a file, in the file's own units, axes and rate; `finish` makes a Take of it.
+
+    positions (T, P, J, 3); ``fps`` None where the file does not say; ``unit`` metres per file unit; the notes say
+    where rate and unit come from. ``frame_ids`` (T,) with ``labels``, or ``annotation`` in seconds of ``fps``.
+    """
+
+    positions: NDArray[np.floating[Any]]
+    skeleton: Skeleton
+    fps: float | None
+    fps_from: str
+    unit: float
+    unit_from: str
+    valid: NDArray[np.bool_] | None = None
+    frame_ids: NDArray[np.int64] | None = None
+    labels: LabelSet | None = None
+    annotation: Annotation | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    history: tuple[str, ...] = ()
+    name: str | None = None
+    source: str | None = None
+
+
+class Reader(Protocol):
+    """One file format: how to know it, and how to parse it.
+
+    ``sniff`` looks at the first bytes (`HEAD_BYTES` of them) and, if it must, into the file; it never raises for a
+    bad file. ``parse`` raises InputError naming file and line for anything that is not a whole file of its format.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]]
+    about: ClassVar[str]
+
+    @staticmethod
+    def sniff(path: Path, head: bytes) -> bool:
+        """Whether the content is of this format."""
+
+    @staticmethod
+    def parse(path: Path, options: ReadOptions) -> FileMotion:
+        """What the file holds."""
+
+
+HEAD_BYTES = 4096
+READERS: Registry[type[Reader]] = Registry("format")
+"""Readers by format name."""
+
+_TURN_UP = {
+    "x": np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32),
+    "z": np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float32),
+}
+"""Rotations (not mirrors) that turn the named axis up to y."""
+
+
+def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOptions) -> Take:
+    """The Take in metres, y up, at its rate, without the skipped frames; the history says what was decided.
+
+    Raises InputError naming the file where there is no rate, nothing is left, or the Recording is refused.
+    """
+    fps = options.fps if options.fps is not None else motion.fps
+    if fps is None:
+        raise InputError(f"{path}: the file does not say its frame rate; give it, for example ReadOptions(fps=120)")
+    unit = options.unit if options.unit is not None else motion.unit
+    up = options.up or "y"
+    skip = options.skip_frames
+    if skip >= len(motion.positions):
+        raise InputError(f"{path}: skip_frames is {skip}, but the file has only {len(motion.positions)} frames")
+    positions = (motion.positions[skip:] * unit).astype(np.float32)
+    if up != "y":
+        positions = positions @ _TURN_UP[up].T
+    fps_from = "given" if options.fps is not None else motion.fps_from
+    unit_from = "given" if options.unit is not None else motion.unit_from
+    history = [
+        *motion.history,
+        f"read as {format_name}: {fps:g} fps ({fps_from}), {unit:.6g} m per unit ({unit_from}), {up} up",
+    ]
+    if skip:
+        history.append(f"dropped the first {skip} frames")
+    try:
+        annotation = _annotation(motion, fps, options, history)
+        recording = Recording(
+            positions=positions,
+            fps=fps,
+            skeleton=motion.skeleton,
+            name=motion.name or path.stem,
+            valid=None if motion.valid is None else motion.valid[skip:],
+            source=motion.source or path.name,
+            attributes=motion.attributes,
+            history=tuple(history),
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return Take(recording, annotation)
+
+
+def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: list[str]) -> Annotation | None:
+    """The labels of the file at the final rate, without the skipped frames."""
+    skip = options.skip_frames
+    if motion.frame_ids is not None and motion.labels is not None:
+        ids = merge_short_runs(motion.frame_ids, options.min_label_frames)
+        changed = int(np.count_nonzero(ids != motion.frame_ids))
+        if changed:
+            history.append(f"merged label runs under {options.min_label_frames} frames: {changed} frames relabelled")
+        return spans_from_frames(ids[skip:], fps, motion.labels)
+    if motion.annotation is None:
+        return None
+    scale = 1.0 if motion.fps is None else motion.fps / fps
+    return shift_annotation(motion.annotation, scale, skip / fps)
+
+
+def shift_annotation(annotation: Annotation, scale: float, start: float) -> Annotation:
+    """The annotation with all times multiplied by `scale`, then `start` seconds cut from the front."""
+    if scale == 1.0 and start == 0.0:
+        return annotation
+
+    def moved(begin: float, end: float) -> tuple[float, float] | None:
+        begin, end = max(0.0, begin * scale - start), end * scale - start
+        return (begin, end) if end > begin else None
+
+    spans: list[Span] = []
+    for span in annotation.spans:
+        time = moved(span.start, span.end)
+        if time is not None:
+            spans.append(replace(span, start=time[0], end=time[1]))
+    covered = annotation.covered
+    if covered is not None:
+        covered = tuple(time for time in (moved(*piece) for piece in covered) if time is not None)
+    return Annotation(tuple(spans), annotation.labels, covered)
+
+
+def merge_short_runs(ids: NDArray[np.int64], min_frames: int) -> NDArray[np.int64]:
+    """Frame ids (T,) with every run shorter than `min_frames` given the label of its longer neighbour.
+
+    The shortest run goes first, the earlier of equals; of equally long neighbours the earlier one wins. A run that
+    has grown by swallowing another counts with its new length. One run alone stays, however short.
+    """
+    lengths = [(value, end - start) for value, start, end in runs(ids)]
+    while len(lengths) > 1:
+        shortest = min(range(len(lengths)), key=lambda run: lengths[run][1])
+        if lengths[shortest][1] >= min_frames:
+            break
+        sides = [run for run in (shortest - 1, shortest + 1) if 0 <= run < len(lengths)]
+        winner = max(sides, key=lambda run: lengths[run][1])
+        lengths[shortest] = (lengths[winner][0], lengths[shortest][1])
+        lengths = _joined(lengths)
+    return np.repeat(np.array([value for value, _ in lengths], dtype=np.int64), [length for _, length in lengths])
+
+
+def _joined(lengths: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbouring runs of one value as one run."""
+    joined: list[tuple[int, int]] = []
+    for value, length in lengths:
+        if joined and joined[-1][0] == value:
+            joined[-1] = (value, joined[-1][1] + length)
+        else:
+            joined.append((value, length))
+    return joined
+
+
+def read_text(path: Path) -> str:
+    """The file as text; motion files are ASCII with the odd Latin-1 letter in a comment or a name.
+
+    Raises InputError where the file cannot be read, is empty or holds NUL bytes.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not data.strip():
+        raise InputError(f"{path}: the file is empty")
+    if b"\0" in data:
+        raise InputError(f"{path}: the file holds binary data, expected text")
+    return data.decode("latin-1").removeprefix("\xef\xbb\xbf").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def floats(tokens: list[str]) -> NDArray[np.float64] | None:
+    """The tokens as numbers (N,), None where one is not a finite number."""
+    try:
+        values = np.fromiter(map(float, tokens), dtype=np.float64, count=len(tokens))
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() else None
+
+
+def first_not_number(tokens: list[str]) -> str | None:
+    """The first token that is not a finite number."""
+    return next((token for token in tokens if floats([token]) is None), None)

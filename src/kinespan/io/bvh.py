@@ -1,0 +1,318 @@
+"""BVH (Biovision hierarchy): a joint tree with offsets, then Euler angles for each frame."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..skeleton import Skeleton
+from ..skeletons import skeleton_from_names
+from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
+from .rotations import chained
+
+_CHANNELS = {f"{axis}{kind}".lower() for axis in "XYZ" for kind in ("position", "rotation")}
+_MAX_CHANNELS = 6
+
+UNITS = {"metres": 1.0, "inches": 0.0254, "CMU units": 0.0254 / 0.45, "centimetres": 0.01, "millimetres": 0.001}
+"""Metres per unit, the units that motion files come in."""
+_BODY = 1.5
+"""Metres from ankle over knee, hip and spine to the head joint of an adult, roughly."""
+
+
+@dataclass
+class Node:
+    """One joint of the file, or an end site (``end``): a point without channels."""
+
+    name: str
+    parent: int
+    end: bool
+    offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    has_offset: bool = False
+    channels: tuple[str, ...] = ()
+    first_channel: int = 0
+
+
+@READERS.register("bvh")
+class BvhReader:
+    """BVH: channels in any order and of any number up to six a joint, one tree.
+
+    Rate: ``1 / Frame Time``, taken as a whole number where that is what the printed digits mean (0.016667 is 60).
+    Unit: BVH has none, so it is guessed: of metres, inches, CMU units (inches / 0.45), centimetres and millimetres the
+    one with which the body, from ankle along the bones to the head, comes nearest to 1.5 m. The guess is in the
+    history. Position channels are added to a joint's OFFSET, unless they are nearer to the OFFSET than to zero: then
+    the file means them to replace it. End sites are dropped, except below an ankle or wrist with no joint further
+    out: there they become the joint ``<parent>_end``, the body's foot or hand tip.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".bvh",)
+    about: ClassVar[str] = "Biovision hierarchy, joint angles over a joint tree"
+
+    @staticmethod
+    def sniff(path: Path, head: bytes) -> bool:
+        """The first word is HIERARCHY."""
+        return head.removeprefix(b"\xef\xbb\xbf").split(maxsplit=1)[:1] in ([b"HIERARCHY"], [b"hierarchy"])
+
+    @staticmethod
+    def parse(path: Path, options: ReadOptions) -> FileMotion:
+        """Positions (T, 1, J, 3) by forward kinematics."""
+        lines = read_text(path).split("\n")
+        nodes, line = _hierarchy(path, lines)
+        frames, frame_time, line = _motion_header(path, lines, line)
+        width = sum(len(node.channels) for node in nodes)
+        values = _values(path, lines, line, frames, width)
+        skeleton, kept = _skeleton(path, nodes)
+        positions = forward_kinematics(nodes, values)[:, kept]
+        fps, fps_from = _rate(path, frame_time, options)
+        unit, unit_from = guess_unit(skeleton, positions[0]) if options.unit is None else (options.unit, "given")
+        return FileMotion(positions[:, None], skeleton, fps, fps_from, unit, unit_from)
+
+
+def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Node], int]:
+    """The nodes, parents first, and the number of the line that says MOTION (0-based)."""
+    nodes: list[Node] = []
+    stack: list[int] = []
+    pending = -1
+    seen_header = False
+    for number, text in enumerate(lines):
+        words = text.split()
+        if not words:
+            continue
+        key = words[0].upper()
+        if key == "HIERARCHY" and not seen_header:
+            seen_header = True
+        elif not seen_header:
+            raise InputError(f"{path}:{number + 1}: found {text[:40]!r}, expected HIERARCHY at the start")
+        elif key == "MOTION":
+            _check_nodes(path, number, nodes, stack)
+            return nodes, number
+        elif key in ("ROOT", "JOINT", "END"):
+            pending = _add_node(path, number, key, words, nodes, stack)
+        elif key == "{":
+            if pending < 0:
+                raise InputError(f"{path}:{number + 1}: a '{{' that no ROOT, JOINT or End Site stands before")
+            stack.append(pending)
+            pending = -1
+        elif key == "}":
+            if not stack:
+                raise InputError(f"{path}:{number + 1}: a '}}' too many")
+            stack.pop()
+        elif key in ("OFFSET", "CHANNELS") and stack and pending < 0:
+            _set(path, number, key, words, nodes, stack[-1])
+        else:
+            raise InputError(f"{path}:{number + 1}: did not expect {text.strip()[:40]!r} here")
+    raise InputError(f"{path}:{len(lines)}: the file ends before the line MOTION; it is cut off")
+
+
+def _add_node(path: Path, number: int, key: str, words: list[str], nodes: list[Node], stack: list[int]) -> int:
+    parent = stack[-1] if stack else -1
+    if (key == "ROOT") != (parent < 0) or (key == "ROOT" and nodes):
+        raise InputError(f"{path}:{number + 1}: expected exactly one ROOT, with every other joint inside it")
+    if key == "END":
+        name = f"{nodes[parent].name}_end"
+    elif len(words) < 2:
+        raise InputError(f"{path}:{number + 1}: {words[0]} without a name")
+    else:
+        name = " ".join(words[1:])
+    if any(node.name == name and not node.end for node in nodes) and key != "END":
+        raise InputError(f"{path}:{number + 1}: two joints are named {name!r}")
+    nodes.append(Node(name, parent, key == "END"))
+    return len(nodes) - 1
+
+
+def _set(path: Path, number: int, key: str, words: list[str], nodes: list[Node], joint: int) -> None:
+    node = nodes[joint]
+    if key == "OFFSET":
+        values = floats(words[1:])
+        if values is None or len(values) != 3:
+            raise InputError(f"{path}:{number + 1}: OFFSET {' '.join(words[1:])[:40]!r}, expected three numbers")
+        node.offset, node.has_offset = values, True
+        return
+    names = tuple(word.lower() for word in words[2:])
+    if (
+        node.end
+        or words[1:2] != [str(len(names))]
+        or len(names) > _MAX_CHANNELS
+        or not set(names) <= _CHANNELS
+        or len(set(names)) != len(names)
+    ):
+        raise InputError(
+            f"{path}:{number + 1}: {' '.join(words)[:80]!r}, expected CHANNELS, a number, names such as Xrotation"
+        )
+    node.channels = names
+    node.first_channel = sum(len(other.channels) for other in nodes[:joint])
+
+
+def _check_nodes(path: Path, number: int, nodes: list[Node], stack: list[int]) -> None:
+    if stack:
+        raise InputError(f"{path}:{number + 1}: {len(stack)} '}}' are missing before MOTION")
+    without = next((node.name for node in nodes if not node.has_offset), None)
+    if without is not None:
+        raise InputError(f"{path}:{number + 1}: joint {without!r} has no OFFSET")
+    if not any(node.channels for node in nodes):
+        raise InputError(f"{path}:{number + 1}: the hierarchy has no joint with channels")
+
+
+def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, int]:
+    """Number of frames, the frame time as written, and the index of the first line of values."""
+    filled = [number for number in range(start + 1, min(start + 20, len(lines))) if lines[number].strip()][:2]
+    heads = ("frames:", "frame time:")
+    fields: list[str] = []
+    for number, head in zip(filled, heads, strict=False):
+        text = lines[number].strip()
+        if not text.lower().startswith(head):
+            raise InputError(f"{path}:{number + 1}: found {text[:40]!r}, expected '{head.capitalize()}'")
+        fields.append(text[len(head) :].strip())
+    if len(fields) < 2:
+        raise InputError(f"{path}:{len(lines)}: the file ends before 'Frames:' and 'Frame Time:'; it is cut off")
+    if not (fields[0].isascii() and fields[0].isdigit() and len(fields[0]) < 10 and int(fields[0]) > 0):
+        raise InputError(f"{path}:{filled[0] + 1}: Frames is {fields[0][:40]!r}, expected a positive whole number")
+    if floats([fields[1]]) is None:
+        raise InputError(f"{path}:{filled[1] + 1}: Frame Time is {fields[1][:40]!r}, expected seconds")
+    return int(fields[0]), fields[1], filled[1] + 1
+
+
+def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> NDArray[np.float64]:
+    """Channel values (T, width); one line a frame. On any trouble, the line that is to blame."""
+    rows = [(number, lines[number]) for number in range(start, len(lines)) if lines[number].strip()]
+    if len(rows) == frames:
+        values = floats(" ".join(text for _, text in rows).split())
+        # Lines are told apart only where the total is wrong or the last line is short: a cut-off file.
+        if values is not None and len(values) == frames * width and len(rows[-1][1].split()) == width:
+            return values.reshape(frames, width)
+    for number, text in rows:
+        words = text.split()
+        if len(words) != width:
+            raise InputError(f"{path}:{number + 1}: found {len(words)} values, expected {width}, one for each channel")
+        if floats(words) is None:
+            raise InputError(f"{path}:{number + 1}: found {first_not_number(words)!r}, expected a finite number")
+    raise InputError(
+        f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; the file is cut off or the "
+        "number is wrong"
+    )
+
+
+def forward_kinematics(nodes: list[Node], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Positions (T, N, 3) of all nodes from channel values (T, width), in the file's units.
+
+    The world turn of a joint is its parent's times its own, ``R = R_parent R_a R_b R_c`` with the channels a, b, c in
+    the order of the file, in degrees; its place is its parent's plus the parent's turn of its offset.
+    """
+    turns = _local_turns(nodes, values)
+    frames = len(values)
+    positions = np.empty((frames, len(nodes), 3))
+    world: list[NDArray[np.float64] | None] = [None] * len(nodes)
+    for number, node in enumerate(nodes):
+        offset = _local_place(node, values)
+        above = world[node.parent] if node.parent >= 0 else None
+        own = turns.get(number)
+        if above is None:
+            moved = np.broadcast_to(offset, (frames, 3))
+        elif offset.ndim == 1:
+            moved = above @ offset
+        else:
+            moved = np.matmul(above, offset[:, :, None])[..., 0]
+        positions[:, number] = moved if node.parent < 0 else positions[:, node.parent] + moved
+        world[number] = above if own is None else own if above is None else above @ own
+    return positions
+
+
+def _local_turns(nodes: list[Node], values: NDArray[np.float64]) -> dict[int, NDArray[np.float64]]:
+    """Own turn (T, 3, 3) of every node that has rotation channels; nodes of one channel order go together."""
+    columns: dict[str, list[tuple[int, list[int]]]] = defaultdict(list)
+    for number, node in enumerate(nodes):
+        turning = [(name[0], node.first_channel + at) for at, name in enumerate(node.channels) if "rotation" in name]
+        if turning:
+            columns["".join(axis for axis, _ in turning)].append((number, [column for _, column in turning]))
+    turns: dict[int, NDArray[np.float64]] = {}
+    for axes, members in columns.items():
+        angles = np.deg2rad(values[:, [column for _, chosen in members for column in chosen]])
+        matrices = chained(angles.reshape(len(values), len(members), len(axes)).transpose(1, 0, 2), axes)
+        turns.update({number: matrices[at] for at, (number, _) in enumerate(members)})
+    return turns
+
+
+def _local_place(node: Node, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where the node is seen from its parent: (3,), or (T, 3) where it has position channels."""
+    moving = {"xyz".index(name[0]): node.first_channel + at for at, name in enumerate(node.channels) if "pos" in name}
+    if not moving:
+        return node.offset
+    axes, columns = list(moving), list(moving.values())
+    given, offset = values[:, columns], node.offset[axes]
+    near_offset = np.median(np.linalg.norm(given - offset, axis=1)) < np.median(np.linalg.norm(given, axis=1))
+    place = np.tile(node.offset, (len(values), 1))
+    place[:, axes] = given if near_offset else given + offset
+    return place
+
+
+def _skeleton(path: Path, nodes: list[Node]) -> tuple[Skeleton, list[int]]:
+    """The Skeleton and which nodes are its joints: all but end sites, except for those that are a foot or a hand tip."""
+    kept = [number for number, node in enumerate(nodes) if not node.end]
+    try:
+        plain = _named(nodes, kept)
+        outermost = set()
+        for side in ("left", "right"):
+            for inner, outer in (("ankle", "foot"), ("wrist", "hand")):
+                if f"{side}_{inner}" in plain.body_parts and f"{side}_{outer}" not in plain.body_parts:
+                    outermost.add(kept[plain.body_parts.index(f"{side}_{inner}")])
+        ends = [at for at, node in enumerate(nodes) if node.end and node.parent in outermost and np.any(node.offset)]
+        if not ends:
+            return plain, kept
+        kept = sorted(kept + ends)
+        return _named(nodes, kept), kept
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _named(nodes: list[Node], kept: list[int]) -> Skeleton:
+    place = {-1: -1} | {number: at for at, number in enumerate(kept)}
+    names = [nodes[number].name for number in kept]
+    return skeleton_from_names(f"bvh{len(kept)}", names, [place[nodes[number].parent] for number in kept])
+
+
+def _rate(path: Path, frame_time: str, options: ReadOptions) -> tuple[float | None, str]:
+    seconds = float(frame_time)
+    if not 1e-4 <= seconds <= 1e4:
+        if options.fps is None:
+            raise InputError(
+                f"{path}: Frame Time is {frame_time}, expected seconds; give the rate, for example ReadOptions(fps=60)"
+            )
+        return None, ""
+    return rate_of(frame_time), f"Frame Time {frame_time}"
+
+
+def rate_of(frame_time: str) -> float:
+    """Frames a second from a frame time (> 0) as printed: the whole rate that rounds to those digits, else 1 / it."""
+    seconds = float(frame_time)
+    mantissa, _, exponent = frame_time.lower().partition("e")
+    digits = len(mantissa.partition(".")[2]) - int(exponent or 0)
+    whole = round(1 / seconds)
+    if whole > 0 and abs(1 / whole - seconds) <= 0.5 * 10.0**-digits * (1 + 1e-9) and digits >= 3:
+        return float(whole)
+    return 1 / seconds
+
+
+def guess_unit(skeleton: Skeleton, pose: NDArray[np.float64]) -> tuple[float, str]:
+    """Metres per unit from the size of the body in one pose (J, 3) of the file, and how it was found.
+
+    Measured along the bones, so the pose does not matter. Where ankles or head are not known, centimetres.
+    """
+    parts = {part: joint for joint, part in enumerate(skeleton.body_parts) if part}
+    chain = [part for part in ("spine", "chest", "neck") if part in parts]
+    way = ["left_ankle", "left_knee", "left_hip"]
+    if not {*way, "right_hip", "head"} <= parts.keys():
+        return 0.01, "centimetres, for want of ankles and head to measure"
+    places = [pose[parts[part]] for part in way]
+    places.append((pose[parts["left_hip"]] + pose[parts["right_hip"]]) / 2)
+    places += [pose[parts[part]] for part in (*chain, "head")]
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    size = float(np.delete(steps, len(way) - 1).sum())
+    if not size > 0:
+        return 0.01, "centimetres, for want of a body with a size"
+    name = min(UNITS, key=lambda unit: abs(np.log(size * UNITS[unit] / _BODY)))
+    return UNITS[name], f"{name}, guessed: {size:.4g} units from ankle to head"

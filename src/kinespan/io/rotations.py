@@ -1,0 +1,30 @@
+"""Rotation matrices from angles about the axes, many at once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_AXES = "xyz"
+
+
+def axis_matrices(angles: NDArray[np.float64], axis: str) -> NDArray[np.float64]:
+    """Rotations (..., 3, 3) by `angles` (...) in radians about one axis; they act on column vectors."""
+    cos, sin = np.cos(angles), np.sin(angles)
+    matrices = np.zeros((*angles.shape, 3, 3))
+    about = _AXES.index(axis)
+    first, second = (about + 1) % 3, (about + 2) % 3
+    matrices[..., about, about] = 1
+    matrices[..., first, first] = matrices[..., second, second] = cos
+    matrices[..., second, first] = sin
+    matrices[..., first, second] = -sin
+    return matrices
+
+
+def chained(angles: NDArray[np.float64], axes: str) -> NDArray[np.float64]:
+    """The product R_axes[0] R_axes[1] ... (..., 3, 3) of rotations by `angles` (..., len(axes)) in radians."""
+    matrices = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
+    for number, axis in enumerate(axes):
+        turn = axis_matrices(angles[..., number], axis)
+        matrices = turn if number == 0 else matrices @ turn
+    return matrices
