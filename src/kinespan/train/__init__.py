@@ -1,0 +1,1 @@
+"""Training: Lightning modules, their callbacks, and the two stages that use them."""

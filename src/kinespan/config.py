@@ -1,0 +1,227 @@
+"""Every setting of pretraining and finetuning: these dataclasses are the flags, the YAML keys and the docs.
+
+Plain data, no torch: the command line reads them to print its help. A contradiction is refused where it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .errors import InputError
+
+Precision = Literal["auto", "32", "bf16"]
+Protocol = Literal["linear", "finetune", "scratch"]
+
+
+def _positive(owner: object, *names: str) -> None:
+    for name in names:
+        if not getattr(owner, name) > 0:
+            raise InputError(f"{name} is {getattr(owner, name)}, expected a positive number")
+
+
+def _probability(owner: object, prefix: str, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(owner, name) <= 1:
+            raise InputError(f"{prefix}{name} is {getattr(owner, name)}, expected 0 to 1")
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
+
+    heading: Literal["first", "none"] = "first"
+    """first: turn the recording about the vertical so that the first person seen faces +z in the first frame."""
+    size: Literal["torso", "none"] = "torso"
+    """torso: divide by the recording's median length from root to mid-shoulders; none: keep metres."""
+    fill_gap: float = 0.5
+    """Gaps in a person's track up to this many seconds are filled by interpolation; longer ones stay absent."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How strongly views are changed. Probabilities are per clip."""
+
+    crop_min: float = 0.5
+    """Shortest temporal crop, as a share of the clip; the crop is stretched to the clip's length. 1 = no crop."""
+    shear: float = 0.3
+    """Largest shear between axes."""
+    rotation: float = 180.0
+    """Largest turn about the vertical, degrees."""
+    tilt: float = 10.0
+    """Largest turn about the horizontal axes, degrees."""
+    flip: float = 0.0
+    """Probability of a mirror image with left and right swapped; 0 where sides tell actions apart."""
+    noise: float = 0.01
+    """Standard deviation of the noise on joints, torso lengths; given to half of the clips."""
+    blur: float = 0.5
+    """Probability of Gaussian smoothing in time, sigma 0.1 to 2 frames."""
+    axis_mask: float = 0.0
+    """Probability that one of the three axes is flattened."""
+    joint_mask: float = 0.0
+    """Probability that a few joints are hidden at the root."""
+    joint_mask_count: int = 4
+    """How many joints a joint mask hides."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        _probability(self, "augment.", "flip", "blur", "axis_mask", "joint_mask", "crop_min")
+        _positive(self, "crop_min")
+
+
+@dataclass(frozen=True)
+class MethodConfig:
+    """What contrastive methods share (defaults: MoCo as in CrosSCLR, with a momentum for short runs)."""
+
+    queue: int = 32768
+    """Keys kept as negatives of the video term."""
+    momentum: float = 0.99
+    """Momentum of the key network; the papers' 0.999 suits runs of tens of thousands of steps."""
+    temperature: float = 0.07
+    """Temperature of InfoNCE, of the video and the snippet term."""
+    dim: int = 128
+    """Length of the projected vectors."""
+
+
+@dataclass(frozen=True)
+class SnippetConfig:
+    """The snippet term."""
+
+    variant: Literal["aligned", "paper", "off"] = "aligned"
+    """aligned: positives cover the same time. paper: arg-max positives, one negative a video. off: none."""
+    weight: float = 1.0
+    """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5)."""
+    frames: int = 8
+    """Frames a snippet covers, about."""
+    margin: float = 0.5
+    """Seconds between two snippets of a recording from which on they count as different."""
+    within: bool = True
+    """Take snippets of the same recording beyond the margin as negatives (aligned only)."""
+    queue: int = 32768
+    """Keys kept as negatives of the snippet term."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        _positive(self, "frames", "queue")
+        if self.weight < 0 or self.margin < 0:
+            raise InputError("snippet.weight and snippet.margin must not be negative")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a network sees and what it is; finetuning takes all of it over from a pretrained run."""
+
+    encoder: str = "stgcn16"
+    """Encoder by name."""
+    streams: tuple[str, ...] = ("joint", "joint_motion")
+    """Streams joined as input channels: joint, bone, joint_motion, bone_motion."""
+    fps: float = 15.0
+    """Frames per second that the network sees; recordings are resampled to it by time."""
+    skeleton: str = "auto"
+    """Skeleton by name that all recordings are mapped to; auto: that of the corpus's first recording."""
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    """How motion is normalised."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        _positive(self, "fps")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Settings of `kinespan pretrain`."""
+
+    method: str = "skeletonclr"
+    """Pretraining method by name."""
+    snippet: SnippetConfig = field(default_factory=SnippetConfig)
+    """The snippet term."""
+    contrast: MethodConfig = field(default_factory=MethodConfig)
+    """Queue, momentum, temperature."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Encoder and its input."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """Augmentation of both views."""
+    split: str | None = None
+    """Split whose training recordings are used; none: every recording of the corpus."""
+    fold: int = 1
+    """Fold of the split."""
+    clip_frames: int = 64
+    """Frames of a clip, at the network's rate."""
+    batch_size: int = 32
+    """Clips in a batch."""
+    steps: int = 200
+    """Optimiser steps."""
+    lr: float = 0.1
+    """Peak learning rate (SGD, momentum 0.9), reached after a tenth of the steps, then a cosine to zero."""
+    weight_decay: float = 1e-4
+    """Weight decay."""
+    probe_every: int = 50
+    """Steps between kNN frame probes where labels exist (they are never trained on); 0: none."""
+    save_every: int = 50
+    """Steps between checkpoints."""
+    precision: Precision = "auto"
+    """auto: bfloat16 where the machine has matrix units for it, else float32."""
+    seed: int = 0
+    """Seed of weights, clips and augmentation."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        _positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
+        if self.clip_frames < 2 * self.snippet.frames:
+            raise InputError(
+                f"clip_frames {self.clip_frames} holds fewer than two snippets of snippet.frames {self.snippet.frames}"
+            )
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """Settings of `kinespan finetune`."""
+
+    protocol: Protocol = "finetune"
+    """linear: only a linear frame head on frozen features. finetune: all of it. scratch: all, untrained at first."""
+    fusion: Literal["auto", "nested_u", "last_map"] = "auto"
+    """U-shaped fusion or the plain upsampled deepest map; auto: nested_u, and last_map for linear."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Encoder and its input, where no pretrained run gives them."""
+    augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7, shear=0.2, rotation=30.0))
+    """Augmentation of training clips (linear trains on clips as they are)."""
+    split: str | None = None
+    """Split to train and test on; none: all annotated recordings are trained on and nothing is tested."""
+    fold: int = 1
+    """Fold of the split."""
+    label_fraction: float = 1.0
+    """Share of the training recordings whose labels are used, chosen by seed."""
+    clip_frames: int = 96
+    """Frames of a training clip, at the network's rate."""
+    batch_size: int = 16
+    """Clips in a batch."""
+    steps: int = 300
+    """Optimiser steps."""
+    lr: float = 2e-3
+    """Peak learning rate (AdamW), reached after a tenth of the steps, then a cosine to zero."""
+    encoder_lr: float = 0.5
+    """The encoder's learning rate as a share of lr, where it was pretrained."""
+    weight_decay: float = 1e-2
+    """Weight decay."""
+    save_every: int = 100
+    """Steps between checkpoints."""
+    precision: Precision = "auto"
+    """auto: bfloat16 where the machine has matrix units for it, else float32."""
+    seed: int = 0
+    """Seed of weights, labelled recordings, clips and augmentation."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        _positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every", "label_fraction", "encoder_lr")
+        if self.label_fraction > 1:
+            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        if self.protocol == "linear" and self.fusion == "nested_u":
+            raise InputError(
+                "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never "
+                "trained would be measured; use --fusion last_map or --protocol finetune"
+            )
+
+    @property
+    def fusion_name(self) -> str:
+        """The fusion that auto stands for."""
+        return ("last_map" if self.protocol == "linear" else "nested_u") if self.fusion == "auto" else self.fusion

@@ -1,0 +1,43 @@
+"""The skeleton as a graph, for graph convolutions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..skeleton import Skeleton
+
+
+def hops(skeleton: Skeleton) -> NDArray[np.int64]:
+    """Number of bones (J, J) between any two joints; a joint that cannot be reached is J hops away.
+
+    Parts that no bone joins (a COCO body has no spine) are joined at the joints of the root landmark.
+    """
+    count = skeleton.num_joints
+    near = np.eye(count, dtype=bool)
+    tops = [joint for joint, parent in enumerate(skeleton.parents) if parent < 0]
+    bones = list(skeleton.bones) + [(tops[0], top) for top in tops[1:]]
+    for child, parent in bones:
+        near[child, parent] = near[parent, child] = True
+    distance = np.where(np.eye(count, dtype=bool), 0, count)
+    reached = np.eye(count, dtype=bool)
+    for hop in range(1, count):
+        further = (reached @ near) & ~reached
+        distance[further] = hop
+        reached |= further
+    return distance
+
+
+def spatial_partition(skeleton: Skeleton) -> NDArray[np.float32]:
+    """Adjacency (3, J, J) in ST-GCN's spatial configuration (Yan et al., AAAI 2018, section 3.3).
+
+    Entry [k, v, w] is the weight from joint v to joint w for neighbours as far from the root as w (k = 0, the joint
+    itself among them), nearer to the root (k = 1), further from it (k = 2). Columns sum to 1 over k and v.
+    """
+    distance = hops(skeleton)
+    to_root = distance[:, list(skeleton.root)].mean(axis=1)
+    near = (distance <= 1).astype(np.float32)
+    near /= near.sum(axis=0, keepdims=True)
+    nearer = to_root[:, None] < to_root[None, :]
+    further = to_root[:, None] > to_root[None, :]
+    return np.stack([near * ~(nearer | further), near * nearer, near * further])

@@ -1,0 +1,75 @@
+"""Layers that encoders share; they keep padded frames from touching valid ones."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (N, T, J, C) with the frames outside mask (N, T) set to zero; None means that all frames are valid."""
+    return x if mask is None else x * mask[:, :, None, None].to(x.dtype)
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """Batch norm over the last dimension of x (N, T, ..., C), with statistics from valid frames only."""
+
+    def normalise(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """x with its channels normalised; the same shape. The values at padded frames carry no meaning."""
+        if mask is None or not self.training:
+            return self._whole(x)
+        flat = x[mask].reshape(-1, x.shape[-1]).float()
+        mean, variance = flat.mean(dim=0), flat.var(dim=0, correction=0)
+        self._track(mean.detach(), variance.detach() * len(flat) / max(1, len(flat) - 1))
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return (x * scale + (self.bias - mean * scale)).to(x.dtype)
+
+    def _whole(self, x: Tensor) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        return super().forward(flat).view_as(x)
+
+    @torch.no_grad()
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        share = self.momentum if self.momentum is not None else 0.1
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+        self.running_var.lerp_(variance.to(self.running_var.dtype), share)
+        self.num_batches_tracked += 1
+
+
+class TemporalConv(nn.Module):
+    """Convolution over time of x (N, T, J, C), kernel `reach`, stride `stride`; gives ceil(T / stride) steps."""
+
+    def __init__(self, in_channels: int, out_channels: int, reach: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, (reach, 1), (stride, 1), ((reach - 1) // 2, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, J, C) to (N, ceil(T / stride), J, C')."""
+        out: Tensor = self.conv(x.permute(0, 3, 1, 2))
+        return out.permute(0, 2, 3, 1)
+
+
+class GraphConv(nn.Module):
+    """Weighted sum over graph neighbours in K partitions, each with its own channel mix (ST-GCN, equation 10).
+
+    The adjacency (K, J, J) is a constant times a learned importance of the same shape that starts at one.
+    Neighbours are summed before channels are mixed, which is the same map for less work where channels grow.
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int, adjacency: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("adjacency", adjacency, persistent=False)
+        self.importance = nn.Parameter(torch.ones_like(adjacency))
+        self.mix = nn.Linear(in_channels * len(adjacency), out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, J, C) to (N, T, J, C')."""
+        parts, joints, _ = self.adjacency.shape
+        # rows ordered (joint, partition), so that the sum lands with partition beside channel and needs no copy
+        gather = (self.adjacency * self.importance).permute(2, 0, 1).reshape(joints * parts, joints)
+        summed = torch.matmul(gather.to(x.dtype), x)
+        return F.linear(summed.reshape(*x.shape[:3], -1), self.mix.weight.to(x.dtype), self.mix.bias.to(x.dtype))

@@ -1,0 +1,109 @@
+"""ST-GCN (Yan, Xiong, Lin: Spatial Temporal Graph Convolutional Networks, AAAI 2018) with a feature pyramid.
+
+| stage | shape of one person's map |
+|---|---|
+| streams, input batch norm over (J, C) | (N, T, J, C_in) |
+| layers 1 to 4 | (N, T, J, w), level 0 of the pyramid |
+| layers 5 to 7, stride 2 at 5 | (N, T/2, J, 2w), level 1 |
+| layers 8 to 10, stride 2 at 8 | (N, T/4, J, 4w), level 2; 256 channels at layer 10 |
+
+`stgcn64` is the network of the paper, `stgcn16` the quarter-width one of the skeleton contrastive family
+(16-16-16-16-32-32-32-64-64-256; CrosSCLR, Li et al., CVPR 2021).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..skeleton import Skeleton
+from .base import ENCODERS, Encoder
+from .graph import spatial_partition
+from .layers import GraphConv, MaskedBatchNorm, TemporalConv, masked
+
+KERNEL = 9
+
+
+class Block(nn.Module):
+    """Graph convolution, then temporal convolution, with a residual; x (N, T, J, C) to (N, ceil(T/s), J, C')."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, stride: int, adjacency: Tensor, dropout: float, residual: bool
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.graph = GraphConv(in_channels, out_channels, adjacency)
+        self.graph_norm = MaskedBatchNorm(out_channels)
+        self.time = TemporalConv(out_channels, out_channels, KERNEL, stride)
+        self.time_norm = MaskedBatchNorm(out_channels)
+        self.dropout = nn.Dropout(dropout)
+        self.residual = residual
+        self.short: TemporalConv | None = None
+        if residual and (in_channels != out_channels or stride != 1):
+            self.short = TemporalConv(in_channels, out_channels, 1, stride)
+            self.short_norm = MaskedBatchNorm(out_channels)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The block's output and the mask of its steps."""
+        out_mask = None if mask is None else mask[:, :: self.stride]
+        hidden = torch.relu(self.graph_norm.normalise(self.graph(x), mask))
+        hidden = self.time(masked(hidden, mask))
+        hidden = self.dropout(self.time_norm.normalise(hidden, out_mask))
+        if self.short is not None:
+            hidden = hidden + self.short_norm.normalise(self.short(x), out_mask)
+        elif self.residual:
+            hidden = hidden + x
+        return masked(torch.relu(hidden), out_mask), out_mask
+
+
+class STGCN(Encoder):
+    """ST-GCN of ten blocks for any skeleton; see the module's table for shapes."""
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        in_channels: int,
+        widths: tuple[int, ...],
+        strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        adjacency = torch.from_numpy(spatial_partition(skeleton))
+        self.input_norm = MaskedBatchNorm(skeleton.num_joints * in_channels)
+        pairs = zip((in_channels, *widths[:-1]), widths, strides, strict=True)
+        self.blocks = nn.ModuleList(
+            Block(before, after, stride, adjacency, dropout if number else 0.0, residual=number > 0)
+            for number, (before, after, stride) in enumerate(pairs)
+        )
+        # a level of the pyramid is the last block at each resolution
+        self.taps = tuple(i for i in range(len(strides)) if i + 1 == len(strides) or strides[i + 1] > 1)
+        steps = [1]
+        for stride in strides:
+            steps.append(steps[-1] * stride)
+        self.channels = tuple(widths[tap] for tap in self.taps)
+        self.strides = tuple(steps[tap + 1] for tap in self.taps)
+        self.halo = sum(KERNEL // 2 * step for step in steps[:-1])
+
+    def body(self, x: Tensor, mask: Tensor | None) -> list[Tensor]:
+        """Maps (N, T_l, J, C_l) of people x (N, T, J, C)."""
+        count, length = x.shape[:2]
+        x = self.input_norm.normalise(x.reshape(count, length, -1), mask).view_as(x)
+        x = masked(x, mask)
+        levels = []
+        for number, block in enumerate(self.blocks):
+            x, mask = block(x, mask)
+            if number in self.taps:
+                levels.append(x)
+        return levels
+
+
+@ENCODERS.register("stgcn64")
+def stgcn64(skeleton: Skeleton, in_channels: int) -> STGCN:
+    """ST-GCN at full width, 3.1 M parameters."""
+    return STGCN(skeleton, in_channels, (64, 64, 64, 64, 128, 128, 128, 256, 256, 256))
+
+
+@ENCODERS.register("stgcn16")
+def stgcn16(skeleton: Skeleton, in_channels: int) -> STGCN:
+    """ST-GCN at quarter width with a wide last layer, 0.8 M parameters."""
+    return STGCN(skeleton, in_channels, (16, 16, 16, 16, 32, 32, 32, 64, 64, 256))

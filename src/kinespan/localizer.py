@@ -1,0 +1,159 @@
+"""The Localizer: Recording in, Spans out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .annotation import LabelSet, Span
+from .decode import DecodeConfig, decode, segment
+from .encoders import Encoder, Pyramid, build_encoder
+from .errors import InputError
+from .fusion import Fusion, build_fusion
+from .heads import FrameHead
+from .model_file import ModelSpec, read_spec, read_weights, save_weights
+from .recording import Recording
+from .transforms.normalise import Motion, model_motion
+from .transforms.streams import check_streams, compute_streams
+
+Scores = NDArray[np.float32]
+
+
+class Localizer(nn.Module):
+    """Encoder + fusion + frame head + decoding, with all that is needed to use them on a recording.
+
+    Windows of a long recording overlap by the network's halo (the most frames to each side that a score can depend on)
+    and start on multiples of its coarsest stride, so that scores are those of one pass over the whole
+    recording: there are no seams.
+    """
+
+    def __init__(self, spec: ModelSpec, dropout: float = 0.0) -> None:
+        """An untrained localizer. Raises InputError for a spec without labels or with unknown names."""
+        super().__init__()
+        if spec.labels is None:
+            raise InputError("a localizer needs labels; this spec has none")
+        check_streams(spec.streams)
+        self.spec = spec
+        self.labels: LabelSet = spec.labels
+        self.encoder: Encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams))
+        self.fusion: Fusion = build_fusion(spec.fusion or "nested_u", self.encoder.channels, self.encoder.strides)
+        self.head = FrameHead(self.fusion.channels, len(self.labels), dropout)
+
+    @property
+    def halo(self) -> int:
+        """Frames to each side that a frame's score can depend on; one more for motion streams."""
+        return self.encoder.halo + self.fusion.halo + 1
+
+    def forward(self, positions: Tensor, valid: Tensor) -> Tensor:
+        """Logits (B, C + 1, T) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
+        logits: Tensor = self.head(self.fusion(self.features(positions, valid)))
+        return logits
+
+    def features(self, positions: Tensor, valid: Tensor) -> Pyramid:
+        """The encoder's pyramid of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
+        streams = compute_streams(positions, valid, self.spec.skeleton, self.spec.streams, self.spec.fps)
+        pyramid: Pyramid = self.encoder(streams, valid)
+        return pyramid
+
+    def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
+        """Scores (T, C + 1) at the model's rate, column 0 background; see decode.py for what they mean.
+
+        window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
+        """
+        spec = self.spec
+        return self.motion_scores(model_motion(recording, spec.skeleton, spec.fps, spec.normalisation), window)
+
+    @torch.no_grad()
+    def motion_scores(self, motion: Motion, window: float = 60.0) -> Scores:
+        """Scores (T, C + 1) of a Motion of the model's skeleton, rate and normalisation."""
+        features = self.motion_features(motion, window)
+        scores = self._probabilities(self.head(features.T[None]))[0].cpu().numpy().astype(np.float32)
+        # where nobody is there nothing is done
+        return np.where(motion.valid.any(axis=1)[:, None], scores, np.eye(1, scores.shape[1], dtype=np.float32))
+
+    @torch.no_grad()
+    def motion_features(self, motion: Motion, window: float = 60.0) -> Tensor:
+        """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is there."""
+        training = [part.training for part in (self.encoder, self.fusion, self.head)]
+        self.eval()
+        device = next(self.parameters()).device
+        stride = self.encoder.strides[-1]
+        core = max(stride, int(window * self.spec.fps) // stride * stride)
+        pad = -(-self.halo // stride) * stride
+        parts = []
+        for start in range(0, motion.num_frames, core):
+            first, last = max(0, start - pad), min(motion.num_frames, start + core + pad)
+            positions = torch.from_numpy(motion.positions[first:last])[None].to(device)
+            valid = torch.from_numpy(motion.valid[first:last])[None].to(device)
+            if bool(valid.any()):
+                found = self.fusion(self.features(positions, valid))[0].T
+            else:
+                found = torch.zeros(last - first, self.fusion.channels, device=device)
+            parts.append(found[start - first : start - first + core])
+        for part, was in zip((self.encoder, self.fusion, self.head), training, strict=True):
+            part.train(was)
+        return torch.cat(parts)
+
+    def localize(self, recording: Recording, people: Literal["together", "each"] = "together") -> list[Span]:
+        """Scored spans of a recording, sorted by start; `each` localizes every person alone and says who it was."""
+        spans: list[Span] = []
+        for person, part in self._by_person(recording, people):
+            found = self.decode(self.frame_scores(part))
+            spans += [span if person is None else replace(span, person=person) for span in found]
+        return sorted(spans, key=lambda span: (span.start, span.end, span.label))
+
+    def decode(self, scores: Scores, config: DecodeConfig | None = None) -> list[Span]:
+        """Scored spans, overlapping ones among them, of frame scores (T, C + 1)."""
+        return decode(scores, self.spec.fps, self.labels, config or self.spec.decode)
+
+    def segment(self, scores: Scores) -> list[Span]:
+        """At most one action at a time: arg-max runs of frame scores (T, C + 1)."""
+        return segment(scores, self.spec.fps, self.labels, self.spec.decode.min_duration)
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, enough in itself to localize."""
+        save_weights(Path(path), self.state_dict(), self.spec)
+
+    def _by_person(self, recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
+        if people == "together" or recording.num_people == 1:
+            return [(None, recording)]
+        parts: list[tuple[int | None, Recording]] = []
+        for person in range(recording.num_people):
+            if recording.mask[:, person].any():
+                one = slice(person, person + 1)
+                changes = {"positions": recording.positions[:, one], "valid": recording.mask[:, one]}
+                parts.append((person, recording.with_changes(f"person {person} alone", **changes)))
+        return parts
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        """Scores (B, T, C + 1) of logits (B, C + 1, T): softmax, or sigmoids with background = 1 - the largest."""
+        logits = logits.float().transpose(1, 2)
+        if self.labels.exclusive:
+            return logits.softmax(dim=2)
+        hits = logits[..., 1:].sigmoid()
+        return torch.cat([1 - hits.amax(dim=2, keepdim=True), hits], dim=2)
+
+
+def load_model(path: str | Path, device: str = "cpu") -> Localizer:
+    """The Localizer in a model file or in the folder of a finetuning run, ready to localize.
+
+    Raises InputError for a file that is not a kinespan localizer.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "model.safetensors"
+    spec = read_spec(path)
+    if spec.kind != "localizer":
+        raise InputError(f"{path}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained on it")
+    model = Localizer(spec)
+    try:
+        model.load_state_dict(read_weights(path))
+    except RuntimeError as error:
+        raise InputError(f"{path}: weights do not fit the model described in it: {error}") from None
+    return model.to(device).eval()

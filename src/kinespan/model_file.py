@@ -1,0 +1,116 @@
+"""A model is one safetensors file whose metadata is enough to use it. No pickle is ever written or read."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from . import __version__
+from .annotation import LabelSet
+from .config import Normalisation
+from .decode import DecodeConfig
+from .errors import InputError
+from .skeleton import Skeleton
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What is needed to use weights, and where they come from.
+
+    kind: `encoder` (pretrained, names no actions) or `localizer`. training holds the settings and the data it
+    was trained on, metrics what was measured with the split stated, licence the terms of the weights.
+    """
+
+    kind: Literal["encoder", "localizer"]
+    skeleton: Skeleton
+    fps: float
+    streams: tuple[str, ...]
+    normalisation: Normalisation
+    encoder: str
+    fusion: str | None = None
+    labels: LabelSet | None = None
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = "not stated; the terms of the motion it was trained on hold"
+    version: str = __version__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data["skeleton"] = self.skeleton.to_dict()
+        for name in ("normalisation", "decode", "labels"):
+            data[name] = None if data[name] is None else asdict(data[name])
+        return {"format": FORMAT, **data, "training": dict(self.training), "metrics": dict(self.metrics)}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any], where: object = "model") -> ModelSpec:
+        """The spec that `to_dict` wrote. Raises InputError naming the file and the field."""
+        if data.get("format") != FORMAT:
+            raise InputError(
+                f"{where}: model format is {data.get('format')!r}, this version reads {FORMAT}; update kinespan"
+            )
+        values = {name: data[name] for name in ModelSpec.__dataclass_fields__ if name in data}
+        try:
+            values["skeleton"] = Skeleton.from_dict(values["skeleton"])
+            values["streams"] = tuple(values["streams"])
+            values["normalisation"] = Normalisation(**values["normalisation"])
+            decode = values["decode"]
+            values["decode"] = DecodeConfig(**{**decode, "thresholds": tuple(decode["thresholds"])})
+            if values["labels"] is not None:
+                names = tuple(values["labels"]["names"])
+                values["labels"] = LabelSet(names, bool(values["labels"]["exclusive"]))
+            return ModelSpec(**values)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{where}: metadata is not complete or not of this version ({error})") from None
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec) -> None:
+    """Write a model file, whole or not at all. Raises InputError where the folder cannot be written to."""
+    from safetensors.torch import save
+
+    data = save(
+        {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
+        metadata={"kinespan": json.dumps(spec.to_dict())},
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def read_spec(path: Path) -> ModelSpec:
+    """The spec of a model file, without its weights. Raises InputError for a file that is no kinespan model."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such model file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file ({error})") from None
+    if "kinespan" not in metadata:
+        raise InputError(f"{path}: a safetensors file, but not written by kinespan (no 'kinespan' metadata)")
+    return ModelSpec.from_dict(json.loads(metadata["kinespan"]), path)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of a model file by name."""
+    from safetensors.torch import load_file
+
+    return load_file(path)

@@ -1,0 +1,106 @@
+"""The snippet term: an addition to any method that gives feature pyramids of two views."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..config import SnippetConfig
+from ..encoders.base import Pyramid
+from ..losses import AlignedSnippetLoss, PaperSnippetLoss
+from ..transforms.augment import View
+from .base import Method, MethodOutput, projection, unit_length
+from .momentum import Momentum, slow_copy
+from .queue import KeyQueue
+
+
+def pool_snippets(pyramid: Pyramid, count: int) -> tuple[Tensor, Tensor]:
+    """K equal, non-overlapping snippets of the deepest map: features (B, K, C) and valid (B, K).
+
+    A snippet is the mean over its valid steps, steps on a border counted by their share; it is valid where at
+    least half of it is.
+    """
+    deepest, mask = pyramid.maps[-1], pyramid.masks[-1].to(pyramid.maps[-1].dtype)
+    share = snippet_shares(deepest.shape[2], count).to(deepest)  # (K, T_L)
+    weight = mask @ share.T  # (B, K)
+    summed = torch.einsum("bct,kt->bkc", deepest * mask[:, None], share)
+    return summed / weight.clamp(min=1e-6)[..., None], weight >= 0.5
+
+
+def snippet_shares(length: int, count: int) -> Tensor:
+    """Matrix (K, T): the share of snippet k that step t fills; rows sum to 1."""
+    edges = torch.arange(count + 1) * (length / count)
+    steps = torch.arange(length)
+    start = torch.maximum(edges[:-1, None], steps[None])
+    end = torch.minimum(edges[1:, None], steps[None] + 1)
+    return (end - start).clamp(min=0) * (count / length)
+
+
+class SnippetTerm(nn.Module):
+    """Snippet discrimination over the deepest map; variant `aligned` is ours, `paper` the release's.
+
+    aligned: positives cover the same time of the recording, found through the time maps of the views; the queue
+    holds single snippets. paper: positives by arg-max backbone similarity; the queue holds one
+    time-averaged vector per clip. Heads are applied snippet by snippet (1x1, ReLU, 1x1) and L2-normalised.
+    """
+
+    def __init__(
+        self, in_channels: int, config: SnippetConfig, *, dim: int, momentum: float, temperature: float
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.head = projection(in_channels, dim)
+        self.key_head = slow_copy(self.head)
+        self.momentum = Momentum(momentum)
+        self.queue = KeyQueue(config.queue, dim)
+        self.aligned = AlignedSnippetLoss(temperature, config.margin, config.within)
+        self.paper = PaperSnippetLoss(temperature)
+
+    def forward(self, query: Pyramid, key: Pyramid, query_view: View, key_view: View) -> Tensor:
+        """Scalar snippet loss of two pyramids of the same clip windows; fills the queue while training."""
+        length = query_view.positions.shape[1]
+        count = max(1, round(length / self.config.frames))
+        features, valid = pool_snippets(query, count)
+        q = unit_length(self.head(features))
+        with torch.no_grad():
+            key_features, key_valid = pool_snippets(key, count)
+            k = unit_length(self.key_head(key_features))
+        recordings = query_view.recording
+        negatives, usable = self.queue.negatives(recordings)
+        if self.config.variant == "paper":
+            loss: Tensor = self.paper(q, k, features.detach(), key_features, valid, key_valid, negatives, usable)
+            fresh = unit_length((k * key_valid[..., None]).sum(dim=1))
+            owners = recordings
+        else:
+            edges = query_view.times.edges(count, length), key_view.times.edges(count, length)
+            loss = self.aligned(q, k, *edges, valid, key_valid, negatives, usable)
+            fresh = k[key_valid]
+            owners = recordings[:, None].expand(-1, count)[key_valid]
+        if self.training:
+            self.queue.put(fresh, owners)
+        return loss
+
+    def after_step(self) -> None:
+        """Move the key head towards the query head."""
+        self.momentum.update(self.head, self.key_head)
+
+
+class WithSnippets(Method):
+    """Any method plus the snippet term: L = L_method + lambda L_snippet."""
+
+    def __init__(self, method: Method, term: SnippetTerm, weight: float) -> None:
+        super().__init__()
+        self.method, self.term, self.weight = method, term, weight
+        self.encoder = method.encoder
+
+    def forward(self, query: tuple[Tensor, View], key: tuple[Tensor, View]) -> MethodOutput:
+        """One step of the method, with the snippet term added; see `Method.forward`."""
+        out: MethodOutput = self.method(query, key)
+        snippet = self.term(out.query, out.key, query[1], key[1])
+        parts = {**out.parts, "snippet": snippet.detach()}
+        return MethodOutput(out.loss + self.weight * snippet, out.query, out.key, out.embedding, parts)
+
+    def after_step(self) -> None:
+        """Called after each optimiser step."""
+        self.method.after_step()
+        self.term.after_step()

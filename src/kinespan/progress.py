@@ -1,0 +1,86 @@
+"""Progress for people: a bar with an estimate of what is left in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TextIO
+
+PLAIN_EVERY = 10.0
+"""Seconds between plain lines."""
+
+
+class Progress:
+    """Shows how far a stage of `total` steps is, and how long the rest will take.
+
+        with Progress("pretraining", 200) as progress:
+            progress.update(step + 1, "loss 3.21")
+
+    In a terminal it is a bar; elsewhere (a log, CI) a plain line at the first step, every ten seconds and at the end.
+    """
+
+    def __init__(self, stage: str, total: int, stream: TextIO | None = None, quiet: bool = False) -> None:
+        self.stage, self.total, self.quiet = stage, total, quiet
+        self.stream = stream if stream is not None else sys.stderr
+        self.start = self.last_line = time.monotonic()
+        self.first = 0
+        self.done = 0
+        self.note = ""
+        self.bar: object | None = None
+
+    def __enter__(self) -> Progress:
+        self.start = time.monotonic()
+        self.last_line = 0.0
+        if not self.quiet and self.stream.isatty():
+            self._open_bar()
+        return self
+
+    def begin_at(self, step: int) -> None:
+        """Say that a resumed stage starts at `step`, so that the estimate counts only what is done now."""
+        self.first = step
+
+    def update(self, done: int, note: str = "") -> None:
+        """Say that `done` steps are done; `note` is shown beside."""
+        self.done, self.note = done, note or self.note
+        if self.quiet:
+            return
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done, note=self.note)  # type: ignore[attr-defined]
+        elif time.monotonic() - self.last_line >= PLAIN_EVERY or done >= self.total:
+            self.last_line = time.monotonic()
+            print(self.line(), file=self.stream, flush=True)
+
+    def line(self) -> str:
+        """The state as one plain line."""
+        spent = time.monotonic() - self.start
+        new = self.done - self.first
+        left = (
+            ""
+            if new <= 0 or self.done >= self.total
+            else f", about {_clock(spent / new * (self.total - self.done))} left"
+        )
+        note = f"  {self.note}" if self.note else ""
+        return f"{self.stage}: {self.done}/{self.total} in {_clock(spent)}{left}{note}"
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar is not None:
+            self.bar.stop()  # type: ignore[attr-defined]
+
+    def _open_bar(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = ("[bold]{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "left")
+        bar = Bar(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=Console(file=self.stream))
+        self.task = bar.add_task(self.stage, total=self.total, note="")
+        bar.start()
+        self.bar = bar
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}" if minutes else f"{seconds} s"

@@ -1,0 +1,219 @@
+"""What both stages of training share: seeds, precision, the trainer, checkpoints and how they are resumed."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader, Dataset
+
+from ..config import Precision
+from ..errors import InputError
+from ..progress import Progress
+
+CHECKPOINT = "last.ckpt"
+
+
+class Interrupted(Exception):  # noqa: N818 - it is no error
+    """Training was stopped by the user; the run can be resumed."""
+
+    def __init__(self, out: Path, step: int) -> None:
+        super().__init__(f"stopped after step {step}; {out} is kept, go on with the same command and --resume")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Run a block (weights, dropout) under a seed and leave the global generators as they were."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+def lightning_precision(precision: Precision) -> Literal["32-true", "bf16-mixed"]:
+    """The trainer's precision; auto takes bfloat16 only where the device has matrix units for it."""
+    if precision == "auto":
+        if torch.cuda.is_available():
+            fast = torch.cuda.is_bf16_supported()
+        else:
+            fast = bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+        precision = "bf16" if fast else "32"
+    return "bf16-mixed" if precision == "bf16" else "32-true"
+
+
+def warmup_cosine(step: int, steps: int) -> float:
+    """Share of the peak learning rate: linear over the first tenth, then a half cosine to zero."""
+    warmup = max(1, steps // 10)
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+class StepModule(L.LightningModule):
+    """A module that draws its own batches on its device, step by step, from a generator that checkpoints keep."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+        self.notes: dict[str, float] = {}
+        self._generator: torch.Generator | None = None
+        self._states: dict[str, torch.Tensor] = {}
+
+    @property
+    def generator(self) -> torch.Generator:
+        """The generator of clips and augmentation, on the module's device; each process has its own stream."""
+        if self._generator is None:
+            self._generator = torch.Generator(device=self.device)
+            self._generator.manual_seed(self.seed * 1009 + self.global_rank)
+            if "clips" in self._states:
+                self._generator.set_state(self._states["clips"])
+        return self._generator
+
+    def on_train_start(self) -> None:
+        """Take up the global generator (dropout) where a checkpoint left it."""
+        if "global" in self._states:
+            torch.set_rng_state(self._states["global"])
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the state of both generators."""
+        checkpoint["generators"] = {"clips": self.generator.get_state(), "global": torch.get_rng_state()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the state of both generators."""
+        self._states = checkpoint["generators"]
+
+    def note(self, **values: float) -> None:
+        """Log numbers and show them beside the progress bar."""
+        self.notes.update(values)
+        self.log_dict({name: float(value) for name, value in values.items()})
+
+    def scheduled(self, optimizer: torch.optim.Optimizer, steps: int) -> dict[str, Any]:
+        """Lightning's description of an optimizer under `warmup_cosine`."""
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class ShowProgress(Callback):
+    """Drives our progress bar and stops cleanly on Ctrl-C: the step is finished, then a checkpoint is written."""
+
+    def __init__(self, stage: str, steps: int, quiet: bool) -> None:
+        self.progress = Progress(stage, steps, quiet=quiet)
+        self.interrupted = False
+        self._before: Any = None
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Open the bar and listen for Ctrl-C."""
+        self.progress.__enter__()
+        self.progress.begin_at(trainer.global_step)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self.interrupted = trainer.should_stop = True
+            signal.signal(signal.SIGINT, self._before)  # a second Ctrl-C is not waited for
+
+        try:
+            self._before = signal.signal(signal.SIGINT, stop)
+        except ValueError:  # not in the main thread: nothing to listen to
+            self._before = None
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
+        """Show the step and the module's latest numbers."""
+        notes = module.notes if isinstance(module, StepModule) else {}
+        text = "  ".join(f"{name} {value:.3g}" for name, value in notes.items())
+        self.progress.update(trainer.global_step, text)
+
+    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Close the bar."""
+        self._close()
+
+    def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
+        """Close the bar."""
+        self._close()
+
+    def _close(self) -> None:
+        self.progress.__exit__(None, None, None)
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
+
+
+class _Steps(Dataset[int]):
+    """Step numbers: the module draws its own batches."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+def check_run_folder(out: Path, resume: bool, result: str) -> Path | None:
+    """The checkpoint to resume from, or None for a fresh run.
+
+    Raises InputError where a fresh run would overwrite another, or where there is nothing to resume.
+    """
+    checkpoint = out / CHECKPOINT
+    if resume:
+        if not checkpoint.is_file():
+            raise InputError(f"{out}: no checkpoint ({CHECKPOINT}) to resume from; start without --resume")
+        return checkpoint
+    if checkpoint.exists() or (out / result).exists():
+        raise InputError(f"{out}: holds a run already; go on with it by --resume, or name another --out")
+    return None
+
+
+def fit(
+    module: StepModule,
+    out: Path,
+    *,
+    stage: str,
+    steps: int,
+    save_every: int,
+    precision: Precision,
+    checkpoint: Path | None,
+    callbacks: list[Callback],
+    quiet: bool,
+) -> None:
+    """Train a module for `steps` optimiser steps, with checkpoints in `out`. Raises Interrupted after Ctrl-C."""
+    _hush()
+    show = ShowProgress(stage, steps, quiet)
+    save = ModelCheckpoint(out, filename="last", every_n_train_steps=save_every, enable_version_counter=False)
+    trainer = L.Trainer(
+        max_steps=steps,
+        max_epochs=-1,
+        min_epochs=0,
+        precision=lightning_precision(precision),
+        logger=CSVLogger(str(out), name="", version=""),
+        log_every_n_steps=max(1, min(10, steps // 10)),
+        callbacks=[*callbacks, save, show],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    loader = DataLoader(_Steps(steps), batch_size=None)
+    trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+    if show.interrupted and trainer.global_step < steps:
+        trainer.save_checkpoint(out / CHECKPOINT)
+        raise Interrupted(out, trainer.global_step)
+
+
+def _hush() -> None:
+    """Keep the trainer's advice to developers away from users; its warnings about our own choices are answered here."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # batches are drawn on the device: workers would only cost
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")

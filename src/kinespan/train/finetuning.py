@@ -1,0 +1,195 @@
+"""Stage two: name actions, frame by frame, from the labels that there are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..annotation import LabelSet
+from ..config import FinetuneConfig
+from ..corpus.sampler import ClipPool, load_motions
+from ..corpus.splits import label_fraction, without_labels
+from ..corpus.store import Corpus
+from ..errors import InputError
+from ..localizer import Localizer
+from ..losses import FrameLoss
+from ..model_file import ModelSpec, read_spec, read_weights
+from ..transforms.augment import augment
+from .common import StepModule, check_run_folder, fit, seeded
+from .corpora import choose_skeleton, corpus_fold
+from .pretraining import ENCODER_FILE
+from .settings import save_settings
+
+MODEL_FILE = "model.safetensors"
+
+
+class FinetuneModule(StepModule):
+    """Random clips through a Localizer under the frame loss; `linear` trains the head alone on fixed features."""
+
+    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool, pretrained: bool) -> None:
+        super().__init__(config.seed)
+        self.config, self.localizer, self.pool, self.pretrained = config, localizer, pool, pretrained
+        self.loss = FrameLoss(localizer.labels.exclusive)
+        self.linear = config.protocol == "linear"
+        self._features: Tensor | None = None
+        if self.linear:
+            for part in (localizer.encoder, localizer.fusion):
+                part.requires_grad_(False)
+
+    def on_train_start(self) -> None:
+        """For `linear`, compute the frozen features once; they are those of localizing."""
+        super().on_train_start()
+        if self.linear:
+            found = [self.localizer.motion_features(motion) for motion in self.pool.motions]
+            self._features = torch.cat(found).to(self.device)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """One step: draw, augment, score every frame, compare with the labels."""
+        view, hits = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
+        if self._features is not None:
+            at, _ = self.pool.frames_at(view.recording, view.times, self.config.clip_frames)
+            logits = self.localizer.head(self._features[at].transpose(1, 2))
+        else:
+            view = augment(view, self.config.augment, self.localizer.spec.skeleton, self.generator)
+            hits = self.pool.hits_at(view)
+            logits = self.localizer(view.positions, view.valid)
+        assert hits is not None
+        loss: Tensor = self.loss(logits.float(), hits)
+        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(logits.detach(), hits))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; a pretrained encoder moves more slowly than what is new."""
+        config, model = self.config, self.localizer
+        groups: list[dict[str, Any]] = [{"params": list(model.head.parameters())}]
+        if not self.linear:
+            groups[0]["params"] += list(model.fusion.parameters())
+            share = config.encoder_lr if self.pretrained else 1.0
+            groups.append({"params": list(model.encoder.parameters()), "lr": config.lr * share})
+        optimizer = torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+        return self.scheduled(optimizer, config.steps)
+
+
+def _accuracy(logits: Tensor, hits: Tensor) -> float:
+    """Share of labelled frames whose highest score is a label that holds; logits (B, C + 1, T), hits (B, T, C + 1)."""
+    best = logits.argmax(dim=1)
+    labelled = hits.any(dim=2)
+    right = hits.gather(2, best[..., None])[..., 0] & labelled
+    return float(right.sum() / labelled.sum().clamp(min=1))
+
+
+def finetune(
+    corpus: Corpus,
+    out: Path,
+    config: FinetuneConfig,
+    *,
+    pretrained: Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Localizer:
+    """Train a Localizer on a corpus's labels and write it to `out` as model.safetensors.
+
+    Only training recordings of the fold are read; of them the share config.label_fraction, chosen by seed. The
+    model of the last step is kept: nothing is selected. Raises InputError for bad settings and Interrupted
+    after Ctrl-C.
+    """
+    if config.protocol == "scratch" and pretrained is not None:
+        raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
+    checkpoint = check_run_folder(out, resume, MODEL_FILE)
+    fold = corpus_fold(corpus, config.split, config.fold)
+    names, labels = labelled_names(corpus, fold.train, fold.drop_labels, config)
+    spec = _spec(corpus, config, labels, pretrained, names)
+    motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
+    annotations = [corpus.annotation(name, drop=fold.drop_labels) for name in names]
+    pool = ClipPool(motions, annotations, labels)
+    facts = {"corpus": str(corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
+    save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)})
+    with seeded(config.seed):
+        localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else 0.2)
+        if pretrained is not None:
+            load_encoder(localizer, pretrained)
+        module = FinetuneModule(config, localizer, pool, pretrained is not None)
+        fit(
+            module,
+            out,
+            stage={"linear": "linear probe"}.get(config.protocol, "finetuning"),
+            steps=config.steps,
+            save_every=config.save_every,
+            precision=config.precision,
+            checkpoint=checkpoint,
+            callbacks=[],
+            quiet=quiet,
+        )
+    localizer = localizer.cpu().eval()
+    localizer.save(out / MODEL_FILE)
+    return localizer
+
+
+def labelled_names(
+    corpus: Corpus, names: tuple[str, ...], dropped: tuple[str, ...], config: FinetuneConfig
+) -> tuple[tuple[str, ...], LabelSet]:
+    """The recordings whose labels are used, and the label set without dropped labels.
+
+    Raises InputError where the corpus has no labels or no training recording is annotated.
+    """
+    if corpus.labels is None:
+        raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
+    annotations = {name: corpus.annotation(name, drop=dropped) for name in names}
+    annotated = tuple(name for name in names if annotations[name] is not None)
+    if not annotated:
+        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} training recordings is annotated")
+    if config.label_fraction < 1:
+        annotated = label_fraction(annotated, config.label_fraction, config.seed, annotations)
+    return annotated, without_labels(corpus.labels, dropped)
+
+
+def pretrained_file(path: Path) -> Path:
+    """The model file that --pretrained means: itself, or the encoder or model in the folder of a run."""
+    if not path.is_dir():
+        return path
+    for name in (ENCODER_FILE, MODEL_FILE):
+        if (path / name).is_file():
+            return path / name
+    raise InputError(f"{path}: holds neither {ENCODER_FILE} nor {MODEL_FILE}; was the run finished?")
+
+
+def load_encoder(localizer: Localizer, pretrained: Path) -> None:
+    """Copy the encoder's weights from a pretrained encoder, or from another localizer."""
+    file = pretrained_file(pretrained)
+    weights = read_weights(file)
+    if read_spec(file).kind == "localizer":
+        start = "encoder."
+        weights = {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
+    try:
+        localizer.encoder.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{file}: weights do not fit the encoder {localizer.spec.encoder!r}: {error}") from None
+
+
+def _spec(
+    corpus: Corpus, config: FinetuneConfig, labels: LabelSet, pretrained: Path | None, names: tuple[str, ...]
+) -> ModelSpec:
+    """What the new localizer is: the network of the pretrained run, or of the configuration."""
+    training: dict[str, Any] = {
+        "stage": "finetune", "corpus": corpus.name, "protocol": config.protocol, "split": config.split,
+        "fold": config.fold if config.split else None, "label_fraction": config.label_fraction,
+        "labelled_recordings": len(names), "seed": config.seed, "steps": config.steps,
+    }  # fmt: skip
+    if pretrained is not None:
+        base = read_spec(pretrained_file(pretrained))
+        training["pretrained"] = dict(base.training)
+    else:
+        network = config.network
+        base = ModelSpec(
+            kind="encoder",
+            skeleton=choose_skeleton(network.skeleton, corpus, names),
+            fps=network.fps,
+            streams=network.streams,
+            normalisation=network.normalisation,
+            encoder=network.encoder,
+        )
+    return replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, training=training, metrics={})

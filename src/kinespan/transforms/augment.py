@@ -1,0 +1,183 @@
+"""Augmentation of whole batches on their device; each view remembers its time map back to the recording.
+
+The set is that of the skeleton contrastive family (CrosSCLR, AimCLR, RVTCLR): temporal crop-resize, shear,
+rotation, mirror, noise, blur, axis mask, joint mask. Every draw comes from the generator that is handed in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from ..config import AugmentConfig
+from ..skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class TimeMap:
+    """Affine map from a view's frames to seconds of its recording: frame j covers [start + j step, start + (j+1) step).
+
+    ``start`` (B,) and ``step`` (B,) in seconds; differentiable in both.
+    """
+
+    start: Tensor
+    step: Tensor
+
+    def edges(self, count: int, num_frames: int) -> Tensor:
+        """Seconds (B, count + 1) of the edges of `count` equal segments of a view of `num_frames` frames."""
+        parts = torch.arange(count + 1, device=self.start.device, dtype=self.start.dtype) * (num_frames / count)
+        return self.start[:, None] + parts * self.step[:, None]
+
+
+@dataclass(frozen=True)
+class View:
+    """A batch of clips as a network sees them, and where in their recordings they lie.
+
+    positions (B, T, P, J, 3), valid (B, T, P) bool, times, and recording (B,) int64, the number of the recording
+    in its pool. Positions of absent people and padded frames are zero.
+    """
+
+    positions: Tensor
+    valid: Tensor
+    times: TimeMap
+    recording: Tensor
+
+
+def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Generator) -> View:
+    """One augmented View of a batch, on its device. The generator must live on the same device."""
+    if config.crop_min < 1:
+        view = crop_resize(view, config.crop_min, generator)
+    x, valid = view.positions, view.valid
+    x = linear_map(x, config, generator)
+    if config.flip > 0:
+        x = mirror(x, skeleton, _chosen(len(x), config.flip, x, generator))
+    if config.noise > 0:
+        amount = config.noise * _chosen(len(x), 0.5, x, generator).to(x.dtype)
+        x = x + amount.view(-1, 1, 1, 1, 1) * torch.randn(x.shape, generator=generator, device=x.device)
+    if config.blur > 0:
+        x = blur(x, valid, config.blur, generator)
+    if config.axis_mask > 0:
+        x = mask_axis(x, config.axis_mask, generator)
+    if config.joint_mask > 0:
+        x = mask_joints(x, skeleton, config.joint_mask, config.joint_mask_count, generator)
+    return replace(view, positions=torch.where(valid[..., None, None], x, 0.0))
+
+
+def crop_resize(view: View, crop_min: float, generator: Generator) -> View:
+    """Cut a random stretch out of each clip and stretch it to the clip's length; the time map follows.
+
+    The stretch is chosen within the part of the clip that holds somebody, so that padding does not grow.
+    """
+    batch, length = view.positions.shape[:2]
+    device = view.positions.device
+    held = view.valid.any(dim=2)
+    end = torch.where(held, torch.arange(1, length + 1, device=device), 0).amax(dim=1).clamp(min=1).float()
+    share = crop_min + (1 - crop_min) * torch.rand(batch, generator=generator, device=device)
+    # A clip that is padded keeps its padding in proportion: the crop of its held part fills the same frames.
+    first = (1 - share) * end * torch.rand(batch, generator=generator, device=device)
+    grid = torch.arange(length, device=device) + 0.5
+    return sample_time(view, first[:, None] + grid * share[:, None] - 0.5, held_end=end, first=first, share=share)
+
+
+def sample_time(view: View, at: Tensor, *, held_end: Tensor, first: Tensor, share: Tensor) -> View:
+    """Read each clip at fractional frames `at` (B, T), linear between frames; frames past `held_end` stay padding."""
+    length = view.positions.shape[1]
+    last = (held_end - 1)[:, None]
+    at = torch.minimum(at.clamp(min=0), last)
+    low = at.floor().long()
+    high = torch.minimum(low + 1, last.long())
+    part = at - low
+    x_low, x_high = _take(view.positions, low), _take(view.positions, high)
+    mixed = x_low + part[:, :, None, None, None] * (x_high - x_low)
+    seen = _take(view.valid, low) & (_take(view.valid, high) | (part == 0)[..., None])
+    inside = torch.arange(length, device=at.device) + 0.5 < held_end[:, None]
+    seen = seen & inside[..., None]
+    start = view.times.start + first * view.times.step
+    mapped = TimeMap(start, view.times.step * share)
+    return replace(view, positions=torch.where(seen[..., None, None], mixed, 0.0), valid=seen, times=mapped)
+
+
+def linear_map(x: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
+    """Shear and rotate positions (B, ..., 3), one 3x3 matrix a clip (shear as in CrosSCLR: unit diagonal)."""
+    batch = len(x)
+    matrix = torch.eye(3, device=x.device).expand(batch, 3, 3).clone()
+    if config.shear > 0:
+        off = 1 - torch.eye(3, device=x.device)
+        matrix = matrix + off * config.shear * _uniform((batch, 3, 3), x, generator)
+    for axis, degrees in ((1, config.rotation), (0, config.tilt), (2, config.tilt)):
+        if degrees > 0:
+            matrix = rotation(axis, math.radians(degrees) * _uniform((batch,), x, generator)) @ matrix
+    return torch.einsum("btpjc,bdc->btpjd", x, matrix)
+
+
+def rotation(axis: int, angle: Tensor) -> Tensor:
+    """Rotation matrices (B, 3, 3) about axis 0, 1 or 2 by angles (B,) in radians."""
+    one, two = [(1, 2), (2, 0), (0, 1)][axis]
+    matrix = torch.zeros(len(angle), 3, 3, device=angle.device)
+    matrix[:, axis, axis] = 1
+    matrix[:, one, one] = matrix[:, two, two] = angle.cos()
+    matrix[:, one, two] = -angle.sin()
+    matrix[:, two, one] = angle.sin()
+    return matrix
+
+
+def mirror(x: Tensor, skeleton: Skeleton, chosen: Tensor) -> Tensor:
+    """Mirror the chosen clips (B,) left to right: negate x and swap the left and right joints."""
+    swap = torch.as_tensor(skeleton.mirror, device=x.device)
+    flipped = x[..., swap, :] * torch.tensor([-1.0, 1.0, 1.0], device=x.device)
+    return torch.where(chosen.view(-1, 1, 1, 1, 1), flipped, x)
+
+
+def blur(x: Tensor, valid: Tensor, probability: float, generator: Generator, reach: int = 4) -> Tensor:
+    """Gaussian smoothing in time with a sigma of 0.1 to 2 frames per clip; absent frames give and take nothing."""
+    batch, length = x.shape[:2]
+    sigma = 0.1 + 1.9 * torch.rand(batch, generator=generator, device=x.device)
+    chosen = _chosen(batch, probability, x, generator)
+    offsets = torch.arange(-reach, reach + 1, device=x.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma[:, None]) ** 2)
+    kernel = torch.where(chosen[:, None], kernel, (offsets == 0).float())
+    weight = valid.to(x.dtype)
+    mixed, total = torch.zeros_like(x), torch.zeros_like(weight)
+    padded_x = F.pad(x, (0, 0, 0, 0, 0, 0, reach, reach))
+    padded_w = F.pad(weight, (0, 0, reach, reach))
+    for index in range(2 * reach + 1):
+        scaled = kernel[:, index].view(-1, 1, 1) * padded_w[:, index : index + length]
+        total = total + scaled
+        mixed = mixed + scaled[..., None, None] * padded_x[:, index : index + length]
+    return mixed / total.clamp(min=1e-6)[..., None, None]
+
+
+def mask_axis(x: Tensor, probability: float, generator: Generator) -> Tensor:
+    """Flatten one random axis of each chosen clip to zero."""
+    chosen = _chosen(len(x), probability, x, generator)
+    axis = torch.randint(3, (len(x),), generator=generator, device=x.device)
+    gone = chosen[:, None] & (axis[:, None] == torch.arange(3, device=x.device))
+    return torch.where(gone.view(-1, 1, 1, 1, 3), 0.0, x)
+
+
+def mask_joints(x: Tensor, skeleton: Skeleton, probability: float, count: int, generator: Generator) -> Tensor:
+    """Hide `count` random joints of each chosen clip by placing them at the root for the whole clip."""
+    chosen = _chosen(len(x), probability, x, generator)
+    rank = torch.rand(len(x), skeleton.num_joints, generator=generator, device=x.device).argsort(dim=1).argsort(dim=1)
+    hidden = ((rank < count) & chosen[:, None]).view(len(x), 1, 1, -1, 1)
+    root = x[..., list(skeleton.root), :].mean(dim=-2, keepdim=True)
+    return torch.where(hidden, root, x)
+
+
+def _take(values: Tensor, frames: Tensor) -> Tensor:
+    """values (B, T, ...) at frames (B, T')."""
+    return values[torch.arange(len(values), device=values.device)[:, None], frames]
+
+
+def _uniform(shape: tuple[int, ...], like: Tensor, generator: Generator) -> Tensor:
+    """Uniform in [-1, 1)."""
+    return torch.rand(shape, generator=generator, device=like.device) * 2 - 1
+
+
+def _chosen(batch: int, probability: float, like: Tensor, generator: Generator) -> Tensor:
+    """Which clips (B,) a change falls on."""
+    return torch.rand(batch, generator=generator, device=like.device) < probability
