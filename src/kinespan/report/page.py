@@ -1,0 +1,65 @@
+"""The report's HTML: template, style, scripts and data put into one file that needs nothing from outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from importlib import resources
+from pathlib import Path
+
+from .._version import __version__
+from ..atomic import write_atomically
+from .data import ReportData
+from .payload import build_payload
+
+SCRIPTS = ("base.js", "motion.js", "player.js", "timeline.js", "scores.js", "tables.js", "app.js")
+"""In the order in which they are put together; one scope, so a later one uses what an earlier one names."""
+
+
+def write_report(data: ReportData, path: Path) -> None:
+    """Write the report as one HTML file; the file appears whole or not at all.
+
+    Raises InputError where the folder is missing or cannot be written to.
+    """
+    # A file name may hold bytes that are not text; they become question marks rather than an error.
+    write_atomically(path, render_report(data).encode("utf-8", errors="replace").decode("utf-8"))
+
+
+def render_report(data: ReportData) -> str:
+    """The report as HTML text.
+
+    Style and script are allowed by their hash and nothing else is: the page cannot load or send anything.
+    """
+    style = _asset("page.css")
+    script = "\n".join(_asset(name) for name in SCRIPTS)
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": policy,
+        "title": html.escape(data.title),
+        "style": style,
+        "script": script,
+        "data": script_json(build_payload(data)),
+        "version": html.escape(__version__),
+    }
+    # One pass, so that braces inside a part are left alone.
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
+
+
+def script_json(value: object) -> str:
+    """JSON that can stand inside a script element: no text in it can close the element or open a comment."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """A Content-Security-Policy source that allows exactly this text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,162 @@
+"""The report's data as plain JSON: motion and scores quantised, at most 30 frames a second, deflated, base64."""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import LabelSet, Span
+from ..recording import Recording
+from ..skeleton import Skeleton
+from .data import ReportData, ReportRecording
+
+MAX_FPS = 30.0
+"""Motion and scores are shown at no more than this many frames a second."""
+MILLIMETRE = 1e-3
+INT16_MAX = 32767
+
+
+def build_payload(data: ReportData) -> dict[str, Any]:
+    """All that the page needs, as JSON values; a number that is not finite becomes None."""
+    payload = {
+        "title": data.title,
+        "labels": list(data.labels.names),
+        "recordings": [_recording(item, data.labels) for item in data.recordings],
+        "metrics": data.metrics,
+        "facts": [[str(name), str(value)] for name, value in data.facts.items()],
+        "curves": [[name, [[step, value] for step, value in points]] for name, points in data.curves.items()],
+    }
+    return {name: _plain(value) for name, value in payload.items()}
+
+
+def frame_picks(num_frames: int, fps: float) -> tuple[NDArray[np.int64], float]:
+    """Frames to show, (T',), and their rate: all of them up to 30 a second, above that 30 picked by their time."""
+    if fps <= MAX_FPS:
+        return np.arange(num_frames), fps
+    shown = max(1, math.ceil(num_frames / fps * MAX_FPS - 1e-9))
+    times = (np.arange(shown) + 0.5) / MAX_FPS
+    return np.minimum((times * fps).astype(np.int64), num_frames - 1), MAX_FPS
+
+
+def _recording(item: ReportRecording, labels: LabelSet) -> dict[str, Any]:
+    recording, truth = item.recording, item.truth
+    return {
+        "name": recording.name,
+        "source": recording.source,
+        "attributes": [[name, value] for name, value in recording.attributes.items()],
+        "duration": recording.duration,
+        "sourceFps": recording.fps,
+        "sourceFrames": recording.num_frames,
+        "skeleton": _skeleton(recording.skeleton),
+        "motion": _motion(recording),
+        "truth": None if truth is None else _spans(truth.spans, labels),
+        "covered": None if truth is None or truth.covered is None else [list(bounds) for bounds in truth.covered],
+        "segmentation": _spans(item.segmentation, labels),
+        "predictions": _spans(item.predictions, labels),
+        "scores": _scores(item),
+    }
+
+
+def _spans(spans: Iterable[Span], labels: LabelSet) -> list[list[Any]]:
+    """Spans as [start, end, label index, score, person], sorted by start; seconds to the millisecond."""
+    rows = [
+        [round(span.start, 3), round(span.end, 3), labels.index(span.label), span.score, span.person] for span in spans
+    ]
+    return sorted(rows, key=lambda row: (row[0], row[1], row[2]))
+
+
+def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
+    """Bones (child, parent), the side of each joint (-1 left, 1 right, 0 middle), the torso's corners, the head."""
+    sides = [0] * skeleton.num_joints
+    for left, right in skeleton.pairs:
+        sides[left], sides[right] = -1, 1
+    corners = (skeleton.left_shoulder, skeleton.right_shoulder, skeleton.right_hip, skeleton.left_hip)
+    return {
+        "name": skeleton.name,
+        "joints": skeleton.num_joints,
+        "bones": [list(bone) for bone in skeleton.bones],
+        "sides": sides,
+        "torso": [list(corner) for corner in corners],
+        "head": skeleton.body_parts.index("head") if "head" in skeleton.body_parts else -1,
+    }
+
+
+def _motion(recording: Recording) -> dict[str, Any]:
+    """Positions as int16 steps of `unit` metres around `origin`, differences over time, deflated.
+
+    People who are never seen are left out. Where a person is not seen the last pose seen stands in (the first one
+    before that), for the page to show as a ghost; `valid` (T', P') says where. `facing` is the direction in
+    radians, from +z towards +x, that the first person seen looks at first.
+    """
+    picks, fps = frame_picks(recording.num_frames, recording.fps)
+    mask = recording.mask[picks]
+    people = np.flatnonzero(mask.any(axis=0))
+    if people.size == 0:  # seen only in frames that are not shown
+        people = np.flatnonzero(recording.mask.any(axis=0))
+    mask = mask[:, people]
+    positions = np.stack([_held(recording, int(person))[picks] for person in people], axis=1).astype(np.float64)
+    low, high = positions.min(axis=(0, 1, 2)), positions.max(axis=(0, 1, 2))
+    origin = (low + high) / 2
+    unit = max(MILLIMETRE, float((high - low).max()) / 2 / INT16_MAX)
+    steps = np.rint((positions - origin) / unit).astype(np.int16)
+    steps[1:] -= steps[:-1].copy()  # int16 wraps around, and so it does on the page
+    return {
+        "fps": fps,
+        "frames": len(picks),
+        "slots": people.tolist(),
+        "unit": unit,
+        "origin": [round(float(value), 4) for value in origin],
+        "facing": _facing(positions[:, 0], recording.skeleton, fps),
+        "steps": _deflated(steps.astype("<i2")),
+        "valid": _deflated(mask.astype(np.uint8)),
+    }
+
+
+def _held(recording: Recording, person: int) -> NDArray[np.float32]:
+    """Positions (T, J, 3) of one person, each unseen frame replaced by the last seen one (or the first seen)."""
+    seen = np.flatnonzero(recording.mask[:, person])
+    last = np.searchsorted(seen, np.arange(recording.num_frames), side="right") - 1
+    held: NDArray[np.float32] = recording.positions[seen[np.maximum(last, 0)], person]
+    return held
+
+
+def _facing(positions: NDArray[np.float64], skeleton: Skeleton, fps: float) -> float:
+    """Direction that a person (T, J, 3) looks in during the first second: left across the body, times up."""
+    opening = positions[: max(1, round(fps))]
+    left = opening[:, [*skeleton.left_shoulder, *skeleton.left_hip]].mean(axis=(0, 1))
+    right = opening[:, [*skeleton.right_shoulder, *skeleton.right_hip]].mean(axis=(0, 1))
+    across = left - right
+    return float(np.arctan2(-across[2], across[0]))
+
+
+def _scores(item: ReportRecording) -> dict[str, Any] | None:
+    """Scores (T', C + 1) in [0, 1] as one byte each, deflated."""
+    if item.scores is None or item.scores_fps is None:
+        return None
+    scores = np.asarray(item.scores, dtype=np.float64)
+    picks, fps = frame_picks(len(scores), item.scores_fps)
+    levels = np.rint(np.clip(scores[picks], 0, 1) * 255).astype(np.uint8)
+    return {"fps": fps, "frames": len(picks), "columns": scores.shape[1], "levels": _deflated(levels)}
+
+
+def _deflated(array: NDArray[Any]) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode("ascii")
+
+
+def _plain(value: Any) -> Any:
+    """JSON values of Python and numpy ones; not-finite numbers become None."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

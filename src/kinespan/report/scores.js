@@ -1,0 +1,134 @@
+// Frame scores: the curves under the timelines, and the list of labels beside the scene with their scores now.
+
+const SCORE_ROW_HEIGHT = 132;
+const WORTH_LISTING = 0.2; // a label no span has is listed when its score reaches this
+
+// Score of a label (BACKGROUND is column 0) at a time, 0 to 1.
+function scoreAt(scores, label, time) {
+  const frame = clamp(Math.floor(time * scores.fps), 0, scores.frames - 1);
+  return scores.levels[frame * scores.columns + label + 1] / 255;
+}
+
+// Labels that matter in a recording, in the label set's order.
+function listedLabels(recording) {
+  const { truth, segmentation, predictions, scores } = recording;
+  const listed = new Set([...(truth ?? []), ...segmentation, ...predictions].map((span) => span.label));
+  for (let at = 0; scores && at < scores.levels.length; at++) {
+    if (at % scores.columns && scores.levels[at] >= WORTH_LISTING * 255) listed.add((at % scores.columns) - 1);
+  }
+  return [...listed].sort((a, b) => a - b);
+}
+
+// The row of curves for the timeline. `choice` holds the labels that are hidden and the one that stands out.
+function scoreRow(recording, timeline, choice) {
+  const { scores } = recording;
+  const draw = (context, width, height) => {
+    drawScoreGrid(context, width, height, timeline.colours);
+    const labels = choice.listed.filter((label) => !choice.hidden.has(label) && label !== choice.current);
+    for (const label of labels) drawScoreCurve(context, width, height, scores, label, timeline, false);
+    const { current } = choice;
+    if (current !== null && !choice.hidden.has(current)) drawScoreCurve(context, width, height, scores, current, timeline, true);
+  };
+  const describe = (time) => {
+    const values = choice.listed.filter((label) => !choice.hidden.has(label)).map((label) => [label, scoreAt(scores, label, time)]);
+    values.sort((a, b) => b[1] - a[1]);
+    return values.slice(0, 4).map(([label, value]) =>
+      el("div", {}, swatch(label), el("b", {}, label < 0 ? "background" : timeline.labels[label]), ` ${percent(value)} %`));
+  };
+  const name = el("span", {}, "Frame scores", el("small", {}, "0 to 100 %"));
+  return { name, height: SCORE_ROW_HEIGHT, kind: "scores", draw, describe };
+}
+
+function drawScoreGrid(context, width, height, colours) {
+  context.fillStyle = colours.sunken;
+  context.fillRect(0, 0, width, height);
+  context.fillStyle = colours.line;
+  for (const part of [0.25, 0.5, 0.75]) context.fillRect(0, Math.round(height * part), width, 1);
+}
+
+function drawScoreCurve(context, width, height, scores, label, timeline, strong) {
+  const [first, last] = [timeline.start, timeline.end].map((time) => clamp(Math.floor(time * scores.fps), 0, scores.frames - 1));
+  const y = (frame) => height - 3 - (scores.levels[frame * scores.columns + label + 1] / 255) * (height - 6);
+  const x = (frame) => timeline.x((frame + 0.5) / scores.fps, width);
+  context.beginPath();
+  for (let frame = Math.max(0, first - 1); frame <= Math.min(scores.frames - 1, last + 1); frame++) context.lineTo(x(frame), y(frame));
+  context.strokeStyle = lineColour(label, timeline.colours.dark);
+  context.lineWidth = strong ? 2.4 : 1.4;
+  context.globalAlpha = strong ? 1 : 0.6;
+  context.lineJoin = "round";
+  context.setLineDash(label < 0 ? [4, 3] : []);
+  context.stroke();
+  context.setLineDash([]);
+  if (strong) {
+    context.lineTo(x(last), height);
+    context.lineTo(x(first), height);
+    context.globalAlpha = 0.16;
+    context.fillStyle = context.strokeStyle;
+    context.fill();
+  }
+  context.globalAlpha = 1;
+}
+
+// The list beside the scene: every label's score at this moment; it is also the key to the colours. Pressing a
+// label shows or hides its curve.
+class Moment {
+  constructor(root, labels, choice, onchoice) {
+    Object.assign(this, { root, labels, choice, onchoice, rows: [] });
+  }
+
+  show(recording) {
+    const { choice } = this;
+    this.recording = recording;
+    choice.listed = [...(recording.scores ? [BACKGROUND] : []), ...listedLabels(recording)];
+    choice.hidden = new Set([BACKGROUND]);
+    choice.current = null;
+    this.rows = choice.listed.map((label) => this.row(label));
+    const head = el("div", { class: "head" }, el("h2", {}, recording.scores ? "Scores now" : "Labels"));
+    if (recording.scores) head.append(this.allButton());
+    const empty = choice.listed.length ? null : el("p", { class: "empty" }, "Nothing is labelled or predicted in this recording.");
+    this.root.replaceChildren(head, el("div", { class: "labels" }, ...this.rows.map((row) => row.node)), empty ?? "");
+  }
+
+  allButton() {
+    const flip = () => {
+      const { choice } = this;
+      const labels = choice.listed.filter((label) => label >= 0);
+      const some = labels.some((label) => !choice.hidden.has(label));
+      choice.hidden = new Set(some ? choice.listed : [BACKGROUND]);
+      this.refresh();
+    };
+    return el("button", { type: "button", class: "ghost", title: "Show or hide all curves", onclick: flip }, "All / none");
+  }
+
+  row(label) {
+    const text = label < 0 ? "background" : this.labels[label];
+    const bar = el("span", { class: "bar-fill" });
+    const value = el("span", { class: "value" });
+    const flip = () => {
+      const { hidden } = this.choice;
+      if (!hidden.delete(label)) hidden.add(label);
+      this.refresh();
+    };
+    const node = el("button", { type: "button", class: "label-row", vars: { "--c": labelColour(label) }, onclick: flip },
+      swatch(label), el("span", { class: "text", title: text }, text), value, bar);
+    if (!this.recording.scores) node.disabled = true;
+    return { label, node, bar, value };
+  }
+
+  refresh() {
+    for (const { label, node } of this.rows) node.setAttribute("aria-pressed", String(!this.choice.hidden.has(label)));
+    this.onchoice();
+  }
+
+  setTime(time) {
+    const { scores, predictions } = this.recording;
+    const now = scores ? [] : spansAt(predictions, time);
+    for (const { label, node, bar, value } of this.rows) {
+      const found = now.filter((span) => span.label === label).map((span) => span.score);
+      const score = scores ? scoreAt(scores, label, time) : found.length ? Math.max(...found) : null;
+      bar.style.setProperty("--v", score ?? 0);
+      value.textContent = score === null ? "" : percent(score, 0);
+      node.classList.toggle("current", label === this.choice.current);
+    }
+  }
+}

@@ -1,0 +1,204 @@
+// Metrics, the confusion matrix, training curves and facts, each left out where there is nothing to show.
+
+// A fact by one of its names, upper or lower case; null where it is not stated.
+function factOf(facts, ...names) {
+  const found = facts.find(([name, value]) => names.includes(name.toLowerCase()) && value !== "");
+  return found ? found[1] : null;
+}
+
+function reveal(id, ...children) {
+  const section = byId(id);
+  section.append(...children.filter(Boolean));
+  section.hidden = false;
+}
+
+// A table; a cell is text, a node or { share } for a bar behind a percentage.
+function table(caption, head, rows, name) {
+  const cellOf = (cell, tag, attributes = {}) => {
+    if (cell === null || typeof cell !== "object" || cell instanceof Node) return el(tag, attributes, cell ?? "–");
+    const bar = el("i", { class: "cell-bar", vars: { "--v": isNumber(cell.share) ? clamp(cell.share, 0, 1) : 0 } });
+    return el(tag, { ...attributes, class: "barred" }, bar, el("span", {}, percent(cell.share)));
+  };
+  const body = rows.map((row) =>
+    el("tr", {}, ...row.map((cell, i) => (i ? cellOf(cell, "td") : cellOf(cell, "th", { scope: "row" })))));
+  const heads = head.map((text) => el("th", { scope: "col" }, text));
+  return el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": caption },
+    el("table", { class: name }, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body)));
+}
+
+// Makes the columns of a table sortable by a press on their heads; numbers big to small first.
+function sortable(wrapper) {
+  const [heads, body] = [[...wrapper.querySelectorAll("thead th")], wrapper.querySelector("tbody")];
+  const valueOf = (row, column) => {
+    const text = row.cells[column].textContent.replaceAll(" ", "");
+    return text === "–" ? -Infinity : Number.isNaN(Number(text)) ? text : Number(text);
+  };
+  heads.forEach((head, column) => {
+    const sort = () => {
+      const order = head.getAttribute("aria-sort") === "descending" ? "ascending" : "descending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", order);
+      const sign = order === "descending" ? -1 : 1;
+      const compare = (a, b) => {
+        const [x, y] = [valueOf(a, column), valueOf(b, column)];
+        if (typeof x === "string" || typeof y === "string") return -sign * String(x).localeCompare(String(y));
+        return x === y ? 0 : sign * (x - y);
+      };
+      body.append(...[...body.rows].sort(compare));
+    };
+    head.replaceChildren(el("button", { type: "button", class: "sorter", onclick: sort }, head.textContent));
+  });
+  return wrapper;
+}
+
+const TILES = [
+  ["mAP, average over tIoU", (m) => m.map?.average],
+  ["mAP at tIoU 0.5", (m) => m.map?.["0.5"]],
+  ["F1 at overlap 50 %", (m) => m.f1?.["50"]],
+  ["Edit score", (m) => m.edit],
+  ["Frame accuracy", (m) => m.frame_accuracy],
+];
+
+function showMetrics({ metrics, facts, labels }) {
+  if (!metrics) return;
+  const tiles = TILES.map(([name, pick]) => [name, pick(metrics)]).filter(([, value]) => isNumber(value));
+  const parts = [
+    tiles.length && el("div", { class: "tiles" }, ...tiles.map(([name, value]) =>
+      el("div", { class: "tile" }, el("strong", {}, percent(value), el("small", {}, " %")), el("span", {}, name)))),
+    metrics.map && mapTable(metrics.map),
+    segmentTable(metrics),
+    metrics.per_class && classTable(metrics.per_class, labels),
+  ].filter(Boolean);
+  if (parts.length) reveal("metrics", el("h2", {}, "Metrics"), standing(metrics, facts), ...parts);
+}
+
+// What the figures stand on, said beside them; what is not stated is said to be so.
+function standing(metrics, facts) {
+  const entries = [
+    ["Protocol", factOf(facts, "protocol")],
+    ["Split", factOf(facts, "split")],
+    ["Seeds", factOf(facts, "seeds", "seed")],
+    ["AP rule", metrics.rule ?? null],
+    ["Recordings", metrics.recordings ?? null],
+  ];
+  const items = entries.map(([name, value]) =>
+    el("div", {}, el("dt", {}, name), el("dd", { class: value === null ? "unstated" : null }, value ?? "not stated")));
+  return el("dl", { class: "standing" }, ...items);
+}
+
+const byNumber = (a, b) => Number(a) - Number(b);
+const thresholdsOf = (map) => Object.keys(map).filter((name) => name !== "average").sort(byNumber);
+
+function mapTable(map) {
+  const thresholds = thresholdsOf(map);
+  const head = ["tIoU", ...thresholds, ...("average" in map ? ["average"] : [])];
+  const row = ["mAP, %", ...thresholds.map((name) => ({ share: map[name] })), ...("average" in map ? [{ share: map.average }] : [])];
+  return table("Mean average precision at each temporal IoU threshold", head, [row], "wide");
+}
+
+function segmentTable(metrics) {
+  const f1 = Object.keys(metrics.f1 ?? {}).sort(byNumber).map((name) => [`F1@${name}`, metrics.f1[name]]);
+  const others = [["Edit", metrics.edit], ["Frame accuracy", metrics.frame_accuracy]];
+  const columns = [...f1, ...others.filter(([, value]) => value !== undefined)];
+  if (!columns.length) return null;
+  return table("Segmentation: F1 at overlaps, edit score, frame accuracy", ["", ...columns.map(([name]) => name)],
+    [["value, %", ...columns.map(([, value]) => ({ share: value }))]], "wide");
+}
+
+function classTable(classes, labels) {
+  const names = Object.keys(classes).sort((a, b) => (labels.indexOf(a) + 1 || Infinity) - (labels.indexOf(b) + 1 || Infinity));
+  const all = names.flatMap((name) => Object.keys(classes[name].ap ?? {}));
+  const thresholds = [...new Set(all)].filter((name) => name !== "average").sort(byNumber);
+  const has = (key) => names.some((name) => classes[name][key] !== undefined);
+  const columns = [
+    ...(all.includes("average") ? [["AP average", (c) => ({ share: c.ap?.average })]] : []),
+    ...thresholds.map((t) => [`AP@${t}`, (c) => percent(c.ap?.[t])]),
+    ...(has("precision") ? [["Precision", (c) => percent(c.precision)]] : []),
+    ...(has("recall") ? [["Recall", (c) => percent(c.recall)]] : []),
+    ...(has("frames") ? [["Frames", (c) => (isNumber(c.frames) ? String(c.frames) : "–")]] : []),
+  ];
+  const rows = names.map((name) =>
+    [el("span", { class: "lane" }, swatch(labels.indexOf(name)), name), ...columns.map(([, cell]) => cell(classes[name]))]);
+  return sortable(table("Each label, %", ["Label", ...columns.map(([name]) => name)], rows, "classes"));
+}
+
+// ---- confusion matrix ----------------------------------------------------------------------------------------
+
+function showConfusion({ metrics }) {
+  const { labels, matrix } = metrics?.confusion ?? {};
+  if (!labels?.length || !matrix?.length) return;
+  const dense = labels.length > 18;
+  const rows = matrix.map((counts, i) => {
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const cells = counts.map((count, k) => confusionCell(labels, i, k, count, total, dense));
+    return el("tr", {}, el("th", { scope: "row", title: labels[i] }, labels[i]), ...cells, el("td", { class: "total" }, String(total)));
+  });
+  const head = labels.map((name) => el("th", { scope: "col", title: name }, el("span", {}, name)));
+  const thead = el("thead", {}, el("tr", {}, el("th", { class: "corner" }, "truth ↓ predicted →"), ...head,
+    el("th", { scope: "col" }, el("span", {}, "frames"))));
+  const body = el("tbody", {}, ...rows);
+  const wrapper = el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Confusion matrix" },
+    el("table", { class: dense ? "heat dense" : "heat" }, thead, body));
+  reveal("confusion", el("h2", {}, "Confusion matrix"),
+    el("p", { class: "note" }, "Each row is the true label and sums to 100 %; point at a cell for its count of frames."), wrapper);
+}
+
+function confusionCell(labels, i, k, count, total, dense) {
+  const share = total ? count / total : 0;
+  const text = dense || share < 0.005 ? "" : percent(share, 0);
+  const says = `${labels[i]} taken for ${labels[k]}: ${count} of ${total} frames`;
+  const onpointermove = (event) => showTip(event, el("b", {}, `${percent(share)} %`), says);
+  return el("td", {
+    class: `${share > 0.5 ? "strong" : ""}${i === k ? " diagonal" : ""}`, vars: { "--v": share },
+    "aria-label": says, onpointermove, onpointerleave: hideTip,
+  }, text);
+}
+
+// ---- training curves and facts -------------------------------------------------------------------------------
+
+function showCurves({ curves }) {
+  const drawn = curves.map(([name, points]) => [name, points.filter((point) => point.every(isNumber))]);
+  const charts = drawn.filter(([, points]) => points.length).map(([name, points]) => curveChart(name, points));
+  if (charts.length) reveal("curves", el("h2", {}, "Training"), el("div", { class: "charts" }, ...charts.map(({ node }) => node)));
+  onThemeChange(() => charts.forEach(({ paint }) => paint()));
+}
+
+const short = (value) => (value === 0 || (Math.abs(value) >= 0.001 && Math.abs(value) < 1e5) ? String(Number(value.toPrecision(4))) : value.toExponential(2));
+
+function curveChart(name, points) {
+  const [steps, values] = [points.map(([step]) => step), points.map(([, value]) => value)];
+  const low = values.reduce((a, b) => Math.min(a, b));
+  const high = values.reduce((a, b) => Math.max(a, b));
+  const canvas = el("canvas", { role: "img", "aria-label": `${name}: from ${short(values[0])} to ${short(values.at(-1))}` });
+  const paint = canvasPainter(canvas, (context, width, height) => {
+    const colours = theme();
+    const first = steps[0];
+    const span = steps.at(-1) - first || 1;
+    const x = (step) => 2 + ((step - first) / span) * (width - 8);
+    const y = (value) => height - 5 - ((value - low) / (high - low || 1)) * (height - 10);
+    context.fillStyle = colours.line;
+    for (const part of [0, 0.5, 1]) context.fillRect(0, Math.round(5 + part * (height - 10)), width, 1);
+    context.beginPath();
+    points.forEach(([step, value]) => context.lineTo(x(step), y(value)));
+    [context.strokeStyle, context.lineWidth, context.lineJoin] = [colours.accent, 1.8, "round"];
+    context.stroke();
+    context.beginPath();
+    context.arc(x(steps.at(-1)), y(values.at(-1)), 3, 0, 2 * Math.PI);
+    context.fillStyle = colours.accent;
+    context.fill();
+  });
+  const range = el("div", { class: "range" }, el("span", {}, `step ${short(steps[0])} – ${short(steps.at(-1))}`), el("span", {}, `${short(low)} … ${short(high)}`));
+  const head = el("figcaption", {}, el("span", {}, name), el("b", {}, short(values.at(-1))));
+  return { node: el("figure", {}, head, canvas, range), paint };
+}
+
+function showFacts({ facts }) {
+  if (facts.length) {
+    const code = (name) => (["command", "commit", "checksum"].includes(name.toLowerCase()) ? "code" : "span");
+    const items = facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, el(code(name), {}, value))));
+    reveal("facts", el("h2", {}, "What stands behind this"), el("dl", { class: "facts" }, ...items));
+  }
+  const chips = ["model", "protocol", "split", "fold", "seeds", "date"].map((name) => [name, factOf(facts, name)]);
+  const told = chips.filter(([, value]) => value !== null && value.length <= 48);
+  byId("chips").append(...told.map(([name, value]) => el("li", {}, el("span", {}, name), value)));
+}
