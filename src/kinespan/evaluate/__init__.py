@@ -1,0 +1,31 @@
+"""How good predicted spans are: tIoU mAP under three rules, frame accuracy, edit score, F1@k.
+
+All figures are fractions, 0..1; NaN (null in JSON) where there is nothing to measure.
+"""
+
+from __future__ import annotations
+
+from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
+from .metrics import STRICT_TIOUS, Metrics, evaluate
+from .pku import PkuResult
+from .segments import edit_score, f1_at_k
+from .tiou_map import DEFAULT_TIOUS, RULES, MapResult, Rule, detection_map, tiou
+
+__all__ = [
+    "DEFAULT_TIOUS",
+    "RULES",
+    "STRICT_TIOUS",
+    "FrameCounts",
+    "MapResult",
+    "Metrics",
+    "PkuResult",
+    "Rule",
+    "confusion_matrix",
+    "detection_map",
+    "edit_score",
+    "evaluate",
+    "f1_at_k",
+    "frame_accuracy",
+    "frame_counts",
+    "tiou",
+]

@@ -1,0 +1,295 @@
+"""Frame scores to spans: scored, possibly overlapping spans for mAP, and the exclusive segmentation.
+
+Frame scores are (T, C + 1): column 0 is background, column c + 1 is label c of the LabelSet. Rows are a softmax for
+exclusive labels; for overlapping labels the columns are independent sigmoids and column 0 is 1 - max of the others.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .annotation import LabelSet, Span, runs
+from .errors import InputError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name}: found {value!r}, expected one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class DecodeConfig:
+    """How frame scores become scored spans.
+
+    Raises InputError for a value that makes no sense.
+    """
+
+    method: Literal["runs", "argmax"] = "runs"
+    """runs: runs above each threshold, scored and thinned out, for mAP; argmax: the exclusive segmentation."""
+    thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+    """A run is proposed for each of these that its scores stay above; several let loose and tight bounds compete."""
+    min_duration: float = 0.2
+    """Shorter runs are dropped (runs) or absorbed by a neighbour (argmax), in seconds."""
+    min_frames: int = 1
+    """Runs of fewer frames are dropped, whatever they last (runs)."""
+    outer_margin: float = 0.25
+    """The time on either side that a run is compared with, as a part of the run's length."""
+    outer_weight: float = 0.6
+    """Score of a run = mean score inside - this x mean score in the margins."""
+    nms: Literal["soft", "hard", "stal"] = "soft"
+    """Non-maximum suppression within a label. soft: overlapping spans decay; hard: they go; stal: contained ones go."""
+    nms_sigma: float = 0.5
+    """soft: a span's score is multiplied by exp(-tIoU^2 / sigma) for each better span (Bodla et al., ICCV 2017)."""
+    nms_threshold: float = 0.5
+    """hard: the tIoU, stal: the part of its own length, above which a span gives way to a better one."""
+    min_score: float = 0.001
+    """Spans that score less, after suppression, are dropped; -inf keeps all."""
+    inclusive: bool = False
+    """Ends as STAL counts them: the mean inside takes in the frame after the run, and spans end one frame late."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense."""
+        _one_of("method", self.method, ("runs", "argmax"))
+        _one_of("nms", self.nms, ("soft", "hard", "stal"))
+        if not self.thresholds or not all(math.isfinite(value) for value in self.thresholds):
+            raise InputError(f"thresholds: found {self.thresholds}, expected at least one number, all finite")
+        for name, low in (("min_duration", 0.0), ("min_frames", 0), ("outer_margin", 0.0), ("nms_threshold", 0.0)):
+            if not getattr(self, name) >= low:
+                raise InputError(f"{name}: found {getattr(self, name)}, expected {low} or more")
+        if not self.nms_sigma > 0:
+            raise InputError(f"nms_sigma: found {self.nms_sigma}, expected a positive number")
+
+
+STAL = DecodeConfig(
+    thresholds=tuple(float(value) for value in np.arange(0.03, 0.055, 0.005)),
+    min_duration=0.0,
+    min_frames=3,
+    nms="stal",
+    nms_threshold=0.2,
+    min_score=-math.inf,
+    inclusive=True,
+)
+"""The decoding of Skeleton-Temporal-Action-Localization (AAAI 2023) as released, for comparison; five thresholds,
+runs of three frames or more, spans [s, e + 1]. Its gate on the video-level class score is left out, as in SnipCLR."""
+
+
+def decode(
+    scores: NDArray[Any],
+    fps: float,
+    labels: LabelSet,
+    config: DecodeConfig = DecodeConfig(),
+) -> list[Span]:
+    """Scored spans of frame scores (T, C + 1), best first; they may overlap, also within a label.
+
+    For each label and threshold every run above the threshold is a candidate, scored by its contrast with the time
+    around it (mean inside - outer_weight x mean in the margins); suppression then thins out each label's candidates.
+    Raises InputError for scores of another shape or with values that are not finite.
+    """
+    values = _checked(scores, fps, labels)
+    if config.method == "argmax":
+        found = segment(values, fps, labels, config.min_duration)
+    else:
+        found = []
+        for index, name in enumerate(labels.names):
+            candidates = _candidates(values[:, index + 1], fps, config)
+            kept = _suppress(candidates, config)
+            found += [
+                Span(start / fps, end / fps, name, score)
+                for start, end, score in zip(kept.start.tolist(), kept.end.tolist(), kept.score.tolist(), strict=True)
+                if score >= config.min_score
+            ]
+    return sorted(found, key=lambda span: (-(span.score or 0.0), span.start, span.end, span.label))
+
+
+def segment(scores: NDArray[Any], fps: float, labels: LabelSet, min_duration: float = 0.2) -> list[Span]:
+    """The segmentation of frame scores (T, C + 1), in order of time; spans are scored by their mean probability.
+
+    Exclusive labels: runs of the best column, background included, not overlapping. Runs shorter than `min_duration`
+    seconds are absorbed, shortest first, by the neighbour whose label has the higher mean score over the run (by the
+    earlier one where they are equal). Overlapping labels: each label's runs above 0.5 that last `min_duration`.
+    Raises InputError as `decode` does.
+    """
+    values = _checked(scores, fps, labels)
+    if not len(values):
+        return []
+    min_frames = _frames(min_duration, fps)
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    if labels.exclusive:
+        pieces = _absorb(runs(values.argmax(axis=1)), sums, min_frames)
+    else:
+        above = [(column, *_runs_above(values[:, column], 0.5)) for column in range(1, values.shape[1])]
+        pieces = [
+            (column, int(start), int(end))
+            for column, starts, ends in above
+            for start, end in zip(starts, ends, strict=True)
+            if end - start >= min_frames
+        ]
+    spans = [
+        Span(
+            start / fps,
+            end / fps,
+            labels.names[value - 1],
+            float(sums[end, value] - sums[start, value]) / (end - start),
+        )
+        for value, start, end in pieces
+        if value > 0
+    ]
+    return sorted(spans, key=lambda span: (span.start, span.end, span.label))
+
+
+class _Candidates(NamedTuple):
+    """Candidate spans of one label: first frame, frame after the last (as stored), score; each (N,)."""
+
+    start: Ints
+    end: Ints
+    score: Floats
+
+    def take(self, index: NDArray[Any]) -> _Candidates:
+        return _Candidates(self.start[index], self.end[index], self.score[index])
+
+
+def _candidates(column: NDArray[np.float32], fps: float, config: DecodeConfig) -> _Candidates:
+    """Runs of the scores (T,) above each threshold that are long enough, with their contrast as score."""
+    found = [_runs_above(column, threshold) for threshold in config.thresholds]
+    start = np.concatenate([starts for starts, _ in found])
+    end = np.concatenate([ends for _, ends in found])
+    long = end - start >= max(config.min_frames, _frames(config.min_duration, fps))
+    start, end = start[long], end[long]
+    length, total = end - start, len(column)
+    if config.inclusive:
+        # STAL: frame `end` counts as inside, the right margin starts after it and never holds the last frame.
+        inner_end = np.minimum(end + 1, total)
+        outer_start = np.maximum(0, np.trunc(start - config.outer_margin * length).astype(np.int64))
+        outer_end = np.minimum(total - 1, np.trunc(end + config.outer_margin * length + 1).astype(np.int64))
+    else:
+        inner_end = end
+        margin = np.ceil(config.outer_margin * length).astype(np.int64)
+        outer_start, outer_end = np.maximum(0, start - margin), np.minimum(total, end + margin)
+    outer_end = np.maximum(outer_end, inner_end)
+    sums = np.concatenate([[0.0], np.cumsum(column, dtype=np.float64)])
+    inner = (sums[inner_end] - sums[start]) / (inner_end - start)
+    outer = sums[start] - sums[outer_start] + sums[outer_end] - sums[inner_end]
+    outer /= np.maximum(1, start - outer_start + outer_end - inner_end)
+    return _Candidates(start, end + 1 if config.inclusive else end, inner - config.outer_weight * outer)
+
+
+def _runs_above(column: NDArray[np.float32], threshold: float) -> tuple[Ints, Ints]:
+    """First frames and frames after the last, each (N,), of the runs of scores (T,) above the threshold."""
+    above = np.concatenate([[False], column > np.float32(threshold), [False]])
+    edges = np.flatnonzero(above[1:] != above[:-1])
+    return edges[0::2], edges[1::2]
+
+
+def _suppress(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
+    """Non-maximum suppression within one label. Candidates that cannot touch are worked on apart."""
+    rule: Callable[[_Candidates, DecodeConfig], _Candidates] = _soft if config.nms == "soft" else _hard
+    if not len(candidates.start):
+        return candidates
+    if config.nms == "soft":
+        # A score at or below zero is no better than silence, and decay would raise it.
+        candidates = candidates.take(candidates.score >= max(config.min_score, 0.0))
+    order = np.argsort(candidates.start, kind="stable")
+    reach = np.maximum.accumulate(candidates.end[order])
+    # STAL counts both ends in, so spans that touch overlap for it.
+    gaps = candidates.start[order][1:] > reach[:-1]
+    groups = np.split(order, np.flatnonzero(gaps) + 1)
+    # Within a group the candidates stay in the order in which they were found: it settles ties.
+    kept = [rule(candidates.take(np.sort(group)), config) for group in groups]
+    return _Candidates(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
+
+
+def _hard(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
+    """Keep the best, drop what overlaps it too much (by tIoU, or by STAL's containment), and so on."""
+    start, end, _ = candidates
+    left = np.argsort(candidates.score, kind="stable")[::-1]
+    kept: list[int] = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        shared = np.minimum(end[best], end[left]) - np.maximum(start[best], start[left])
+        if config.nms == "stal":
+            overlap = np.maximum(0, shared + 1) / (end[left] - start[left] + 1)
+        else:
+            overlap = np.maximum(0, shared) / (end[best] - start[best] + end[left] - start[left] - shared)
+        left = left[overlap <= config.nms_threshold]
+    return candidates.take(np.array(kept, dtype=np.int64))
+
+
+def _soft(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
+    """Keep the best, let what overlaps it decay by exp(-tIoU^2 / sigma), and so on."""
+    start, end, score = candidates.start, candidates.end, candidates.score.copy()
+    left = np.arange(len(start))
+    kept: list[int] = []
+    while len(left):
+        best = left[int(np.argmax(score[left]))]
+        kept.append(int(best))
+        left = left[left != best]
+        shared = np.maximum(0, np.minimum(end[best], end[left]) - np.maximum(start[best], start[left]))
+        overlap = shared / (end[best] - start[best] + end[left] - start[left] - shared)
+        score[left] *= np.exp(-(overlap**2) / config.nms_sigma)
+        left = left[score[left] >= config.min_score]
+    index = np.array(kept, dtype=np.int64)
+    return _Candidates(start[index], end[index], score[index])
+
+
+def _absorb(pieces: list[tuple[int, int, int]], sums: Floats, min_frames: int) -> list[tuple[int, int, int]]:
+    """Runs (value, start, end) that tile the time, with the short ones absorbed; `sums` (T + 1, C + 1) are running."""
+    value, start, end = (list(part) for part in zip(*pieces, strict=True))
+    count = len(pieces)
+    before, after = list(range(-1, count - 1)), [*range(1, count), -1]
+    alive = [True] * count
+    queue = [(end[i] - start[i], start[i], i) for i in range(count) if end[i] - start[i] < min_frames]
+    heapq.heapify(queue)
+    while queue:
+        length, _, i = heapq.heappop(queue)
+        if not alive[i] or end[i] - start[i] != length:
+            continue
+        near = [j for j in (before[i], after[i]) if j >= 0]
+        if not near:
+            break
+        gain = [sums[end[i], value[j]] - sums[start[i], value[j]] for j in near]
+        # The neighbour's label takes the run over; runs beside it with that label then join it.
+        value[i] = value[near[int(np.argmax(gain))]]
+        for j in near:
+            if value[j] == value[i]:
+                alive[j] = False
+                start[i], end[i] = min(start[i], start[j]), max(end[i], end[j])
+        before[i] = before[before[i]] if before[i] >= 0 and not alive[before[i]] else before[i]
+        after[i] = after[after[i]] if after[i] >= 0 and not alive[after[i]] else after[i]
+        if before[i] >= 0:
+            after[before[i]] = i
+        if after[i] >= 0:
+            before[after[i]] = i
+        if end[i] - start[i] < min_frames:
+            heapq.heappush(queue, (end[i] - start[i], start[i], i))
+    return [(value[i], start[i], end[i]) for i in range(count) if alive[i]]
+
+
+def _frames(seconds: float, fps: float) -> int:
+    """The fewest frames that last this long; a rounding error does not ask for one more."""
+    return math.ceil(seconds * fps - 1e-6)
+
+
+def _checked(scores: NDArray[Any], fps: float, labels: LabelSet) -> NDArray[np.float32]:
+    """The scores as float32, or InputError."""
+    values = np.asarray(scores, dtype=np.float32)
+    if values.ndim != 2 or values.shape[1] != len(labels) + 1:
+        raise InputError(
+            f"frame scores: found shape {values.shape}, expected (T, {len(labels) + 1}), background and then the labels"
+        )
+    if not (math.isfinite(fps) and fps > 0):
+        raise InputError(f"fps: found {fps}, expected a positive number")
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise InputError(f"frame scores: frame {int(bad.argmax())} holds a value that is not finite")
+    return values

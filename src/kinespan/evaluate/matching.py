@@ -1,0 +1,148 @@
+"""Spans as arrays, and the greedy matching of predictions with truth, without a loop over spans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..annotation import Span
+from ..errors import InputError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MAX_PAIRS = 2_000_000
+"""Pairs of a prediction and a true span that are compared at once; bounds the memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """N spans as columns (N,): index of the recording and of the label, bounds, score."""
+
+    recording: Ints
+    label: Ints
+    start: Floats
+    end: Floats
+    score: Floats
+
+    def __len__(self) -> int:
+        """The number of spans N."""
+        return len(self.recording)
+
+
+class Pairs(NamedTuple):
+    """Pairs (prediction, true span) of one recording and label that share time, with their tIoU, each (M,)."""
+
+    found: Ints
+    true: Ints
+    tiou: Floats
+
+
+def table(spans: Mapping[str, Sequence[Span]], recordings: Sequence[str], labels: Sequence[str], scored: bool) -> Table:
+    """Spans of the given labels: predictions best score first, truth (not `scored`) by recording and time.
+
+    Raises InputError for a recording that is not in `recordings` and a prediction without a finite score.
+    """
+    place = {name: index for index, name in enumerate(recordings)}
+    column = {name: index for index, name in enumerate(labels)}
+    unknown = [name for name in spans if name not in place]
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} recordings have predictions and are not in truth: {', '.join(map(repr, unknown[:5]))}"
+            f"{', ...' if len(unknown) > 5 else ''}; give the truth that belongs to the predictions"
+        )
+    rows = [
+        (place[name], column[span.label], span.start, span.end, span.score)
+        for name, group in spans.items()
+        for span in group
+        if span.label in column
+    ]
+    if scored:
+        for row in rows:
+            if row[4] is None or not math.isfinite(row[4]):
+                raise InputError(
+                    f"recording {recordings[row[0]]!r}: predicted span {labels[row[1]]!r} at {row[2]} s has "
+                    f"score {row[4]}, expected a finite number"
+                )
+    values = np.array([row[:4] for row in rows], dtype=np.float64).reshape(-1, 4)
+    score = np.array([row[4] for row in rows] if scored else np.zeros(len(rows)), dtype=np.float64)
+    recording, label = values[:, 0].astype(np.int64), values[:, 1].astype(np.int64)
+    start, end = values[:, 2], values[:, 3]
+    order = np.lexsort((label, end, start, recording, -score))
+    return Table(recording[order], label[order], start[order], end[order], score[order])
+
+
+def pairs(found: Table, true: Table) -> Iterator[Pairs]:
+    """The pairs that share time, in chunks; by prediction, and for each by recording and time of the true span."""
+    width = 1 + int(max(found.label.max(initial=0), true.label.max(initial=0)))
+    group, true_group = (spans.recording * width + spans.label for spans in (found, true))
+    # Stable: within a recording and label the true spans stay in order of time.
+    order = np.argsort(true_group, kind="stable")
+    first = np.searchsorted(true_group[order], group, side="left")
+    count = np.searchsorted(true_group[order], group, side="right") - first
+    total = np.concatenate([[0], np.cumsum(count)])
+    begin = 0
+    while begin < len(found):
+        stop = max(begin + 1, int(np.searchsorted(total, total[begin] + MAX_PAIRS, side="right")) - 1)
+        mine = np.repeat(np.arange(begin, stop), count[begin:stop])
+        goal = order[first[mine] + np.arange(total[begin], total[stop]) - total[mine]]
+        shared = np.minimum(found.end[mine], true.end[goal]) - np.maximum(found.start[mine], true.start[goal])
+        touching = shared > 0
+        mine, goal, shared = mine[touching], goal[touching], shared[touching]
+        # Of two segments that share time, the union is what lies between the first start and the last end.
+        union = np.maximum(found.end[mine], true.end[goal]) - np.minimum(found.start[mine], true.start[goal])
+        yield Pairs(mine, goal, shared / union)
+        begin = stop
+
+
+def match(found: Table, true: Table, tious: Sequence[float]) -> list[Ints]:
+    """For each threshold, which prediction takes each true span, (M,); len(found) where none does.
+
+    Best score first, a prediction takes the free true span of its recording and label with the highest tIoU that
+    reaches the threshold (the earlier one of equals).
+    """
+    low = min(tious)
+    chunks = [
+        Pairs(chunk.found[near], chunk.true[near], chunk.tiou[near])
+        for chunk in pairs(found, true)
+        for near in [chunk.tiou >= low]
+    ]
+    if not chunks:
+        return [np.full(len(true), len(found), dtype=np.int64) for _ in tious]
+    mine, goal, overlap = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    order = np.lexsort((goal, -overlap, mine))
+    mine, goal, overlap = mine[order], goal[order], overlap[order]
+    result = []
+    for threshold in tious:
+        reached = overlap >= threshold
+        result.append(_serve(mine[reached], goal[reached], len(found), len(true)))
+    return result
+
+
+def _serve(mine: Ints, goal: Ints, num_found: int, num_true: int) -> Ints:
+    """Holder (M,) of each true span when predictions, in order, take the first free span on their list.
+
+    `mine` (sorted) and `goal` are the lists. All predictions ask at once for their next choice and each true span
+    keeps the earliest that asked (deferred acceptance, Gale and Shapley 1962); as all true spans rank predictions
+    alike, the one stable matching is that of serving predictions one after the other.
+    """
+    holder = np.full(num_true, num_found, dtype=np.int64)
+    asking, choice = np.unique(mine, return_index=True)
+    next_choice, last = np.zeros(num_found, dtype=np.int64), np.zeros(num_found, dtype=np.int64)
+    next_choice[asking] = choice
+    last[asking] = np.append(choice[1:], len(mine))
+    while len(asking):
+        wanted = goal[next_choice[asking]]
+        held = holder[wanted]
+        np.minimum.at(holder, wanted, asking)
+        refused = asking[holder[wanted] != asking]
+        displaced = np.unique(held[(held < num_found) & (holder[wanted] != held)])
+        asking = np.concatenate([refused, displaced])
+        next_choice[asking] += 1
+        asking = asking[next_choice[asking] < last[asking]]
+    return holder

@@ -1,0 +1,243 @@
+"""All metrics of a set of predictions against truth, and metrics.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..activitynet import Predictions, Truth
+from ..annotation import Annotation, LabelSet, Span
+from ..errors import InputError
+from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
+from .segments import edit_score, f1_at_k
+from .tiou_map import DEFAULT_TIOUS, MapResult, Rule, detection_map
+
+STRICT_TIOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+"""0.50, 0.55, ..., 0.95: ActivityNet's own thresholds."""
+F1_OVERLAPS = (0.10, 0.25, 0.50)
+DEFAULT_FPS = 30.0
+"""Frames per second of recordings whose truth says none."""
+HOLDS = 0.5
+"""Overlapping labels without a segmentation: a label holds where a span scores this or more."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What `evaluate` found; fractions, 0..1.
+
+    ``detection`` holds mAP at the tIoUs asked for; ``map_average`` the mean mAP over 0.1..0.5 and over 0.5..0.95,
+    whatever was asked for. ``frames`` are the frame counts by label. ``frame_accuracy``, ``edit``, ``f1`` (by
+    overlap in per cent) and ``confusion`` (C + 1, C + 1; true rows, predicted columns, background first) are None
+    for overlapping labels, which have no one label a frame. ``counts`` says how much was evaluated.
+    """
+
+    labels: LabelSet
+    detection: MapResult
+    map_average: Mapping[str, float]
+    frames: FrameCounts
+    frame_accuracy: float | None
+    edit: float | None
+    f1: Mapping[str, float] | None
+    confusion: NDArray[np.int64] | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    labels_without_truth: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """metrics.json: plain values only, None where there is nothing to measure."""
+        result = self.detection
+        keys = [f"{tiou:g}" for tiou in result.tious]
+        per_class = {
+            label: {
+                "ap": _by_tiou(keys, result.ap[row], float(result.ap[row].mean())),
+                "precision": _plain(self.frames.precision[row]),
+                "recall": _plain(self.frames.recall[row]),
+                "frames": int(self.frames.true[row]),
+            }
+            for row, label in enumerate(self.labels.names)
+        }
+        data: dict[str, Any] = {
+            "unit": "fraction",
+            "rule": result.rule,
+            "tiou": list(result.tious),
+            "exclusive": self.labels.exclusive,
+            **self.counts,
+            "map": _by_tiou(keys, result.map, result.average),
+            "map_average": {name: _plain(value) for name, value in self.map_average.items()},
+            "per_class": per_class,
+            "labels_without_truth": list(self.labels_without_truth),
+            "frame_accuracy": None if self.frame_accuracy is None else _plain(self.frame_accuracy),
+            "edit": None if self.edit is None else _plain(self.edit),
+            "f1": None if self.f1 is None else {name: _plain(value) for name, value in self.f1.items()},
+            "confusion": None,
+        }
+        if self.confusion is not None:
+            data["confusion"] = {"labels": ["background", *self.labels.names], "matrix": self.confusion.tolist()}
+        if result.pku is not None:
+            data["pku"] = {
+                "map_action": _by_tiou(keys, result.pku.map_action),
+                "map_video": _by_tiou(keys, result.pku.map_video),
+                "ap": _by_tiou(keys, result.pku.ap),
+                "f1": _by_tiou(keys, result.pku.f1),
+                "ap_2d": _plain(result.pku.ap_2d),
+            }
+        return data
+
+
+def evaluate(
+    predictions: Predictions,
+    truth: Truth,
+    tious: Sequence[float] = DEFAULT_TIOUS,
+    rule: Rule = "activitynet",
+) -> Metrics:
+    """All metrics. Recordings of truth without predictions count as missed.
+
+    Frames are those of truth's fps (30 where it says none). What is predicted at a frame comes from the
+    segmentation; without one it is the span with the highest score that covers the frame (overlapping labels: every
+    label with a span that scores 0.5 or more). Predicted spans that lie for more than half in time that was never
+    looked at (outside ``covered``) are neither right nor wrong and are left out.
+    Raises InputError for predictions of recordings or of declared labels that truth does not have.
+    """
+    strange = _check(predictions, truth)
+    labels = replace(truth.labels, names=(*truth.labels.names, *strange))
+    true_spans = {name: annotation.spans for name, annotation in truth.annotations.items()}
+    found = {
+        name: [span for span in spans if _looked_at(span, truth.annotations[name])]
+        for name, spans in predictions.spans.items()
+    }
+    fps = {name: truth.fps.get(name, DEFAULT_FPS) for name in truth.annotations}
+    result = detection_map(found, true_spans, tious, rule, labels.names, fps)
+    averages = {
+        "0.1:0.5": detection_map(found, true_spans, DEFAULT_TIOUS, rule, labels.names, fps).average,
+        "0.5:0.95": detection_map(found, true_spans, STRICT_TIOUS, rule, labels.names, fps).average,
+    }
+    num_found = sum(map(len, predictions.spans.values()))
+    counts = {
+        "recordings": len(truth.annotations),
+        "recordings_without_predictions": sum(not predictions.spans.get(name) for name in truth.annotations),
+        "true_spans": sum(map(len, true_spans.values())),
+        "predicted_spans": num_found,
+        "predicted_spans_left_out": num_found - sum(map(len, found.values())),
+    }
+    frames = _exclusive_frames if labels.exclusive else _overlapping_frames
+    present = {span.label for spans in true_spans.values() for span in spans}
+    return Metrics(
+        labels,
+        result,
+        averages,
+        *frames(predictions, truth, labels, fps),
+        counts,
+        tuple(name for name in labels.names if name not in present),
+    )
+
+
+_FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, NDArray[np.int64] | None]
+
+
+def _exclusive_frames(
+    predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
+) -> _FrameMetrics:
+    """Frame counts, frame accuracy, edit, F1 and confusion of exclusive labels."""
+    found, true = [], []
+    for name, annotation in truth.annotations.items():
+        spans = _segmentation(predictions, name)
+        num_frames = _num_frames(name, truth, spans, fps[name])
+        true.append(replace(annotation, labels=labels).frame_ids(num_frames, fps[name]))
+        found.append(_paint(spans, labels, num_frames, fps[name]))
+    confusion = confusion_matrix(found, true, len(labels))
+    f1 = f1_at_k(found, true, F1_OVERLAPS)
+    return (
+        frame_counts(confusion),
+        frame_accuracy(confusion),
+        edit_score(found, true),
+        {f"{100 * overlap:g}": value for overlap, value in zip(F1_OVERLAPS, f1, strict=True)},
+        confusion,
+    )
+
+
+def _overlapping_frames(
+    predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
+) -> _FrameMetrics:
+    """Frame counts of overlapping labels; the other frame metrics have no meaning there."""
+    true, predicted, both = np.zeros((3, len(labels)), dtype=np.int64)
+    for name, annotation in truth.annotations.items():
+        spans = _segmentation(predictions, name)
+        if predictions.segmentation is None:
+            spans = [span for span in spans if (span.score or 0.0) >= HOLDS]
+        num_frames = _num_frames(name, truth, spans, fps[name])
+        hits, looked_at = replace(annotation, labels=labels).frame_hits(num_frames, fps[name])
+        holds, _ = Annotation(tuple(spans), labels).frame_hits(num_frames, fps[name])
+        holds &= looked_at[:, None]
+        true += hits.sum(axis=0)
+        predicted += holds.sum(axis=0)
+        both += (hits & holds).sum(axis=0)
+    return FrameCounts(true, predicted, both), None, None, None, None
+
+
+def _segmentation(predictions: Predictions, name: str) -> Sequence[Span]:
+    """The spans that say what holds at each frame of a recording."""
+    return (predictions.spans if predictions.segmentation is None else predictions.segmentation).get(name, ())
+
+
+def _paint(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float) -> NDArray[np.int64]:
+    """Frame ids (T,): at each frame the span with the highest score, of equals the one that starts later."""
+    ids = np.zeros(num_frames, dtype=np.int64)
+    place = {name: index for index, name in enumerate(labels.names)}
+    for span in sorted(spans, key=lambda span: (span.score or 0.0, span.start, span.end, span.label)):
+        # Frame i is in the span if its centre, (i + 0.5) / fps, is.
+        first, stop = (max(0, math.ceil(round(bound * fps - 0.5, 6))) for bound in (span.start, span.end))
+        ids[first:stop] = place[span.label] + 1
+    return ids
+
+
+def _num_frames(name: str, truth: Truth, spans: Iterable[Span], fps: float) -> int:
+    """Frames of a recording; where truth gives no duration it ends with its last span, true or predicted."""
+    duration = truth.durations.get(name)
+    if duration is None:
+        duration = max((span.end for span in (*truth.annotations[name].spans, *spans)), default=0.0)
+    return max(0, round(duration * fps))
+
+
+def _looked_at(span: Span, annotation: Annotation) -> bool:
+    """Whether at least half of the span lies in time that the annotation covers."""
+    if annotation.covered is None:
+        return True
+    shared = sum(max(0.0, min(span.end, end) - max(span.start, start)) for start, end in annotation.covered)
+    return shared >= span.duration / 2
+
+
+def _check(predictions: Predictions, truth: Truth) -> list[str]:
+    """Refuse predictions that do not belong to the truth; the labels that an undeclared label set lacks."""
+    segmentation = predictions.segmentation or {}
+    missing = sorted({*predictions.spans, *segmentation} - set(truth.annotations))
+    if missing:
+        raise InputError(
+            f"{len(missing)} recordings have predictions and are not in truth: "
+            f"{', '.join(map(repr, missing[:5]))}{', ...' if len(missing) > 5 else ''}; "
+            "give the truth (and the subset) that belongs to the predictions"
+        )
+    groups = (*predictions.spans.values(), *segmentation.values())
+    used = {span.label for spans in groups for span in spans}
+    strange = sorted(used - set(truth.labels.names))
+    if strange and (truth.labels_are_declared or len(strange) == len(used)):
+        raise InputError(
+            f"predictions have labels that truth does not know: {', '.join(map(repr, strange[:8]))}"
+            f"{', ...' if len(strange) > 8 else ''}; truth has {', '.join(map(repr, truth.labels.names[:20]))}: "
+            "correct the names, or add them to the labels of truth"
+        )
+    return strange
+
+
+def _by_tiou(keys: Sequence[str], values: Iterable[float], average: float | None = None) -> dict[str, float | None]:
+    """Values by threshold, and their average if there is one."""
+    named = {key: _plain(value) for key, value in zip(keys, values, strict=True)}
+    return named if average is None else {**named, "average": _plain(average)}
+
+
+def _plain(value: float) -> float | None:
+    """A float, None for NaN."""
+    return None if math.isnan(value) else float(value)
