@@ -208,6 +208,40 @@ def test_control_c_in_a_terminal_leaves_nothing(folder: Path, tmp_path: Path) ->
     assert not out.exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
+def test_killed_in_the_middle_it_leaves_no_process_and_nothing_to_open(folder: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_INTERRUPTED)
+    out = tmp_path / "out"
+    command = [sys.executable, str(script), str(folder), str(out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        assert len(_session(process.pid)) > 1
+        process.kill()
+    deadline = time.monotonic() + 10
+    while _session(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _session(process.pid) == []
+    assert not out.exists()
+    for left in left_beside(out, folder):
+        with pytest.raises(InputError, match="not a corpus"):
+            Corpus.open(left)
+
+
+def _session(leader: int) -> list[int]:
+    """Processes of a session that are alive."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, session = entry.read_text().rpartition(")")[2].split()[:4]
+        except OSError:  # ended meanwhile
+            continue
+        if int(session) == leader and state != "Z":
+            found.append(int(entry.parent.name))
+    return found
+
+
 def test_an_older_corpus_stays_unless_told_otherwise(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare(folder, out, name="old")

@@ -232,6 +232,9 @@ def test_cut_grown_and_missing_files_are_named(small: Path, file: str) -> None:
 def test_what_is_not_a_corpus_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere: not a corpus, it is not a folder"):
         Corpus.open(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match=r"file: not a corpus, it is not a folder"):
+        Corpus.open(tmp_path / "file")
     with pytest.raises(InputError, match=r"has no index.json"):
         Corpus.open(tmp_path)
     for text in ("", "[1]", "{}", '{"format": "coco"}', "\x00"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -76,8 +78,9 @@ class PrepareSummary:
         if self.passed_over:
             some = ", ".join(str(file) for file in self.passed_over[:3])
             more = ", ..." if len(self.passed_over) > 3 else ""
-            lines.append(f"passed over, of no known format: {len(self.passed_over)} files ({some}{more})")
-        lines += [f"refused {file}: {reason}" for file, reason in self.refused]
+            lines.append(f"files passed over, no recordings: {len(self.passed_over)} ({some}{more})")
+        for file, reason in self.refused:
+            lines.append(f"refused: {reason}" if str(file) in reason else f"refused: {file}: {reason}")
         return (*lines, f"written to {self.path}")
 
     def __str__(self) -> str:
@@ -298,17 +301,44 @@ def _read_all(jobs: Sequence[_Job], workers: int | None) -> Iterator[tuple[_Job,
 
 def _in_processes(jobs: Sequence[_Job], workers: int) -> Iterator[Result]:
     """Read in processes that start anew: forking one that runs threads, as numeric libraries do, may hang."""
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupt)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+
+    def submit(some: Iterable[_Job]) -> None:
+        with _interrupts_held():  # a job may start a process, which keeps what is held here
+            running.extend(pool.submit(_read_one, job) for job in some)
+
+    running: deque[Future[Result]] = deque()
+    waiting = iter(jobs)
     try:
-        waiting = iter(jobs)
-        running: deque[Future[Result]] = deque(pool.submit(_read_one, job) for job in islice(waiting, 2 * workers))
+        submit(islice(waiting, 2 * workers))
         while running:
             yield running.popleft().result()
-            running.extend(pool.submit(_read_one, job) for job in islice(waiting, 1))
+            submit(islice(waiting, 1))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C goes to every process of the terminal; only the one that writes should answer it."""
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment. It goes to every process of a terminal; only the one that writes answers it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the process that writes, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -58,7 +58,7 @@ class Corpus:
         file = folder / INDEX_FILE
         try:
             text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             what = "has no index.json" if folder.is_dir() else "is not a folder"
             raise InputError(f"{folder}: not a corpus, it {what}; make one with `kinespan prepare`") from None
         except (OSError, UnicodeDecodeError) as error:
