@@ -109,7 +109,8 @@ def _row(part: str, known: dict[str, NDArray[np.float64]], seeking: tuple[str, .
     for rule in RULES.get(part, ()):
         rows = [(weight, _row(name, known, (*seeking, part))) for name, weight in rule.items()]
         if all(row is not None for _, row in rows):
-            return np.stack([weight * row for weight, row in rows if row is not None]).sum(axis=0, dtype=np.float64)
+            mean: NDArray[np.float64] = np.sum([weight * row for weight, row in rows if row is not None], axis=0)
+            return mean
     return None
 
 

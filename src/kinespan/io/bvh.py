@@ -251,7 +251,7 @@ def _local_place(node: Node, values: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def _skeleton(path: Path, nodes: list[Node]) -> tuple[Skeleton, list[int]]:
-    """The Skeleton and which nodes are its joints: all but end sites, except for those that are a foot or a hand tip."""
+    """The Skeleton and which nodes are its joints: all but end sites, save those that are a foot or a hand tip."""
     kept = [number for number, node in enumerate(nodes) if not node.end]
     try:
         plain = _named(nodes, kept)

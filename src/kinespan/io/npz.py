@@ -7,6 +7,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,6 +28,9 @@ _BROKEN = (
 """What numpy and zipfile raise for an archive that is cut off or was tampered with."""
 
 
+_MAGIC = b"PK\x03\x04"
+
+
 @READERS.register("npz")
 class NpzReader:
     """NumPy archive with ``positions`` (T, P, J, 3) or (T, J, 3) in metres and y up.
@@ -43,7 +47,7 @@ class NpzReader:
     @staticmethod
     def sniff(path: Path, head: bytes) -> bool:
         """A zip archive that holds positions and fps."""
-        if not head.startswith(b"PK\x03\x04"):
+        if not head.startswith(_MAGIC):
             return False
         try:
             with zipfile.ZipFile(path) as archive:
@@ -104,7 +108,8 @@ def save_npz(recording: Recording, path: Path | str, annotation: Annotation | No
     if annotation is not None:
         fields["annotation"] = json.dumps(_annotation_to_dict(annotation))
     try:
-        np.savez_compressed(path, **{name: np.asarray(value) for name, value in fields.items()})
+        save: Callable[..., None] = np.savez_compressed  # its stub takes no arrays by dictionary
+        save(path, **{name: np.asarray(value) for name, value in fields.items()})
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
@@ -113,12 +118,11 @@ def save_npz(recording: Recording, path: Path | str, annotation: Annotation | No
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of the archive."""
     try:
+        with path.open("rb") as file:
+            if not file.read(len(_MAGIC)).startswith(_MAGIC):
+                raise ValueError("it does not start as an archive does; is it empty or a single array?")
         with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: a single array, expected an .npz archive")
             return {name: archive[name] for name in archive.files}
-    except InputError:
-        raise
     except _BROKEN as error:
         raise InputError(f"{path}: not a whole .npz archive without pickled objects: {error}") from None
 
