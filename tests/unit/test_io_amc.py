@@ -40,7 +40,8 @@ def asf(length=0.45, angle="deg", extra=""):
     tree = "".join(f"    {parent} {name}\n" for name, (parent, *_) in BONES.items())
     return (
         f"# comment\n:version 1.10\n:name VICON\n:units\n  mass 1.0\n  length {length}\n  angle {angle}\n"
-        ":documentation\n   made\n:root\n   order TX TY TZ RX RY RZ\n   axis XYZ\n   position 0 0 0\n   orientation 0 0 0\n"
+        ":documentation\n   made\n:root\n   order TX TY TZ RX RY RZ\n   axis XYZ\n"
+        "   position 0 0 0\n   orientation 0 0 0\n"
         f":bonedata\n{bones}:hierarchy\n  begin\n{tree}  end\n{extra}"
     )
 
