@@ -78,7 +78,7 @@ def detection_map(
     """
     if rule not in RULES:
         raise InputError(f"rule: found {rule!r}, expected one of {', '.join(RULES)}")
-    if not tious or not all(0 < value <= 1 for value in tious):
+    if len(tious) == 0 or not all(0 < value <= 1 for value in tious):
         raise InputError(f"tIoU thresholds: found {tuple(tious)}, expected at least one, each above 0 and at most 1")
     if labels is None:
         labels = sorted({span.label for spans in truth.values() for span in spans})
