@@ -73,7 +73,8 @@ class Viewer {
     const { recording } = this;
     const people = recording.motion.people === 1 ? "1 person" : `${recording.motion.people} people`;
     const attributes = recording.attributes.map(([name, value]) => `${name} ${value}`);
-    const facts = [`${clockText(recording.duration, 1)} min`, `${Number(recording.sourceFps.toFixed(2))} fps`, people, recording.skeleton.name];
+    const rate = `${Number(recording.sourceFps.toFixed(2))} fps`;
+    const facts = [durationText(recording.duration), rate, people, recording.skeleton.name];
     this.about.textContent = [...facts, ...attributes, recording.source].filter(Boolean).join(" · ");
     this.select.value = this.index;
     this.previous.disabled = this.index === 0;
@@ -85,7 +86,8 @@ class Viewer {
   buildTransport() {
     const { clock } = this;
     const icon = el("i", { class: "icon play", "aria-hidden": "true" });
-    this.playButton = el("button", { type: "button", id: "play", class: "primary", "aria-label": "Play", onclick: () => clock.toggle() }, icon);
+    const onclick = () => clock.toggle();
+    this.playButton = el("button", { type: "button", id: "play", class: "primary", "aria-label": "Play", onclick }, icon);
     const back = el("button", { type: "button", class: "ghost", "aria-label": "One frame back", onclick: () => this.step(-1) }, "‹");
     const on = el("button", { type: "button", class: "ghost", "aria-label": "One frame on", onclick: () => this.step(1) }, "›");
     const speed = el("select", { id: "speed", "aria-label": "Speed", onchange: () => clock.setSpeed(Number(speed.value)) },
@@ -138,7 +140,8 @@ class Viewer {
     const covered = !recording.covered || recording.covered.some(([start, end]) => start <= now && now < end);
     const lines = [];
     if (recording.truth) lines.push(this.captionLine("Truth", truth, covered ? "no action" : "not labelled"));
-    if (recording.segmentation.length || recording.predictions.length) lines.push(this.captionLine("Predicted", predicted, "no action"));
+    const predicts = recording.segmentation.length || recording.predictions.length;
+    if (predicts) lines.push(this.captionLine("Predicted", predicted, "no action"));
     const key = lines.map((line) => line.textContent).join("\n");
     if (key !== this.captionKey) byId("caption").replaceChildren(...lines);
     this.captionKey = key;

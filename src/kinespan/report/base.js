@@ -52,6 +52,8 @@ function clockText(seconds, digits = 2) {
   return `${minutes}:${rest.padStart(digits ? digits + 3 : 2, "0")}`;
 }
 
+const durationText = (seconds) => (seconds < 60 ? `${seconds.toFixed(1)} s` : `${clockText(seconds, 0)} min`);
+
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const percent = (value, digits = 1) => (isNumber(value) ? (100 * value).toFixed(digits) : "–");
 
@@ -77,6 +79,13 @@ function luminance(hex) {
     return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+// One colour laid over another with an opacity.
+function blend(over, under, opacity) {
+  const below = channels(under);
+  const mixed = channels(over).map((v, i) => Math.round(v * opacity + below[i] * (1 - opacity)));
+  return `#${mixed.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 }
 
 // Black or white, whichever can be read better on the colour.

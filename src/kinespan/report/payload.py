@@ -40,8 +40,8 @@ def frame_picks(num_frames: int, fps: float) -> tuple[NDArray[np.int64], float]:
     if fps <= MAX_FPS:
         return np.arange(num_frames), fps
     shown = max(1, math.ceil(num_frames / fps * MAX_FPS - 1e-9))
-    times = (np.arange(shown) + 0.5) / MAX_FPS
-    return np.minimum((times * fps).astype(np.int64), num_frames - 1), MAX_FPS
+    at = (np.arange(shown) + 0.5) * (fps / MAX_FPS) + 1e-6  # a frame's start belongs to it, also after rounding
+    return np.minimum(at.astype(np.int64), num_frames - 1), MAX_FPS
 
 
 def _recording(item: ReportRecording, labels: LabelSet) -> dict[str, Any]:

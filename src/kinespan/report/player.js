@@ -88,7 +88,7 @@ class Scene {
     const { height, width } = this.survey;
     this.yaw = this.recording.motion.facing + 0.6;
     this.pitch = 0.2;
-    this.distance = FIELD * Math.max(height * 0.72, width * 1.05) + width;
+    this.distance = FIELD * Math.max(height * 0.66, width * 0.78) + width * 0.4;
     this.nearest = this.distance * 0.3;
     this.paint();
   }
@@ -153,7 +153,7 @@ class Scene {
       const front = dx * sy + dz * cy;
       const depth = this.distance - (dy * sp + front * cp);
       const scale = focal / Math.max(depth, 0.05);
-      return [width / 2 + side * scale, height / 2 - (dy * cp - front * sp) * scale, depth, scale];
+      return [width / 2 + side * scale, height * 0.48 - (dy * cp - front * sp) * scale, depth, scale];
     };
   }
 
@@ -181,7 +181,7 @@ class Scene {
       if (away >= 1) return;
       const [from, to] = [project(x1, ground, z1), project(x2, ground, z2)];
       if (Math.min(from[2], to[2]) < 0.1) return;
-      context.globalAlpha = (1 - away) ** 1.3 * (strong ? 1 : 0.45);
+      context.globalAlpha = (1 - away) ** 1.3 * (strong ? 1 : 0.6);
       context.beginPath();
       context.moveTo(from[0], from[1]);
       context.lineTo(to[0], to[1]);
@@ -273,15 +273,17 @@ class Scene {
     const { sides } = this.recording.skeleton;
     const [from, to] = [joints[parent].at, joints[child].at];
     const colour = this.colourOf(person, sides[child] || sides[parent]);
-    const thick = clamp(0.034 * ((from[3] + to[3]) / 2), 2, 18);
+    const thick = clamp(0.044 * ((from[3] + to[3]) / 2), 2, 22);
     const draw = (context, rim) => {
       context.beginPath();
       context.moveTo(from[0], from[1]);
       context.lineTo(to[0], to[1]);
       if (!ghost) {
+        context.lineCap = "butt"; // a round rim would cut into the bone before
         context.strokeStyle = rim;
         context.lineWidth = thick + 3;
         context.stroke();
+        context.lineCap = "round";
       }
       context.strokeStyle = colour;
       context.lineWidth = ghost ? 2 : thick;
@@ -300,6 +302,11 @@ class Scene {
       context.strokeStyle = ghost ? this.colourOf(person, 0) : rim;
       context.lineWidth = 1.5;
       context.stroke();
+      if (this.recording.motion.people < 2 || ghost) return;
+      context.font = `600 ${clamp(HEAD_RADIUS * scale, 9, 30)}px system-ui, sans-serif`;
+      [context.textAlign, context.textBaseline, context.fillStyle] = ["center", "middle", rim];
+      context.fillText(String(this.recording.motion.slots[person] + 1), x, y + 1);
+      context.textAlign = "start";
     };
     return { depth: depth - HEAD_RADIUS, draw };
   }

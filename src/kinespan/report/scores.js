@@ -127,6 +127,7 @@ class Moment {
       const found = now.filter((span) => span.label === label).map((span) => span.score);
       const score = scores ? scoreAt(scores, label, time) : found.length ? Math.max(...found) : null;
       bar.style.setProperty("--v", score ?? 0);
+      bar.hidden = score === null;
       value.textContent = score === null ? "" : percent(score, 0);
       node.classList.toggle("current", label === this.choice.current);
     }

@@ -163,7 +163,10 @@ function showCurves({ curves }) {
   onThemeChange(() => charts.forEach(({ paint }) => paint()));
 }
 
-const short = (value) => (value === 0 || (Math.abs(value) >= 0.001 && Math.abs(value) < 1e5) ? String(Number(value.toPrecision(4))) : value.toExponential(2));
+function short(value) {
+  const plain = value === 0 || (Math.abs(value) >= 0.001 && Math.abs(value) < 1e5);
+  return plain ? String(Number(value.toPrecision(4))) : value.toExponential(2);
+}
 
 function curveChart(name, points) {
   const [steps, values] = [points.map(([step]) => step), points.map(([, value]) => value)];
@@ -187,7 +190,8 @@ function curveChart(name, points) {
     context.fillStyle = colours.accent;
     context.fill();
   });
-  const range = el("div", { class: "range" }, el("span", {}, `step ${short(steps[0])} – ${short(steps.at(-1))}`), el("span", {}, `${short(low)} … ${short(high)}`));
+  const between = `step ${short(steps[0])} – ${short(steps.at(-1))}`;
+  const range = el("div", { class: "range" }, el("span", {}, between), el("span", {}, `${short(low)} … ${short(high)}`));
   const head = el("figcaption", {}, el("span", {}, name), el("b", {}, short(values.at(-1))));
   return { node: el("figure", {}, head, canvas, range), paint };
 }

@@ -94,7 +94,7 @@ class Timeline {
       const kept = () => spans.filter((span) => (span.score ?? 1) >= this.threshold);
       const draw = (context, width, height) => {
         this.drawPaper(context, width, height);
-        for (const span of kept()) this.drawSpan(context, width, span, 1, height - 2, 0.12 + 0.88 * (span.score ?? 1) ** 1.5);
+        for (const span of kept()) this.drawSpan(context, width, span, 1, height - 2, 0.15 + 0.85 * (span.score ?? 1));
       };
       const name = el("span", { class: "lane", title: this.labels[label] }, swatch(label), this.labels[label]);
       this.addRow({ name, height: 18, kind: "thin", draw, describe: (time) => spansAt(kept(), time).reverse() });
@@ -146,7 +146,9 @@ class Timeline {
     context.fill();
     if (labelHatched(span.label)) hatch(context, left + 0.5, y, right - left - 1, height, "rgb(255 255 255 / 0.45)");
     context.globalAlpha = 1;
-    if (opacity > 0.6) this.drawName(context, span, Math.max(left, 0), Math.min(right, width), y + height / 2, height);
+    if (opacity < 0.6) return;
+    context.fillStyle = inkOn(blend(colour, this.colours.sunken, opacity));
+    this.drawName(context, span, Math.max(left, 0), Math.min(right, width), y + height / 2, height);
   }
 
   drawName(context, span, left, right, middle, height) {
@@ -156,9 +158,8 @@ class Timeline {
     const text = thin ? (isNumber(span.score) ? `${percent(span.score, 0)} %` : "") : this.labels[span.label];
     context.font = `${thin ? 500 : 600} ${thin ? 10 : 11.5}px system-ui, sans-serif`;
     context.textBaseline = "middle";
-    context.fillStyle = inkOn(labelColour(span.label));
     let shown = text;
-    while (shown.length > 2 && context.measureText(shown).width > room) shown = `${shown.slice(0, -2).trimEnd()}…`;
+    while (shown.length > 4 && context.measureText(shown).width > room) shown = `${shown.slice(0, -2).trimEnd()}…`;
     if (context.measureText(shown).width <= room) context.fillText(shown, left + 6, middle + 0.5);
   }
 
