@@ -204,9 +204,9 @@ def _taxonomy_leaves(file: _File) -> list[str]:
 
 
 def _overlap(spans: Iterable[Span]) -> bool:
-    """Whether two of the spans share time."""
+    """Whether two of the spans share time, beyond rounding."""
     ordered = sorted(spans, key=lambda span: (span.start, span.end))
-    return any(later.start < earlier.end for earlier, later in pairwise(ordered))
+    return any(later.start < earlier.end - 1e-6 for earlier, later in pairwise(ordered))
 
 
 @dataclass(frozen=True)
