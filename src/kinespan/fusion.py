@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ class NestedU(Fusion):
 
     def __init__(self, channels: Sequence[int], strides: Sequence[int], width: int | None = 64, out: int = 256) -> None:
         super().__init__()
-        self.ratios = [coarse // fine for fine, coarse in zip(strides[:-1], strides[1:], strict=True)]
+        self.ratios = [coarse // fine for fine, coarse in pairwise(strides)]
         depth = len(channels)
         sizes = {(level, 0): channels[level] for level in range(depth)}
         self.units = nn.ModuleDict()

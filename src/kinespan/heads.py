@@ -8,12 +8,11 @@ from torch import Tensor, nn
 class FrameHead(nn.Module):
     """A linear map per frame, (B, C, T) to logits (B, labels + 1, T); column 0 is background."""
 
-    def __init__(self, in_channels: int, num_labels: int, dropout: float = 0.0) -> None:
+    def __init__(self, in_channels: int, num_labels: int) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
         self.linear = nn.Conv1d(in_channels, num_labels + 1, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (B, labels + 1, T)."""
-        out: Tensor = self.linear(self.dropout(features))
+        out: Tensor = self.linear(features)
         return out

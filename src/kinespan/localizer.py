@@ -41,9 +41,9 @@ class Localizer(nn.Module):
         check_streams(spec.streams)
         self.spec = spec
         self.labels: LabelSet = spec.labels
-        self.encoder: Encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams))
+        self.encoder: Encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), dropout)
         self.fusion: Fusion = build_fusion(spec.fusion or "nested_u", self.encoder.channels, self.encoder.strides)
-        self.head = FrameHead(self.fusion.channels, len(self.labels), dropout)
+        self.head = FrameHead(self.fusion.channels, len(self.labels))
 
     @property
     def halo(self) -> int:
@@ -75,7 +75,9 @@ class Localizer(nn.Module):
         features = self.motion_features(motion, window)
         scores = self._probabilities(self.head(features.T[None]))[0].cpu().numpy().astype(np.float32)
         # where nobody is there nothing is done
-        return np.where(motion.valid.any(axis=1)[:, None], scores, np.eye(1, scores.shape[1], dtype=np.float32))
+        nobody = ~np.asarray(motion.valid.any(axis=1))
+        scores[nobody] = np.eye(1, scores.shape[1], dtype=np.float32)
+        return scores
 
     @torch.no_grad()
     def motion_features(self, motion: Motion, window: float = 60.0) -> Tensor:

@@ -1,0 +1,120 @@
+"""The command line: one file a command; here only how a command is found, parsed, and how a mistake is told."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser, Namespace
+
+from .._version import __version__
+from ..errors import InputError
+
+COMMANDS = {
+    "demo": "make the built-in corpus, pretrain, finetune, localize and report: the main job in one command",
+    "prepare": "read motion files into a corpus",
+    "info": "say what is in a recording, a corpus or a model",
+    "pretrain": "learn an encoder from recordings, without labels",
+    "finetune": "learn to name and bound actions from labelled recordings",
+    "localize": "find the actions in recordings",
+    "evaluate": "hold predictions against truth, or a model against a corpus",
+    "report": "write one HTML file that shows recordings, predictions and metrics",
+    "completion": "print a shell completion script",
+}
+"""Commands in the order of a user's work; each is the module of its name beside this file."""
+
+
+class _Parser(ArgumentParser):
+    """A parser whose mistakes are one line and exit code 2."""
+
+    def format_help(self, *options: Any) -> str:
+        """Help with dashes in flags, as people type them; underscores are understood as well."""
+        return re.sub(r"--[a-z][\w.]*", lambda flag: flag.group().replace("_", "-"), super().format_help(*options))
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Raise the mistake as an InputError, with the nearest flag where one is unknown."""
+        raise InputError(_plain(message, [flag for action in self._actions for flag in action.option_strings]))
+
+
+def command_parser(name: str) -> ArgumentParser:
+    """The parser of one command."""
+    module = import_module(f".{name}", __name__)
+    parser = _Parser(prog=f"kinespan {name}", description=module.__doc__, formatter_class=_Help)
+    module.add_arguments(parser)
+    return parser
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Help with defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        if action.default in (None, argparse.SUPPRESS, False) or action.option_strings == [] or not text:
+            return text
+        return f"{text} (default: %(default)s)"
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}}  {about}" for name, about in COMMANDS.items())
+    return (
+        "usage: kinespan COMMAND [ARGUMENTS]\n\n"
+        "Find what a person did and when, in 3-D skeleton motion.\n\n"
+        f"commands:\n{lines}\n\n"
+        "options:\n  --help     show this, or the help of a command: kinespan COMMAND --help\n"
+        "  --version  show the version\n"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 fine, 2 wrong usage or bad input, 130 stopped by Ctrl-C."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not words or words[0] in ("--help", "-h", "help"):
+            print(_overview(), end="")
+            return 0 if words else 2
+        if words[0] == "--version":
+            print(f"kinespan {__version__}")
+            return 0
+        name = words[0]
+        if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "see kinespan --help"
+            raise InputError(f"unknown command {name!r}; {hint}")
+        arguments: Namespace = command_parser(name).parse_args([_underscored(word) for word in words[1:]])
+        code: int = import_module(f".{name}", __name__).run(arguments)
+        return code
+    except InputError as error:
+        print(f"kinespan: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("kinespan: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as in `kinespan info x | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _underscored(word: str) -> str:
+    """A flag with the underscores of the field that it sets: --label-fraction=0.2 to --label_fraction=0.2."""
+    if not word.startswith("--"):
+        return word
+    flag, equals, value = word.partition("=")
+    return "--" + flag[2:].replace("-", "_") + equals + value
+
+
+def _plain(message: str, flags: Sequence[str]) -> str:
+    """A parser's message as one line a person can use."""
+    text = " ".join(message.split()).removeprefix("error: ")
+    text = re.sub(r"^Parser key \"([^\"]+)\":", r"\1:", text)
+    unknown = re.search(r"[Uu]nrecognized arguments?: (--[\w.-]+)", text)
+    if unknown:
+        near = difflib.get_close_matches(unknown.group(1), flags, n=1)
+        return text + (f"; did you mean {near[0].replace('_', '-')}?" if near else "; see --help")
+    return text

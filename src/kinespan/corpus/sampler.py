@@ -89,7 +89,7 @@ class ClipPool:
         return view, self.hits_at(view)
 
     def frames_at(self, recording: Tensor, times: TimeMap, frames: int) -> tuple[Tensor, Tensor]:
-        """Which joined frame (B, T) each frame of a view falls into, by time, and whether it is inside the recording."""
+        """Which joined frame (B, T) each frame of a view falls into, by time, and whether that is inside."""
         middle = torch.arange(frames, device=recording.device) + 0.5
         # a thousandth of a frame is given so that rounding never moves a frame that lies on a border
         within = ((times.start[:, None] + middle * times.step[:, None]) * self.fps + 1e-3).floor().long()

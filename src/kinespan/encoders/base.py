@@ -27,8 +27,8 @@ class Pyramid:
 class Encoder(nn.Module):
     """From streams (B, T, P, J, C) and valid (B, T, P) to a Pyramid.
 
-    A subclass states ``channels`` and ``strides`` of its levels, finest first, and ``halo``: how many frames to each side
-    a frame's features can depend on. It implements `body`; absent people are never sent through it. In eval mode
+    A subclass states ``channels`` and ``strides`` of its levels, finest first, and ``halo``: how many frames to each
+    side a frame's features can depend on. It implements `body`; absent people are never sent through it. In eval mode
     the features of a frame depend on nothing else than the frames within the halo: not on padding, not on the
     order of people, not on the rest of the batch.
     """
@@ -59,11 +59,11 @@ class Encoder(nn.Module):
         return Pyramid(tuple(pooled), tuple(masks))
 
 
-EncoderFactory = Callable[[Skeleton, int], Encoder]
+EncoderFactory = Callable[[Skeleton, int, float], Encoder]
 ENCODERS: Registry[EncoderFactory] = Registry("encoder")
-"""Encoders by name: a function of the skeleton and the number of input channels."""
+"""Encoders by name: a function of the skeleton, the number of input channels and the dropout."""
 
 
-def build_encoder(name: str, skeleton: Skeleton, in_channels: int) -> Encoder:
+def build_encoder(name: str, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> Encoder:
     """An untrained encoder by name. Raises InputError for an unknown name. Weights come from torch's generator."""
-    return ENCODERS[name](skeleton, in_channels)
+    return ENCODERS[name](skeleton, in_channels, dropout)

@@ -8,7 +8,8 @@
 | layers 8 to 10, stride 2 at 8 | (N, T/4, J, 4w), level 2; 256 channels at layer 10 |
 
 `stgcn64` is the network of the paper, `stgcn16` the quarter-width one of the skeleton contrastive family
-(16-16-16-16-32-32-32-64-64-256; CrosSCLR, Li et al., CVPR 2021).
+(16-16-16-16-32-32-32-64-64-256; CrosSCLR, Li et al., CVPR 2021), whose last layer takes four fifths of its work.
+`stgcn16_light` halves that layer, which makes it about twice as fast on a laptop.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class STGCN(Encoder):
         in_channels: int,
         widths: tuple[int, ...],
         strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
-        dropout: float = 0.5,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         adjacency = torch.from_numpy(spatial_partition(skeleton))
@@ -98,12 +99,18 @@ class STGCN(Encoder):
 
 
 @ENCODERS.register("stgcn64")
-def stgcn64(skeleton: Skeleton, in_channels: int) -> STGCN:
+def stgcn64(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> STGCN:
     """ST-GCN at full width, 3.1 M parameters."""
-    return STGCN(skeleton, in_channels, (64, 64, 64, 64, 128, 128, 128, 256, 256, 256))
+    return STGCN(skeleton, in_channels, (64, 64, 64, 64, 128, 128, 128, 256, 256, 256), dropout=dropout)
 
 
 @ENCODERS.register("stgcn16")
-def stgcn16(skeleton: Skeleton, in_channels: int) -> STGCN:
+def stgcn16(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> STGCN:
     """ST-GCN at quarter width with a wide last layer, 0.8 M parameters."""
-    return STGCN(skeleton, in_channels, (16, 16, 16, 16, 32, 32, 32, 64, 64, 256))
+    return STGCN(skeleton, in_channels, (16, 16, 16, 16, 32, 32, 32, 64, 64, 256), dropout=dropout)
+
+
+@ENCODERS.register("stgcn16_light")
+def stgcn16_light(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> STGCN:
+    """ST-GCN at quarter width with a last layer of 128 channels, 0.3 M parameters."""
+    return STGCN(skeleton, in_channels, (16, 16, 16, 16, 32, 32, 32, 64, 64, 128), dropout=dropout)

@@ -15,7 +15,7 @@ class AlignedSnippetLoss(nn.Module):
 
         w_ij = overlap in time of i and j, normalised over j
         L = mean_i  - sum_j w_ij log( exp(q_i.k_j / tau) / Z_i )
-        Z_i = sum over j overlapping i, or further from i than the margin, of exp(q_i.k_j / tau) + sum_n exp(q_i.n / tau)
+        Z_i = sum_j [j overlaps i, or is further from i than the margin] exp(q_i.k_j / tau) + sum_n exp(q_i.n / tau)
 
     Key snippets nearer than the margin that do not overlap are neither positive nor negative. A query snippet
     without a valid key snippet over its time (the crops do not meet there, or padding) has no say.

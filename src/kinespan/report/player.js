@@ -211,7 +211,7 @@ class Scene {
       const joints = [];
       for (let j = 0; j < motion.joints; j++) {
         const [x, y, z] = motion.positions.subarray(offset + j * 3, offset + j * 3 + 3);
-        joints.push({ x, z, at: project(x, y, z) });
+        joints.push({ x, y, z, at: project(x, y, z) });
       }
       const depth = joints.reduce((sum, joint) => sum + joint.at[2], 0) / joints.length;
       bodies.push({ person: p, joints, depth, ghost: unseen > 0 });
@@ -273,7 +273,8 @@ class Scene {
     const { sides } = this.recording.skeleton;
     const [from, to] = [joints[parent].at, joints[child].at];
     const colour = this.colourOf(person, sides[child] || sides[parent]);
-    const thick = clamp(0.044 * ((from[3] + to[3]) / 2), 2, 22);
+    const metres = Math.hypot(...["x", "y", "z"].map((axis) => joints[parent][axis] - joints[child][axis]));
+    const thick = clamp(clamp(0.45 * metres, 0.014, 0.044) * ((from[3] + to[3]) / 2), 2, 22); // fingers are thin
     const draw = (context, rim) => {
       context.beginPath();
       context.moveTo(from[0], from[1]);

@@ -85,8 +85,9 @@ class Moment {
     this.rows = choice.listed.map((label) => this.row(label));
     const head = el("div", { class: "head" }, el("h2", {}, recording.scores ? "Scores now" : "Labels"));
     if (recording.scores) head.append(this.allButton());
-    const empty = choice.listed.length ? null : el("p", { class: "empty" }, "Nothing is labelled or predicted in this recording.");
-    this.root.replaceChildren(head, el("div", { class: "labels" }, ...this.rows.map((row) => row.node)), empty ?? "");
+    this.root.replaceChildren(head, el("div", { class: "labels" }, ...this.rows.map((row) => row.node)));
+    this.root.hidden = !choice.listed.length;
+    this.root.parentElement.classList.toggle("alone", this.root.hidden);
   }
 
   allButton() {
@@ -130,6 +131,19 @@ class Moment {
       bar.hidden = score === null;
       value.textContent = score === null ? "" : percent(score, 0);
       node.classList.toggle("current", label === this.choice.current);
+    }
+    if (this.choice.current !== this.revealed) this.reveal(this.choice.current);
+  }
+
+  // Scrolls the list, and only the list, to where the label is.
+  reveal(label) {
+    this.revealed = label;
+    const row = this.rows.find((other) => other.label === label);
+    if (!row) return;
+    const list = row.node.parentElement;
+    const top = row.node.offsetTop - list.offsetTop;
+    if (top < list.scrollTop || top + row.node.offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = top - list.clientHeight / 2;
     }
   }
 }

@@ -126,11 +126,11 @@ class Timeline {
   }
 
   drawPaper(context, width, height, covered = null) {
-    const { sunken, line } = this.colours;
+    const { sunken, ground } = this.colours;
     context.fillStyle = sunken;
     context.fillRect(0, 0, width, height);
     if (!covered) return;
-    hatch(context, 0, 0, width, height, line);
+    hatch(context, 0, 0, width, height, ground);
     for (const [start, end] of covered) context.fillRect(this.x(start, width), 0, this.x(end, width) - this.x(start, width), height);
   }
 

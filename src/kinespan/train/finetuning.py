@@ -109,7 +109,7 @@ def finetune(
     facts = {"corpus": str(corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
     save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)})
     with seeded(config.seed):
-        localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else 0.2)
+        localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_encoder(localizer, pretrained)
         module = FinetuneModule(config, localizer, pool, pretrained is not None)

@@ -31,7 +31,7 @@ ENCODER_FILE = "encoder.safetensors"
 def build_method(config: PretrainConfig, skeleton: Skeleton) -> Method:
     """The pretraining method of a configuration, untrained, with its snippet term if there is one."""
     check_streams(config.network.streams)
-    encoder = build_encoder(config.network.encoder, skeleton, 3 * len(config.network.streams))
+    encoder = build_encoder(config.network.encoder, skeleton, 3 * len(config.network.streams), config.dropout)
     method = METHODS[config.method](encoder, config.contrast)
     if config.snippet.variant == "off":
         return method
@@ -65,9 +65,14 @@ class PretrainModule(StepModule):
         self.method.after_step()
 
     def configure_optimizers(self) -> Any:
-        """SGD with momentum, as the skeleton contrastive family has it."""
+        """AdamW, or SGD with momentum as the skeleton contrastive family has it."""
         trained = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.SGD(trained, lr=self.config.lr, momentum=0.9, weight_decay=self.config.weight_decay)
+        lr, decay = self.config.lr, self.config.weight_decay
+        optimizer: torch.optim.Optimizer
+        if self.config.optimizer == "sgd":
+            optimizer = torch.optim.SGD(trained, lr=lr, momentum=0.9, weight_decay=decay)
+        else:
+            optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=decay)
         return self.scheduled(optimizer, self.config.steps)
 
     def _seen(self, clips: View) -> tuple[Tensor, View]:

@@ -6,6 +6,7 @@ Training and localizing both come through `model_motion`, so that they cannot dr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def fill_gaps(positions: Floats, valid: NDArray[np.bool_], longest: int) -> tupl
     positions, valid = positions.copy(), valid.copy()
     for person in range(valid.shape[1]):
         seen = np.flatnonzero(valid[:, person])
-        for before, after in zip(seen[:-1], seen[1:], strict=True):
+        for before, after in pairwise(seen):
             if 1 < after - before <= longest + 1:
                 part = (np.arange(1, after - before, dtype=np.float32) / (after - before))[:, None, None]
                 ends = positions[before, person], positions[after, person]

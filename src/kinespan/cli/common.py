@@ -1,0 +1,86 @@
+"""What several commands share: settings as flags, tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..corpus.store import Corpus
+
+Config = TypeVar("Config")
+
+
+def add_settings(parser: ArgumentParser, kind: type[Config], skip: set[str] | None = None) -> None:
+    """One flag for each field of a settings dataclass, and --config for a YAML file of them; flags win."""
+    parser.add_argument("--config", action="config", help="YAML file of settings; flags beside it win")
+    parser.add_class_arguments(kind, nested_key=None, skip=skip or set(), fail_untyped=True)
+
+
+def settings(arguments: Namespace, kind: type[Config], parser: ArgumentParser) -> Config:
+    """The settings dataclass that flags and YAML make. Raises InputError where they contradict each other."""
+    made = parser.instantiate_classes(arguments)
+    return kind(**{part.name: made[part.name] for part in fields(kind) if part.name in made})  # type: ignore[arg-type]
+
+
+def open_corpus(path: str | Path) -> Corpus:
+    """The corpus at a path. Raises InputError where there is none, saying how to make one."""
+    from ..corpus.store import Corpus
+
+    return Corpus.open(path)
+
+
+def is_corpus(path: Path) -> bool:
+    """Whether a path is the folder of a corpus."""
+    return path.is_dir() and (path / "index.json").is_file()
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
+    """Rows of text in aligned columns; the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append(indent + "  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def percent(value: float | None) -> str:
+    """A fraction as per cent with one decimal; a dash where there is nothing to measure."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+METRIC_COLUMNS = ("mAP .1-.5", "mAP@.5", "frame acc.", "F1@10", "F1@25", "F1@50", "edit")
+
+
+def metric_row(metrics: Mapping[str, Any]) -> list[str]:
+    """The cells of METRIC_COLUMNS of a metrics.json, in per cent."""
+    f1 = metrics.get("f1") or {}
+    scores = metrics["map"]
+    values = [scores.get("average"), scores.get("0.5"), metrics.get("frame_accuracy")]
+    values += [f1.get("10"), f1.get("25"), f1.get("50"), metrics.get("edit")]
+    return [percent(value) for value in values]
+
+
+def facts_line(facts: Mapping[str, Any]) -> str:
+    """Protocol, split, fold, labels and seed in one line, as every printed figure needs it."""
+    parts = []
+    for name in ("protocol", "split", "fold", "label_fraction", "seed"):
+        if facts.get(name) is not None:
+            parts.append(f"{name.replace('_', ' ')} {facts[name]}")
+    return ", ".join(parts)
+
+
+def need_folder(path: Path) -> Path:
+    """The folder, made if missing. Raises InputError where it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {path}: {error.strerror}") from None
+    return path

@@ -1,0 +1,92 @@
+"""Hold predictions against truth, or a model against a corpus.
+
+Either --predictions P.json --truth T.json (ActivityNet JSON), or MODEL CORPUS, with --split and --fold for the test
+recordings of a fold. mAP is that of the rule: activitynet (the reference), stal or pku (as those benchmarks count).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ..errors import InputError
+from .common import METRIC_COLUMNS, facts_line, metric_row, open_corpus, percent, table
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("model", type=str | None, nargs="?", help="model file, or folder of a finetuning run")
+    parser.add_argument("corpus", type=str | None, nargs="?", help="folder of an annotated corpus")
+    parser.add_argument("--predictions", type=str | None, help="predictions as ActivityNet JSON")
+    parser.add_argument("--truth", type=str | None, help="truth as ActivityNet JSON")
+    parser.add_argument("--rule", type=Literal["activitynet", "stal", "pku"], default="activitynet", help="rule of mAP")
+    parser.add_argument("--tiou", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4, 0.5], help="tIoU thresholds")
+    parser.add_argument("--split", type=str | None, help="corpus: evaluate on the test recordings of this split")
+    parser.add_argument("--fold", type=int, default=1, help="corpus: fold of the split")
+    parser.add_argument("--out", type=str | None, help="metrics.json to write")
+
+
+def run(arguments: Namespace) -> int:
+    """Evaluate, print the table, write metrics.json."""
+    files = arguments.predictions, arguments.truth
+    if arguments.model is None and None not in files:
+        metrics = _of_files(arguments)
+    elif arguments.corpus is not None and files == (None, None):
+        metrics = _of_model(arguments)
+    else:
+        raise InputError("give either --predictions P.json --truth T.json, or MODEL CORPUS")
+    for value in arguments.tiou:
+        if not 0 < value <= 1:
+            raise InputError(f"--tiou {value}: expected above 0 and at most 1")
+    _tell(metrics)
+    if arguments.out is not None:
+        from ..results import write_metrics
+
+        write_metrics(metrics, Path(arguments.out))
+        print(f"written to {arguments.out}")
+    return 0
+
+
+def _of_files(arguments: Namespace) -> dict[str, Any]:
+    from ..activitynet import read_predictions, read_truth
+    from ..evaluate import evaluate
+
+    predictions = read_predictions(Path(arguments.predictions))
+    truth = read_truth(Path(arguments.truth))
+    training = predictions.details.get("training")
+    facts = {**(training if isinstance(training, dict) else {}), "predictions": arguments.predictions}
+    return {**evaluate(predictions, truth, tuple(arguments.tiou), arguments.rule).to_dict(), "facts": facts}
+
+
+def _of_model(arguments: Namespace) -> dict[str, Any]:
+    from ..localizer import load_model
+    from ..progress import Progress
+    from ..results import evaluate_on
+    from ..train.corpora import corpus_fold
+
+    model = load_model(arguments.model)
+    corpus = open_corpus(arguments.corpus)
+    fold = corpus_fold(corpus, arguments.split, arguments.fold)
+    names = corpus.names if arguments.split is None else fold.test
+    details = {"evaluated_on": corpus.name, "evaluated_split": arguments.split, "evaluated_recordings": len(names)}
+    with Progress("localizing", len(names)) as progress:
+        _, _, metrics = evaluate_on(
+            model, corpus, fold, names, rule=arguments.rule, tious=tuple(arguments.tiou), details=details,
+            progress=progress.update,
+        )  # fmt: skip
+    return metrics
+
+
+def _tell(metrics: dict[str, Any]) -> None:
+    """The headline, then a row a label."""
+    facts = facts_line(metrics.get("facts", {}))
+    print(f"{metrics['recordings']} recordings, rule {metrics['rule']}{', ' + facts if facts else ''}")
+    print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
+    keys = [key for key in metrics["map"] if key != "average"]
+    rows = [["mAP at tIoU", *keys], ["all labels", *(percent(metrics["map"][key]) for key in keys)]]
+    for label, found in metrics["per_class"].items():
+        rows.append([label, *(percent(found["ap"].get(key)) for key in keys)])
+    print()
+    print(table(rows))

@@ -1,0 +1,51 @@
+"""Learn to name and bound actions from labelled recordings, and test on the recordings that the fold holds out.
+
+Writes model.safetensors and, with a split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
+test recordings. The model of the last step is kept: nothing is selected on test recordings.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ..config import FinetuneConfig
+from .common import METRIC_COLUMNS, add_settings, facts_line, metric_row, open_corpus, settings, table
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
+    parser.add_argument("--out", type=str, required=True, help="folder of the run")
+    parser.add_argument("--pretrained", type=str | None, help="folder of a pretraining run, or a model file")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    add_settings(parser, FinetuneConfig)
+
+
+def run(arguments: Namespace) -> int:
+    """Finetune, test, print the figures."""
+    from . import command_parser
+
+    config = settings(arguments, FinetuneConfig, command_parser("finetune"))
+    corpus = open_corpus(arguments.corpus)
+    pretrained = None if arguments.pretrained is None else Path(arguments.pretrained)
+
+    from ..train.common import Interrupted
+    from ..train.finetuning import MODEL_FILE, finetune
+    from ..train.testing import run_test
+
+    out = Path(arguments.out)
+    try:
+        model = finetune(corpus, out, config, pretrained=pretrained, resume=arguments.resume)
+    except Interrupted as stopped:
+        print(f"\n{stopped}")
+        return 130
+    print(f"model written to {out / MODEL_FILE}")
+    if config.split is None:
+        print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
+        return 0
+    metrics = run_test(model, corpus, out, config.split, config.fold)
+    print(f"test recordings: {metrics['recordings']}; {facts_line(metrics['facts'])}")
+    print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
+    return 0

@@ -1,0 +1,122 @@
+"""Say what is in a recording, a corpus or a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ..errors import InputError
+from .common import is_corpus, open_corpus
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("path", type=str, help="motion file, folder of a corpus, model file or folder of a run")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: Namespace) -> int:
+    """Print what was found."""
+    path = Path(arguments.path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if is_corpus(path):
+        facts = corpus_facts(path)
+    elif path.is_dir() or path.suffix == ".safetensors":
+        facts = model_facts(path)
+    else:
+        facts = recording_facts(path)
+    if arguments.json:
+        print(json.dumps(facts, indent=1, default=str))
+    else:
+        for line in _lines(facts):
+            print(line)
+    return 0
+
+
+def recording_facts(path: Path) -> dict[str, Any]:
+    """What a motion file holds."""
+    from .. import io
+
+    take = io.read(path)
+    recording = take.recording
+    facts: dict[str, Any] = {
+        "kind": "recording",
+        "name": recording.name,
+        "format": io.detect(path),
+        "skeleton": recording.skeleton.name,
+        "joints": recording.skeleton.num_joints,
+        "fps": recording.fps,
+        "frames": recording.num_frames,
+        "seconds": round(recording.duration, 3),
+        "people": recording.num_people,
+        "valid": round(float(recording.mask.mean()), 4),
+        "attributes": dict(recording.attributes),
+        "history": list(recording.history),
+    }
+    if take.annotation is not None:
+        facts["labels"] = list(take.annotation.labels.names)
+        facts["spans"] = [
+            {"label": span.label, "start": round(span.start, 3), "end": round(span.end, 3)}
+            for span in take.annotation.spans
+        ]
+    return facts
+
+
+def corpus_facts(path: Path) -> dict[str, Any]:
+    """What a corpus holds; its frames are not read."""
+    corpus = open_corpus(path)
+    infos = corpus.infos
+    splits = {}
+    for name, split in corpus.splits.items():
+        folds = {str(k): {"train": len(fold.train), "test": len(fold.test)} for k, fold in split.folds.items()}
+        splits[name] = {"folds": folds, "drop_labels": list(split.drop_labels)}
+    return {
+        "kind": "corpus",
+        "name": corpus.name,
+        "recordings": len(infos),
+        "annotated": sum(info.annotated for info in infos),
+        "seconds": round(sum(info.duration for info in infos), 3),
+        "frames": sum(info.num_frames for info in infos),
+        "people": max(info.num_people for info in infos),
+        "fps": sorted({info.fps for info in infos}),
+        "skeletons": sorted({info.skeleton.name for info in infos}),
+        "labels": None if corpus.labels is None else list(corpus.labels.names),
+        "splits": splits,
+    }
+
+
+def model_facts(path: Path) -> dict[str, Any]:
+    """What a model is: all of its metadata, and how many weights it has."""
+    from ..model_file import read_spec, read_weights
+    from ..train.finetuning import MODEL_FILE, pretrained_file
+
+    file = path / MODEL_FILE if (path / MODEL_FILE).is_file() else pretrained_file(path)
+    data = read_spec(file).to_dict()
+    data["skeleton"] = data["skeleton"]["name"]
+    learned = [
+        part for name, part in read_weights(file).items() if "running_" not in name and "num_batches" not in name
+    ]
+    size = {"parameters": sum(part.numel() for part in learned), "bytes": file.stat().st_size}
+    return {"file": str(file), **{key: value for key, value in data.items() if key != "format"}, **size}
+
+
+def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
+    """Facts as indented text."""
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}:" if value else f"{indent}{name}: none", *_lines(value, indent + "  ")]
+        elif isinstance(value, list | tuple):
+            plain = all(not isinstance(part, dict) for part in value)
+            if plain:
+                lines.append(f"{indent}{name}: {', '.join(map(str, value)) if value else 'none'}")
+            else:
+                lines.append(f"{indent}{name}:")
+                lines += [indent + "  " + "  ".join(str(part[key]) for key in part) for part in value]
+        else:
+            lines.append(f"{indent}{name}: {'none' if value is None else value}")
+    return lines

@@ -1,0 +1,40 @@
+"""Learn an encoder from recordings, without their labels.
+
+Writes encoder.safetensors, settings.yaml, metrics.csv and a checkpoint to resume from into the run's folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from ..config import PretrainConfig
+from .common import add_settings, open_corpus, settings
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("corpus", type=str, help="folder of a prepared corpus")
+    parser.add_argument("--out", type=str, required=True, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    add_settings(parser, PretrainConfig)
+
+
+def run(arguments: Namespace) -> int:
+    """Pretrain and say where the encoder is."""
+    from . import command_parser
+
+    config = settings(arguments, PretrainConfig, command_parser("pretrain"))
+    corpus = open_corpus(arguments.corpus)
+
+    from ..train.common import Interrupted
+    from ..train.pretraining import pretrain
+
+    try:
+        path = pretrain(corpus, Path(arguments.out), config, resume=arguments.resume)
+    except Interrupted as stopped:
+        print(f"\n{stopped}")
+        return 130
+    print(f"encoder written to {path}")
+    return 0

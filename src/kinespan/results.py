@@ -1,0 +1,135 @@
+"""Localizing many recordings: predictions, their scores, the truth to hold them against, and the files of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from .activitynet import Predictions, Truth
+from .annotation import Annotation, LabelSet, Span
+from .atomic import write_atomically
+from .corpus.splits import Fold, without_labels
+from .corpus.store import Corpus
+from .errors import InputError
+from .evaluate import DEFAULT_TIOUS, Metrics, Rule, evaluate
+from .export import WRITERS
+from .localizer import Localizer, Scores
+from .recording import Recording
+
+PREDICTIONS_FILE, TRUTH_FILE, SPANS_FILE = "predictions.json", "truth.json", "spans.csv"
+SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a Localizer found: predictions, and the frame scores (T, C + 1) of each recording at ``fps``."""
+
+    predictions: Predictions
+    scores: Mapping[str, Scores]
+    fps: float
+    labels: LabelSet
+    truth: Truth | None = field(default=None)
+
+
+def localize_recordings(
+    model: Localizer,
+    recordings: Iterable[Recording],
+    *,
+    people: Literal["together", "each"] = "together",
+    details: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Localize recordings one by one. Raises InputError for two of the same name or one that does not map."""
+    spans: dict[str, tuple[Span, ...]] = {}
+    segmentation: dict[str, tuple[Span, ...]] = {}
+    scores: dict[str, Scores] = {}
+    for number, recording in enumerate(recordings):
+        name = recording.name
+        if name in spans:
+            raise InputError(f"two recordings are named {name!r}; localize them into different folders")
+        scores[name] = model.frame_scores(recording)
+        segmentation[name] = tuple(model.segment(scores[name]))
+        found = model.decode(scores[name]) if people == "together" else model.localize(recording, people)
+        spans[name] = tuple(found)
+        if progress is not None:
+            progress(number + 1)
+    facts = {"training": dict(model.spec.training), "fps": model.spec.fps, **(details or {})}
+    labels = {"labels": list(model.labels.names), "exclusive": model.labels.exclusive}
+    return Outcome(Predictions(spans, segmentation, {**facts, **labels}), scores, model.spec.fps, model.labels)
+
+
+def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] = ()) -> Truth:
+    """The truth of annotated recordings of a corpus. Raises InputError where there are no labels."""
+    if corpus.labels is None:
+        raise InputError(f"corpus {corpus.name!r} has no labels to evaluate against")
+    annotations: dict[str, Annotation] = {}
+    for name in names:
+        annotation = corpus.annotation(name, drop=dropped)
+        if annotation is not None:
+            annotations[name] = annotation
+    if not annotations:
+        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings is annotated")
+    infos = {name: corpus.infos[corpus.place(name)] for name in annotations}
+    durations = {name: info.duration for name, info in infos.items()}
+    rates = {name: info.fps for name, info in infos.items()}
+    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates)
+
+
+def evaluate_on(
+    model: Localizer,
+    corpus: Corpus,
+    fold: Fold,
+    names: Sequence[str],
+    *,
+    rule: Rule = "activitynet",
+    tious: Sequence[float] = DEFAULT_TIOUS,
+    details: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Outcome, Truth, dict[str, Any]]:
+    """Localize recordings of a corpus and hold the result against their annotations; metrics as in metrics.json.
+
+    Raises InputError where the model names labels that the corpus has not.
+    """
+    truth = corpus_truth(corpus, names, fold.drop_labels)
+    unknown = [label for label in model.labels.names if label not in truth.labels.names]
+    if unknown:
+        raise InputError(f"the model names {', '.join(unknown)}, which corpus {corpus.name!r} has not")
+    recordings = (corpus[name] for name in truth.annotations)
+    outcome = localize_recordings(model, recordings, details=details, progress=progress)
+    metrics: Metrics = evaluate(outcome.predictions, truth, tious, rule)
+    return outcome, truth, {**metrics.to_dict(), "facts": {**model.spec.training, **(details or {})}}
+
+
+def write_outcome(outcome: Outcome, out: Path) -> None:
+    """Write predictions.json, spans.csv and scores.npz into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    WRITERS["json"](outcome.predictions, out / PREDICTIONS_FILE)
+    WRITERS["csv"](outcome.predictions, out / SPANS_FILE)
+    write_scores(outcome.scores, out / SCORES_FILE)
+
+
+def write_scores(scores: Mapping[str, Scores], file: Path) -> None:
+    """Write frame scores (T, C + 1) by recording as float16."""
+    with open(file, "wb") as handle:
+        np.savez_compressed(
+            handle, allow_pickle=False, **{name: part.astype(np.float16) for name, part in scores.items()}
+        )
+
+
+def read_scores(file: Path) -> dict[str, Scores]:
+    """The frame scores of `write_scores`; empty where there is no such file."""
+    if not file.is_file():
+        return {}
+    with np.load(file, allow_pickle=False) as data:
+        return {name: data[name].astype(np.float32) for name in data.files}
+
+
+def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:
+    """Write metrics.json."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, json.dumps(metrics, indent=1, default=str) + "\n")
