@@ -353,6 +353,11 @@ def test_many_labels_and_figures_alone(browser: Any, data: ReportData, tmp_path:
     assert page.page.locator(".row.thin").count() == 51
     assert page.page.locator("table.heat tbody tr").count() == 52
     assert "not stated" in page.page.inner_text("#metrics")
+    write_report(ReportData("Motion alone", labels, [ReportRecording(recording)]), path)
+    page.page.reload()
+    page.page.wait_for_selector("html[data-ready]")
+    assert page.page.locator("#moment").is_hidden()
+    assert page.page.locator("#scene").is_visible()
     write_report(ReportData("Figures alone", labels, [], metrics), path)
     page.page.reload()
     page.page.wait_for_selector("html[data-ready]")

@@ -82,6 +82,7 @@ class Moment {
     choice.listed = [...(recording.scores ? [BACKGROUND] : []), ...listedLabels(recording)];
     choice.hidden = new Set([BACKGROUND]);
     choice.current = null;
+    this.revealed = null;
     this.rows = choice.listed.map((label) => this.row(label));
     const head = el("div", { class: "head" }, el("h2", {}, recording.scores ? "Scores now" : "Labels"));
     if (recording.scores) head.append(this.allButton());
