@@ -195,15 +195,17 @@ class FinetuneConfig:
     """Fold of the split."""
     label_fraction: float = 1.0
     """Share of the training recordings whose labels are used, chosen by seed."""
-    clip_frames: int = 96
+    clip_frames: int = 64
     """Frames of a training clip, at the network's rate."""
     batch_size: int = 16
     """Clips in a batch."""
-    steps: int = 300
+    steps: int = 200
     """Optimiser steps."""
     lr: float = 2e-3
     """Peak learning rate (AdamW), reached after a tenth of the steps, then a cosine to zero."""
-    encoder_lr: float = 0.5
+    linear_lr: float = 1e-2
+    """Peak learning rate of the linear probe, on standardised features."""
+    encoder_lr: float = 1.0
     """The encoder's learning rate as a share of lr, where it was pretrained."""
     weight_decay: float = 1e-2
     """Weight decay."""

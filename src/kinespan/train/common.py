@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import signal
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, Dataset
 
+from ..atomic import write_atomically
 from ..config import Precision
 from ..errors import InputError
 from ..progress import Progress
@@ -202,11 +204,25 @@ def fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+    log = out / "metrics.csv"
+    earlier = log.read_text().splitlines() if checkpoint is not None and log.is_file() else []
     loader = DataLoader(_Steps(steps), batch_size=None)
     trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+    if earlier and trainer.is_global_zero:
+        _prepend(log, earlier)
     if show.interrupted and trainer.global_step < steps:
         trainer.save_checkpoint(out / CHECKPOINT)
         raise Interrupted(out, trainer.global_step)
+
+
+def _prepend(log: Path, earlier: list[str]) -> None:
+    """Put the lines of a run's log from before it was resumed in front again; the logger starts a new file."""
+    later = log.read_text().splitlines() if log.is_file() else []
+    if later and later[0] == earlier[0]:
+        column = later[0].split(",").index("step")
+        first = int(later[1].split(",")[column]) if len(later) > 1 else sys.maxsize
+        kept = [line for line in earlier[1:] if int(line.split(",")[column]) < first]
+        write_atomically(log, "\n".join([earlier[0], *kept, *later[1:]]) + "\n")
 
 
 def _hush() -> None:
@@ -216,4 +232,5 @@ def _hush() -> None:
     # batches are drawn on the device: workers would only cost
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+    warnings.filterwarnings("ignore", message="Experiment logs directory .*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")

@@ -41,11 +41,23 @@ class FinetuneModule(StepModule):
                 part.requires_grad_(False)
 
     def on_train_start(self) -> None:
-        """For `linear`, compute the frozen features once; they are those of localizing."""
+        """For `linear`, compute the frozen features once, those of localizing, and standardise them."""
         super().on_train_start()
         if self.linear:
-            found = [self.localizer.motion_features(motion) for motion in self.pool.motions]
-            self._features = torch.cat(found).to(self.device)
+            found = torch.cat([self.localizer.motion_features(motion) for motion in self.pool.motions])
+            self._mean, self._std = found.mean(dim=0), found.std(dim=0, correction=0).clamp(min=1e-6)
+            self._features = (found - self._mean) / self._std
+
+    def fold_standardisation(self) -> None:
+        """Give the head that was trained on standardised features the weights that do the same on plain ones."""
+        if self._features is None:
+            return
+        with torch.no_grad():
+            head = self.localizer.head.linear
+            assert head.bias is not None
+            head.weight /= self._std[None, :, None].to(head.weight.device)
+            head.bias -= head.weight[..., 0] @ self._mean.to(head.weight.device)
+        self._features = None
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, score every frame, compare with the labels."""
@@ -70,7 +82,8 @@ class FinetuneModule(StepModule):
             groups[0]["params"] += list(model.fusion.parameters())
             share = config.encoder_lr if self.pretrained else 1.0
             groups.append({"params": list(model.encoder.parameters()), "lr": config.lr * share})
-        optimizer = torch.optim.AdamW(groups, lr=config.lr, weight_decay=config.weight_decay)
+        lr = config.linear_lr if self.linear else config.lr
+        optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=config.weight_decay)
         return self.scheduled(optimizer, config.steps)
 
 
@@ -124,6 +137,7 @@ def finetune(
             callbacks=[],
             quiet=quiet,
         )
+        module.fold_standardisation()
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
