@@ -1,0 +1,74 @@
+# Everything happens in .venv beside this file. `make` alone lists what there is.
+#
+#   make PYTHON=python3.12 demo         another Python (3.11 to 3.13)
+#   make TORCH=torch==2.13.0 demo       another torch, such as the CUDA build on a machine with a GPU
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt
+
+# On Linux plain torch is the CUDA build, 3 GB to download; nothing here needs it. `make TORCH=...` overrides.
+TORCH_VERSION := 2.13.0
+CPU_WHEELS := https://download.pytorch.org/whl/cpu
+ifeq ($(shell uname -s),Linux)
+CPU_TORCH := torch==$(TORCH_VERSION)+cpu
+else
+CPU_TORCH := torch==$(TORCH_VERSION)
+endif
+
+# One stamp for any environment, one more for a torch that was asked for: `make test` keeps whichever is there.
+READY := $(VENV)/.ready$(if $(TORCH),-$(subst =,-,$(TORCH)))
+TOOLS := $(VENV)/.tools
+
+# Two workers of one thread each are faster than one of two, and the same on every machine.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(READY)  ## set up, then run the main job on the built-in corpus; ends with the path of a report
+	@$(BIN)/kinespan demo --out demo
+
+test: $(READY)  ## set up, then run the whole test suite
+	@$(TEST)
+
+lint: $(TOOLS)  ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(READY)  ## measure the speed of pretraining, finetuning and localizing
+	@$(BIN)/python -m benchmarks.speed
+
+clean:  ## remove the environment and what tests and tools leave behind
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else \
+	"kinespan needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	@rm -f $(VENV)/.ready* $(TOOLS)
+ifdef TORCH
+	@echo "installing $(TORCH)"
+	@$(BIN)/python -m pip --quiet uninstall --yes torch
+	@$(PIP) "$(TORCH)"
+else
+	@echo "installing $(CPU_TORCH) (about 200 MB, once)"
+	@$(PIP) "$(CPU_TORCH)" 2>/dev/null || $(PIP) --extra-index-url $(CPU_WHEELS) "$(CPU_TORCH)"
+endif
+	@echo "installing kinespan and what its tests need, versions pinned by constraints.txt"
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation -e '.[test]'
+	@touch $(VENV)/.ready $@
+
+$(TOOLS): $(READY)
+	@echo "installing the development tools"
+	@$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
