@@ -45,6 +45,8 @@ class Encoder(nn.Module):
         """The pyramid of a batch."""
         present = valid.any(dim=1)
         index, person = present.nonzero(as_tuple=True)
+        if len(index) == 0:
+            return self._nobody(x)
         people, seen = x[index, :, person], valid[index, :, person]
         mask = None if bool(seen.all()) else seen
         maps = self.body(people, mask)
@@ -57,6 +59,13 @@ class Encoder(nn.Module):
             pooled.append(total / count.clamp(min=1)[:, None])
             masks.append(count > 0)
         return Pyramid(tuple(pooled), tuple(masks))
+
+    def _nobody(self, x: Tensor) -> Pyramid:
+        """The pyramid of a batch (B, T, ...) in which nobody is there: zeros."""
+        steps = [-(-x.shape[1] // stride) for stride in self.strides]
+        levels = zip(self.channels, steps, strict=True)
+        maps = tuple(torch.zeros(len(x), channels, length, device=x.device) for channels, length in levels)
+        return Pyramid(maps, tuple(torch.zeros(len(x), length, dtype=torch.bool, device=x.device) for length in steps))
 
 
 EncoderFactory = Callable[[Skeleton, int, float], Encoder]
