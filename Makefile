@@ -9,7 +9,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install -c constraints.txt
 
 # On Linux plain torch is the CUDA build, 3 GB to download; nothing here needs it. `make TORCH=...` overrides.
 TORCH_VERSION := 2.13.0

@@ -74,22 +74,8 @@ def _overview() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 fine, 2 wrong usage or bad input, 130 stopped by Ctrl-C."""
-    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        if not words or words[0] in ("--help", "-h", "help"):
-            print(_overview(), end="")
-            return 0 if words else 2
-        if words[0] == "--version":
-            print(f"kinespan {__version__}")
-            return 0
-        name = words[0]
-        if name not in COMMANDS:
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "see kinespan --help"
-            raise InputError(f"unknown command {name!r}; {hint}")
-        arguments: Namespace = command_parser(name).parse_args([_underscored(word) for word in words[1:]])
-        code: int = import_module(f".{name}", __name__).run(arguments)
-        return code
+        return _run(list(sys.argv[1:] if argv is None else argv))
     except InputError as error:
         print(f"kinespan: {error}", file=sys.stderr)
         return 2
@@ -99,6 +85,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as in `kinespan info x | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a file that may not be read or written, a full disk
+        if error.filename is None:
+            raise
+        print(f"kinespan: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _run(words: list[str]) -> int:
+    """Find the command, parse its arguments and run it; returns the exit code."""
+    if not words or words[0] in ("--help", "-h", "help"):
+        print(_overview(), end="")
+        return 0 if words else 2
+    if words[0] == "--version":
+        print(f"kinespan {__version__}")
+        return 0
+    name = words[0]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "see kinespan --help"
+        raise InputError(f"unknown command {name!r}; {hint}")
+    arguments: Namespace = command_parser(name).parse_args([_underscored(word) for word in words[1:]])
+    code: int = import_module(f".{name}", __name__).run(arguments)
+    return code
 
 
 def _underscored(word: str) -> str:
@@ -113,8 +122,23 @@ def _plain(message: str, flags: Sequence[str]) -> str:
     """A parser's message as one line a person can use."""
     text = " ".join(message.split()).removeprefix("error: ")
     text = re.sub(r"^Parser key \"([^\"]+)\":", r"\1:", text)
-    unknown = re.search(r"[Uu]nrecognized arguments?: (--[\w.-]+)", text)
-    if unknown:
+    if unknown := re.search(r"[Uu]nrecognized arguments?: (--[\w.-]+)", text):
         near = difflib.get_close_matches(unknown.group(1), flags, n=1)
         return text + (f"; did you mean {near[0].replace('_', '-')}?" if near else "; see --help")
+    if unknown := re.search(r"Option '([\w.]+)' is not accepted", text):  # a key of a YAML file
+        near = difflib.get_close_matches(unknown.group(1), [flag.removeprefix("--") for flag in flags], n=1)
+        return f"--config: unknown setting {unknown.group(1)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if missing := re.fullmatch(r"the following arguments are required: (.+)", text):
+        names = [f"--{name}" if f"--{name}" in flags else name.upper() for name in missing.group(1).split(", ")]
+        return f"missing: {', '.join(names)}; see --help"
+    if value := re.fullmatch(r"([\w.]+): Expected an? (.+?)\.? Got value: (.*)", text):
+        name, kind, found = value.groups()
+        return f"{f'--{name}' if f'--{name}' in flags else name}: found {found}, expected {_kind(kind)}"
     return text
+
+
+def _kind(kind: str) -> str:
+    """A type as Python writes it, in words."""
+    words = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'bool'>": "true or false"}
+    options = re.search(r"Literal\[(.+?)\]", kind)
+    return f"one of {options.group(1)}" if options else words.get(kind, kind)

@@ -77,6 +77,25 @@ def facts_line(facts: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def check_device(name: str) -> str:
+    """The name of a device that is there. Raises InputError for any other."""
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise InputError(f"--device {name}: there is no such device here; cpu always works") from None
+    return name
+
+
+def run_folder(text: str) -> Path:
+    """The folder of a run, to be made or gone on with. Raises InputError for a file."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--out {path}: is a file, expected a folder to write the run to")
+    return path
+
+
 def need_folder(path: Path) -> Path:
     """The folder, made if missing. Raises InputError where it cannot be."""
     try:

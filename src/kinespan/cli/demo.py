@@ -35,6 +35,8 @@ def run(arguments: Namespace) -> int:
     from ..train.pretraining import pretrain
     from ..train.testing import run_test
 
+    if not arguments.scale > 0:
+        raise InputError(f"--scale {arguments.scale}: expected above 0")
     begin, seed = time.monotonic(), arguments.seed
     out = _fresh(Path(arguments.out))
     steps = {name: max(2, round(count * arguments.scale)) for name, count in STEPS.items()}

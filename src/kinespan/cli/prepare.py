@@ -11,6 +11,8 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
+from ..errors import InputError
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The command's arguments."""
@@ -44,6 +46,8 @@ def run(arguments: Namespace) -> int:
     from ..progress import Progress
 
     out = Path(arguments.out)
+    if out.exists() and not arguments.overwrite:
+        raise InputError(f"--out {out}: exists already; name another folder, or replace it by --overwrite")
     bar: list[Progress] = []
 
     def show(done: int, total: int) -> None:

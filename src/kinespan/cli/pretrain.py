@@ -5,12 +5,10 @@ Writes encoder.safetensors, settings.yaml, metrics.csv and a checkpoint to resum
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jsonargparse import ArgumentParser, Namespace
 
 from ..config import PretrainConfig
-from .common import add_settings, open_corpus, settings
+from .common import add_settings, open_corpus, run_folder, settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,7 +30,7 @@ def run(arguments: Namespace) -> int:
     from ..train.pretraining import pretrain
 
     try:
-        path = pretrain(corpus, Path(arguments.out), config, resume=arguments.resume)
+        path = pretrain(corpus, run_folder(arguments.out), config, resume=arguments.resume)
     except Interrupted as stopped:
         print(f"\n{stopped}")
         return 130
