@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .encoders.base import Pyramid
+from .encoders.layers import MaskedBatchNorm
 from .registry import Registry
 
 
@@ -29,16 +30,18 @@ class Fusion(nn.Module):
 
 
 class Unit(nn.Module):
-    """Conv1d of kernel 3, batch norm, ReLU on maps (B, C, T); padded frames stay zero."""
+    """Conv1d of kernel 3, batch norm over valid frames, ReLU on maps (B, C, T); padded frames stay zero."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv1d(in_channels, out_channels, 3, padding=1)
-        self.norm = nn.BatchNorm1d(out_channels)
+        self.norm = MaskedBatchNorm(out_channels)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, T) to (B, C', T)."""
-        return torch.relu(self.norm(self.conv(x))) * mask[:, None].to(x.dtype)
+        """(B, C, T) and mask (B, T) to (B, C', T)."""
+        hidden = self.conv(x).transpose(1, 2)
+        hidden = self.norm.normalise(hidden, None if bool(mask.all()) else mask).transpose(1, 2)
+        return torch.relu(hidden) * mask[:, None].to(x.dtype)
 
 
 def stretch(x: Tensor, ratio: int, length: int) -> Tensor:

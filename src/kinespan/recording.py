@@ -89,10 +89,23 @@ class Recording:
 
     def checksum(self) -> str:
         """SHA-256 (hex) of the frames, the mask and the fps: equal motion, equal checksum."""
-        digest = hashlib.sha256(np.float64(self.fps).tobytes())
-        digest.update(np.ascontiguousarray(self.positions).tobytes())
-        digest.update(np.ascontiguousarray(self.mask).tobytes())
-        return digest.hexdigest()
+        return motion_checksum(self.fps, self.positions, self.mask)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Fields for pickling between processes; a mapping proxy cannot be pickled."""
+        return {**self.__dict__, "attributes": dict(self.attributes)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in {**state, "attributes": MappingProxyType(state["attributes"])}.items():
+            object.__setattr__(self, name, _frozen(value) if isinstance(value, np.ndarray) else value)
+
+
+def motion_checksum(fps: float, positions: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
+    """SHA-256 (hex) of frames (T, P, J, 3), mask (T, P) and fps; nothing is copied or checked."""
+    digest = hashlib.sha256(np.float64(fps).tobytes())
+    digest.update(np.ascontiguousarray(positions).data)
+    digest.update(np.ascontiguousarray(valid).data)
+    return digest.hexdigest()
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from .activitynet import Predictions, Truth
 from .annotation import Annotation, LabelSet, Span
 from .atomic import write_atomically
-from .corpus.splits import Fold, without_labels
+from .corpus.splits import without_labels
 from .corpus.store import Corpus
 from .errors import InputError
 from .evaluate import DEFAULT_TIOUS, Metrics, Rule, evaluate
@@ -83,9 +83,9 @@ def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] 
 def evaluate_on(
     model: Localizer,
     corpus: Corpus,
-    fold: Fold,
     names: Sequence[str],
     *,
+    dropped: tuple[str, ...] = (),
     rule: Rule = "activitynet",
     tious: Sequence[float] = DEFAULT_TIOUS,
     details: Mapping[str, Any] | None = None,
@@ -95,7 +95,7 @@ def evaluate_on(
 
     Raises InputError where the model names labels that the corpus has not.
     """
-    truth = corpus_truth(corpus, names, fold.drop_labels)
+    truth = corpus_truth(corpus, names, dropped)
     unknown = [label for label in model.labels.names if label not in truth.labels.names]
     if unknown:
         raise InputError(f"the model names {', '.join(unknown)}, which corpus {corpus.name!r} has not")

@@ -380,6 +380,14 @@ def test_masked_batch_norm_by_hand():
     assert float(norm.running_var) == pytest.approx(0.9 + 0.2)
 
 
+def test_masked_batch_norm_of_nothing_learns_nothing():
+    norm = MaskedBatchNorm(2)
+    out = norm.normalise(torch.ones(1, 3, 2), torch.zeros(1, 3, dtype=torch.bool))
+    assert torch.isfinite(out).all()
+    assert torch.isfinite(norm.running_mean).all()
+    assert int(norm.num_batches_tracked) == 0
+
+
 def test_masked_batch_norm_passes_the_right_gradient():
     mine, plain = MaskedBatchNorm(2), torch.nn.BatchNorm1d(2)
     g = torch.Generator().manual_seed(0)

@@ -30,6 +30,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Evaluate, print the table, write metrics.json."""
+    for value in arguments.tiou:
+        if not 0 < value <= 1:
+            raise InputError(f"--tiou {value}: expected above 0 and at most 1")
     files = arguments.predictions, arguments.truth
     if arguments.model is None and None not in files:
         metrics = _of_files(arguments)
@@ -37,9 +40,6 @@ def run(arguments: Namespace) -> int:
         metrics = _of_model(arguments)
     else:
         raise InputError("give either --predictions P.json --truth T.json, or MODEL CORPUS")
-    for value in arguments.tiou:
-        if not 0 < value <= 1:
-            raise InputError(f"--tiou {value}: expected above 0 and at most 1")
     _tell(metrics)
     if arguments.out is not None:
         from ..results import write_metrics
@@ -64,18 +64,24 @@ def _of_model(arguments: Namespace) -> dict[str, Any]:
     from ..localizer import load_model
     from ..progress import Progress
     from ..results import evaluate_on
-    from ..train.corpora import corpus_fold
+    from ..train.corpora import corpus_parts
 
     model = load_model(arguments.model)
     corpus = open_corpus(arguments.corpus)
-    fold = corpus_fold(corpus, arguments.split, arguments.fold)
-    names = corpus.names if arguments.split is None else fold.test
+    fold = corpus_parts(corpus, arguments.split, arguments.fold)
+    names = fold.test
     details = {"evaluated_on": corpus.name, "evaluated_split": arguments.split, "evaluated_recordings": len(names)}
     with Progress("localizing", len(names)) as progress:
         _, _, metrics = evaluate_on(
-            model, corpus, fold, names, rule=arguments.rule, tious=tuple(arguments.tiou), details=details,
+            model,
+            corpus,
+            names,
+            dropped=fold.drop_labels,
+            rule=arguments.rule,
+            tious=tuple(arguments.tiou),
+            details=details,
             progress=progress.update,
-        )  # fmt: skip
+        )
     return metrics
 
 

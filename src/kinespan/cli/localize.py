@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from ..errors import InputError
-from .common import is_corpus, need_folder, open_corpus
+from .common import check_device, is_corpus, need_folder, open_corpus
 
 if TYPE_CHECKING:
     from ..recording import Recording
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
     from ..progress import Progress
     from ..results import TRUTH_FILE, localize_recordings, write_outcome
 
-    model = load_model(arguments.model, arguments.device)
+    model = load_model(arguments.model, check_device(arguments.device))
     recordings, details, truth = _corpus(corpora[0], arguments) if corpora else _files(inputs, arguments)
     out = need_folder(Path(arguments.out))
     with Progress("localizing", len(recordings)) as progress:
@@ -79,11 +79,11 @@ def _files(paths: list[Path], arguments: Namespace) -> tuple[list[Recording], di
 def _corpus(path: Path, arguments: Namespace) -> tuple[list[Recording], dict[str, Any], Any]:
     """The recordings of a corpus, or of a fold's test part, and their truth where they are annotated."""
     from ..results import corpus_truth
-    from ..train.corpora import corpus_fold
+    from ..train.corpora import corpus_parts
 
     corpus = open_corpus(path)
-    fold = corpus_fold(corpus, arguments.split, arguments.fold)
-    names = corpus.names if arguments.split is None else fold.test
+    fold = corpus_parts(corpus, arguments.split, arguments.fold)
+    names = fold.test
     annotated = corpus.labels is not None and any(corpus.annotation(name) is not None for name in names)
     truth = corpus_truth(corpus, names, fold.drop_labels) if annotated else None
     details: dict[str, Any] = {"corpus": str(path.resolve())}

@@ -14,7 +14,6 @@ reads the index and no frame. Corpora are written by `kinespan.corpus.writer.Cor
 from __future__ import annotations
 
 import difflib
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..annotation import Annotation, LabelSet
 from ..errors import InputError
-from ..recording import Recording
+from ..recording import Recording, motion_checksum
 from .index import Index, RecordingInfo, decode, decode_annotation
 from .splits import Fold, Split, drop_labels
 
@@ -189,14 +188,6 @@ class Corpus:
         frames = self._frames[self._frame_starts[place] : self._frame_starts[place + 1]]
         valid = self._valid[self._valid_starts[place] : self._valid_starts[place + 1]]
         return frames.reshape(*shape, info.skeleton.num_joints, 3), valid.reshape(shape)
-
-
-def motion_checksum(fps: float, positions: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
-    """The same as `Recording.checksum`, for arrays that nobody has checked yet; copies nothing."""
-    digest = hashlib.sha256(np.float64(fps).tobytes())
-    digest.update(np.ascontiguousarray(positions).data)
-    digest.update(np.ascontiguousarray(valid).data)
-    return digest.hexdigest()
 
 
 def _map(file: Path, dtype: str, count: int) -> NDArray[Any]:

@@ -16,10 +16,10 @@ import numpy as np
 
 from ..annotation import Annotation, LabelSet
 from ..errors import InputError
-from ..recording import Recording
+from ..recording import Recording, motion_checksum
 from .index import FORMAT, Index, RecordingInfo, encode, encode_annotation
 from .splits import Split
-from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, motion_checksum
+from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE
 
 
 class CorpusWriter:

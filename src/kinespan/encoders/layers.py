@@ -20,6 +20,8 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         if mask is None or not self.training:
             return self._whole(x)
         flat = x[mask].reshape(-1, x.shape[-1]).float()
+        if len(flat) == 0:  # nothing to take statistics from, and nothing that carries a meaning
+            return x
         mean, variance = flat.mean(dim=0), flat.var(dim=0, correction=0)
         self._track(mean.detach(), variance.detach() * len(flat) / max(1, len(flat) - 1))
         scale = (variance + self.eps).rsqrt() * self.weight

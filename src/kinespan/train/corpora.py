@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from ..corpus.splits import Fold
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..skeleton import Skeleton
 from ..skeletons import SKELETONS
 
 
-def corpus_fold(corpus: Corpus, split: str | None, fold: int) -> Fold:
-    """The fold of a split; without a split all recordings are for training and none is tested."""
+class Parts(NamedTuple):
+    """Names of the recordings to train on and to test on, and labels that the split leaves out."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    drop_labels: tuple[str, ...] = ()
+
+
+def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> Parts:
+    """The two sides of a fold. Without a split nothing is held out: every recording is on both sides."""
     if split is None:
-        return Fold(train=corpus.names, test=())
-    return corpus.fold(split, fold)
+        return Parts(corpus.names, corpus.names)
+    chosen = corpus.fold(split, fold)
+    return Parts(chosen.train, chosen.test, chosen.drop_labels)
 
 
 def training_names(corpus: Corpus, split: str | None, fold: int) -> tuple[str, ...]:
     """The recordings that may be trained on. Raises InputError for an unknown split or fold."""
-    return corpus_fold(corpus, split, fold).train
+    return corpus_parts(corpus, split, fold).train
 
 
 def choose_skeleton(name: str, corpus: Corpus, names: Sequence[str]) -> Skeleton:

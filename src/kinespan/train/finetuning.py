@@ -20,7 +20,7 @@ from ..losses import FrameLoss
 from ..model_file import ModelSpec, read_spec, read_weights
 from ..transforms.augment import augment
 from .common import StepModule, check_run_folder, fit, seeded
-from .corpora import choose_skeleton, corpus_fold
+from .corpora import choose_skeleton, corpus_parts
 from .pretraining import ENCODER_FILE
 from .settings import save_settings
 
@@ -113,7 +113,7 @@ def finetune(
     if config.protocol == "scratch" and pretrained is not None:
         raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
-    fold = corpus_fold(corpus, config.split, config.fold)
+    fold = corpus_parts(corpus, config.split, config.fold)
     names, labels = labelled_names(corpus, fold.train, fold.drop_labels, config)
     spec = _spec(corpus, config, labels, pretrained, names)
     motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)

@@ -11,7 +11,7 @@ from ..corpus.store import Corpus
 from ..localizer import Localizer
 from ..progress import Progress
 from ..results import METRICS_FILE, TRUTH_FILE, evaluate_on, write_metrics, write_outcome
-from .corpora import corpus_fold
+from .corpora import corpus_parts
 from .finetuning import MODEL_FILE
 
 
@@ -22,11 +22,11 @@ def run_test(
 
     The headline figures also go into the model file. Raises InputError for an unknown split or fold.
     """
-    chosen = corpus_fold(corpus, split, fold)
+    chosen = corpus_parts(corpus, split, fold)
     details = {"corpus": str(corpus.path.resolve()), "split": split, "fold": fold, "part": "test"}
     with Progress("localizing", len(chosen.test), quiet=quiet) as progress:
         outcome, truth, metrics = evaluate_on(
-            model, corpus, chosen, chosen.test, details=details, progress=progress.update
+            model, corpus, chosen.test, dropped=chosen.drop_labels, details=details, progress=progress.update
         )
     write_outcome(outcome, out)
     write_truth(truth, out / TRUTH_FILE)
