@@ -43,7 +43,7 @@ def model_motion(recording: Recording, skeleton: Skeleton, fps: float, normalisa
     positions, valid = fill_gaps(recording.positions, recording.mask, round(normalisation.fill_gap * recording.fps))
     positions, valid = resample(positions, valid, recording.fps, fps)
     positions = _placed(positions, valid, skeleton, normalisation)
-    return Motion(positions, valid, fps, recording.name)
+    return Motion(positions, valid.copy(), fps, recording.name)  # its own mask: that of a recording is read-only
 
 
 def num_resampled(num_frames: int, fps: float, target_fps: float) -> int:
