@@ -25,7 +25,7 @@ def add_settings(parser: ArgumentParser, kind: type[Config], skip: set[str] | No
 
 def settings(arguments: Namespace, kind: type[Config], parser: ArgumentParser) -> Config:
     """The settings dataclass that flags and YAML make. Raises InputError where they contradict each other."""
-    made = parser.instantiate_classes(arguments)
+    made = parser.instantiate(arguments)
     return kind(**{part.name: made[part.name] for part in fields(kind) if part.name in made})  # type: ignore[arg-type]
 
 
