@@ -1,0 +1,187 @@
+"""The order of the layers, read from the source: lower ones never import higher ones, and what is heavy stays lazy."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import kinespan
+
+SOURCE = Path(kinespan.__file__).parent
+
+# Lowest first. A unit is a module or a package directly under kinespan; it may import units of lower rows only.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("_version", "errors", "progress"),
+    ("annotation", "atomic", "config", "registry", "skeleton"),
+    ("activitynet", "decode", "joint_names", "recording"),
+    ("joint_map", "skeletons"),
+    ("io", "transforms", "evaluate", "export"),
+    ("corpus", "encoders", "losses"),
+    ("fusion", "heads", "model_file", "pretrain"),
+    ("localizer",),
+    ("results",),
+    ("report", "train"),
+    ("cli",),
+    ("kinespan",),  # the package itself, which offers names of all the others
+)
+RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}
+
+# Units in which nothing needs torch, not even late; all of the others but `train` do without lightning.
+WITHOUT_TORCH = {unit for units in LAYERS[:4] for unit in units} | {"io", "evaluate", "export", "report"}
+
+# Packages that hold a registry and, at their end, import the modules that enter themselves into it.
+REGISTERING = {"kinespan.corpus.recipes"}
+
+
+class Import(NamedTuple):
+    """Module `source` imports module `target`, both by their full dotted names; `late` if inside a function."""
+
+    source: str
+    target: str
+    late: bool
+    line: int
+
+
+def module_name(file: Path) -> str:
+    parts = ["kinespan", *file.relative_to(SOURCE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for file in sorted(SOURCE.rglob("*.py"))}
+
+
+def unit(module: str) -> str:
+    """kinespan.io.bvh belongs to unit io, kinespan itself to unit kinespan."""
+    return module.split(".")[1] if "." in module else module
+
+
+def imports(module: str) -> Iterator[Import]:
+    """Every import of a module: of kinespan, a relative one made absolute, and of others."""
+    file = FILES[module]
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    late = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(function)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(module, alias.name, id(node) in late, node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                full = f"{base}.{alias.name}"
+                target = "kinespan._version" if full == "kinespan.__version__" else full if full in FILES else base
+                yield Import(module, target, id(node) in late, node.lineno)
+
+
+ALL = [found for module in FILES for found in imports(module)]
+OURS = [found for found in ALL if found.target in FILES]
+
+
+def test_every_unit_has_its_place_in_the_table() -> None:
+    assert {unit(module) for module in FILES} == set(RANK), "put a new module into LAYERS, as low as it can be"
+    assert len(RANK) == sum(map(len, LAYERS)), "a unit stands twice in LAYERS"
+
+
+def test_the_imports_are_found() -> None:
+    """The reader of imports is itself held to cases known by hand."""
+    pairs = {(found.source, found.target) for found in OURS}
+    assert ("kinespan.io.bvh", "kinespan.io.base") in pairs or ("kinespan.io.bvh", "kinespan.errors") in pairs
+    assert ("kinespan.localizer", "kinespan.encoders") in pairs
+    assert ("kinespan.model_file", "kinespan._version") in pairs
+    assert any(found.target == "kinespan.localizer" and found.late for found in OURS if unit(found.source) == "cli")
+    assert len(OURS) > 100
+
+
+def test_no_unit_imports_a_higher_one() -> None:
+    wrong = [
+        f"{found.source}:{found.line} imports {found.target}"
+        for found in OURS
+        if unit(found.source) != unit(found.target) and RANK[unit(found.target)] >= RANK[unit(found.source)]
+    ]
+    assert not wrong
+
+
+def test_modules_import_each_other_without_cycles() -> None:
+    graph: dict[str, set[str]] = {module: set() for module in FILES}
+    for found in OURS:
+        registers = found.source in REGISTERING and found.target.startswith(found.source)
+        if found.source not in (found.target, "kinespan") and not registers:
+            graph[found.source].add(found.target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules import each other in a circle: {' <- '.join(error.args[1])}")
+
+
+def test_only_what_needs_torch_imports_it() -> None:
+    def uses(library: str) -> set[str]:
+        return {unit(found.source) for found in ALL if found.target.split(".")[0] == library}
+
+    assert not uses("torch") & WITHOUT_TORCH
+    assert uses("lightning") <= {"train"}
+
+
+@pytest.mark.parametrize("code", ["import kinespan", "import kinespan; kinespan.read", "import kinespan.cli"])
+def test_importing_loads_nothing_heavy(code: str) -> None:
+    heavy = "{'torch', 'lightning', 'scipy', 'matplotlib', 'rich', 'sklearn'}"
+    code = f"{code}\nimport sys\nprint(sorted({heavy} & {{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["pretrain", "--help"], ["finetune", "corpus"]])
+def test_help_and_mistakes_answer_without_torch(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom kinespan.cli import main\n"
+        f"try:\n    main({words})\nexcept SystemExit:\n    pass\n"
+        "assert not {'torch', 'lightning'} & set(sys.modules), 'heavy import'"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_each_module_says_what_it_is(module: str) -> None:
+    assert ast.get_docstring(ast.parse(FILES[module].read_text(encoding="utf-8")))
+
+
+FORBIDDEN = {
+    r"\.cuda\(": "a device is passed in, never assumed",
+    r"torch\.load\(": "no pickle is ever loaded",
+    r"\bpickle\b(?! is ever)": "no pickle is ever loaded",
+    r"allow_pickle=True": "no pickle is ever loaded",
+    r"np\.random\.(?!default_rng|Generator|SeedSequence)": "randomness comes in through a generator",
+    r"^\s*random\.|^import random": "randomness comes in through a generator",
+    r"\bbreakpoint\(": "left behind",
+}
+
+
+@pytest.mark.parametrize("pattern", FORBIDDEN)
+def test_the_source_is_free_of(pattern: str) -> None:
+    found = [
+        f"{file.relative_to(SOURCE)}:{number}: {line.strip()}"
+        for file in FILES.values()
+        for number, line in enumerate(_code_lines(file), start=1)
+        if re.search(pattern, line)
+    ]
+    assert not found, FORBIDDEN[pattern]
+
+
+def _code_lines(file: Path) -> list[str]:
+    """The lines of a file with docstrings and comments blanked."""
+    text = file.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            assert node.end_lineno is not None
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    return [re.sub(r"#.*", "", line) for line in lines]
