@@ -55,6 +55,13 @@ class ClipPool:
     def __len__(self) -> int:
         return len(self.names)
 
+    def to(self, device: torch.device | str) -> ClipPool:
+        """Move everything to a device, in place; returns itself."""
+        for name in ("lengths", "starts", "positions", "valid", "hits"):
+            value = getattr(self, name)
+            setattr(self, name, None if value is None else value.to(device))
+        return self
+
     @property
     def seconds(self) -> float:
         """Seconds of motion in the pool."""

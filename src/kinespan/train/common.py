@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..atomic import write_atomically
 from ..config import Precision
+from ..corpus.sampler import ClipPool
 from ..errors import InputError
 from ..progress import Progress
 
@@ -64,9 +65,9 @@ def warmup_cosine(step: int, steps: int) -> float:
 class StepModule(L.LightningModule):
     """A module that draws its own batches on its device, step by step, from a generator that checkpoints keep."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, pool: ClipPool) -> None:
         super().__init__()
-        self.seed = seed
+        self.seed, self.pool = seed, pool
         self.notes: dict[str, float] = {}
         self._generator: torch.Generator | None = None
         self._states: dict[str, torch.Tensor] = {}
@@ -82,7 +83,8 @@ class StepModule(L.LightningModule):
         return self._generator
 
     def on_train_start(self) -> None:
-        """Take up the global generator (dropout) where a checkpoint left it."""
+        """Bring the pool to the device; take up the global generator (dropout) where a checkpoint left it."""
+        self.pool.to(self.device)
         if "global" in self._states:
             torch.set_rng_state(self._states["global"])
 

@@ -31,8 +31,8 @@ class FinetuneModule(StepModule):
     """Random clips through a Localizer under the frame loss; `linear` trains the head alone on fixed features."""
 
     def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool, pretrained: bool) -> None:
-        super().__init__(config.seed)
-        self.config, self.localizer, self.pool, self.pretrained = config, localizer, pool, pretrained
+        super().__init__(config.seed, pool)
+        self.config, self.localizer, self.pretrained = config, localizer, pretrained
         self.loss = FrameLoss(localizer.labels.exclusive)
         self.linear = config.protocol == "linear"
         self._features: Tensor | None = None

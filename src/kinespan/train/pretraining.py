@@ -45,8 +45,8 @@ class PretrainModule(StepModule):
     """Two augmented views of random clips a step, through a Method."""
 
     def __init__(self, config: PretrainConfig, skeleton: Skeleton, pool: ClipPool) -> None:
-        super().__init__(config.seed)
-        self.config, self.skeleton, self.pool = config, skeleton, pool
+        super().__init__(config.seed, pool)
+        self.config, self.skeleton = config, skeleton
         self.method = build_method(config, skeleton)
         self.encoder = self.method.encoder
         self.stream_options = (skeleton, config.network.streams, config.network.fps)
