@@ -22,6 +22,7 @@ from kinespan.corpus import (
     leave_out,
 )
 from kinespan.corpus.recipes import RECIPES
+from kinespan.corpus.splits import SplitRule, recording_split, ruled_split
 from kinespan.errors import InputError
 from kinespan.skeletons import NTU_25
 
@@ -229,3 +230,25 @@ def test_precog_recipe_gives_what_the_recordings_allow() -> None:
     assert list(only.folds) == [1, 2]
     splits = recipe(_precog(), LabelSet(("other",)))
     assert [split.drop_labels for split in splits] == [(), ()]
+
+
+def test_a_rule_groups_by_an_attribute_or_by_what_its_expression_finds_in_names() -> None:
+    infos = [info(f"P{person:02d}_take{take}", site="ab"[person % 2]) for person in range(6) for take in range(2)]
+    by_name = ruled_split(infos, SplitRule(r"P(\d+)", folds=3))
+    assert by_name.name == "by-group"
+    for fold in by_name.folds.values():
+        assert {name[:3] for name in fold.train}.isdisjoint(name[:3] for name in fold.test)
+    assert len(ruled_split(infos, SplitRule("site", folds=2)).folds) == 2
+    with pytest.raises(InputError, match="does not match the name 'P00_take0'"):
+        ruled_split(infos, SplitRule(r"Q(\d+)"))
+    with pytest.raises(InputError, match="neither an attribute nor a regular expression"):
+        ruled_split(infos, SplitRule("P("))
+
+
+def test_without_groups_each_recording_is_alone() -> None:
+    infos = [info(f"r{number}") for number in range(5)]
+    split = recording_split(infos)
+    assert split is not None
+    assert split.name == "by-recording"
+    assert sorted(name for fold in split.folds.values() for name in fold.test) == [one.name for one in infos]
+    assert recording_split(infos[:1]) is None

@@ -33,14 +33,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--min_label_frames", type=int, default=0, help="shorter runs of a frame label join the longer neighbour"
     )
+    splits = parser.add_argument_group("how the corpus is split into folds that test on people not trained on")
+    splits.add_argument(
+        "--group",
+        type=str | None,
+        help="what keeps recordings together: an attribute, or a regular expression on their names "
+        "whose first bracket is the person; by default what the files state, else each recording alone",
+    )
+    splits.add_argument("--folds", type=int, default=4, help="number of folds")
     made = parser.add_argument_group("the built-in corpus (SOURCE synthetic)")
     made.add_argument("--recordings", type=int, default=72, help="number of recordings")
-    made.add_argument("--seed", type=int, default=0, help="seed of the motion")
+    made.add_argument("--seed", type=int, default=0, help="seed of the motion, and of the folds of your own")
 
 
 def run(arguments: Namespace) -> int:
     """Prepare and print the summary."""
     from ..corpus.prepare import prepare, prepare_synthetic
+    from ..corpus.splits import SplitRule
     from ..corpus.synthetic import SyntheticConfig
     from ..io import ReadOptions
     from ..progress import Progress
@@ -79,6 +88,7 @@ def run(arguments: Namespace) -> int:
                 arguments.name,
                 show,
                 arguments.overwrite,
+                split=SplitRule(arguments.group, arguments.folds, arguments.seed),
             )
     finally:
         for one in bar:

@@ -75,7 +75,7 @@ def _span(row: Mapping[str, str | None], where: str) -> Span:
 
 
 def _overlap(spans: Iterable[Span]) -> bool:
-    ordered = sorted(spans)
+    ordered = sorted(spans, key=lambda span: (span.start, span.end))
     return any(later.start < earlier.end - 1e-6 for earlier, later in itertools.pairwise(ordered))
 
 

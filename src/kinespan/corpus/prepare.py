@@ -22,7 +22,7 @@ from ..recording import Recording
 from . import annotation_file
 from .index import RecordingInfo
 from .recipes import RECIPES
-from .splits import Split, default_split, group_split
+from .splits import Split, SplitRule, default_split, group_split, recording_split, ruled_split
 from .synthetic import SyntheticConfig, synthetic_takes
 from .writer import CorpusWriter
 
@@ -97,6 +97,7 @@ def prepare(
     progress: Progress | None = None,
     overwrite: bool = False,
     workers: int | None = None,
+    split: SplitRule | None = None,
 ) -> PrepareSummary:
     """Read a file, or all files of a folder, into a corpus at `out`.
 
@@ -104,7 +105,7 @@ def prepare(
     cannot be read is left out and named in the summary. `annotations` (ActivityNet JSON, or CSV with the header
     recording,label,start,end) takes the place of whatever labels the files hold; recordings that it does not list
     stay unlabelled. Labels are the union of those of the files. Official splits are added where the format has a
-    recipe, else a split ``by-group`` where the recordings are annotated and say whose motion they are. With much to
+    recipe and `split` names no group, else one by the rule `split` where recordings are annotated. With much to
     read, `workers` processes share the work (default: one a core; they start anew, so a script calls this under
     ``if __name__ == "__main__"``); results do not depend on it.
 
@@ -132,7 +133,7 @@ def prepare(
             reasons = "; ".join(reason for _, reason in gathered.refused[:3])
             raise InputError(f"{source}: none of {len(jobs)} files can be used: {reasons}")
         formats = {kind for _, kind in files}
-        return gathered.finish(writer, lambda labels: _splits(writer.infos, labels, formats))
+        return gathered.finish(writer, lambda labels: _splits(writer.infos, labels, formats, split or SplitRule()))
 
 
 def prepare_synthetic(
@@ -230,13 +231,20 @@ def _union(annotations: Iterable[Annotation]) -> LabelSet | None:
     return LabelSet(names, all(labels.exclusive for labels in found)) if found else None
 
 
-def _splits(infos: Sequence[RecordingInfo], labels: LabelSet | None, formats: set[str]) -> Sequence[Split]:
-    """Official splits where all files are of a format with a recipe, else by group, where there are labels."""
+def _splits(
+    infos: Sequence[RecordingInfo], labels: LabelSet | None, formats: set[str], rule: SplitRule
+) -> Sequence[Split]:
+    """By the group that the rule names; else official ones where all files are of a format with a recipe; else, where
+    there are labels, by the group that recordings state, or each recording alone."""
+    if rule.group is not None:
+        return (ruled_split(infos, rule),)
     if len(formats) == 1 and (format := next(iter(formats))) in RECIPES:
         official = RECIPES[format](infos, labels)
         if official:
             return official
-    default = default_split(infos) if labels is not None else None
+    if labels is None:
+        return ()
+    default = default_split(infos, rule.folds, rule.seed) or recording_split(infos, rule.folds, rule.seed)
     return () if default is None else (default,)
 
 

@@ -125,6 +125,49 @@ def leave_out(
     return Split(name or f"leave-out-{attribute}", folds)
 
 
+@dataclass(frozen=True)
+class SplitRule:
+    """How a corpus without official splits is split: what keeps recordings together, into how many folds, seeded.
+
+    ``group`` is an attribute of the recordings, or a regular expression on their names whose first bracket (else the
+    whole match) names the group; None: the first of `GROUP_ATTRIBUTES` that they have, else each recording alone.
+    """
+
+    group: str | None = None
+    folds: int = 4
+    seed: int = 0
+
+
+def ruled_split(infos: Iterable[RecordingInfo], rule: SplitRule) -> Split:
+    """The split ``by-group`` of a rule that names its group.
+
+    Raises InputError for a bad expression, a recording that it does not match, and fewer groups than folds.
+    """
+    infos = tuple(infos)
+    assert rule.group is not None
+    if all(rule.group in info.attributes for info in infos):
+        return group_split(infos, rule.group, rule.folds, rule.seed, name="by-group")
+    try:
+        pattern = re.compile(rule.group)
+    except re.error as error:
+        raise InputError(f"group {rule.group!r}: neither an attribute nor a regular expression ({error})") from None
+    named = []
+    for info in infos:
+        match = pattern.search(info.name)
+        if match is None:
+            raise InputError(
+                f"group {rule.group!r}: no attribute of all recordings, and does not match the name {info.name!r}"
+            )
+        named.append(replace(info, attributes={"group": match.group(1) if pattern.groups else match.group()}))
+    return group_split(named, "group", rule.folds, rule.seed, name="by-group")
+
+
+def recording_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
+    """The split ``by-recording``: each recording by itself; None where there are fewer than two."""
+    alone = [replace(info, attributes={"recording": info.name}) for info in infos]
+    return group_split(alone, "recording", min(folds, len(alone)), seed) if len(alone) > 1 else None
+
+
 def default_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
     """The split ``by-group`` of a corpus without an official one, or None where nothing says whose motion it is.
 
