@@ -60,8 +60,9 @@ class PretrainModule(StepModule):
         loss: Tensor = out.loss
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Move the momentum networks."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, then move the momentum networks: before any checkpoint of this step is written."""
+        super().optimizer_step(*args, **kwargs)
         self.method.after_step()
 
     def configure_optimizers(self) -> Any:
