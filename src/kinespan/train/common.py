@@ -235,4 +235,6 @@ def _hush() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
     warnings.filterwarnings("ignore", message="Experiment logs directory .*")
+    # steps are numbers and batches come from a generator whose state is in the checkpoint
+    warnings.filterwarnings("ignore", message=".*resuming from a checkpoint that ended before the epoch ended.*")
     warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
