@@ -1,0 +1,392 @@
+"""Both stages of training on a few seconds of made motion: what is learnt from, what is left alone, what is resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from kinespan.config import (
+    AugmentConfig,
+    FinetuneConfig,
+    MethodConfig,
+    NetworkConfig,
+    PretrainConfig,
+    SnippetConfig,
+)
+from kinespan.corpus import Corpus, CorpusWriter, group_split
+from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.errors import InputError
+from kinespan.localizer import load_model
+from kinespan.model_file import read_spec, read_weights
+from kinespan.pretrain import METHODS
+from kinespan.train.common import CHECKPOINT, Interrupted, ShowProgress
+from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
+from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, pretrain
+from kinespan.train.settings import load_settings
+
+STEPS = 4
+MOTION = SyntheticConfig(recordings=6, seconds=(6.0, 8.0), fps=15.0)
+SMALL = PretrainConfig(
+    contrast=MethodConfig(queue=24, dim=16),
+    snippet=SnippetConfig(queue=40),
+    clip_frames=32,
+    batch_size=4,
+    steps=STEPS,
+    probe_every=0,
+    save_every=100,
+    precision="32",
+)
+TUNE = FinetuneConfig(clip_frames=32, batch_size=4, steps=STEPS, save_every=100, precision="32")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Sums in another order round differently, so runs are compared bit by bit on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def write(path, *, labelled=True):
+    with CorpusWriter(path, "made", ACTIONS if labelled else None) as writer:
+        for recording, annotation in synthetic_takes(MOTION):
+            writer.add(recording, annotation if labelled else None)
+        writer.add_split(group_split(writer.infos, "performer", 3, seed=0))
+    return Corpus.open(path)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("corpora") / "made")
+
+
+@pytest.fixture(scope="module")
+def pretrained(corpus, tmp_path_factory):
+    """The folder of a short pretraining run."""
+    out = tmp_path_factory.mktemp("runs") / "pretrain"
+    pretrain(corpus, out, SMALL, quiet=True)
+    return out
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture
+def losses(monkeypatch):
+    """Every loss of a pretraining step, as it comes."""
+    seen = []
+    step = PretrainModule.training_step
+
+    def watched(self, batch, batch_idx):
+        loss = step(self, batch, batch_idx)
+        seen.append((loss.item(), dict(self.notes)))
+        return loss
+
+    monkeypatch.setattr(PretrainModule, "training_step", watched)
+    return seen
+
+
+# ---- pretraining -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("variant", ["aligned", "paper", "off"])
+def test_every_method_trains_with_and_without_snippets(corpus, tmp_path, losses, method, variant):
+    config = replace(SMALL, method=method, snippet=replace(SMALL.snippet, variant=variant))
+    file = pretrain(corpus, tmp_path / "run", config, quiet=True)
+    assert file == tmp_path / "run" / ENCODER_FILE
+    assert len(losses) == STEPS
+    assert all(np.isfinite(loss) for loss, _ in losses)
+    assert all(("snippet" in notes) == (variant != "off") for _, notes in losses)
+    assert any(notes["video"] > 0.01 for _, notes in losses)
+    weights, spec = read_weights(file), read_spec(file)
+    assert all(torch.isfinite(part).all() for part in weights.values())
+    assert (spec.kind, spec.labels, spec.fusion) == ("encoder", None, None)
+    assert spec.training["method"] == method
+    assert spec.training["snippets"] == variant
+    assert load_settings(tmp_path / "run")["config"]["snippet"]["variant"] == variant
+
+
+def test_the_snippet_term_changes_what_is_learnt(corpus, pretrained, tmp_path):
+    off = pretrain(corpus, tmp_path / "off", replace(SMALL, snippet=replace(SMALL.snippet, variant="off")), quiet=True)
+    zero = pretrain(corpus, tmp_path / "zero", replace(SMALL, snippet=replace(SMALL.snippet, weight=0.0)), quiet=True)
+    assert not same(read_weights(off), read_weights(pretrained / ENCODER_FILE))
+    # lambda = 0 is the plain method
+    assert all(
+        torch.allclose(part, other, atol=1e-6)
+        for part, other in zip(read_weights(off).values(), read_weights(zero).values(), strict=True)
+    )
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(corpus, pretrained, tmp_path):
+    torch.manual_seed(12345)  # what a caller does with the global generator is of no account
+    before = torch.get_rng_state()
+    again = pretrain(corpus, tmp_path / "again", SMALL, quiet=True)
+    assert torch.equal(torch.get_rng_state(), before)
+    other = pretrain(corpus, tmp_path / "other", replace(SMALL, seed=1), quiet=True)
+    assert same(read_weights(again), read_weights(pretrained / ENCODER_FILE))
+    assert not same(read_weights(other), read_weights(again))
+
+
+def test_labels_have_no_say_in_pretraining(corpus, pretrained, tmp_path):
+    unlabelled = write(tmp_path / "unlabelled", labelled=False)
+    assert unlabelled.labels is None
+    without = pretrain(unlabelled, tmp_path / "without", SMALL, quiet=True)
+    assert same(read_weights(without), read_weights(pretrained / ENCODER_FILE))
+
+
+def test_the_probe_only_looks(corpus, pretrained, tmp_path, losses):
+    probed = pretrain(corpus, tmp_path / "probed", replace(SMALL, probe_every=1), quiet=True)
+    assert all(0 <= notes["knn"] <= 1 for _, notes in losses[1:])
+    assert same(read_weights(probed), read_weights(pretrained / ENCODER_FILE))
+
+
+def test_sgd_and_dropout_and_all_streams(corpus, tmp_path, losses):
+    network = NetworkConfig(streams=("joint", "bone", "joint_motion", "bone_motion"), skeleton="kinect20")
+    config = replace(SMALL, optimizer="sgd", lr=0.1, weight_decay=1e-4, dropout=0.5, network=network)
+    spec = read_spec(pretrain(corpus, tmp_path / "run", config, quiet=True))
+    assert (spec.skeleton.name, spec.streams) == ("kinect20", network.streams)
+    assert all(np.isfinite(loss) for loss, _ in losses)
+
+
+# ---- which recordings are read ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The names of the recordings and annotations that are taken out of a corpus."""
+    names = set()
+    recording, annotation = Corpus.__getitem__, Corpus.annotation
+
+    def get(self, key):
+        found = recording(self, key)
+        names.add(found.name)
+        return found
+
+    def annotated(self, name, *args, **kwargs):
+        names.add(name)
+        return annotation(self, name, *args, **kwargs)
+
+    monkeypatch.setattr(Corpus, "__getitem__", get)
+    monkeypatch.setattr(Corpus, "annotation", annotated)
+    return names
+
+
+@pytest.mark.parametrize("fold", [1, 3])
+def test_only_training_recordings_are_ever_read(corpus, tmp_path, read, fold):
+    expected = corpus.fold("by-performer", fold)
+    pretrain(
+        corpus, tmp_path / "a", replace(SMALL, split="by-performer", fold=fold, probe_every=2, steps=2), quiet=True
+    )
+    assert read == set(expected.train)
+    read.clear()
+    config = replace(TUNE, split="by-performer", fold=fold, steps=1)
+    finetune(corpus, tmp_path / "b", config, pretrained=tmp_path / "a", quiet=True)
+    assert read == set(expected.train)
+
+
+def test_a_label_fraction_uses_that_many_recordings(corpus, tmp_path):
+    model = finetune(corpus, tmp_path / "run", replace(TUNE, label_fraction=0.5, steps=1), quiet=True)
+    assert model.spec.training["labelled_recordings"] == 3
+
+
+def test_without_a_split_all_recordings_are_used(corpus, tmp_path, read):
+    pretrain(corpus, tmp_path / "run", replace(SMALL, steps=1), quiet=True)
+    assert read == set(corpus.names)
+
+
+@pytest.mark.parametrize(("split", "fold"), [("by-shoe-size", 1), ("by-performer", 9)])
+def test_unknown_splits_and_folds_are_refused(corpus, tmp_path, split, fold):
+    for stage, config in ((pretrain, SMALL), (finetune, TUNE)):
+        with pytest.raises(InputError, match=split):
+            stage(corpus, tmp_path / "run", replace(config, split=split, fold=fold), quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+# ---- finetuning ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", ["linear", "finetune", "scratch"])
+def test_what_each_protocol_moves(corpus, pretrained, tmp_path, protocol):
+    source = None if protocol == "scratch" else pretrained
+    config = replace(TUNE, protocol=protocol, dropout=0.5)
+    model = finetune(corpus, tmp_path / "run", config, pretrained=source, quiet=True)
+    before = read_weights(pretrained / ENCODER_FILE)
+    after = model.encoder.state_dict()
+    assert before.keys() == after.keys()
+    equal = [name for name in before if torch.equal(before[name], after[name])]
+    if protocol == "linear":
+        assert len(equal) == len(before)  # batch norm figures among them
+        assert not list(model.fusion.parameters())
+    else:
+        assert not [name for name in equal if not name.endswith(("importance", "num_batches_tracked"))]
+    if protocol == "finetune":  # it began there
+        near = sum(float((before[name] - after[name]).abs().mean()) for name in before if name.endswith("conv.weight"))
+        far = sum(float(before[name].abs().mean()) for name in before if name.endswith("conv.weight"))
+        assert near < far / 3
+    assert model.spec.fusion == ("last_map" if protocol == "linear" else "nested_u")
+    assert model.labels == ACTIONS
+    loaded = load_model(tmp_path / "run")
+    recording = corpus[0]
+    assert np.array_equal(loaded.frame_scores(recording), model.frame_scores(recording))
+    assert loaded.spec.training["protocol"] == protocol
+    assert ("pretrained" in loaded.spec.training) == (source is not None)
+
+
+def test_a_linear_probe_learns_and_scores_as_it_was_trained(corpus, pretrained, tmp_path):
+    """The head that is written works on plain features: more steps, lower frame loss of the very scores it gives."""
+    found = []
+    for steps in (1, 60):
+        config = replace(TUNE, protocol="linear", steps=steps, batch_size=8)
+        model = finetune(corpus, tmp_path / str(steps), config, pretrained=pretrained, quiet=True)
+        losses = []
+        for name in corpus.names:
+            scores = model.frame_scores(corpus[name])
+            ids = corpus.annotation(name).frame_ids(len(scores), 15.0)
+            losses.append(-np.log(scores[np.arange(len(ids)), ids][ids >= 0] + 1e-9))
+        found.append(np.concatenate(losses).mean())
+    assert found[1] < found[0] - 0.1
+
+
+def test_the_head_of_a_linear_probe_is_written_for_plain_features(corpus, pretrained, tmp_path, monkeypatch):
+    """It is trained on standardised features; what is written gives the same logits on features as they are."""
+    kept = []
+    fold = FinetuneModule.fold_standardisation
+
+    def watched(self):
+        kept.append((self.localizer.head(self._features.T[None]).detach(), self.pool.motions))
+        fold(self)
+
+    monkeypatch.setattr(FinetuneModule, "fold_standardisation", watched)
+    model = finetune(corpus, tmp_path / "run", replace(TUNE, protocol="linear"), pretrained=pretrained, quiet=True)
+    [(expected, motions)] = kept
+    plain = torch.cat([model.motion_features(motion) for motion in motions])
+    assert torch.allclose(model.head(plain.T[None]), expected, atol=1e-3)
+
+
+def test_finetuning_from_a_localizer_takes_its_encoder(corpus, pretrained, tmp_path):
+    first = finetune(corpus, tmp_path / "first", replace(TUNE, steps=2), pretrained=pretrained, quiet=True)
+    config = replace(TUNE, protocol="linear", steps=1)
+    second = finetune(corpus, tmp_path / "second", config, pretrained=tmp_path / "first" / MODEL_FILE, quiet=True)
+    assert same(first.encoder.state_dict(), second.encoder.state_dict())
+
+
+def test_finetuning_is_the_same_for_the_same_seed(corpus, pretrained, tmp_path):
+    models = [finetune(corpus, tmp_path / str(i), TUNE, pretrained=pretrained, quiet=True) for i in range(2)]
+    assert same(models[0].state_dict(), models[1].state_dict())
+
+
+def test_contradictions_are_refused(corpus, pretrained, tmp_path):
+    with pytest.raises(InputError, match="scratch"):
+        finetune(corpus, tmp_path / "run", replace(TUNE, protocol="scratch"), pretrained=pretrained, quiet=True)
+    with pytest.raises(InputError, match="nested_u"):
+        replace(TUNE, protocol="linear", fusion="nested_u")
+    unlabelled = write(tmp_path / "unlabelled", labelled=False)
+    with pytest.raises(InputError, match="labels"):
+        finetune(unlabelled, tmp_path / "run", TUNE, quiet=True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="finished"):
+        finetune(corpus, tmp_path / "run", TUNE, pretrained=tmp_path / "empty", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+# ---- runs that stop and go on ----------------------------------------------------------------------------------------
+
+LONG = replace(SMALL, steps=6, dropout=0.3, augment=AugmentConfig(flip=0.5, joint_mask=0.5))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(corpus, tmp_path_factory):
+    return read_weights(pretrain(corpus, tmp_path_factory.mktemp("runs") / "whole", LONG, quiet=True))
+
+
+def press_ctrl_c_after(monkeypatch, step):
+    after = ShowProgress.on_train_batch_end
+
+    def pressed(self, trainer, module, *rest):
+        after(self, trainer, module, *rest)
+        if trainer.global_step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ShowProgress, "on_train_batch_end", pressed)
+
+
+def test_ctrl_c_keeps_the_run_and_resume_ends_where_it_would_have(corpus, uninterrupted, tmp_path, monkeypatch):
+    out, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        press_ctrl_c_after(patch, 2)
+        with pytest.raises(Interrupted, match=r"--resume"):
+            pretrain(corpus, out, LONG, quiet=True)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert (out / CHECKPOINT).is_file()
+    assert not (out / ENCODER_FILE).exists()
+    with pytest.raises(InputError, match="--resume"):
+        pretrain(corpus, out, LONG, quiet=True)
+    file = pretrain(corpus, out, LONG, resume=True, quiet=True)
+    assert same(read_weights(file), uninterrupted)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(corpus, uninterrupted, tmp_path, monkeypatch):
+    """The checkpoint of step 3, as it was on disk when step 4 had begun."""
+    out, config = tmp_path / "run", replace(LONG, save_every=3)
+    step = PretrainModule.training_step
+
+    def killed(self, batch, batch_idx):
+        if self.global_step == 4:
+            raise RuntimeError("the power went out")
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PretrainModule, "training_step", killed)
+        with pytest.raises(RuntimeError, match="power"):
+            pretrain(corpus, out, config, quiet=True)
+    file = pretrain(corpus, out, config, resume=True, quiet=True)
+    assert same(read_weights(file), uninterrupted)
+
+
+@pytest.mark.parametrize("protocol", ["linear", "finetune"])
+def test_finetuning_goes_on_too(corpus, pretrained, tmp_path, monkeypatch, protocol):
+    config = replace(TUNE, protocol=protocol, steps=5, save_every=2)
+    whole = finetune(corpus, tmp_path / "whole", config, pretrained=pretrained, quiet=True)
+    with monkeypatch.context() as patch:
+        press_ctrl_c_after(patch, 3)
+        with pytest.raises(Interrupted):
+            finetune(corpus, tmp_path / "run", config, pretrained=pretrained, quiet=True)
+    resumed = finetune(corpus, tmp_path / "run", config, pretrained=pretrained, resume=True, quiet=True)
+    assert same(resumed.state_dict(), whole.state_dict())
+
+
+def test_run_folders_are_not_overwritten(corpus, pretrained, tmp_path):
+    with pytest.raises(InputError, match="--resume"):
+        pretrain(corpus, pretrained, SMALL, quiet=True)
+    with pytest.raises(InputError, match="no checkpoint"):
+        pretrain(corpus, tmp_path / "fresh", SMALL, resume=True, quiet=True)
+    finetune(corpus, tmp_path / "run", replace(TUNE, steps=1), quiet=True)
+    with pytest.raises(InputError, match="--resume"):
+        finetune(corpus, tmp_path / "run", TUNE, quiet=True)
+
+
+# ---- that anything is learnt -----------------------------------------------------------------------------------------
+
+
+def test_the_frame_loss_falls(corpus, tmp_path, monkeypatch):
+    losses = []
+    step = FinetuneModule.training_step
+
+    def watched(self, batch, batch_idx):
+        loss = step(self, batch, batch_idx)
+        losses.append(loss.item())
+        return loss
+
+    monkeypatch.setattr(FinetuneModule, "training_step", watched)
+    config = replace(TUNE, steps=40, batch_size=6, augment=AugmentConfig(crop_min=1, shear=0, rotation=0, tilt=0))
+    finetune(corpus, tmp_path / "run", config, quiet=True)
+    assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
