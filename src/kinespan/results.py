@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,6 @@ class Outcome:
     scores: Mapping[str, Scores]
     fps: float
     labels: LabelSet
-    truth: Truth | None = field(default=None)
 
 
 def localize_recordings(
@@ -115,10 +115,10 @@ def write_outcome(outcome: Outcome, out: Path) -> None:
 
 def write_scores(scores: Mapping[str, Scores], file: Path) -> None:
     """Write frame scores (T, C + 1) by recording as float16."""
-    with open(file, "wb") as handle:
-        np.savez_compressed(
-            handle, allow_pickle=False, **{name: part.astype(np.float16) for name, part in scores.items()}
-        )
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in scores.items():  # not numpy's savez: names are recordings', and `file` is one it cannot take
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, part.astype(np.float16), allow_pickle=False)
 
 
 def read_scores(file: Path) -> dict[str, Scores]:
