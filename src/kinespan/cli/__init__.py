@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import os
 import re
@@ -11,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from .._version import __version__
 from ..errors import InputError
@@ -44,20 +43,12 @@ class _Parser(ArgumentParser):
 
 def command_parser(name: str) -> ArgumentParser:
     """The parser of one command."""
+    # the help of a setting is the docstring under its field
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
     module = import_module(f".{name}", __name__)
-    parser = _Parser(prog=f"kinespan {name}", description=module.__doc__, formatter_class=_Help)
+    parser = _Parser(prog=f"kinespan {name}", description=module.__doc__)
     module.add_arguments(parser)
     return parser
-
-
-class _Help(argparse.ArgumentDefaultsHelpFormatter):
-    """Help with defaults, where there are any."""
-
-    def _get_help_string(self, action: argparse.Action) -> str:
-        text = action.help or ""
-        if action.default in (None, argparse.SUPPRESS, False) or action.option_strings == [] or not text:
-            return text
-        return f"{text} (default: %(default)s)"
 
 
 def _overview() -> str:
