@@ -1,0 +1,303 @@
+"""Queue, momentum, snippet pooling and what methods do with them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.config import MethodConfig, SnippetConfig
+from kinespan.encoders import Pyramid, build_encoder
+from kinespan.errors import InputError
+from kinespan.pretrain import METHODS, SnippetTerm
+from kinespan.pretrain.base import projection, unit_length, video_feature
+from kinespan.pretrain.momentum import Momentum, slow_copy
+from kinespan.pretrain.queue import KeyQueue, gather
+from kinespan.pretrain.snippet import WithSnippets, pool_snippets, snippet_shares
+from kinespan.skeletons import KINECT_20
+from kinespan.transforms.augment import TimeMap, View
+
+# ---- queue -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 12), st.lists(st.integers(0, 15), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_queue_holds_the_latest_keys(size, batches):
+    """Against a plain list, over many turns, with batches of every size."""
+    queue, kept, number = KeyQueue(size, 2), [], 0
+    for count in batches:
+        ids = torch.arange(number, number + count)
+        queue.put(torch.stack([ids, -ids], dim=1).float(), ids % 3)
+        kept = (kept + ids.tolist())[-size:]
+        number += count
+        keys, usable = queue.negatives(torch.tensor([0, 1]))
+        assert sorted(keys[:, 0].tolist()) == kept
+        assert torch.equal(keys[:, 1], -keys[:, 0])
+        owner = keys[:, 0].long() % 3
+        assert torch.equal(usable, torch.stack([owner != 0, owner != 1]))
+
+
+def test_queue_by_hand():
+    queue = KeyQueue(3, 1)
+    assert queue.negatives(torch.tensor([7]))[0].shape == (0, 1)
+    queue.put(torch.tensor([[1.0], [2.0]]), torch.tensor([7, 8]))
+    keys, usable = queue.negatives(torch.tensor([7, 9]))
+    assert keys.tolist() == [[1], [2]]
+    assert usable.tolist() == [[False, True], [True, True]]
+    queue.put(torch.tensor([[3.0], [4.0]]), torch.tensor([9, 9]))
+    assert sorted(queue.negatives(torch.tensor([7]))[0].flatten().tolist()) == [2, 3, 4]
+
+
+def test_keys_that_were_handed_out_do_not_change():
+    queue = KeyQueue(2, 1)
+    queue.put(torch.ones(2, 1), torch.zeros(2, dtype=torch.long))
+    keys, _ = queue.negatives(torch.tensor([1]))
+    queue.put(torch.zeros(2, 1), torch.zeros(2, dtype=torch.long))
+    assert keys.tolist() == [[1], [1]]
+
+
+def test_keys_carry_no_gradient_and_survive_a_checkpoint():
+    queue = KeyQueue(4, 2)
+    queue.put(torch.ones(3, 2, requires_grad=True) * 2, torch.arange(3))
+    assert not queue.keys.requires_grad
+    other = KeyQueue(4, 2)
+    other.load_state_dict(queue.state_dict())
+    for one in (queue, other):
+        one.put(torch.zeros(2, 2), torch.tensor([5, 6]))
+    assert torch.equal(queue.negatives(torch.tensor([0]))[0], other.negatives(torch.tensor([0]))[0])
+    assert int(other.count) == 5
+
+
+def test_a_queue_of_nothing_is_refused():
+    with pytest.raises(InputError, match="queue size"):
+        KeyQueue(0, 2)
+
+
+def _process(rank, file, out):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
+    rows = 2 if rank == 0 else 3
+    keys = torch.arange(rows).float()[:, None] + 10 * rank
+    queue = KeyQueue(4, 1)
+    queue.put(keys, torch.full((rows,), rank))
+    gathered = gather(keys), gather(torch.zeros(rank, 2, dtype=torch.long))
+    torch.save([*gathered, *queue.state_dict().values()], f"{out}.{rank}")
+    dist.destroy_process_group()
+
+
+def test_all_processes_put_in_the_keys_of_all(tmp_path, monkeypatch):
+    """Two processes with two and three rows: all five in the order of rank, the same queue in both."""
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    mp.spawn(_process, (str(tmp_path / "meet"), str(tmp_path / "out")), nprocs=2)
+    one, other = (torch.load(tmp_path / f"out.{rank}", weights_only=True) for rank in (0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    gathered, empty, keys, owners, count = one
+    assert gathered.flatten().tolist() == [0, 1, 10, 11, 12]
+    assert empty.shape == (1, 2)  # nothing from the first process, one row from the second
+    assert keys.flatten().tolist() == [1, 10, 11, 12]
+    assert owners.tolist() == [0, 1, 1, 1]
+    assert int(count) == 4
+
+
+def test_one_process_gathers_its_own():
+    rows = torch.rand(3, 2)
+    assert gather(rows) is rows
+
+
+# ---- momentum --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_momentum_is_its_equation(share):
+    fast = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    slow = slow_copy(fast)
+    expected = [part.clone() for part in slow.parameters()]
+    for _ in range(3):
+        for part in fast.parameters():
+            part.data.add_(torch.randn_like(part))
+        Momentum(share).update(fast, slow)
+        expected = [share * kept + (1 - share) * new for kept, new in zip(expected, fast.parameters(), strict=True)]
+        for part, value in zip(slow.parameters(), expected, strict=True):
+            assert torch.allclose(part, value, atol=1e-6)
+
+
+def test_a_slow_copy_shares_nothing_and_needs_no_gradient():
+    fast = torch.nn.Linear(2, 2)
+    slow = slow_copy(fast)
+    fast.weight.data.zero_()
+    assert slow.weight.any()
+    assert not any(part.requires_grad for part in slow.parameters())
+    assert all(part.requires_grad for part in fast.parameters())
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_momentum_out_of_range_is_refused(share):
+    with pytest.raises(InputError, match="momentum"):
+        Momentum(share)
+
+
+# ---- pooling ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 40), st.integers(1, 12))
+def test_snippet_shares_add_up(length, count):
+    share = snippet_shares(length, count)
+    assert share.shape == (count, length)
+    assert torch.allclose(share.sum(dim=1), torch.ones(count), atol=1e-5)
+    assert torch.allclose(share.sum(dim=0), torch.full((length,), count / length), atol=1e-5)  # no step counts twice
+    assert (share >= 0).all()
+
+
+def test_snippet_shares_by_hand():
+    assert snippet_shares(4, 2).tolist() == [[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]
+    third = pytest.approx(1 / 3)
+    assert snippet_shares(3, 2).tolist() == [[pytest.approx(2 / 3), third, 0], [0, third, pytest.approx(2 / 3)]]
+
+
+def pyramid_of(batch, channels, steps, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    mask = torch.rand(batch, steps, generator=g) < 0.6
+    deepest = torch.randn(batch, channels, steps, generator=g) * mask[:, None]
+    return Pyramid((deepest,), (mask,))
+
+
+@pytest.mark.parametrize(("steps", "count"), [(16, 8), (19, 19), (18, 9), (7, 3), (10, 4), (3, 5)])
+def test_pooling_is_the_mean_over_valid_time(steps, count):
+    pyramid = pyramid_of(3, 4, steps, seed=steps)
+    features, valid = pool_snippets(pyramid, count)
+    deepest, mask = pyramid.maps[-1], pyramid.masks[-1]
+    for b in range(3):
+        for k in range(count):
+            start, end = k * steps / count, (k + 1) * steps / count
+            total, weight = torch.zeros(4), 0.0
+            for t in range(steps):
+                shared = max(0.0, min(end, t + 1) - max(start, t))
+                if mask[b, t]:
+                    total, weight = total + shared * deepest[b, :, t], weight + shared
+            held = weight / (end - start)
+            if abs(held - 0.5) > 1e-4:
+                assert bool(valid[b, k]) == (held >= 0.5)
+            if weight > 0:
+                assert torch.allclose(features[b, k], total / weight, atol=1e-4)
+            else:
+                assert not features[b, k].any()
+
+
+def test_video_feature_is_the_mean_over_valid_time():
+    deepest = torch.tensor([[[1.0, 3.0, 0.0]], [[0.0, 0.0, 0.0]]])
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    assert video_feature(Pyramid((deepest,), (mask,))).tolist() == [[2], [0]]
+
+
+def test_vectors_have_length_one():
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)) * 100
+    assert torch.allclose(unit_length(x).norm(dim=1), torch.ones(5))
+    assert unit_length(x.bfloat16()).dtype == torch.float32
+    assert projection(6, 2)(torch.zeros(4, 7, 6)).shape == (4, 7, 2)
+
+
+# ---- methods ---------------------------------------------------------------------------------------------------------
+
+
+def view_of(seed, batch=3, frames=16, start=0.0):
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(batch, frames, 1, 20, 3, generator=g)
+    times = TimeMap(torch.full((batch,), start), torch.full((batch,), 0.1))
+    return x, View(x, torch.ones(batch, frames, 1, dtype=torch.bool), times, torch.arange(batch))
+
+
+def method_of(name, variant, dim=8, **options):
+    torch.manual_seed(0)
+    encoder = build_encoder("stgcn16_light", KINECT_20, 3)
+    method = METHODS[name](encoder, MethodConfig(queue=6, dim=dim, momentum=0.9))
+    if variant == "off":
+        return method
+    config = SnippetConfig(variant=variant, queue=10, frames=8, **options)
+    return WithSnippets(method, SnippetTerm(128, config, dim=dim, momentum=0.9, temperature=0.07), config.weight)
+
+
+each = pytest.mark.parametrize(
+    ("name", "variant"), [(name, variant) for name in METHODS for variant in ("aligned", "paper", "off")]
+)
+
+
+@each
+def test_key_networks_never_get_gradients_and_all_others_do(name, variant):
+    method = method_of(name, variant)
+    method(view_of(0), view_of(1))  # fills the queues, so that the next step, of other recordings, has negatives
+    x, view = view_of(7)
+    view = View(view.positions, view.valid, view.times, view.recording + 10)
+    out = method((x, view), view_of(8))
+    out.loss.backward()
+    for part_name, part in method.named_parameters():
+        if "key_" in part_name:
+            assert not part.requires_grad
+            assert part.grad is None
+        else:
+            assert part.grad is not None, part_name
+            assert torch.isfinite(part.grad).all(), part_name
+    assert not any(level.requires_grad for level in out.key.maps)
+    assert torch.allclose(out.embedding.norm(dim=1), torch.ones(3), atol=1e-5)
+    assert all(not part.requires_grad for part in out.parts.values())
+
+
+@each
+def test_after_a_step_key_networks_have_moved_a_tenth_of_the_way(name, variant):
+    method = method_of(name, variant)
+    parts = dict(method.named_parameters())
+    pairs = [(key, key.replace("key_", "")) for key in parts if "key_" in key]
+    assert pairs
+    for part_name, part in parts.items():
+        if "key_" not in part_name:
+            part.data += 1
+    method.after_step()
+    for key, query in pairs:
+        assert torch.allclose(parts[query] - parts[key], torch.full_like(parts[key], 0.9), atol=1e-5)
+
+
+@each
+def test_only_training_fills_the_queues(name, variant):
+    method = method_of(name, variant).eval()
+    queues = [module for module in method.modules() if isinstance(module, KeyQueue)]
+    method(view_of(0), view_of(1))
+    assert all(int(queue.count) == 0 for queue in queues)
+    method.train()
+    method(view_of(0), view_of(1))
+    video, *snippets = queues
+    assert int(video.count) == 3
+    assert [int(queue.count) for queue in snippets] == {"aligned": [6], "paper": [3], "off": []}[variant]
+
+
+def test_the_snippet_term_is_added_with_its_weight():
+    method = method_of("skeletonclr", "aligned", weight=2.5)
+    out = method(view_of(0), view_of(1))
+    assert float(out.loss.detach()) == pytest.approx(float(out.parts["video"]) + 2.5 * float(out.parts["snippet"]))
+
+
+def test_padded_snippets_stay_out_of_the_queue_and_the_loss():
+    method = method_of("skeletonclr", "aligned").term
+    query, key = view_of(0), view_of(1)
+    mask = torch.ones(3, 4, dtype=torch.bool)
+    mask[0, 2:] = False
+    g = torch.Generator().manual_seed(0)
+    maps = [torch.randn(3, 128, 4, generator=g) * mask[:, None] for _ in range(2)]
+    method(Pyramid((maps[0],), (mask,)), Pyramid((maps[1],), (mask,)), query[1], key[1])
+    assert int(method.queue.count) == 5
+    assert method.queue.recordings[:5].tolist() == [0, 1, 1, 2, 2]
+    assert torch.allclose(method.queue.keys[:5].norm(dim=1), torch.ones(5), atol=1e-5)
+
+
+def test_the_paper_queue_holds_one_mean_vector_a_video():
+    method = method_of("skeletonclr", "paper").term
+    g = torch.Generator().manual_seed(0)
+    mask = torch.ones(3, 2, dtype=torch.bool)
+    mask[2, 1] = False
+    maps = [torch.randn(3, 128, 2, generator=g) * mask[:, None] for _ in range(2)]
+    method(Pyramid((maps[0],), (mask,)), Pyramid((maps[1],), (mask,)), view_of(0)[1], view_of(1)[1])
+    keys = torch.nn.functional.normalize(method.key_head(maps[1].transpose(1, 2)), dim=2)
+    expected = [keys[0].mean(dim=0), keys[1].mean(dim=0), keys[2, 0]]
+    for found, vector in zip(method.queue.keys[:3], expected, strict=True):
+        assert torch.allclose(found, vector / vector.norm(), atol=1e-5)
