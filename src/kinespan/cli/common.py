@@ -12,6 +12,7 @@ from jsonargparse import ArgumentParser, Namespace
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from ..config import NetworkConfig
     from ..corpus.store import Corpus
 
 Config = TypeVar("Config")
@@ -86,6 +87,18 @@ def check_device(name: str) -> str:
     except (RuntimeError, AssertionError, NotImplementedError):
         raise InputError(f"--device {name}: there is no such device here; cpu always works") from None
     return name
+
+
+def check_network(network: NetworkConfig) -> None:
+    """Raise InputError for an unknown encoder, stream or skeleton, before a run writes anything."""
+    from ..encoders import ENCODERS
+    from ..skeletons import SKELETONS
+    from ..transforms.streams import check_streams
+
+    ENCODERS[network.encoder]
+    check_streams(network.streams)
+    if network.skeleton != "auto":
+        SKELETONS[network.skeleton]
 
 
 def run_folder(text: str) -> Path:

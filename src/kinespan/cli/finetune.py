@@ -11,7 +11,17 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from ..config import FinetuneConfig
-from .common import METRIC_COLUMNS, add_settings, facts_line, metric_row, open_corpus, run_folder, settings, table
+from .common import (
+    METRIC_COLUMNS,
+    add_settings,
+    check_network,
+    facts_line,
+    metric_row,
+    open_corpus,
+    run_folder,
+    settings,
+    table,
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,6 +45,7 @@ def run(arguments: Namespace) -> int:
     from ..train.finetuning import MODEL_FILE, finetune
     from ..train.testing import run_test
 
+    check_network(config.network)
     out = run_folder(arguments.out)
     try:
         model = finetune(corpus, out, config, pretrained=pretrained, resume=arguments.resume)

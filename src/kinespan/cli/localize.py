@@ -67,10 +67,7 @@ def _files(paths: list[Path], arguments: Namespace) -> tuple[list[Recording], di
     options = io.ReadOptions(fps=arguments.fps, skip_frames=arguments.skip_frames)
     files = []
     for path in paths:
-        found = [file for file, _ in io.find_files(path)] if path.is_dir() else [path]
-        if not found:
-            raise InputError(f"{path}: no motion files in it")
-        files += found
+        files += [file for file, _ in io.find_files(path)] if path.is_dir() else [path]
     recordings = [io.read(file, options=options).recording for file in files]
     sources = {recording.name: str(file.resolve()) for recording, file in zip(recordings, files, strict=True)}
     return recordings, {"files": sources, "read": {"fps": options.fps, "skip_frames": options.skip_frames}}, None

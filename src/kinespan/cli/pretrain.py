@@ -8,7 +8,7 @@ from __future__ import annotations
 from jsonargparse import ArgumentParser, Namespace
 
 from ..config import PretrainConfig
-from .common import add_settings, open_corpus, run_folder, settings
+from .common import add_settings, check_network, open_corpus, run_folder, settings
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,9 +26,12 @@ def run(arguments: Namespace) -> int:
     config = settings(arguments, PretrainConfig, command_parser("pretrain"))
     corpus = open_corpus(arguments.corpus)
 
+    from ..pretrain import METHODS
     from ..train.common import Interrupted
     from ..train.pretraining import pretrain
 
+    METHODS[config.method]  # an unknown name is told before anything is written
+    check_network(config.network)
     try:
         path = pretrain(corpus, run_folder(arguments.out), config, resume=arguments.resume)
     except Interrupted as stopped:
