@@ -1,0 +1,156 @@
+"""A user's mistake is one clear line on standard error and exit code 2, never a traceback, and nothing half written."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Command = Callable[..., Any]
+
+# the words of a command, and what its one line must name
+MISTAKES = [
+    ("fintune", "unknown command 'fintune'", "'finetune'"),
+    ("nonsense", "unknown command 'nonsense'", "--help"),
+    ("pretrain", "missing: CORPUS, --out"),
+    ("pretrain corpus", "missing: --out"),
+    ("pretrain corpus --out x --stepz 3", "--stepz", "did you mean --steps?"),
+    ("pretrain corpus --out x --snippet.wieght 1", "did you mean --snippet.weight?"),
+    ("finetune corpus --out x --label-fracton 1", "did you mean --label-fraction?"),
+    ("pretrain corpus --out x --steps many", "--steps", "many", "a whole number"),
+    ("pretrain corpus --out x --steps 0", "steps is 0", "positive"),
+    ("pretrain corpus --out x --method foo", "unknown method 'foo'", "skeletonclr"),
+    ("pretrain corpus --out x --network.encoder foo", "unknown encoder 'foo'", "stgcn16"),
+    ("pretrain corpus --out x --network.skeleton foo", "unknown skeleton 'foo'", "ntu25"),
+    ("pretrain corpus --out x --network.streams [foo]", "foo", "joint_motion"),
+    ("pretrain corpus --out x --snippet.variant foo", "foo", "aligned"),
+    ("pretrain corpus --out x --clip-frames 8", "clip_frames 8", "snippet.frames 8"),
+    ("pretrain corpus --out x --config unknown_key.yaml", "'snipet.variant'", "'snippet.variant'"),
+    ("pretrain corpus --out x --config wrong_type.yaml", "--steps", "three", "a whole number"),
+    ("pretrain corpus --out x --config broken.yaml", "config"),
+    ("pretrain corpus --out x --config missing.yaml", "missing.yaml", "does not exist"),
+    ("pretrain missing --out x", "missing", "kinespan prepare"),
+    ("pretrain pre --out x", "pre", "not a corpus"),
+    ("pretrain corpus --out pre", "pre", "--resume"),
+    ("pretrain corpus --out a_file", "--out a_file", "folder"),
+    ("pretrain corpus --out x --resume", "x", "no checkpoint"),
+    ("pretrain corpus --out x --split nope", "no split 'nope'", "by-performer"),
+    ("finetune corpus --out x --split by-performer --fold 9", "no fold 9", "1, 2, 3, 4"),
+    ("finetune corpus --out x --label-fraction 0", "label_fraction is 0"),
+    ("finetune corpus --out x --label-fraction 1.5", "label_fraction is 1.5"),
+    ("finetune corpus --out x --protocol liner", "--protocol", "liner", "linear"),
+    ("finetune corpus --out x --protocol scratch --pretrained pre", "--pretrained"),
+    ("finetune corpus --out x --protocol linear --fusion nested_u", "nested_u"),
+    ("finetune corpus --out x --pretrained missing", "missing", "no such model"),
+    ("finetune corpus --out x --pretrained corpus", "corpus", "encoder.safetensors"),
+    ("finetune unlabelled --out x", "unlabelled", "label"),
+    ("localize pre/encoder.safetensors corpus --out x", "pretrained encoder", "kinespan finetune"),
+    ("localize missing corpus --out x", "missing"),
+    ("localize fine/spans.csv corpus --out x", "fine/spans.csv", "safetensors"),
+    ("localize fine missing.bvh --out x", "missing.bvh"),
+    ("localize fine broken.bvh --out x", "broken.bvh"),
+    ("localize fine empty --out x", "empty", "no recording of a known format"),
+    ("localize fine corpus one.npz --out x", "corpus", "alone"),
+    ("localize fine one.npz --out x --split by-performer", "--split"),
+    ("localize fine corpus --out a_file", "--out a_file"),
+    ("localize fine corpus --out x --device nothing", "--device nothing", "cpu"),
+    ("evaluate", "--predictions", "MODEL CORPUS"),
+    ("evaluate fine", "MODEL CORPUS"),
+    ("evaluate fine corpus --predictions fine/predictions.json", "--truth", "MODEL CORPUS"),
+    ("evaluate fine corpus --tiou 0", "--tiou 0"),
+    ("evaluate fine corpus --rule coco", "--rule", "coco", "activitynet"),
+    ("evaluate --predictions missing.json --truth fine/truth.json", "missing.json"),
+    ("evaluate --predictions fine/metrics.json --truth fine/truth.json", "fine/metrics.json", "'results'"),
+    ("evaluate --predictions fine/truth.json --truth fine/truth.json", "fine/truth.json", "'results'"),
+    ("evaluate --predictions fine/spans.csv --truth fine/truth.json", "fine/spans.csv", "not JSON"),
+    ("evaluate --predictions backwards.json --truth fine/truth.json", "backwards.json", "segment"),
+    ("prepare missing --out x", "missing"),
+    ("prepare empty --out x", "empty"),
+    ("prepare synthetic --out corpus", "--out corpus", "--overwrite"),
+    ("prepare synthetic --out x --recordings 0", "recordings is 0"),
+    ("prepare one.npz --out x --format c3d", "--format", "c3d", "precog"),
+    ("prepare one.npz --out x --annotations missing.csv", "missing.csv"),
+    ("info missing", "missing"),
+    ("info a_file", "a_file", "known format"),
+    ("info empty", "empty"),
+    ("report fine/metrics.json --out r.html", "predictions"),
+    ("report corpus --out r.html", "predictions.json"),
+    ("report fine --out nowhere/r.html", "nowhere"),
+    ("report fine --out r.html --most 0", "--most 0"),
+    ("demo --out corpus", "--out corpus"),
+    ("demo --out x --scale 0", "--scale 0"),
+    ("completion fish", "fish", "bash"),
+]
+
+
+@pytest.fixture(scope="session")
+def bad_files(done_jobs: Path) -> Path:
+    """The finished jobs with files beside them that are wrong in one way each."""
+    from kinespan.corpus import Corpus, CorpusWriter
+    from kinespan.io import save_npz
+
+    folder = done_jobs
+    (folder / "unknown_key.yaml").write_text("steps: 3\nsnipet:\n  variant: paper\n")
+    (folder / "wrong_type.yaml").write_text("steps: three\n")
+    (folder / "broken.yaml").write_text("steps: [3\n")
+    (folder / "a_file").write_text("neither motion nor model\n")
+    (folder / "broken.bvh").write_text("HIERARCHY\nROOT hips\n{\n")
+    (folder / "empty").mkdir()
+    spans = {"take": [{"label": "wave", "score": 1.0, "segment": [2.0, 1.0]}]}
+    (folder / "backwards.json").write_text(json.dumps({"version": "1.0", "results": spans}))
+    corpus = Corpus.open(folder / "corpus")
+    save_npz(corpus[corpus.names[0]], folder / "one.npz")
+    with CorpusWriter(folder / "unlabelled", "unlabelled") as writer:
+        writer.add(corpus[corpus.names[0]])
+    return folder
+
+
+@pytest.mark.parametrize("words, named", [(first, rest) for first, *rest in MISTAKES], ids=lambda case: str(case)[:60])
+def test_a_mistake_is_one_line(
+    words: str, named: list[str], bad_files: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bad_files)
+    before = set(os.listdir())
+    done = command(*words.split())
+    assert done.code == 2
+    assert done.err.startswith("kinespan: ")
+    assert done.err.count("\n") == 1, "more than one line"
+    for part in named:
+        assert part in done.err
+    assert "<class" not in done.err
+    assert "typing." not in done.err
+    assert done.out == ""
+    assert set(os.listdir()) == before, "a mistake leaves nothing behind"
+
+
+def test_every_command_is_among_the_mistakes() -> None:
+    from kinespan.cli import COMMANDS
+
+    assert set(COMMANDS) <= {first.split()[0] for first, *_ in MISTAKES}
+
+
+def test_no_word_at_all_shows_the_overview(command: Command) -> None:
+    done = command()
+    assert done.code == 2
+    assert "commands:" in done.out
+
+
+def test_a_mistake_in_a_process_of_its_own() -> None:
+    words = [sys.executable, "-m", "kinespan.cli", "info", "missing"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "kinespan: missing: no such file or folder\n")
+
+
+def test_a_pickle_in_disguise_is_not_run(bad_files: Path, command: Command, tmp_path: Path) -> None:
+    trap = tmp_path / "take.npz"
+    np.savez(trap, positions=np.array([{"a": 1}], dtype=object), fps=30, skeleton="ntu25", allow_pickle=True)
+    done = command("info", trap)
+    assert done.code == 2
+    assert "take.npz" in done.err
