@@ -1,0 +1,330 @@
+"""Augmentation: time maps that tell the truth, absent frames that stay absent, randomness from the generator alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.config import AugmentConfig
+from kinespan.errors import InputError
+from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
+from kinespan.transforms.augment import (
+    TimeMap,
+    View,
+    augment,
+    blur,
+    crop_resize,
+    linear_map,
+    mask_axis,
+    mask_joints,
+    mirror,
+    rotation,
+)
+
+NOTHING = AugmentConfig(crop_min=1, shear=0, rotation=0, tilt=0, flip=0, noise=0, blur=0, axis_mask=0, joint_mask=0)
+EVERYTHING = AugmentConfig(flip=0.5, blur=0.5, axis_mask=0.3, joint_mask=0.5, noise=0.05)
+EACH = {
+    "crop": {"crop_min": 0.5}, "shear": {"shear": 0.5}, "rotation": {"rotation": 90.0}, "tilt": {"tilt": 20.0},
+    "flip": {"flip": 1.0}, "noise": {"noise": 0.1}, "blur": {"blur": 1.0}, "axis_mask": {"axis_mask": 1.0},
+    "joint_mask": {"joint_mask": 1.0},
+}  # fmt: skip
+each = pytest.mark.parametrize("name", list(EACH))
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def view_of(batch=4, frames=24, people=2, joints=20, seed=0, start=2.0, step=0.1):
+    x = torch.randn(batch, frames, people, joints, 3, generator=generator(seed))
+    valid = torch.ones(batch, frames, people, dtype=torch.bool)
+    valid[0, 18:] = False  # padding
+    valid[1, 5:9, 0] = False  # a gap
+    valid[2, :, 1] = False  # nobody beside
+    times = TimeMap(start + torch.arange(batch).float(), torch.full((batch,), step))
+    return View(torch.where(valid[..., None, None], x, 0.0), valid, times, torch.arange(batch))
+
+
+def clock(batch=8, frames=20, step=0.1, held=None):
+    """A view whose positions are the seconds of their frames' middles."""
+    times = TimeMap(5.0 * torch.arange(batch).float(), torch.full((batch,), step))
+    middles = times.start[:, None] + (torch.arange(frames) + 0.5) * step
+    valid = torch.ones(batch, frames, 1, dtype=torch.bool)
+    if held is not None:
+        valid[:, held:] = False
+    x = middles[:, :, None, None, None].expand(batch, frames, 1, 2, 3)
+    return View(torch.where(valid[..., None, None], x, 0.0), valid, times, torch.arange(batch))
+
+
+# ---- time maps -------------------------------------------------------------------------------------------------------
+
+
+def test_edges_by_hand():
+    times = TimeMap(torch.tensor([0.0, 10.0]), torch.tensor([0.1, 0.05]))
+    edges = times.edges(4, 20)
+    assert torch.allclose(edges, torch.tensor([[0, 0.5, 1, 1.5, 2], [10, 10.25, 10.5, 10.75, 11]]))
+    assert torch.allclose(times.edges(3, 20)[:, -1], torch.tensor([2.0, 11.0]))
+
+
+def test_time_maps_can_be_differentiated():
+    start, step = torch.tensor([1.0], requires_grad=True), torch.tensor([0.1], requires_grad=True)
+    TimeMap(start, step).edges(2, 10).sum().backward()
+    assert (float(start.grad), float(step.grad)) == (3, 15)
+
+
+@given(st.floats(0.05, 1), st.integers(2, 40), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_a_crop_is_where_its_time_map_says(crop_min, frames, seed):
+    view = clock(frames=frames)
+    cut = crop_resize(view, crop_min, generator(seed))
+    share = cut.times.step / view.times.step
+    assert ((share >= crop_min - 1e-6) & (share <= 1 + 1e-6)).all()
+    middles = cut.times.start[:, None] + (torch.arange(frames) + 0.5) * cut.times.step[:, None]
+    # half a frame at either end has no frame beyond to be drawn from: there the nearest one holds
+    low, high = (view.times.start + place * 0.1 for place in (0.5, frames - 0.5))
+    expected = torch.minimum(torch.maximum(middles, low[:, None]), high[:, None])
+    assert torch.allclose(cut.positions[:, :, 0, 0, 0], expected, atol=1e-4)
+    # it lies within the clip
+    edges, whole = cut.times.edges(3, frames), view.times.edges(3, frames)
+    assert (edges[:, 0] >= whole[:, 0] - 1e-4).all()
+    assert (edges[:, -1] <= whole[:, -1] + 1e-4).all()
+    assert cut.valid.all()
+
+
+def test_a_crop_of_a_padded_clip_keeps_its_padding_and_its_time():
+    view = clock(frames=20, held=12)
+    cut = crop_resize(view, 0.3, generator())
+    assert torch.equal(cut.valid, view.valid)
+    assert not cut.positions[:, 12:].any()
+    middles = cut.times.start[:, None] + (torch.arange(20) + 0.5) * cut.times.step[:, None]
+    inside = (middles >= view.times.start[:, None] + 0.05) & (middles <= view.times.start[:, None] + 1.15)
+    inside[:, 12:] = False
+    assert inside.any(dim=1).all()
+    assert torch.allclose(cut.positions[:, :, 0, 0, 0][inside], middles[inside], atol=1e-4)
+
+
+def test_a_crop_of_everything_is_the_clip():
+    view = view_of()
+    same = crop_resize(view, 1.0, generator())
+    assert torch.allclose(same.positions, view.positions, atol=1e-6)
+    assert torch.equal(same.valid, view.valid)
+    assert torch.equal(same.times.step, view.times.step)
+
+
+def test_a_crop_never_draws_from_absent_frames():
+    view = view_of()
+    other = replace(view, positions=torch.where(view.valid[..., None, None], view.positions, 1e4))
+    one, two = (crop_resize(v, 0.4, generator(3)) for v in (view, other))
+    assert torch.equal(one.positions, two.positions)
+    assert one.positions.abs().max() < 100
+    assert not one.valid[2, :, 1].any()
+    assert not one.valid[1, :, 0].all() or one.times.step[1] < 0.1
+
+
+def test_a_clip_with_nobody_stays_empty():
+    view = view_of()
+    empty = replace(view, positions=torch.zeros_like(view.positions), valid=torch.zeros_like(view.valid))
+    out = augment(empty, EVERYTHING, KINECT_20, generator())
+    assert not out.valid.any()
+    assert not out.positions.any()
+
+
+def test_crops_of_crops_add_up():
+    view = clock(frames=40)
+    twice = crop_resize(crop_resize(view, 0.5, generator(1)), 0.5, generator(2))
+    middles = twice.times.start[:, None] + (torch.arange(40) + 0.5) * twice.times.step[:, None]
+    inner = slice(4, 36)
+    assert torch.allclose(twice.positions[:, inner, 0, 0, 0], middles[:, inner], atol=0.03)
+
+
+# ---- all of them -----------------------------------------------------------------------------------------------------
+
+
+@each
+def test_absent_frames_stay_zero_and_present_ones_stay_present(name):
+    view = view_of()
+    out = augment(view, replace(NOTHING, **EACH[name]), KINECT_20, generator())
+    if name != "crop":
+        assert torch.equal(out.valid, view.valid)
+        assert out.times is view.times
+    assert not out.positions[~out.valid].any()
+    assert torch.isfinite(out.positions).all()
+    assert torch.equal(out.recording, view.recording)
+    assert not torch.equal(out.positions, view.positions)
+
+
+@each
+def test_every_clip_is_drawn_for_itself(name):
+    """The same clip eight times comes out in more than one way (blur and noise differ in strength)."""
+    one, eight = view_of(), torch.zeros(8, dtype=torch.long)
+    times = TimeMap(one.times.start[eight], one.times.step[eight])
+    batch = View(one.positions[eight], one.valid[eight], times, eight)
+    config = replace(NOTHING, **{**EACH[name], **({"flip": 0.5} if name == "flip" else {})})
+    out = augment(batch, config, KINECT_20, generator(1)).positions
+    assert not all(torch.allclose(out[0], other) for other in out[1:])
+
+
+def test_the_generator_is_all_the_chance_there_is():
+    view = view_of()
+    before = torch.get_rng_state()
+    one = augment(view, EVERYTHING, KINECT_20, generator(4))
+    two = augment(view, EVERYTHING, KINECT_20, generator(4))
+    other = augment(view, EVERYTHING, KINECT_20, generator(5))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(one.positions, two.positions)
+    assert torch.equal(one.times.start, two.times.start)
+    assert not torch.equal(one.positions, other.positions)
+
+
+def test_nothing_asked_is_nothing_done():
+    view = view_of()
+    out = augment(view, NOTHING, KINECT_20, generator())
+    assert torch.equal(out.positions, view.positions)
+
+
+def test_the_view_that_is_augmented_is_left_as_it_was():
+    view = view_of()
+    kept = view.positions.clone(), view.valid.clone(), view.times.start.clone()
+    augment(view, EVERYTHING, KINECT_20, generator())
+    assert all(torch.equal(a, b) for a, b in zip(kept, (view.positions, view.valid, view.times.start), strict=True))
+
+
+@pytest.mark.parametrize("skeleton", [NTU_25, COCO_17], ids=lambda skeleton: skeleton.name)
+def test_every_skeleton_will_do(skeleton):
+    out = augment(view_of(joints=skeleton.num_joints), EVERYTHING, skeleton, generator())
+    assert torch.isfinite(out.positions).all()
+
+
+# ---- one by one ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_rotations_turn(axis):
+    angle = torch.tensor([0.0, 0.3, -2.0, math.pi / 2])
+    matrix = rotation(axis, angle)
+    assert torch.allclose(matrix @ matrix.transpose(1, 2), torch.eye(3).expand(4, 3, 3), atol=1e-6)
+    assert torch.allclose(torch.linalg.det(matrix), torch.ones(4), atol=1e-6)
+    unit = torch.eye(3)
+    assert torch.allclose(matrix @ unit[axis], unit[axis].expand(4, 3), atol=1e-6)
+    # a quarter turn about x brings y to z, about y brings z to x, about z brings x to y
+    assert torch.allclose(matrix[3] @ unit[(axis + 1) % 3], unit[(axis + 2) % 3], atol=1e-6)
+
+
+def test_turning_keeps_lengths_and_the_vertical():
+    view = view_of()
+    out = linear_map(view.positions, replace(NOTHING, rotation=180.0), generator())
+    assert torch.allclose(out.norm(dim=-1), view.positions.norm(dim=-1), atol=1e-4)
+    assert torch.allclose(out[..., 1], view.positions[..., 1], atol=1e-5)
+
+
+def test_turns_and_tilts_stay_within_their_range():
+    up = torch.zeros(500, 1, 1, 1, 3)
+    up[..., 1] = 1
+    tilted = linear_map(up, replace(NOTHING, tilt=10.0), generator())[:, 0, 0, 0]
+    angle = torch.rad2deg(torch.acos(tilted[:, 1].clamp(-1, 1)))
+    assert 9 < angle.max() <= math.degrees(math.acos(math.cos(math.radians(10)) ** 2)) + 1e-3
+    ahead = up.roll(1, dims=-1)
+    turned = linear_map(ahead, replace(NOTHING, rotation=30.0), generator())[:, 0, 0, 0]
+    angle = torch.rad2deg(torch.atan2(turned[:, 0], turned[:, 2]))
+    assert -30 <= angle.min() < -28
+    assert 28 < angle.max() <= 30
+
+
+def test_shear_is_one_matrix_a_clip_with_a_unit_diagonal():
+    x = torch.eye(3).expand(50, 2, 1, 3, 3)  # joints at the unit vectors: what comes out are the matrix's columns
+    out = linear_map(x, replace(NOTHING, shear=0.3), generator())
+    assert torch.equal(out[:, 0], out[:, 1])
+    matrix = out[:, 0, 0]
+    off = matrix[:, ~torch.eye(3, dtype=torch.bool)]
+    assert torch.allclose(torch.diagonal(matrix, dim1=1, dim2=2), torch.ones(50, 3))
+    assert off.abs().max() <= 0.3
+    assert off.abs().max() > 0.27
+
+
+def test_a_mirror_swaps_sides_and_undoes_itself():
+    x = torch.randn(3, 4, 1, 20, 3, generator=generator())
+    chosen = torch.tensor([True, False, True])
+    out = mirror(x, KINECT_20, chosen)
+    assert torch.equal(out[1], x[1])
+    assert torch.equal(mirror(out, KINECT_20, chosen), x)
+    left, right = KINECT_20.joints.index("WristLeft"), KINECT_20.joints.index("WristRight")
+    assert torch.equal(out[0, :, :, left], x[0, :, :, right] * torch.tensor([-1.0, 1, 1]))
+    head = KINECT_20.joints.index("Head")
+    assert torch.equal(out[0, :, :, head, 0], -x[0, :, :, head, 0])
+
+
+def test_blur_leaves_what_does_not_move():
+    x = torch.randn(4, 1, 2, 20, 3, generator=generator()).expand(4, 30, 2, 20, 3)
+    valid = view_of(frames=30).valid
+    held = torch.where(valid[..., None, None], x, 0.0)
+    out = blur(held, valid, 1.0, generator())
+    assert torch.allclose(out[valid], held[valid], atol=1e-5)
+
+
+def test_blur_is_a_gaussian_over_valid_frames():
+    x = torch.randn(3, 12, 1, 2, 3, generator=generator())
+    valid = torch.ones(3, 12, 1, dtype=torch.bool)
+    valid[1, 4:6] = False
+    junk = torch.where(valid[..., None, None], x, 1e6)
+    out = blur(junk, valid, 1.0, generator(9))
+    sigma = 0.1 + 1.9 * torch.rand(3, generator=generator(9))
+    for b in range(3):
+        for t in range(12):
+            if not valid[b, t, 0]:
+                continue
+            total, weight = torch.zeros(2, 3), 0.0
+            for other in range(max(0, t - 4), min(12, t + 5)):
+                if valid[b, other, 0]:
+                    share = math.exp(-0.5 * ((other - t) / float(sigma[b])) ** 2)
+                    total, weight = total + share * x[b, other, 0], weight + share
+            assert torch.allclose(out[b, t, 0], total / weight, atol=1e-4)
+
+
+def test_blur_with_no_chance_does_nothing():
+    view = view_of()
+    assert torch.allclose(blur(view.positions, view.valid, 0.0, generator()), view.positions)
+
+
+def test_axis_mask_flattens_one_axis():
+    x = torch.rand(60, 3, 1, 4, 3, generator=generator()) + 1
+    out = mask_axis(x, 1.0, generator())
+    flat = (out == 0).all(dim=(1, 2, 3))
+    assert (flat.sum(dim=1) == 1).all()
+    assert flat.any(dim=0).all()
+    assert torch.equal(out[~flat[:, None, None, None].expand_as(out)], x[~flat[:, None, None, None].expand_as(x)])
+    assert torch.equal(mask_axis(x, 0.0, generator()), x)
+
+
+@pytest.mark.parametrize("skeleton", [KINECT_20, COCO_17], ids=lambda skeleton: skeleton.name)
+def test_hidden_joints_are_at_the_root_for_the_whole_clip(skeleton):
+    x = torch.randn(40, 5, 2, skeleton.num_joints, 3, generator=generator())
+    out = mask_joints(x, skeleton, 0.5, 3, generator())
+    moved = (out != x).any(dim=-1).any(dim=2).any(dim=1)  # (B, J)
+    root = x[..., list(skeleton.root), :].mean(dim=-2)
+    hits = moved.sum(dim=1)
+    assert set(hits.tolist()) <= {0, 2, 3}  # the root itself may be among those hidden, which shows in nothing
+    assert 8 < int((hits > 0).sum()) < 32
+    for clip, joint in moved.nonzero().tolist():
+        assert torch.allclose(out[clip, :, :, joint], root[clip])
+
+
+def test_noise_falls_on_about_half_of_the_clips_and_has_its_size():
+    view = View(torch.zeros(200, 10, 1, 20, 3), torch.ones(200, 10, 1, dtype=torch.bool),
+                TimeMap(torch.zeros(200), torch.ones(200)), torch.arange(200))  # fmt: skip
+    out = augment(view, replace(NOTHING, noise=0.02), KINECT_20, generator()).positions
+    noisy = out.abs().amax(dim=(1, 2, 3, 4)) > 0
+    assert 70 < int(noisy.sum()) < 130
+    assert float(out[noisy].std()) == pytest.approx(0.02, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "setting", [{"flip": 1.1}, {"blur": -0.1}, {"crop_min": 0.0}, {"crop_min": 1.5}, {"joint_mask": 2}]
+)
+def test_settings_that_mean_nothing_are_refused(setting):
+    with pytest.raises(InputError, match=next(iter(setting))):
+        AugmentConfig(**setting)
