@@ -77,7 +77,8 @@ class ClipPool:
     def draw(self, count: int, frames: int, generator: Generator) -> tuple[View, Tensor | None]:
         """A batch of `count` random clips of `frames` frames and their hits (B, T, C + 1), if there are labels.
 
-        Every moment of the pool is as likely as any other; a recording shorter than a clip is padded at its end.
+        A recording is drawn by its length, then a start evenly among those at which the clip fits; a recording
+        shorter than a clip is padded at its end.
         """
         device = self.positions.device
         chosen = torch.multinomial(self.lengths.float(), count, replacement=True, generator=generator)
