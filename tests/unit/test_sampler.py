@@ -1,0 +1,180 @@
+"""Clips: targets that line up with time, padding, and which clips are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.corpus.sampler import ClipPool, frame_hits
+from kinespan.errors import InputError
+from kinespan.transforms.augment import crop_resize
+from kinespan.transforms.normalise import Motion
+
+LABELS = LabelSet(("walk", "sit"))
+BOTH = LabelSet(("walk", "sit"), exclusive=False)
+FPS = 10.0
+
+
+def motion(frames, people=1, number=0, name=None):
+    """Joint 0 holds the frame number, joint 1 the number of the recording."""
+    positions = np.zeros((frames, people, 2, 3), np.float32)
+    positions[:, :, 0] = np.arange(frames)[:, None, None]
+    positions[:, :, 1] = number
+    return Motion(positions, np.ones((frames, people), bool), FPS, name or f"take{number}")
+
+
+def annotation(*spans, labels=LABELS, covered=None):
+    return Annotation(tuple(Span(*span) for span in spans), labels, covered)
+
+
+def pool_of(*lengths, annotations=None, labels=LABELS, people=None):
+    people = people or [1] * len(lengths)
+    motions = [motion(frames, count, i) for i, (frames, count) in enumerate(zip(lengths, people, strict=True))]
+    return ClipPool(motions, annotations, labels if annotations else None)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# ---- frame hits ------------------------------------------------------------------------------------------------------
+
+
+def test_hits_of_exclusive_labels_by_hand():
+    found = frame_hits(annotation((0.2, 0.4, "sit"), covered=((0.1, 0.5),)), LABELS, 6, FPS)
+    none, background, sit = [False] * 3, [True, False, False], [False, False, True]
+    assert found.tolist() == [none, background, sit, sit, background, none]
+
+
+def test_hits_of_overlapping_labels_by_hand():
+    spans = ((0.0, 0.3, "walk"), (0.2, 0.4, "sit"))
+    found = frame_hits(annotation(*spans, labels=BOTH, covered=((0.0, 0.5),)), BOTH, 6, FPS)
+    walk, both, sit = [False, True, False], [False, True, True], [False, False, True]
+    assert found.tolist() == [walk, walk, both, sit, [True, False, False], [False] * 3]
+
+
+@pytest.mark.parametrize("labels", [LABELS, BOTH])
+def test_without_an_annotation_nothing_is_labelled(labels):
+    assert not frame_hits(None, labels, 5, FPS).any()
+    assert frame_hits(None, labels, 5, FPS).shape == (5, 3)
+
+
+def test_frames_of_exclusive_labels_have_one_hit():
+    found = frame_hits(annotation((0.0, 0.9, "walk"), (0.3, 0.5, "sit")), LABELS, 12, FPS)
+    assert (found.sum(axis=1) == 1).all()
+    assert found[3:5, 2].all()  # the one that starts later
+
+
+# ---- clips -----------------------------------------------------------------------------------------------------------
+
+
+def test_clips_are_what_they_say():
+    pool = pool_of(30, 12, people=[1, 2])
+    view, hits = pool.clips(torch.tensor([0, 1, 0]), torch.tensor([4, 0, 20]), 16)
+    assert hits is None
+    assert view.positions.shape == (3, 16, 2, 2, 3)
+    assert view.positions[0, :, 0, 0, 0].tolist() == list(range(4, 20))
+    assert view.positions[1, :12, 1, 0, 0].tolist() == list(range(12))
+    assert view.positions[2, :10, 0, 0, 0].tolist() == list(range(20, 30))
+    assert view.positions[1, :12, 0, 1, 0].tolist() == [1] * 12
+    # past the end of the recording and in the empty person slot there is nothing
+    assert view.valid[1].tolist() == [[True, True]] * 12 + [[False, False]] * 4
+    assert view.valid[2, :, 0].tolist() == [True] * 10 + [False] * 6
+    assert not view.valid[0, :, 1].any()
+    assert not view.positions[~view.valid].any()
+    assert torch.allclose(view.times.start, torch.tensor([0.4, 0.0, 2.0]))
+    assert torch.allclose(view.times.step, torch.full((3,), 0.1))
+    assert view.recording.tolist() == [0, 1, 0]
+
+
+def test_targets_of_clips_by_hand():
+    pool = pool_of(20, 8, annotations=[annotation((0.5, 1.2, "walk")), None])
+    _, hits = pool.clips(torch.tensor([0, 0, 1]), torch.tensor([0, 12, 0]), 10)
+    walk = [5 <= frame < 12 for frame in range(20)]
+    assert hits[0, :, 1].tolist() == walk[:10]
+    assert hits[0, :, 0].tolist() == [not there for there in walk[:10]]
+    assert hits[1, :, 0].tolist() == [True] * 8 + [False] * 2  # the end of the recording, then padding
+    assert not hits[2].any()  # nobody labelled it
+    assert pool.annotated(0)
+    assert not pool.annotated(1)
+    assert pool.seconds == pytest.approx(2.8)
+
+
+def test_frames_where_nobody_is_there_have_no_target():
+    there = motion(10)
+    there.valid[4:6] = False
+    pool = ClipPool([there], [annotation((0.0, 1.0, "walk"))], LABELS)
+    _, hits = pool.clips(torch.tensor([0]), torch.tensor([0]), 10)
+    assert hits[0, :, 1].tolist() == [True] * 4 + [False] * 2 + [True] * 4
+
+
+@given(st.integers(0, 10_000), st.integers(0, 60), st.floats(0.2, 1.0))
+@settings(max_examples=60, deadline=None)
+def test_targets_follow_the_crop(seed, offset, crop_min):
+    """After a crop each frame's target is what the annotation says at its middle, in seconds of the recording."""
+    spans = ((1.03, 2.51, "walk"), (2.51, 3.3, "sit"), (4.0, 7.77, "walk"))
+    truth = annotation(*spans, covered=((0.0, 6.0), (6.5, 9.0)))
+    pool = pool_of(13, 90, annotations=[None, truth])
+    view, _ = pool.clips(torch.tensor([1]), torch.tensor([offset]), 32)
+    cut = crop_resize(view, crop_min, generator(seed))
+    hits = pool.hits_at(cut)[0]
+    middles = float(cut.times.start[0]) + (np.arange(32) + 0.5) * float(cut.times.step[0])
+    for frame, middle in enumerate(middles):
+        if not cut.valid[0, frame].any():
+            assert not hits[frame].any()
+            continue
+        # the label of the frame of the recording that this moment falls into is that of the frame's own middle
+        place = (np.floor(middle * FPS) + 0.5) / FPS
+        if abs(middle * FPS - round(middle * FPS)) < 5e-3:
+            continue
+        expected = frame_hits(truth, LABELS, 90, FPS)[min(89, int(place * FPS))]
+        assert hits[frame].tolist() == expected.tolist()
+        # and the positions are those of that moment
+        if 0.5 <= middle * FPS <= offset + 31.5 and offset + 0.5 <= middle * FPS:
+            assert float(cut.positions[0, frame, 0, 0, 0]) == pytest.approx(middle * FPS - 0.5, abs=1e-2)
+
+
+# ---- draws -----------------------------------------------------------------------------------------------------------
+
+
+def test_draws_are_by_length_and_even_within_a_recording():
+    pool = pool_of(100, 300, 20)
+    view, _ = pool.draw(20_000, 50, generator())
+    share = torch.bincount(view.recording, minlength=3) / 20_000
+    assert torch.allclose(share, torch.tensor([100, 300, 20]) / 420, atol=0.015)
+    starts = (view.times.start * FPS).round().long()
+    for number, length in ((0, 100), (1, 300)):
+        counts = torch.bincount(starts[view.recording == number], minlength=length)
+        assert not counts[length - 49 :].any()
+        expected = counts.sum() / (length - 49)
+        chi_square = float(((counts[: length - 49] - expected) ** 2 / expected).sum())
+        degrees = length - 50
+        assert abs(chi_square - degrees) < 5 * (2 * degrees) ** 0.5
+    assert not starts[view.recording == 2].any()  # shorter than a clip: it is padded
+    assert (view.valid[view.recording == 2].sum(dim=(1, 2)) == 20).all()
+    assert view.valid[view.recording != 2].all()
+
+
+def test_draws_come_from_the_generator_alone():
+    pool = pool_of(60, 80, annotations=[annotation((1.0, 2.0, "walk")), None])
+    before = torch.get_rng_state()
+    one, two, other = (pool.draw(8, 16, generator(seed)) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(one[0].positions, two[0].positions)
+    assert torch.equal(one[1], two[1])
+    assert not torch.equal(one[0].times.start, other[0].times.start)
+
+
+def test_labels_do_not_change_what_is_drawn():
+    one = pool_of(60, 80).draw(8, 16, generator(1))[0]
+    two = pool_of(60, 80, annotations=[annotation((1.0, 2.0, "walk")), None]).draw(8, 16, generator(1))[0]
+    assert torch.equal(one.positions, two.positions)
+
+
+def test_an_empty_pool_is_refused():
+    with pytest.raises(InputError, match="no recordings"):
+        ClipPool([])
