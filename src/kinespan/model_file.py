@@ -70,7 +70,7 @@ class ModelSpec:
                 names = tuple(values["labels"]["names"])
                 values["labels"] = LabelSet(names, bool(values["labels"]["exclusive"]))
             return ModelSpec(**values)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{where}: metadata is not complete or not of this version ({error})") from None
 
 
@@ -106,7 +106,13 @@ def read_spec(path: Path) -> ModelSpec:
         raise InputError(f"{path}: not a safetensors file ({error})") from None
     if "kinespan" not in metadata:
         raise InputError(f"{path}: a safetensors file, but not written by kinespan (no 'kinespan' metadata)")
-    return ModelSpec.from_dict(json.loads(metadata["kinespan"]), path)
+    try:
+        data = json.loads(metadata["kinespan"])
+    except ValueError as error:
+        raise InputError(f"{path}: its 'kinespan' metadata is not JSON ({error})") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: its 'kinespan' metadata is {type(data).__name__}, expected an object")
+    return ModelSpec.from_dict(data, path)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
