@@ -23,6 +23,7 @@ endif
 # One stamp for any environment, one more for a torch that was asked for: `make test` keeps whichever is there.
 READY := $(VENV)/.ready$(if $(TORCH),-$(subst =,-,$(TORCH)))
 TOOLS := $(VENV)/.tools
+CODE := src tests benchmarks
 
 # Two workers of one thread each are faster than one of two, and the same on every machine.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -37,8 +38,8 @@ test: $(READY)  ## set up, then run the whole test suite
 	@$(TEST)
 
 lint: $(TOOLS)  ## check style and types
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 
 bench: $(READY)  ## measure the speed of pretraining, finetuning and localizing
