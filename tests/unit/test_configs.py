@@ -63,7 +63,7 @@ def test_each_shipped_config_trains_a_step(file: Path, corpus: Path, tmp_path: P
 
 
 def test_the_variants_differ_in_the_snippet_term_alone() -> None:
-    """What the four short recipes are for: a comparison in which one thing changes."""
+    """What the three short recipes are for: a comparison in which one thing changes."""
     names = ("skeletonclr", "skeletonclr_snippets", "skeletonclr_snippets_paper")
     loaded = [yaml.safe_load((CONFIGS / "pretrain" / f"{name}.yaml").read_text()) for name in names]
     terms = [config.pop("snippet") for config in loaded]
