@@ -84,11 +84,13 @@ class NestedU(Fusion):
         nodes = {(level, 0): features for level, features in enumerate(pyramid.maps)}
         for column in range(1, self.depth):
             for level in range(self.depth - column):
-                length = pyramid.maps[level].shape[2]
+                length, mask = pyramid.maps[level].shape[2], pyramid.masks[level]
                 below = stretch(nodes[level + 1, column - 1], self.ratios[level], length)
+                # a coarse step may reach into padding, which the next convolution must not see
+                below = below * mask[:, None].to(below.dtype)
                 beside = [nodes[level, before] for before in range(column)]
                 unit = self.units[f"{level}_{column}"]
-                nodes[level, column] = unit(torch.cat([*beside, below], dim=1), pyramid.masks[level])
+                nodes[level, column] = unit(torch.cat([*beside, below], dim=1), mask)
         joined: Tensor = self.join(torch.cat([nodes[0, column] for column in range(self.depth)], dim=1))
         return torch.relu(joined) * pyramid.masks[0][:, None].to(joined.dtype)
 
