@@ -31,7 +31,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         self.start = time.monotonic()
-        self.last_line = 0.0
+        self.last_line = -PLAIN_EVERY  # the first step is told at once, however young the clock
         if not self.quiet and self.stream.isatty():
             self._open_bar()
         return self
