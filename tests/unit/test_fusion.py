@@ -106,15 +106,17 @@ def test_halo_is_honest(name, channels, strides):
 
 @every
 @shapes
-def test_padding_and_batch_do_not_matter(name, channels, strides):
+@pytest.mark.parametrize("frames", [21, 22, 23, 24, 25])
+def test_padding_and_batch_do_not_matter(name, channels, strides, frames):
+    """Also where the last step of a coarse level reaches into the padding."""
     fusion = made(name, channels, strides)
     valid = whole(40)
-    valid[0, 24:] = False
+    valid[0, frames:] = False
     pyramid = pyramid_of(valid, channels, strides)
     together = fusion(pyramid)
-    maps = tuple(m[:1, :, : 24 // s] for m, s in zip(pyramid.maps, strides, strict=True))
-    masks = tuple(m[:1, : 24 // s] for m, s in zip(pyramid.masks, strides, strict=True))
-    assert torch.allclose(fusion(Pyramid(maps, masks))[0], together[0, :, :24], atol=1e-5)
+    maps = tuple(m[:1, :, : -(-frames // s)] for m, s in zip(pyramid.maps, strides, strict=True))
+    masks = tuple(m[:1, : -(-frames // s)] for m, s in zip(pyramid.masks, strides, strict=True))
+    assert torch.allclose(fusion(Pyramid(maps, masks))[0], together[0, :, :frames], atol=1e-5)
 
 
 @shapes

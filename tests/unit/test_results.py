@@ -1,0 +1,139 @@
+"""Localizing many recordings and the files of what was found."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.config import Normalisation
+from kinespan.corpus import Corpus, CorpusWriter
+from kinespan.errors import InputError
+from kinespan.localizer import Localizer
+from kinespan.model_file import ModelSpec
+from kinespan.recording import Recording
+from kinespan.results import (
+    PREDICTIONS_FILE,
+    SCORES_FILE,
+    SPANS_FILE,
+    corpus_truth,
+    evaluate_on,
+    localize_recordings,
+    read_scores,
+    write_metrics,
+    write_outcome,
+    write_scores,
+)
+from kinespan.skeletons import KINECT_20
+
+LABELS = LabelSet(("walk", "sit"))
+
+
+def model_of(labels=LABELS):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        spec = ModelSpec(
+            "localizer",
+            KINECT_20,
+            10.0,
+            ("joint",),
+            Normalisation(),
+            "stgcn16_light",
+            "last_map",
+            labels,
+            training={"seed": 4},
+        )
+        return Localizer(spec).eval()
+
+
+def take(name, frames=40, people=1):
+    rng = np.random.default_rng(len(name) + frames)
+    positions = rng.standard_normal((frames, people, 20, 3)).astype(np.float32)
+    return Recording(positions, 10.0, KINECT_20, name)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    with CorpusWriter(tmp_path / "corpus", "made", LABELS) as writer:
+        writer.add(take("a"), Annotation((Span(0.5, 2.0, "walk"),), LABELS))
+        writer.add(take("bb", 60), Annotation((Span(1.0, 3.0, "sit"), Span(3.0, 4.0, "walk")), LABELS))
+        writer.add(take("ccc"))
+    return Corpus.open(tmp_path / "corpus")
+
+
+def test_every_recording_is_localized_once(corpus):
+    model, told = model_of(), []
+    outcome = localize_recordings(model, corpus, details={"split": "s"}, progress=told.append)
+    assert told == [1, 2, 3]
+    assert list(outcome.scores) == ["a", "bb", "ccc"]
+    assert outcome.scores["bb"].shape == (60, 3)
+    for name in corpus.names:
+        assert outcome.predictions.spans[name] == tuple(model.decode(outcome.scores[name]))
+        assert outcome.predictions.segmentation[name] == tuple(model.segment(outcome.scores[name]))
+    assert outcome.predictions.details["split"] == "s"
+    assert outcome.predictions.details["labels"] == ["walk", "sit"]
+
+
+def test_each_person_has_spans_of_their_own():
+    outcome = localize_recordings(model_of(), [take("two", people=2)], people="each")
+    assert {span.person for span in outcome.predictions.spans["two"]} == {0, 1}
+
+
+def test_two_recordings_of_one_name_are_refused():
+    with pytest.raises(InputError, match="'a'"):
+        localize_recordings(model_of(), [take("a"), take("a")])
+
+
+def test_truth_is_that_of_the_annotated_recordings(corpus):
+    truth = corpus_truth(corpus, corpus.names)
+    assert set(truth.annotations) == {"a", "bb"}
+    assert truth.durations == {"a": 4.0, "bb": 6.0}
+    assert truth.labels == LABELS
+    dropped = corpus_truth(corpus, ["bb"], ("walk",))
+    assert dropped.labels.names == ("sit",)
+    assert [span.label for span in dropped.annotations["bb"].spans] == ["sit"]
+    with pytest.raises(InputError, match="annotated"):
+        corpus_truth(corpus, ["ccc"])
+
+
+def test_evaluation_names_what_it_is_of(corpus):
+    outcome, truth, metrics = evaluate_on(model_of(), corpus, ["bb", "ccc"], details={"part": "test"})
+    assert list(outcome.scores) == list(truth.annotations) == ["bb"]
+    assert metrics["recordings"] == 1
+    assert metrics["facts"] == {"seed": 4, "part": "test"}
+    json.dumps(metrics, default=str)
+    with pytest.raises(InputError, match="wave"):
+        evaluate_on(model_of(LabelSet(("walk", "wave"))), corpus, ["bb"])
+
+
+def test_files_of_an_outcome(corpus, tmp_path):
+    outcome = localize_recordings(model_of(), corpus)
+    write_outcome(outcome, tmp_path / "out")
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {PREDICTIONS_FILE, SPANS_FILE, SCORES_FILE}
+    scores = read_scores(tmp_path / "out" / SCORES_FILE)
+    assert scores.keys() == outcome.scores.keys()
+    assert all(np.allclose(scores[name], part, atol=1e-3) for name, part in outcome.scores.items())
+    found = json.loads((tmp_path / "out" / PREDICTIONS_FILE).read_text())["results"]
+    assert set(found) == {"a", "bb", "ccc"}
+    assert [len(found[name]) for name in corpus.names] == [len(outcome.predictions.spans[n]) for n in corpus.names]
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "arr_0", "a/b", "ä b.bvh", "self", "args"])
+def test_a_recording_may_have_any_name(tmp_path, name):
+    part = np.eye(3, dtype=np.float32)
+    write_scores({name: part}, tmp_path / "scores.npz")
+    found = read_scores(tmp_path / "scores.npz")
+    assert list(found) == [name]
+    assert np.array_equal(found[name], part)
+
+
+def test_no_scores_are_no_error(tmp_path):
+    assert read_scores(tmp_path / "scores.npz") == {}
+
+
+def test_metrics_are_json(tmp_path):
+    write_metrics({"map": 0.5, "path": tmp_path}, tmp_path / "new" / "metrics.json")
+    assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == {"map": 0.5, "path": str(tmp_path)}
