@@ -187,7 +187,7 @@ def test_info_nce_without_negatives_is_zero_and_can_be_trained_on():
     assert loss.item() == 0
     assert torch.equal(q.grad, torch.zeros_like(q))
     none_usable = InfoNCELoss()(q, unit(3, 4, seed=1), unit(6, 4, seed=2), torch.zeros(3, 6, dtype=torch.bool))
-    assert float(none_usable) == 0
+    assert none_usable.item() == 0
 
 
 def test_info_nce_moves_towards_the_positive_and_away_from_negatives():
