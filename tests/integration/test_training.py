@@ -24,9 +24,10 @@ from kinespan.errors import InputError
 from kinespan.localizer import load_model
 from kinespan.model_file import read_spec, read_weights
 from kinespan.pretrain import METHODS
+from kinespan.skeletons import NTU_25
 from kinespan.train.common import CHECKPOINT, Interrupted, ShowProgress
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
-from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, pretrain
+from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, build_method, pretrain
 from kinespan.train.settings import load_settings
 
 STEPS = 4
@@ -390,3 +391,10 @@ def test_the_frame_loss_falls(corpus, tmp_path, monkeypatch):
     config = replace(TUNE, steps=40, batch_size=6, augment=AugmentConfig(crop_min=1, shear=0, rotation=0, tilt=0))
     finetune(corpus, tmp_path / "run", config, quiet=True)
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
+
+
+def test_aligned_snippets_refuse_clips_that_the_coarsest_stride_does_not_divide() -> None:
+    config = PretrainConfig(clip_frames=50)
+    with pytest.raises(InputError, match="choose 48 or 52"):
+        build_method(config, NTU_25)
+    build_method(replace(config, snippet=SnippetConfig(variant="off")), NTU_25)

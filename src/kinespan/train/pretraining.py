@@ -13,6 +13,7 @@ from ..config import PretrainConfig
 from ..corpus.sampler import ClipPool, load_motions
 from ..corpus.store import Corpus
 from ..encoders import build_encoder
+from ..errors import InputError
 from ..model_file import ModelSpec, save_weights
 from ..pretrain import METHODS, SnippetTerm
 from ..pretrain.base import Method
@@ -35,6 +36,13 @@ def build_method(config: PretrainConfig, skeleton: Skeleton) -> Method:
     method = METHODS[config.method](encoder, config.contrast)
     if config.snippet.variant == "off":
         return method
+    stride, frames = encoder.strides[-1], config.clip_frames
+    if config.snippet.variant == "aligned" and frames % stride:
+        near = f"{frames // stride * stride} or {-(-frames // stride) * stride}"
+        raise InputError(
+            f"clip_frames {frames} is no multiple of {stride}, the coarsest stride of {config.network.encoder}, so "
+            f"snippets would not lie where their times say; choose {near}"
+        )
     contrast = config.contrast
     shared = {"dim": contrast.dim, "momentum": contrast.momentum, "temperature": contrast.temperature}
     term = SnippetTerm(encoder.channels[-1], config.snippet, **shared)  # type: ignore[arg-type]
