@@ -119,13 +119,13 @@ def finetune(
     motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
     annotations = [corpus.annotation(name, drop=fold.drop_labels) for name in names]
     pool = ClipPool(motions, annotations, labels)
-    facts = {"corpus": str(corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
-    save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)})
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_encoder(localizer, pretrained)
         module = FinetuneModule(config, localizer, pool, pretrained is not None)
+        facts = {"corpus": str(corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
+        save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
         fit(
             module,
             out,

@@ -102,9 +102,10 @@ def pretrain(corpus: Corpus, out: Path, config: PretrainConfig, *, resume: bool 
     motions = load_motions(corpus, names, skeleton, network.fps, network.normalisation)
     annotations = [corpus.annotation(name) for name in names]
     pool = ClipPool(motions, annotations, corpus.labels)
-    save_settings(out, "pretrain", config, {"corpus": str(corpus.path), "recordings": len(names)})
     with seeded(config.seed):
         module = PretrainModule(config, skeleton, pool)
+        facts = {"corpus": str(corpus.path), "recordings": len(names)}
+        save_settings(out, "pretrain", config, facts, resume=resume)
         callbacks: list[Callback] = []
         if config.probe_every and sum(pool.annotated(number) for number in range(len(pool))) >= 2:
             callbacks.append(FrameProbe(pool, config.probe_every))

@@ -7,7 +7,7 @@ from collections.abc import Sequence, Set
 from ...annotation import LabelSet
 from ..index import RecordingInfo
 from ..splits import Fold, Split
-from . import RECIPES
+from .base import RECIPES
 
 TRAIN_SCRIPTS = frozenset({1, 2, 3, 5})
 TEST_SCRIPTS = frozenset({4, 6})
