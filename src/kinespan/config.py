@@ -118,7 +118,7 @@ class NetworkConfig:
     fps: float = 15.0
     """Frames per second that the network sees; recordings are resampled to it by time."""
     skeleton: str = "auto"
-    """Skeleton by name that all recordings are mapped to; auto: that of the corpus's first recording."""
+    """Skeleton by name that all recordings are mapped to; auto: the one that they share, else ntu25."""
     normalisation: Normalisation = field(default_factory=Normalisation)
     """How motion is normalised."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..skeleton import Skeleton
-from ..skeletons import SKELETONS
+from ..skeletons import NTU_25, SKELETONS
 
 
 class Parts(NamedTuple):
@@ -33,9 +33,14 @@ def training_names(corpus: Corpus, split: str | None, fold: int) -> tuple[str, .
 
 
 def choose_skeleton(name: str, corpus: Corpus, names: Sequence[str]) -> Skeleton:
-    """The skeleton that all recordings are mapped to: one known by name, or that of the first recording."""
+    """The skeleton that all recordings are mapped to: one known by name, or the one that they share, else NTU's.
+
+    Files of one source can differ by a joint, which nothing could stand in for; the 25 joints of NTU RGB+D are
+    what any whole body has. Raises InputError for an unknown name or no recordings.
+    """
     if name != "auto":
         return SKELETONS[name]
     if not names:
         raise InputError(f"corpus {corpus.name!r}: no recordings to choose a skeleton from")
-    return corpus.infos[corpus.place(names[0])].skeleton
+    found = {corpus.infos[corpus.place(name)].skeleton for name in names}
+    return found.pop() if len(found) == 1 else NTU_25
