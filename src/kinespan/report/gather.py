@@ -48,7 +48,9 @@ def gather(
         for name in names
     ]
     return ReportData(
-        title=title or f"kinespan: {len(predictions.spans)} recordings localized",
+        title=title
+        or "kinespan: "
+        + (names[0] if len(predictions.spans) == 1 else f"{len(predictions.spans)} recordings localized"),
         labels=_labels(predictions, truth),
         recordings=shown,
         metrics=metrics,
