@@ -30,7 +30,8 @@ class Localizer(nn.Module):
 
     Windows of a long recording overlap by the network's halo (the most frames to each side that a score can depend on)
     and start on multiples of its coarsest stride, so that scores are those of one pass over the whole
-    recording: there are no seams.
+    recording: there are no seams. An encoder that looks at whole clips (its halo is None) sees windows as long as the
+    clips it was trained on, each half over the next, and their features are blended from one into the other.
     """
 
     def __init__(self, spec: ModelSpec, dropout: float = 0.0) -> None:
@@ -46,9 +47,9 @@ class Localizer(nn.Module):
         self.head = FrameHead(self.fusion.channels, len(self.labels))
 
     @property
-    def halo(self) -> int:
-        """Frames to each side that a frame's score can depend on; one more for motion streams."""
-        return self.encoder.halo + self.fusion.halo + 1
+    def halo(self) -> int | None:
+        """Frames to each side that a frame's score can depend on; one more for motion streams. None: a whole clip."""
+        return None if self.encoder.halo is None else self.encoder.halo + self.fusion.halo + 1
 
     def forward(self, positions: Tensor, valid: Tensor) -> Tensor:
         """Logits (B, C + 1, T) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
@@ -84,23 +85,48 @@ class Localizer(nn.Module):
         """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is there."""
         training = [part.training for part in (self.encoder, self.fusion, self.head)]
         self.eval()
-        device = next(self.parameters()).device
-        stride = self.encoder.strides[-1]
-        core = max(stride, int(window * self.spec.fps) // stride * stride)
-        pad = -(-self.halo // stride) * stride
-        parts = []
-        for start in range(0, motion.num_frames, core):
-            first, last = max(0, start - pad), min(motion.num_frames, start + core + pad)
-            positions = torch.from_numpy(motion.positions[first:last])[None].to(device)
-            valid = torch.from_numpy(motion.valid[first:last])[None].to(device)
-            if bool(valid.any()):
-                found = self.fusion(self.features(positions, valid))[0].T
-            else:
-                found = torch.zeros(last - first, self.fusion.channels, device=device)
-            parts.append(found[start - first : start - first + core])
+        stride, halo = self.encoder.strides[-1], self.halo
+        if halo is None:
+            features = self._blended(motion, stride)
+        else:
+            core = max(stride, int(window * self.spec.fps) // stride * stride)
+            pad = -(-halo // stride) * stride
+            parts = []
+            for start in range(0, motion.num_frames, core):
+                first, last = max(0, start - pad), min(motion.num_frames, start + core + pad)
+                parts.append(self._window(motion, first, last)[start - first : start - first + core])
+            features = torch.cat(parts)
         for part, was in zip((self.encoder, self.fusion, self.head), training, strict=True):
             part.train(was)
-        return torch.cat(parts)
+        return features
+
+    def _window(self, motion: Motion, first: int, last: int) -> Tensor:
+        """Fused features (last - first, C) of one pass over some frames; zero where nobody is there."""
+        device = next(self.parameters()).device
+        positions = torch.from_numpy(motion.positions[first:last])[None].to(device)
+        valid = torch.from_numpy(motion.valid[first:last])[None].to(device)
+        if not bool(valid.any()):
+            return torch.zeros(last - first, self.fusion.channels, device=device)
+        fused: Tensor = self.fusion(self.features(positions, valid))
+        return fused[0].T
+
+    def _blended(self, motion: Motion, stride: int) -> Tensor:
+        """Features (T, C) from clip-long windows, half over half, weighted by nearness to a window's middle."""
+        length = -(-self.spec.clip_frames // stride) * stride
+        hop = max(stride, length // 2 // stride * stride)
+        starts = list(range(0, max(1, motion.num_frames - length + 1), hop))
+        if starts[-1] + length < motion.num_frames:
+            starts.append(-(-(motion.num_frames - length) // stride) * stride)
+        device = next(self.parameters()).device
+        total = torch.zeros(motion.num_frames, self.fusion.channels, device=device)
+        weights = torch.zeros(motion.num_frames, 1, device=device)
+        for first in starts:
+            last = min(motion.num_frames, first + length)
+            place = torch.arange(last - first, device=device)
+            weight = torch.minimum(place + 1, last - first - place)[:, None].float()
+            total[first:last] += weight * self._window(motion, first, last)
+            weights[first:last] += weight
+        return total / weights
 
     def localize(self, recording: Recording, people: Literal["together", "each"] = "together") -> list[Span]:
         """Scored spans of a recording, sorted by start; `each` localizes every person alone and says who it was."""

@@ -36,6 +36,8 @@ class ModelSpec:
     streams: tuple[str, ...]
     normalisation: Normalisation
     encoder: str
+    clip_frames: int = 64
+    """Frames of the clips that it was trained on: the windows of an encoder that looks at a whole clip."""
     fusion: str | None = None
     labels: LabelSet | None = None
     decode: DecodeConfig = field(default_factory=DecodeConfig)

@@ -20,17 +20,23 @@ class Registry(Generic[Part]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._parts: dict[str, Part] = {}
+        self._papers: dict[str, str] = {}
 
-    def register(self, name: str) -> Callable[[Part], Part]:
-        """Decorator that files a part under a name and returns it unchanged."""
+    def register(self, name: str, paper: str = "") -> Callable[[Part], Part]:
+        """Decorator that files a part under a name, with the paper that it comes from, and returns it unchanged."""
 
         def file(part: Part) -> Part:
             if name in self._parts:
                 raise InputError(f"{self.kind} {name!r} is registered twice")
             self._parts[name] = part
+            self._papers[name] = paper
             return part
 
         return file
+
+    def paper(self, name: str) -> str:
+        """The paper that a part comes from, empty where none was stated."""
+        return self._papers[name]
 
     def __getitem__(self, name: str) -> Part:
         if name not in self._parts:

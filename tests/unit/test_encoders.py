@@ -107,7 +107,7 @@ def test_halo_is_honest_and_no_larger_than_need_be(name, skeleton):
     x = batch_of(skeleton, clips=1, frames=(2 * step + 1) * stride).double().requires_grad_()
     encoder.double()
     torch.manual_seed(0)
-    level = encoder.body(x[:, :, 0], None)[-1]
+    level = encoder.body(x[:, :, 0], None).maps[-1]
     (level[0, step].mean(dim=0) * torch.randn(level.shape[-1])).sum().backward()
     touched = x.grad[0].abs().amax(dim=(1, 2, 3)).nonzero().flatten()
     middle = step * stride

@@ -1,6 +1,6 @@
 """Encoders: networks from a view to a feature pyramid, by name."""
 
 from . import stgcn  # registers its variants
-from .base import ENCODERS, Encoder, Pyramid, build_encoder
+from .base import ENCODERS, Body, Encoder, Pyramid, build_encoder
 
-__all__ = ["ENCODERS", "Encoder", "Pyramid", "build_encoder", "stgcn"]
+__all__ = ["ENCODERS", "Body", "Encoder", "Pyramid", "build_encoder", "stgcn"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,27 +19,40 @@ class Pyramid:
 
     Level l has a stride s_l in frames: its step i stands for frames i s_l and on, and T_l = ceil(T / s_l).
     A step is valid where somebody is there at frame i s_l. Maps are zero where their mask is False.
+    ``joints`` (B, J, C) is the other marginal of the deepest features: pooled over valid time and the people present.
     """
 
     maps: tuple[Tensor, ...]
     masks: tuple[Tensor, ...]
+    joints: Tensor | None = None
+
+
+class Body(NamedTuple):
+    """What a network gives for people (N): maps (N, T_l, J or 1, C_l), finest first, and features (N, J, C) of joints.
+
+    ``joints`` None stands for the mean over valid time of the deepest map, which then has all joints.
+    """
+
+    maps: list[Tensor]
+    joints: Tensor | None = None
 
 
 class Encoder(nn.Module):
     """From streams (B, T, P, J, C) and valid (B, T, P) to a Pyramid.
 
     A subclass states ``channels`` and ``strides`` of its levels, finest first, and ``halo``: how many frames to each
-    side a frame's features can depend on. It implements `body`; absent people are never sent through it. In eval mode
-    the features of a frame depend on nothing else than the frames within the halo: not on padding, not on the
-    order of people, not on the rest of the batch.
+    side a frame's features can depend on; None where they depend on the whole clip, as those of attention over time
+    do. It implements `body`; absent people are never sent through it. In eval mode the features of a frame depend on
+    nothing else than the frames within the halo: not on padding, not on the order of people, not on the rest of the
+    batch.
     """
 
     channels: tuple[int, ...]
     strides: tuple[int, ...]
-    halo: int
+    halo: int | None
 
-    def body(self, x: Tensor, mask: Tensor | None) -> list[Tensor]:
-        """Maps (N, T_l, J, C_l), finest first, of people x (N, T, J, C); mask (N, T), None where all is valid."""
+    def body(self, x: Tensor, mask: Tensor | None) -> Body:
+        """Maps of people x (N, T, J, C); mask (N, T), None where all is valid. Padded frames of x are zero."""
         raise NotImplementedError(type(self).__name__)
 
     def forward(self, x: Tensor, valid: Tensor) -> Pyramid:
@@ -49,28 +63,44 @@ class Encoder(nn.Module):
             return self._nobody(x)
         people, seen = x[index, :, person], valid[index, :, person]
         mask = None if bool(seen.all()) else seen
-        maps = self.body(people, mask)
+        found = self.body(people, mask)
         pooled, masks = [], []
-        for level, stride in zip(maps, self.strides, strict=True):
+        for level, stride in zip(found.maps, self.strides, strict=True):
             here = seen[:, ::stride]
             features = (level.float().mean(dim=2) * here[..., None]).transpose(1, 2)
-            count = torch.zeros(len(x), here.shape[1], device=x.device).index_add_(0, index, here.float())
-            total = torch.zeros(len(x), *features.shape[1:], device=x.device).index_add(0, index, features)
-            pooled.append(total / count.clamp(min=1)[:, None])
+            count = _gathered(index, here.float(), len(x))
+            pooled.append(_gathered(index, features, len(x)) / count.clamp(min=1)[:, None])
             masks.append(count > 0)
-        return Pyramid(tuple(pooled), tuple(masks))
+        joints = _over_time(found, seen[:, :: self.strides[-1]])
+        people_there = present.sum(dim=1).clamp(min=1)[:, None, None]
+        return Pyramid(tuple(pooled), tuple(masks), _gathered(index, joints, len(x)) / people_there)
 
     def _nobody(self, x: Tensor) -> Pyramid:
         """The pyramid of a batch (B, T, ...) in which nobody is there: zeros."""
         steps = [-(-x.shape[1] // stride) for stride in self.strides]
         levels = zip(self.channels, steps, strict=True)
         maps = tuple(torch.zeros(len(x), channels, length, device=x.device) for channels, length in levels)
-        return Pyramid(maps, tuple(torch.zeros(len(x), length, dtype=torch.bool, device=x.device) for length in steps))
+        masks = tuple(torch.zeros(len(x), length, dtype=torch.bool, device=x.device) for length in steps)
+        return Pyramid(maps, masks, torch.zeros(len(x), x.shape[3], self.channels[-1], device=x.device))
+
+
+def _over_time(found: Body, here: Tensor) -> Tensor:
+    """Features of joints (N, J, C), by default the deepest map's mean over its valid steps, here (N, T_L)."""
+    if found.joints is not None:
+        return found.joints.float()
+    share = here.float() / here.sum(dim=1, keepdim=True).clamp(min=1)
+    return (found.maps[-1].float() * share[:, :, None, None]).sum(dim=1)
+
+
+def _gathered(index: Tensor, values: Tensor, clips: int) -> Tensor:
+    """The sum (B, ...) of the values (N, ...) of the people of each clip, whose number is index (N,)."""
+    return torch.zeros(clips, *values.shape[1:], device=values.device).index_add(0, index, values)
 
 
 EncoderFactory = Callable[[Skeleton, int, float], Encoder]
 ENCODERS: Registry[EncoderFactory] = Registry("encoder")
-"""Encoders by name: a function of the skeleton, the number of input channels and the dropout."""
+"""Encoders by name: a function of the skeleton, the number of input channels and the dropout. Each is registered with
+its paper; the first line of its docstring says what it is."""
 
 
 def build_encoder(name: str, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> Encoder:

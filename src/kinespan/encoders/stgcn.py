@@ -18,11 +18,13 @@ import torch
 from torch import Tensor, nn
 
 from ..skeleton import Skeleton
-from .base import ENCODERS, Encoder
+from .base import ENCODERS, Body, Encoder
 from .graph import spatial_partition
 from .layers import GraphConv, MaskedBatchNorm, TemporalConv, masked
 
 KERNEL = 9
+PAPER = "Yan, Xiong, Lin: Spatial Temporal Graph Convolutional Networks, AAAI 2018"
+QUARTER = "quarter width as in Li et al.: CrosSCLR, CVPR 2021"
 
 
 class Block(nn.Module):
@@ -85,7 +87,7 @@ class STGCN(Encoder):
         self.strides = tuple(steps[tap + 1] for tap in self.taps)
         self.halo = sum(KERNEL // 2 * step for step in steps[:-1])
 
-    def body(self, x: Tensor, mask: Tensor | None) -> list[Tensor]:
+    def body(self, x: Tensor, mask: Tensor | None) -> Body:
         """Maps (N, T_l, J, C_l) of people x (N, T, J, C)."""
         count, length = x.shape[:2]
         x = self.input_norm.normalise(x.reshape(count, length, -1), mask).view_as(x)
@@ -95,22 +97,22 @@ class STGCN(Encoder):
             x, mask = block(x, mask)
             if number in self.taps:
                 levels.append(x)
-        return levels
+        return Body(levels)
 
 
-@ENCODERS.register("stgcn64")
+@ENCODERS.register("stgcn64", paper=PAPER)
 def stgcn64(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> STGCN:
     """ST-GCN at full width, 3.1 M parameters."""
     return STGCN(skeleton, in_channels, (64, 64, 64, 64, 128, 128, 128, 256, 256, 256), dropout=dropout)
 
 
-@ENCODERS.register("stgcn16")
+@ENCODERS.register("stgcn16", paper=f"{PAPER}; {QUARTER}")
 def stgcn16(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> STGCN:
     """ST-GCN at quarter width with a wide last layer, 0.8 M parameters."""
     return STGCN(skeleton, in_channels, (16, 16, 16, 16, 32, 32, 32, 64, 64, 256), dropout=dropout)
 
 
-@ENCODERS.register("stgcn16_light")
+@ENCODERS.register("stgcn16_light", paper=f"{PAPER}; {QUARTER}")
 def stgcn16_light(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> STGCN:
     """ST-GCN at quarter width with a last layer of 128 channels, 0.3 M parameters."""
     return STGCN(skeleton, in_channels, (16, 16, 16, 16, 32, 32, 32, 64, 64, 128), dropout=dropout)

@@ -206,4 +206,8 @@ def _spec(
             normalisation=network.normalisation,
             encoder=network.encoder,
         )
-    return replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, training=training, metrics={})
+    # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
+    frozen = pretrained is not None and config.protocol == "linear"
+    clip_frames = base.clip_frames if frozen else config.clip_frames
+    spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
+    return replace(spec, training=training, metrics={})

@@ -127,6 +127,7 @@ def pretrain(corpus: Corpus, out: Path, config: PretrainConfig, *, resume: bool 
         streams=network.streams,
         normalisation=network.normalisation,
         encoder=network.encoder,
+        clip_frames=config.clip_frames,
         training={"stage": "pretrain", "corpus": corpus.name, "recordings": len(names), "seconds": pool.seconds,
                   "split": config.split, "fold": config.fold if config.split else None, "seed": config.seed,
                   "method": config.method, "snippets": config.snippet.variant, "steps": config.steps},
