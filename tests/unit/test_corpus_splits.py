@@ -207,7 +207,7 @@ def _precog(scripts: range = range(1, 7), performers: range = range(1, 13)) -> l
 
 def test_precog_recipe() -> None:
     labels = LabelSet(("RightPunch", "ElbowStrike"))
-    by_performer, by_script = RECIPES["precog"](_precog(), labels)
+    by_performer, by_script = RECIPES["precog"]().splits(_precog(), labels)
     assert by_performer.name == "cross-performer"
     assert by_performer.drop_labels == ()
     for k in (1, 2, 3, 4):
@@ -222,7 +222,7 @@ def test_precog_recipe() -> None:
 
 
 def test_precog_recipe_gives_what_the_recordings_allow() -> None:
-    recipe = RECIPES["precog"]
+    recipe = RECIPES["precog"]().splits
     assert recipe([info("x", performer="1"), info("y", script="2")], None) == ()
     assert recipe([info("x", performer="one", script="2")], None) == ()
     assert recipe(_precog(range(1, 2), range(1, 2)), None) == ()

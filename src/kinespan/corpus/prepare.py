@@ -239,7 +239,7 @@ def _splits(
     if rule.group is not None:
         return (ruled_split(infos, rule),)
     if len(formats) == 1 and (format := next(iter(formats))) in RECIPES:
-        official = RECIPES[format](infos, labels)
+        official = RECIPES[format]().splits(infos, labels)
         if official:
             return official
     if labels is None:

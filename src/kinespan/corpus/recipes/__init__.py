@@ -1,8 +1,11 @@
-"""Official splits of public data sets, one file a data set, under the name of the format that reads it."""
+"""Public data sets, one file each (or one a family): how they are read and their official splits.
+
+A new one is a file here and its import below; see `Recipe`.
+"""
 
 from __future__ import annotations
 
 from . import precog
-from .base import RECIPES, Recipe
+from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
-__all__ = ["RECIPES", "Recipe", "precog"]
+__all__ = ["RECIPES", "Item", "Recipe", "Survey", "official_fold", "official_split", "precog"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
+from ... import io
 from ...annotation import LabelSet
+from ...io.precog import LABELS
 from ..index import RecordingInfo
-from ..splits import Fold, Split
-from .base import RECIPES
+from ..splits import Split
+from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
 TRAIN_SCRIPTS = frozenset({1, 2, 3, 5})
 TEST_SCRIPTS = frozenset({4, 6})
@@ -16,35 +21,47 @@ ONLY_IN_TEST = "ElbowStrike"
 
 
 @RECIPES.register("precog")
-def splits(infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
-    """``cross-performer`` and ``cross-script`` of PRECOG, from the attributes performer and script (1-based).
+@dataclass(frozen=True)
+class Precog(Recipe):
+    """PRECOG's text files, one a recording, labels included; names and contents as `kinespan.io.precog` reads them."""
 
-    * cross-performer: fold k = 1..4 tests performers k, k + 4 and k + 8, the other nine train.
-    * cross-script: fold 1 trains on scripts 1, 2, 3, 5 and tests scripts 4, 6; ElbowStrike is left out.
+    title: ClassVar[str] = "PRECOG"
+    paper: ClassVar[str] = "Jardim, PRECOG data set, 2016 (github.com/DavidJardim/precog_dataset_16)"
+    licence: ClassVar[str] = "MIT"
 
-    A fold is left out where the recordings at hand give it nothing to train or to test on; so is all of it where an
-    attribute is missing or is not a whole number.
-    """
-    try:
-        performers = [int(info.attributes["performer"]) for info in infos]
-        scripts = [int(info.attributes["script"]) for info in infos]
-    except (KeyError, ValueError):
-        return ()
-    names = [info.name for info in infos]
-    residues = [performer % 4 for performer in performers]
-    by_performer = {k: _fold(names, residues, {0, 1, 2, 3} - {k % 4}, {k % 4}) for k in range(1, 5)}
-    by_script = {1: _fold(names, scripts, TRAIN_SCRIPTS, TEST_SCRIPTS)}
-    dropped = (ONLY_IN_TEST,) if labels is not None and ONLY_IN_TEST in labels.names else ()
-    made = (("cross-performer", by_performer, ()), ("cross-script", by_script, dropped))
-    return tuple(
-        Split(name, whole, drop)
-        for name, folds, drop in made
-        if (whole := {number: fold for number, fold in folds.items() if fold is not None})
-    )
+    min_label_frames: int = 5
+    """Shorter runs of a label, which flickers here and there, join the longer neighbour; 0: labels as they are."""
 
+    def survey(self, raw: Path) -> Survey:
+        """Every PRECOG file under `raw`. Raises InputError where there is none."""
+        found, passed_over = io.survey_files(raw, "precog")
+        return Survey(tuple(Item(file.stem, file) for file, _ in found), (), tuple(passed_over), LABELS)
 
-def _fold(names: Sequence[str], values: Sequence[int], trains: Set[int], tests: Set[int]) -> Fold | None:
-    """The fold of the recordings with these values on each side, None where a side would be empty."""
-    train = tuple(name for name, value in zip(names, values, strict=True) if value in trains)
-    test = tuple(name for name, value in zip(names, values, strict=True) if value in tests)
-    return Fold(train, test) if train and test else None
+    def read(self, item: Item) -> io.Take:
+        """The recording and its labels."""
+        take = io.read(item.file, "precog", io.ReadOptions(min_label_frames=self.min_label_frames))
+        return replace(take, recording=replace(take.recording, name=item.name))
+
+    def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
+        """``cross-performer`` and ``cross-script``, from the attributes performer and script (1-based).
+
+        * cross-performer: fold k = 1..4 tests performers k, k + 4 and k + 8, the other nine train.
+        * cross-script: fold 1 trains on scripts 1, 2, 3, 5 and tests scripts 4, 6; ElbowStrike is left out.
+
+        A fold is left out where the recordings at hand give it nothing to train or to test on; so is all of it where
+        an attribute is missing or is not a whole number.
+        """
+        try:
+            performers = [int(info.attributes["performer"]) for info in infos]
+            scripts = [int(info.attributes["script"]) for info in infos]
+        except (KeyError, ValueError):
+            return ()
+        names = [info.name for info in infos]
+        residues = [performer % 4 for performer in performers]
+        folds = {k: official_fold(names, residues, {0, 1, 2, 3} - {k % 4}, {k % 4}) for k in range(1, 5)}
+        by_script = {1: official_fold(names, scripts, TRAIN_SCRIPTS, TEST_SCRIPTS)}
+        dropped = (ONLY_IN_TEST,) if labels is not None and ONLY_IN_TEST in labels.names else ()
+        return (
+            *official_split("cross-performer", folds),
+            *official_split("cross-script", by_script, dropped),
+        )
