@@ -1,5 +1,7 @@
 """Frame scores to spans: scored, possibly overlapping spans for mAP, and the exclusive segmentation.
 
+The ways of decoding that have a name are in `kinespan.decode_presets`.
+
 Frame scores are (T, C + 1): column 0 is background, column c + 1 is label c of the LabelSet. Rows are a softmax for
 exclusive labels; for overlapping labels the columns are independent sigmoids and column 0 is 1 - max of the others.
 """
@@ -34,20 +36,25 @@ class DecodeConfig:
     Raises InputError for a value that makes no sense.
     """
 
-    method: Literal["runs", "argmax"] = "runs"
-    """runs: runs above each threshold, scored and thinned out, for mAP; argmax: the exclusive segmentation."""
+    method: Literal["runs", "action", "argmax"] = "runs"
+    """runs: each label's runs above each threshold, scored and thinned out, for mAP; action: runs of any action at all,
+    1 - background at or above each threshold, each named by the one label with the highest mean score in it; argmax:
+    the exclusive segmentation."""
+    smooth: float = 0.0
+    """Scores are first averaged over a window of this many seconds around each frame; 0 leaves them as they are."""
     thresholds: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     """A run is proposed for each of these that its scores stay above; several let loose and tight bounds compete."""
     min_duration: float = 0.2
-    """Shorter runs are dropped (runs) or absorbed by a neighbour (argmax), in seconds."""
+    """Shorter runs are dropped (runs, action) or absorbed by a neighbour (argmax), in seconds."""
     min_frames: int = 1
-    """Runs of fewer frames are dropped, whatever they last (runs)."""
+    """Runs of fewer frames are dropped, whatever they last (runs, action)."""
     outer_margin: float = 0.25
     """The time on either side that a run is compared with, as a part of the run's length."""
     outer_weight: float = 0.6
     """Score of a run = mean score inside - this x mean score in the margins."""
-    nms: Literal["soft", "hard", "stal"] = "soft"
-    """Non-maximum suppression within a label. soft: overlapping spans decay; hard: they go; stal: contained ones go."""
+    nms: Literal["soft", "hard", "stal", "none"] = "soft"
+    """Non-maximum suppression within a label. soft: overlapping spans decay; hard: they go; stal: contained ones go;
+    none: all stay as they are."""
     nms_sigma: float = 0.5
     """soft: a span's score is multiplied by exp(-tIoU^2 / sigma) for each better span (Bodla et al., ICCV 2017)."""
     nms_threshold: float = 0.5
@@ -59,28 +66,17 @@ class DecodeConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
-        _one_of("method", self.method, ("runs", "argmax"))
-        _one_of("nms", self.nms, ("soft", "hard", "stal"))
+        _one_of("method", self.method, ("runs", "action", "argmax"))
+        _one_of("nms", self.nms, ("soft", "hard", "stal", "none"))
         if not self.thresholds or not all(math.isfinite(value) for value in self.thresholds):
             raise InputError(f"thresholds: found {self.thresholds}, expected at least one number, all finite")
         for name, low in (("min_duration", 0.0), ("min_frames", 0), ("outer_margin", 0.0), ("nms_threshold", 0.0)):
             if not getattr(self, name) >= low:
                 raise InputError(f"{name}: found {getattr(self, name)}, expected {low} or more")
+        if not (math.isfinite(self.smooth) and self.smooth >= 0):
+            raise InputError(f"smooth: found {self.smooth}, expected 0 or more seconds")
         if not self.nms_sigma > 0:
             raise InputError(f"nms_sigma: found {self.nms_sigma}, expected a positive number")
-
-
-STAL = DecodeConfig(
-    thresholds=tuple(float(value) for value in np.arange(0.03, 0.055, 0.005)),
-    min_duration=0.0,
-    min_frames=3,
-    nms="stal",
-    nms_threshold=0.2,
-    min_score=-math.inf,
-    inclusive=True,
-)
-"""The decoding of Skeleton-Temporal-Action-Localization (AAAI 2023) as released, for comparison; five thresholds,
-runs of three frames or more, spans [s, e + 1]. Its gate on the video-level class score is left out, as in SnipCLR."""
 
 
 def decode(
@@ -91,18 +87,22 @@ def decode(
 ) -> list[Span]:
     """Scored spans of frame scores (T, C + 1), best first; they may overlap, also within a label.
 
-    For each label and threshold every run above the threshold is a candidate, scored by its contrast with the time
-    around it (mean inside - outer_weight x mean in the margins); suppression then thins out each label's candidates.
+    For each label and threshold every run above the threshold is a candidate (method action: every run of action that
+    the label names best), scored by its contrast with the time around it (mean inside - outer_weight x mean in the
+    margins); suppression then thins out each label's candidates.
     Raises InputError for scores of another shape or with values that are not finite.
     """
     values = _checked(scores, fps, labels)
     if config.method == "argmax":
-        found = segment(values, fps, labels, config.min_duration)
+        found = segment(values, fps, labels, config.min_duration, config.smooth)
     else:
         found = []
+        values = moving_mean(values, fps, config.smooth)
+        acting = _acting(values, fps, config) if config.method == "action" else None
         for index, name in enumerate(labels.names):
-            candidates = _candidates(values[:, index + 1], fps, config)
-            kept = _suppress(candidates, config)
+            column = values[:, index + 1]
+            start, end = _runs(column, fps, config) if acting is None else acting.of(index)
+            kept = _suppress(_scored(column, start, end, config), config)
             found += [
                 Span(start / fps, end / fps, name, score)
                 for start, end, score in zip(kept.start.tolist(), kept.end.tolist(), kept.score.tolist(), strict=True)
@@ -111,23 +111,41 @@ def decode(
     return sorted(found, key=lambda span: (-(span.score or 0.0), span.start, span.end, span.label))
 
 
-def segment(scores: NDArray[Any], fps: float, labels: LabelSet, min_duration: float = 0.2) -> list[Span]:
+def moving_mean(scores: NDArray[np.float32], fps: float, seconds: float) -> NDArray[np.float32]:
+    """Scores (T, C) averaged over the frames at most seconds / 2 away from each; at both ends over those there are.
+
+    0.7 s at 30 fps are 21 frames, ten on either side. Windows of less than three frames change nothing.
+    """
+    reach = math.floor(seconds * fps / 2 + 1e-6)
+    if reach == 0 or not len(scores):
+        return scores
+    sums = _running(scores)
+    frames = np.arange(len(scores))
+    first, last = np.maximum(0, frames - reach), np.minimum(len(scores), frames + reach + 1)
+    return ((sums[last] - sums[first]) / (last - first)[:, None]).astype(np.float32)
+
+
+def segment(
+    scores: NDArray[Any], fps: float, labels: LabelSet, min_duration: float = 0.2, smooth: float = 0.0
+) -> list[Span]:
     """The segmentation of frame scores (T, C + 1), in order of time; spans are scored by their mean probability.
+
+    The scores are those of a moving mean over `smooth` seconds, which keeps the best column from flickering.
 
     Exclusive labels: runs of the best column, background included, not overlapping. Runs shorter than `min_duration`
     seconds are absorbed, shortest first, by the neighbour whose label has the higher mean score over the run (by the
     earlier one where they are equal). Overlapping labels: each label's runs above 0.5 that last `min_duration`.
     Raises InputError as `decode` does.
     """
-    values = _checked(scores, fps, labels)
+    values = moving_mean(_checked(scores, fps, labels), fps, smooth)
     if not len(values):
         return []
     min_frames = _frames(min_duration, fps)
-    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    sums = _running(values)
     if labels.exclusive:
         pieces = _absorb(runs(values.argmax(axis=1)), sums, min_frames)
     else:
-        above = [(column, *_runs_above(values[:, column], 0.5)) for column in range(1, values.shape[1])]
+        above = [(column, *_where(values[:, column] > 0.5)) for column in range(1, values.shape[1])]
         pieces = [
             (column, int(start), int(end))
             for column, starts, ends in above
@@ -158,13 +176,40 @@ class _Candidates(NamedTuple):
         return _Candidates(self.start[index], self.end[index], self.score[index])
 
 
-def _candidates(column: NDArray[np.float32], fps: float, config: DecodeConfig) -> _Candidates:
-    """Runs of the scores (T,) above each threshold that are long enough, with their contrast as score."""
-    found = [_runs_above(column, threshold) for threshold in config.thresholds]
+class _Acting(NamedTuple):
+    """Runs of action: first frame, frame after the last, index of the label that names it best; each (N,)."""
+
+    start: Ints
+    end: Ints
+    label: Ints
+
+    def of(self, label: int) -> tuple[Ints, Ints]:
+        return self.start[self.label == label], self.end[self.label == label]
+
+
+def _acting(values: NDArray[np.float32], fps: float, config: DecodeConfig) -> _Acting:
+    """The runs in scores (T, C + 1) where something is done; of equally good labels the first names a run."""
+    anything = np.float32(1) - values[:, 0]
+    start, end = _long_enough([_where(anything >= np.float32(limit)) for limit in config.thresholds], fps, config)
+    sums = _running(values[:, 1:])
+    return _Acting(start, end, (sums[end] - sums[start]).argmax(axis=1))
+
+
+def _runs(column: NDArray[np.float32], fps: float, config: DecodeConfig) -> tuple[Ints, Ints]:
+    """First frames and frames after the last, each (N,), of the runs of scores (T,) above each threshold."""
+    return _long_enough([_where(column > np.float32(limit)) for limit in config.thresholds], fps, config)
+
+
+def _long_enough(found: list[tuple[Ints, Ints]], fps: float, config: DecodeConfig) -> tuple[Ints, Ints]:
+    """The runs of all thresholds that are long enough."""
     start = np.concatenate([starts for starts, _ in found])
     end = np.concatenate([ends for _, ends in found])
     long = end - start >= max(config.min_frames, _frames(config.min_duration, fps))
-    start, end = start[long], end[long]
+    return start[long], end[long]
+
+
+def _scored(column: NDArray[np.float32], start: Ints, end: Ints, config: DecodeConfig) -> _Candidates:
+    """Runs (N,) of the scores (T,) of their label, with their contrast as score."""
     length, total = end - start, len(column)
     if config.inclusive:
         # STAL: frame `end` counts as inside, the right margin starts after it and never holds the last frame.
@@ -176,24 +221,28 @@ def _candidates(column: NDArray[np.float32], fps: float, config: DecodeConfig) -
         margin = np.ceil(config.outer_margin * length).astype(np.int64)
         outer_start, outer_end = np.maximum(0, start - margin), np.minimum(total, end + margin)
     outer_end = np.maximum(outer_end, inner_end)
-    sums = np.concatenate([[0.0], np.cumsum(column, dtype=np.float64)])
+    sums = _running(column)
     inner = (sums[inner_end] - sums[start]) / (inner_end - start)
     outer = sums[start] - sums[outer_start] + sums[outer_end] - sums[inner_end]
     outer /= np.maximum(1, start - outer_start + outer_end - inner_end)
     return _Candidates(start, end + 1 if config.inclusive else end, inner - config.outer_weight * outer)
 
 
-def _runs_above(column: NDArray[np.float32], threshold: float) -> tuple[Ints, Ints]:
-    """First frames and frames after the last, each (N,), of the runs of scores (T,) above the threshold."""
-    above = np.concatenate([[False], column > np.float32(threshold), [False]])
-    edges = np.flatnonzero(above[1:] != above[:-1])
+def _where(holds: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """First frames and frames after the last, each (N,), of the runs in which something (T,) holds."""
+    edges = np.flatnonzero(np.diff(holds, prepend=False, append=False))
     return edges[0::2], edges[1::2]
+
+
+def _running(values: NDArray[np.float32]) -> Floats:
+    """Running sums (T + 1, ...) of values (T, ...): those of frames [s, e) are running[e] - running[s]."""
+    return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)])
 
 
 def _suppress(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
     """Non-maximum suppression within one label. Candidates that cannot touch are worked on apart."""
     rule: Callable[[_Candidates, DecodeConfig], _Candidates] = _soft if config.nms == "soft" else _hard
-    if not len(candidates.start):
+    if config.nms == "none" or not len(candidates.start):
         return candidates
     if config.nms == "soft":
         # A score at or below zero is no better than silence, and decay would raise it.

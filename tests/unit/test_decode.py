@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from reference_evaluate import soft_decode, stal_decode
 
 from kinespan.annotation import LabelSet
-from kinespan.decode import STAL, DecodeConfig, decode, segment
+from kinespan.decode import DecodeConfig, decode, segment
+from kinespan.decode_presets import STAL
 from kinespan.errors import InputError
 
 ONE = LabelSet(("walk",))

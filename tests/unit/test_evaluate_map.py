@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from reference_evaluate import activitynet_ap, overlap, pku_ap, pku_f1, stal_ap
 
 from kinespan.annotation import LabelSet, Span, spans_from_frames
-from kinespan.decode import STAL, decode
+from kinespan.decode import decode
+from kinespan.decode_presets import STAL
 from kinespan.errors import InputError
 from kinespan.evaluate import RULES, detection_map, tiou
 from kinespan.evaluate import matching as matching_module

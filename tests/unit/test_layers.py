@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "progress"),
     ("annotation", "atomic", "config", "registry", "skeleton"),
     ("activitynet", "decode", "joint_names", "recording"),
-    ("joint_map", "skeletons"),
+    ("decode_presets", "joint_map", "skeletons"),
     ("io", "transforms", "evaluate", "export"),
     ("corpus", "encoders", "losses"),
     ("fusion", "heads", "model_file", "pretrain"),

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
-from kinespan.decode import STAL, DecodeConfig
+from kinespan.decode import DecodeConfig
+from kinespan.decode_presets import STAL
 from kinespan.errors import InputError
 from kinespan.model_file import ModelSpec, read_spec, read_weights, save_weights
 from kinespan.skeletons import COCO_17, KINECT_20, NTU_25

@@ -7,7 +7,7 @@ Three rules:
   precision and recall; the mean is over the labels that truth has.
 * ``stal``, as in Skeleton-Temporal-Action-Localization (AAAI 2023) and SnipCLR: the same, but on whole frames, where
   a true span [s, e) is compared as the frames s .. e - 2 (one short) and a prediction as it is (their decoder,
-  `kinespan.decode.STAL`, makes it one long).
+  `kinespan.decode_presets.STAL`, makes it one long).
 * ``pku``, PKU-MMD's official script; see `PkuResult` and `kinespan.evaluate.pku`.
 
 Ties are settled by what the spans are, never by the order in which they come: of equal scores the recording that is
