@@ -36,6 +36,8 @@ class ReadOptions:
     """The axis of the file that points up. None: the format's rule, which is y."""
     asf: Path | None = None
     """The Acclaim skeleton of an AMC file. None: the one beside it."""
+    body_model: Path | None = None
+    """The SMPL-H body (.npz) of an AMASS file. None: the one beside it or in a folder above."""
     min_label_frames: int = 0
     """Runs of a per-frame label shorter than this take the label of the longer neighbour. 0: labels as they are."""
 

@@ -7,7 +7,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -47,19 +47,12 @@ class NpzReader:
     @staticmethod
     def sniff(path: Path, head: bytes) -> bool:
         """A zip archive that holds positions and fps."""
-        if not head.startswith(_MAGIC):
-            return False
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = set(archive.namelist())
-        except _BROKEN:
-            return False
-        return {"positions.npy", "fps.npy"} <= names
+        return {"positions", "fps"} <= archive_fields(path, head)
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
         """What the archive holds."""
-        data = _load(path)
+        data = load_archive(path)
         positions = _numbers(path, data, "positions")
         if positions.ndim == 3:
             positions = positions[:, None]
@@ -115,14 +108,28 @@ def save_npz(recording: Recording, path: Path | str, annotation: Annotation | No
     return path
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of the archive."""
+def archive_fields(path: Path, head: bytes) -> set[str]:
+    """Names of the arrays in an archive that begins with `head`; none where it is no whole archive."""
+    if not head.startswith(_MAGIC):
+        return set()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy") for name in archive.namelist()}
+    except _BROKEN:
+        return set()
+
+
+def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays of the archive, or those of them with these names; others are then not unpacked.
+
+    Raises InputError for a file that is no whole archive or holds pickled objects under these names.
+    """
     try:
         with path.open("rb") as file:
             if not file.read(len(_MAGIC)).startswith(_MAGIC):
                 raise ValueError("it does not start as an archive does; is it empty or a single array?")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files if only is None or name in only}
     except _BROKEN as error:
         raise InputError(f"{path}: not a whole .npz archive without pickled objects: {error}") from None
 
