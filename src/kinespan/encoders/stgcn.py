@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from ..skeleton import Skeleton
-from .base import ENCODERS, Body, Encoder
+from .base import ENCODERS
 from .graph import spatial_partition
 from .layers import GraphConv, MaskedBatchNorm, TemporalConv, masked
+from .stack import STRIDES, WIDTHS, Stack, pairs
 
 KERNEL = 9
 PAPER = "Yan, Xiong, Lin: Spatial Temporal Graph Convolutional Networks, AAAI 2018"
@@ -59,7 +60,7 @@ class Block(nn.Module):
         return masked(torch.relu(hidden), out_mask), out_mask
 
 
-class STGCN(Encoder):
+class STGCN(Stack):
     """ST-GCN of ten blocks for any skeleton; see the module's table for shapes."""
 
     def __init__(
@@ -67,43 +68,21 @@ class STGCN(Encoder):
         skeleton: Skeleton,
         in_channels: int,
         widths: tuple[int, ...],
-        strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1),
+        strides: tuple[int, ...] = STRIDES,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         adjacency = torch.from_numpy(spatial_partition(skeleton))
-        self.input_norm = MaskedBatchNorm(skeleton.num_joints * in_channels)
-        pairs = zip((in_channels, *widths[:-1]), widths, strides, strict=True)
-        self.blocks = nn.ModuleList(
+        blocks = (
             Block(before, after, stride, adjacency, dropout if number else 0.0, residual=number > 0)
-            for number, (before, after, stride) in enumerate(pairs)
+            for number, (before, after, stride) in enumerate(pairs(in_channels, widths, strides))
         )
-        # a level of the pyramid is the last block at each resolution
-        self.taps = tuple(i for i in range(len(strides)) if i + 1 == len(strides) or strides[i + 1] > 1)
-        steps = [1]
-        for stride in strides:
-            steps.append(steps[-1] * stride)
-        self.channels = tuple(widths[tap] for tap in self.taps)
-        self.strides = tuple(steps[tap + 1] for tap in self.taps)
-        self.halo = sum(KERNEL // 2 * step for step in steps[:-1])
-
-    def body(self, x: Tensor, mask: Tensor | None) -> Body:
-        """Maps (N, T_l, J, C_l) of people x (N, T, J, C)."""
-        count, length = x.shape[:2]
-        x = self.input_norm.normalise(x.reshape(count, length, -1), mask).view_as(x)
-        x = masked(x, mask)
-        levels = []
-        for number, block in enumerate(self.blocks):
-            x, mask = block(x, mask)
-            if number in self.taps:
-                levels.append(x)
-        return Body(levels)
+        super().__init__(blocks, widths, strides, KERNEL // 2, skeleton.num_joints * in_channels)
 
 
 @ENCODERS.register("stgcn64", paper=PAPER)
 def stgcn64(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> STGCN:
     """ST-GCN at full width, 3.1 M parameters."""
-    return STGCN(skeleton, in_channels, (64, 64, 64, 64, 128, 128, 128, 256, 256, 256), dropout=dropout)
+    return STGCN(skeleton, in_channels, WIDTHS, dropout=dropout)
 
 
 @ENCODERS.register("stgcn16", paper=f"{PAPER}; {QUARTER}")

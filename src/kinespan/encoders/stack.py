@@ -1,0 +1,67 @@
+"""Networks of blocks one after another, with a feature pyramid: the frame that most graph networks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, cast
+
+from torch import Tensor, nn
+
+from .base import Body, Encoder
+from .layers import MaskedBatchNorm, masked
+
+WIDTHS = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
+STRIDES = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
+"""Channels and strides in time of the ten blocks of ST-GCN and of those that follow it: T, T/2 and T/4."""
+
+
+class StackBlock(Protocol):
+    """A block: x (N, T, J, C) and mask (N, T), None where all is valid, to (N, ceil(T/s), J, C') and its mask."""
+
+    def __call__(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Padded frames are zero in x and in the result."""
+
+
+def pairs(in_channels: int, widths: Sequence[int], strides: Sequence[int]) -> Iterable[tuple[int, int, int]]:
+    """Channels in, channels out and stride of each block."""
+    return zip((in_channels, *widths[:-1]), widths, strides, strict=True)
+
+
+class Stack(Encoder):
+    """Input batch norm over (J, C), then blocks; a level of the pyramid is the last block at each resolution.
+
+    reach: frames to each side that a block looks at, in its own steps; None where it looks at the whole clip.
+    input_size: J * C of the input batch norm; None leaves it out.
+    """
+
+    def __init__(
+        self,
+        blocks: Iterable[nn.Module],
+        widths: Sequence[int],
+        strides: Sequence[int],
+        reach: int | None,
+        input_size: int | None,
+    ) -> None:
+        super().__init__()
+        self.input_norm = None if input_size is None else MaskedBatchNorm(input_size)
+        self.blocks = nn.ModuleList(blocks)
+        self.taps = tuple(i for i in range(len(strides)) if i + 1 == len(strides) or strides[i + 1] > 1)
+        steps = [1]
+        for stride in strides:
+            steps.append(steps[-1] * stride)
+        self.channels = tuple(widths[tap] for tap in self.taps)
+        self.strides = tuple(steps[tap + 1] for tap in self.taps)
+        self.halo = None if reach is None else sum(reach * step for step in steps[:-1])
+
+    def body(self, x: Tensor, mask: Tensor | None) -> Body:
+        """Maps (N, T_l, J, C_l) of people x (N, T, J, C)."""
+        count, length = x.shape[:2]
+        if self.input_norm is not None:
+            x = self.input_norm.normalise(x.reshape(count, length, -1), mask).view_as(x)
+        x = masked(x, mask)
+        levels = []
+        for number, block in enumerate(self.blocks):
+            x, mask = cast(StackBlock, block)(x, mask)
+            if number in self.taps:
+                levels.append(x)
+        return Body(levels)
