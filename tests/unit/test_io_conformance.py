@@ -17,6 +17,7 @@ from kinespan.io import READERS, ReadOptions, Take, detect, find_files, read, sa
 from kinespan.io.precog import LABELS
 from kinespan.recording import Recording
 from kinespan.skeletons import KINECT_20
+from makers import amass
 
 BVH_LIMBS = {
     "LeftUpLeg": ("Hips", "0.1 0 0"), "LeftLeg": ("LeftUpLeg", "0 -0.4 0"), "LeftFoot": ("LeftLeg", "0 -0.4 0"),
@@ -98,7 +99,12 @@ def write_npz(folder: Path) -> Path:
     return save_npz(Recording(positions, 30.0, KINECT_20, "made"), folder / "made.npz", annotation)
 
 
-FIXTURES = {"amc": write_amc, "bvh": write_bvh, "npz": write_npz, "precog": write_precog}
+def write_amass(folder: Path) -> Path:
+    amass.write_body(folder)
+    return amass.write_amass(folder / "made_poses.npz", amass.random_poses(np.random.default_rng(5), 4))
+
+
+FIXTURES = {"amass": write_amass, "amc": write_amc, "bvh": write_bvh, "npz": write_npz, "precog": write_precog}
 
 
 def test_every_reader_has_a_fixture():

@@ -6,7 +6,7 @@ take.recording, take.annotation
 
 from __future__ import annotations
 
-from . import amc, bvh, npz, precog  # registers the readers
+from . import amass, amc, bvh, npz, precog  # registers the readers
 from .base import READERS, Reader, ReadOptions, Take, merge_short_runs
 from .files import detect, find_files, read, survey_files
 from .npz import save_npz
@@ -16,6 +16,7 @@ __all__ = [
     "ReadOptions",
     "Reader",
     "Take",
+    "amass",
     "amc",
     "bvh",
     "detect",

@@ -1,0 +1,130 @@
+"""AMASS (Mahmood et al., ICCV 2019): motion capture as joint angles of the SMPL-H body, one .npz a sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..skeletons import NTU_25
+from . import smplh
+from .base import READERS, FileMotion, ReadOptions
+from .npz import archive_fields, load_archive
+
+_RATES = ("mocap_framerate", "mocap_frame_rate")
+"""How the rate is named: in the first release, in those after it."""
+_FIELDS = ("poses", "trans", "gender", *_RATES)
+_SMPLX_POSES = 165
+"""SMPL-X has a jaw and two eyes, 9 numbers, between body and hands."""
+
+Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
+"""Turns AMASS's z up to y up."""
+
+
+@dataclass(frozen=True, eq=False)
+class AmassMotion:
+    """A file's poses (T, 156), axis-angle in radians; translation (T, 3) in metres, z up; frames a second."""
+
+    poses: NDArray[np.float64]
+    translation: NDArray[np.float64]
+    fps: float
+    gender: str
+    notes: tuple[str, ...] = ()
+
+
+def read_motion(path: Path) -> AmassMotion:
+    """What an AMASS file holds, of whichever release: ``*_poses.npz`` of SMPL-H or ``*_stageii.npz`` of SMPL-X.
+
+    Poses of SMPL-X lose their jaw and eyes; body and hands turn about the same joints in both.
+    Raises InputError naming the file and the field for anything else.
+    """
+    data = load_archive(path, _FIELDS)
+    poses = _numbers(path, data, "poses")
+    notes: tuple[str, ...] = ()
+    if poses.ndim == 2 and poses.shape[1] == _SMPLX_POSES:
+        poses = np.concatenate((poses[:, :66], poses[:, 75:]), axis=1)
+        notes = ("poses of SMPL-X, without jaw and eyes, on the body of SMPL-H",)
+    if poses.ndim != 2 or poses.shape[1] != smplh.NUM_POSES or not len(poses):
+        raise InputError(
+            f"{path}: field 'poses' has shape {poses.shape}, expected (T, {smplh.NUM_POSES}) of SMPL-H or "
+            f"(T, {_SMPLX_POSES}) of SMPL-X"
+        )
+    if not np.isfinite(poses).all():
+        frame = int(np.argmin(np.isfinite(poses).all(axis=1)))
+        raise InputError(f"{path}: frame {frame} of 'poses' holds a value that is not finite")
+    translation = _numbers(path, data, "trans") if "trans" in data else np.zeros((len(poses), 3))
+    if translation.shape != (len(poses), 3):
+        raise InputError(f"{path}: field 'trans' has shape {translation.shape}, expected {(len(poses), 3)}")
+    return AmassMotion(poses, translation, _rate(path, data), _gender(data), notes)
+
+
+def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> NDArray[np.float64]:
+    """Positions (T, 1, J, 3) in metres, z up, of these points of the body; without translation the pelvis stands."""
+    positions = body.points(motion.poses)[:, points]
+    return (positions + motion.translation[:, None] if translation else positions)[:, None]
+
+
+@READERS.register("amass")
+class AmassReader:
+    """AMASS .npz with ``poses`` and ``mocap_framerate``: the 25 joints of NTU RGB+D on a male body of mean shape.
+
+    The body is `ReadOptions.body_model`, else one beside the file or in a folder above (`smplh.body_near`). Every
+    performer gets it, so that only motion differs; betas and gender of the file are not used. Metres; all of AMASS is
+    z up, and `ReadOptions.up` turns what is left to turn after that.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    about: ClassVar[str] = "AMASS archive with poses of the SMPL-H or SMPL-X body"
+
+    @staticmethod
+    def sniff(path: Path, head: bytes) -> bool:
+        """A zip archive that holds poses and a rate of motion capture."""
+        names = archive_fields(path, head)
+        return "poses" in names and any(rate in names for rate in _RATES)
+
+    @staticmethod
+    def parse(path: Path, options: ReadOptions) -> FileMotion:
+        """Positions (T, 1, 25, 3) with translation."""
+        motion = read_motion(path)
+        file = smplh.body_near(path) if options.body_model is None else smplh.find_body(options.body_model)
+        positions = joints(motion, smplh.load_body(file), smplh.NTU_POINTS, translation=True)
+        return FileMotion(
+            positions=positions @ Y_UP.T,
+            skeleton=NTU_25,
+            fps=motion.fps,
+            fps_from="the file's rate of motion capture",
+            unit=1.0,
+            unit_from="the format's metres",
+            attributes={"gender": motion.gender} if motion.gender else {},
+            history=(*motion.notes, f"joints of the SMPL-H body {file.name}, mean shape, turned from z up"),
+        )
+
+
+def _numbers(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
+    if name not in data:
+        raise InputError(f"{path}: field {name!r} is missing; is this a file of AMASS's motion?")
+    array = data[name]
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise InputError(f"{path}: field {name!r} holds {getattr(array, 'dtype', 'bytes')}, expected numbers")
+    return array.astype(np.float64)
+
+
+def _rate(path: Path, data: dict[str, NDArray[Any]]) -> float:
+    name = next((name for name in _RATES if name in data), _RATES[0])
+    rate = _numbers(path, data, name)
+    if rate.size != 1 or not (np.isfinite(rate).all() and (rate > 0).all()):
+        raise InputError(f"{path}: field {name!r} is {rate.tolist()}, expected one positive number")
+    return float(rate.reshape(-1)[0])
+
+
+def _gender(data: dict[str, NDArray[Any]]) -> str:
+    """The gender that the file states, as text or as bytes; empty where it does not."""
+    array = data.get("gender")
+    if not isinstance(array, np.ndarray) or array.size != 1 or array.dtype.kind not in "US":
+        return ""
+    value = array.reshape(-1)[0]
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,180 @@
+"""The SMPL-H body: from joint angles to the places of 73 points, of which 25 make the skeleton of NTU RGB+D.
+
+Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (SIGGRAPH Asia 2015), equations 2 to 10; Romero et al.,
+"Embodied Hands" (SIGGRAPH Asia 2017), which adds the hands. The points are the 52 joints, then 21 vertices of the skin
+in the order in which the ``smplx`` package gives them. Its code may be used under a licence agreement only, so it is
+no dependency: the few points needed are computed here, as smplx 0.1.28 does (a test holds figures that it gave).
+
+The body itself, an .npz file, is not ours to hand out: see `WHERE_TO_GET_IT`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .npz import load_archive
+
+Array = NDArray[np.float64]
+
+NUM_JOINTS = 52
+NUM_POSES = 3 * NUM_JOINTS
+"""Numbers of a pose: an axis-angle vector for each joint. 3 root, 63 body, 45 left hand, 45 right hand."""
+NUM_VERTICES = 6890
+VERTICES = (
+    332, 6260, 2800, 4071, 583,  # nose, right and left eye, right and left ear
+    3216, 3226, 3387, 6617, 6624, 6787,  # big toe, small toe, heel: left, then right
+    2746, 2319, 2445, 2556, 2673, 6191, 5782, 5905, 6016, 6133,  # tips from thumb to little finger: left, then right
+)  # fmt: skip
+"""Vertices that stand for points of the body which are no joints: points 52 to 72."""
+
+NTU_POINTS = (0, 3, 12, 15, 16, 18, 20, 22, 17, 19, 21, 37, 1, 4, 7, 10, 2, 5, 8, 11, 9, 64, 63, 69, 68)
+"""For each joint of NTU RGB+D the point that stands for it; a hand is the base of its index finger."""
+
+WHERE_TO_GET_IT = (
+    "kinespan hands out no body models. Register at https://mano.is.tue.mpg.de, download 'Extended SMPL+H model' "
+    "(smplh.tar.xz), unpack it and give its folder or its file male/model.npz"
+)
+_PLACES = ("male/model.npz", "smplh/male/model.npz", "SMPLH_MALE.npz", "smplh/SMPLH_MALE.npz")
+_LEVELS_ABOVE = 5
+"""How far above a motion file its body is looked for: AMASS lies in data set, subject, file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A body of mean shape (all betas zero), cut down to what its 73 points need; metres, y up, facing +z.
+
+    ``rest`` (52, 3) joints and ``skin`` (21, 3) vertices in the rest pose; ``parents`` (52,), -1 for the root;
+    ``weights`` (21, 52) of the joints on the vertices; ``correctives`` (21, 3, 459) by which a pose moves them.
+    """
+
+    rest: Array
+    parents: tuple[int, ...]
+    skin: Array
+    weights: Array
+    correctives: Array
+
+    def points(self, poses: Array) -> Array:
+        """Points (T, 73, 3) of poses (T, 156), axis-angle in radians; the pelvis stays where it rests."""
+        turns = rotations(poses.reshape(len(poses), NUM_JOINTS, 3))
+        world = np.empty_like(turns)
+        joints = np.empty((len(poses), NUM_JOINTS, 3))
+        for joint, parent in enumerate(self.parents):
+            if parent < 0:
+                world[:, joint], joints[:, joint] = turns[:, joint], self.rest[joint]
+                continue
+            world[:, joint] = world[:, parent] @ turns[:, joint]
+            joints[:, joint] = joints[:, parent] + world[:, parent] @ (self.rest[joint] - self.rest[parent])
+        bent = (turns[:, 1:] - np.eye(3)).reshape(len(poses), -1)
+        skin = self.skin + np.einsum("vcd,td->tvc", self.correctives, bent, optimize=True)
+        # A vertex follows each of its joints; where it ends up is the weighted mean.
+        turned = np.einsum("vj,tjab->tvab", self.weights, world, optimize=True)
+        shifts = joints - np.einsum("tjab,jb->tja", world, self.rest)
+        placed = (turned @ skin[..., None])[..., 0] + np.einsum("vj,tja->tva", self.weights, shifts, optimize=True)
+        return np.concatenate((joints, placed), axis=1)
+
+
+def rotations(vectors: Array) -> Array:
+    """Rotations (..., 3, 3) by axis-angle vectors (..., 3) in radians (Rodrigues)."""
+    angles = np.linalg.norm(vectors, axis=-1)[..., None, None]
+    cross = np.zeros((*vectors.shape, 3))
+    for axis in range(3):
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        cross[..., second, first] = vectors[..., axis]
+        cross[..., first, second] = -vectors[..., axis]
+    # sin(a) / a and (1 - cos(a)) / a^2, both finite at 0
+    once, twice = np.sinc(angles / np.pi), np.sinc(angles / (2 * np.pi)) ** 2 / 2
+    return np.asarray(np.eye(3) + once * cross + twice * (cross @ cross))
+
+
+def find_body(given: Path) -> Path:
+    """The file of the male body: `given` itself, or where the downloads have it in that folder.
+
+    Raises InputError where there is none, saying where to get it.
+    """
+    if given.is_file():
+        return given
+    found = _in_folder(given)
+    if found is None:
+        what = f"holds none of {', '.join(_PLACES)}" if given.is_dir() else "is no file and no folder"
+        raise InputError(f"body model {given}: {what}. {WHERE_TO_GET_IT}")
+    return found
+
+
+def body_near(path: Path) -> Path:
+    """The file of the male body beside a motion file or in a folder above it. Raises InputError where there is none."""
+    above = list(path.absolute().parents)[: _LEVELS_ABOVE + 1]
+    found = next((found for folder in above if (found := _in_folder(folder)) is not None), None)
+    if found is None:
+        raise InputError(
+            f"{path}: its joint angles need an SMPL-H body, and none of {', '.join(_PLACES)} lies beside the file or "
+            f"in a folder above. Give it, for example ReadOptions(body_model=Path('smplh')). {WHERE_TO_GET_IT}"
+        )
+    return found
+
+
+def _in_folder(folder: Path) -> Path | None:
+    return next((folder / place for place in _PLACES if (folder / place).is_file()), None)
+
+
+def load_body(path: Path) -> Body:
+    """The body in a file, kept for the next call. Raises InputError naming what is wrong with the file."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise InputError(f"body model {path}: cannot be read: {error.strerror or error}. {WHERE_TO_GET_IT}") from None
+    return _load(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(path: Path, changed: int, size: int) -> Body:
+    """The body of the file in this state: a file that was replaced is read anew."""
+    if path.suffix.lower() == ".pkl":
+        raise InputError(
+            f"body model {path}: this is a pickle, which can run any program, so that kinespan never loads one. "
+            f"The same body is to be had as .npz: {WHERE_TO_GET_IT}"
+        )
+    shapes = {
+        "v_template": (NUM_VERTICES, 3),
+        "J_regressor": (NUM_JOINTS, NUM_VERTICES),
+        "kintree_table": (2, NUM_JOINTS),
+        "weights": (NUM_VERTICES, NUM_JOINTS),
+        "posedirs": (NUM_VERTICES, 3, 9 * (NUM_JOINTS - 1)),
+    }
+    data = load_archive(path, shapes)
+    for name, shape in shapes.items():
+        _check(path, data, name, shape)
+    vertices = list(VERTICES)
+    parents = data["kintree_table"][0].astype(np.int64)
+    parents[0] = -1  # stored as the largest number of its kind
+    if any(not 0 <= parent < joint for joint, parent in enumerate(parents[1:].tolist(), start=1)):
+        raise InputError(f"body model {path}: kintree_table names a parent that does not come before its child")
+    template = data["v_template"].astype(np.float64)
+    return Body(
+        rest=data["J_regressor"].astype(np.float64) @ template,
+        parents=tuple(parents.tolist()),
+        skin=template[vertices],
+        weights=data["weights"][vertices].astype(np.float64),
+        correctives=data["posedirs"][vertices].astype(np.float64),
+    )
+
+
+def _check(path: Path, data: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...]) -> None:
+    """Refuse what is no SMPL-H body, such as SMPL, SMPL-X or MANO."""
+    if name not in data:
+        raise InputError(
+            f"body model {path}: field {name!r} is missing; there is {', '.join(sorted(data)) or 'nothing known'}. "
+            f"{WHERE_TO_GET_IT}"
+        )
+    if data[name].shape != shape or data[name].dtype.kind not in "fiu":
+        raise InputError(
+            f"body model {path}: field {name!r} holds {data[name].dtype} of shape {data[name].shape}, expected numbers "
+            f"of shape {shape}: is it the SMPL-H body (52 joints), not SMPL, SMPL-X or MANO? {WHERE_TO_GET_IT}"
+        )
