@@ -117,7 +117,7 @@ def test_turning_the_root_turns_the_body(body, seed):
     turned[0, :3] = rng.normal(size=3)
     pelvis = body.rest[0]
     expected = (body.points(pose)[0] - pelvis) @ rodrigues(turned[0, :3]).T + pelvis
-    np.testing.assert_allclose(body.points(turned)[0], expected, atol=1e-9)
+    np.testing.assert_allclose(body.points(turned)[0], expected, atol=1e-6)  # float32 weights sum to 1 nearly
 
 
 def test_each_ntu_joint_is_what_its_name_says():
