@@ -30,6 +30,12 @@ def _probability(owner: object, prefix: str, *names: str) -> None:
 class Normalisation:
     """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
 
+    family: Literal["kinespan", "crosclr", "agcn", "ctrgcn"] = "kinespan"
+    """kinespan: first root over the origin, then heading and size. The others are published preprocessings of NTU, in
+    metres, without heading and size. crosclr: every frame relative to the spine at the shoulders and turned about the
+    vertical until the shoulders lie along x. agcn: every frame relative to the middle of the spine, the whole turned
+    until the first frame stands upright with its shoulders along x. ctrgcn: relative to the middle of the spine in the
+    first frame."""
     heading: Literal["first", "none"] = "first"
     """first: turn the recording about the vertical so that the first person seen faces +z in the first frame."""
     size: Literal["torso", "none"] = "torso"
@@ -112,9 +118,11 @@ class NetworkConfig:
     """What a network sees and what it is; finetuning takes all of it over from a pretrained run."""
 
     encoder: str = "stgcn16_light"
-    """Encoder by name: stgcn16_light, stgcn16, stgcn64."""
+    """Encoder by name; `kinespan list encoders` shows them."""
     streams: tuple[str, ...] = ("joint", "joint_motion")
     """Streams joined as input channels: joint, bone, joint_motion, bone_motion."""
+    fuse_streams: Literal["early", "late"] = "early"
+    """early: one encoder sees all streams as its input channels. late: an encoder for each, their features joined."""
     fps: float = 15.0
     """Frames per second that the network sees; recordings are resampled to it by time."""
     skeleton: str = "auto"
@@ -132,7 +140,9 @@ class PretrainConfig:
     """Settings of `kinespan pretrain`."""
 
     method: str = "skeletonclr"
-    """Pretraining method by name."""
+    """Pretraining method by name; `kinespan list methods` shows them and their options."""
+    options: dict[str, bool | int | float | str] = field(default_factory=dict)
+    """Settings of the method's own, as in --options.topk 1."""
     snippet: SnippetConfig = field(default_factory=SnippetConfig)
     """The snippet term."""
     contrast: MethodConfig = field(default_factory=MethodConfig)
@@ -140,7 +150,11 @@ class PretrainConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Encoder and its input."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    """Augmentation of both views."""
+    """Augmentation of views."""
+    extreme: AugmentConfig = field(
+        default_factory=lambda: AugmentConfig(shear=0.5, tilt=30.0, flip=0.5, axis_mask=0.5, joint_mask=0.3)
+    )
+    """Augmentation of the extreme views of methods that have some (AimCLR)."""
     split: str | None = None
     """Split whose training recordings are used; none: every recording of the corpus."""
     fold: int = 1

@@ -42,7 +42,8 @@ class Localizer(nn.Module):
         check_streams(spec.streams)
         self.spec = spec
         self.labels: LabelSet = spec.labels
-        self.encoder: Encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), dropout)
+        channels = 3 * len(spec.streams)
+        self.encoder: Encoder = build_encoder(spec.encoder, spec.skeleton, channels, dropout, spec.fuse_streams)
         self.fusion: Fusion = build_fusion(spec.fusion or "nested_u", self.encoder.channels, self.encoder.strides)
         self.head = FrameHead(self.fusion.channels, len(self.labels))
 

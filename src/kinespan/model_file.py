@@ -36,6 +36,7 @@ class ModelSpec:
     streams: tuple[str, ...]
     normalisation: Normalisation
     encoder: str
+    fuse_streams: Literal["early", "late"] = "early"
     clip_frames: int = 64
     """Frames of the clips that it was trained on: the windows of an encoder that looks at a whole clip."""
     fusion: str | None = None

@@ -26,8 +26,9 @@ from kinespan.model_file import read_spec, read_weights
 from kinespan.pretrain import METHODS
 from kinespan.skeletons import NTU_25
 from kinespan.train.common import CHECKPOINT, Interrupted, ShowProgress
+from kinespan.train.corpora import training_set
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
-from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, build_method, pretrain
+from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, method_of, pretrain
 from kinespan.train.settings import load_settings
 
 STEPS = 4
@@ -114,6 +115,30 @@ def test_every_method_trains_with_and_without_snippets(corpus, tmp_path, losses,
     assert spec.training["method"] == method
     assert spec.training["snippets"] == variant
     assert load_settings(tmp_path / "run")["config"]["snippet"]["variant"] == variant
+
+
+def test_several_corpora_are_pretrained_on_together(corpus, tmp_path):
+    """Each with its own split, another skeleton among them: all are mapped to one."""
+    other = write(tmp_path / "other", labelled=False)
+    sets = [training_set(corpus, "by-performer", 1), training_set(other)]
+    file = pretrain(sets, tmp_path / "run", replace(SMALL, steps=1, save_every=1), quiet=True)
+    training = read_spec(file).training
+    held_in = len(corpus.fold("by-performer", 1).train)
+    assert training["recordings"] == held_in + len(other.names)
+    assert training["split"] == "by-performer + all"
+    model = finetune(corpus, tmp_path / "tuned", replace(TUNE, steps=1), pretrained=file.parent, quiet=True)
+    assert model.spec.training["pretrained"]["corpus"] == training["corpus"]
+
+
+def test_an_encoder_for_each_stream(corpus, tmp_path):
+    network = replace(SMALL.network, streams=("joint", "bone"), fuse_streams="late")
+    file = pretrain(corpus, tmp_path / "run", replace(SMALL, network=network, steps=1, save_every=1), quiet=True)
+    assert any(name.startswith("members.1.") for name in read_weights(file))
+    model = finetune(corpus, tmp_path / "tuned", replace(TUNE, steps=1), pretrained=file.parent, quiet=True)
+    assert model.encoder.channels[-1] == 2 * 128
+    again = load_model(tmp_path / "tuned")
+    recording = corpus[corpus.names[0]]
+    assert np.array_equal(again.frame_scores(recording), model.frame_scores(recording))
 
 
 def test_the_snippet_term_changes_what_is_learnt(corpus, pretrained, tmp_path):
@@ -396,5 +421,5 @@ def test_the_frame_loss_falls(corpus, tmp_path, monkeypatch):
 def test_aligned_snippets_refuse_clips_that_the_coarsest_stride_does_not_divide() -> None:
     config = PretrainConfig(clip_frames=50)
     with pytest.raises(InputError, match="choose 48 or 52"):
-        build_method(config, NTU_25)
-    build_method(replace(config, snippet=SnippetConfig(variant="off")), NTU_25)
+        method_of(config, NTU_25)
+    method_of(replace(config, snippet=SnippetConfig(variant="off")), NTU_25)

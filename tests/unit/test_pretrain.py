@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -9,10 +11,10 @@ import torch.multiprocessing as mp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.config import MethodConfig, SnippetConfig
+from kinespan.config import AugmentConfig, MethodConfig, SnippetConfig
 from kinespan.encoders import Pyramid, build_encoder
 from kinespan.errors import InputError
-from kinespan.pretrain import METHODS, SnippetTerm
+from kinespan.pretrain import METHODS, SnippetTerm, Step, build_method
 from kinespan.pretrain.base import projection, unit_length, video_feature
 from kinespan.pretrain.momentum import Momentum, slow_copy
 from kinespan.pretrain.queue import KeyQueue, gather
@@ -209,15 +211,28 @@ def view_of(seed, batch=3, frames=16, start=0.0):
     return x, View(x, torch.ones(batch, frames, 1, dtype=torch.bool), times, torch.arange(batch))
 
 
+def step_of(seed, recordings=(0, 1, 2), frames=16, progress=0.0):
+    """A step of random clips of two streams."""
+    view = view_of(seed, len(recordings), frames)[1]
+    clips = replace(view, recording=torch.tensor(recordings))
+    generator = torch.Generator().manual_seed(seed)
+    strengths = {"basic": AugmentConfig(), "extreme": AugmentConfig(flip=0.5, axis_mask=0.5)}
+    return Step(clips, progress, strengths, KINECT_20, ("joint", "joint_motion"), 10.0, generator)
+
+
 def method_of(name, variant, dim=8, **options):
     torch.manual_seed(0)
-    encoder = build_encoder("stgcn16_light", KINECT_20, 3)
-    method = METHODS[name](encoder, MethodConfig(queue=6, dim=dim, momentum=0.9))
+    encoder = build_encoder("stgcn16_light", KINECT_20, 6, fuse_streams="late" if name in LATE else "early")
+    method = build_method(name, encoder, MethodConfig(queue=6, dim=dim, momentum=0.9))
     if variant == "off":
         return method
     config = SnippetConfig(variant=variant, queue=10, frames=8, **options)
-    return WithSnippets(method, SnippetTerm(128, config, dim=dim, momentum=0.9, temperature=0.07), config.weight)
+    term = SnippetTerm(encoder.channels[-1], config, dim=dim, momentum=0.9, temperature=0.07)
+    return WithSnippets(method, term, config.weight)
 
+
+LATE = ("crosclr",)
+"""Methods that want an encoder for each stream."""
 
 each = pytest.mark.parametrize(
     ("name", "variant"), [(name, variant) for name in METHODS for variant in ("aligned", "paper", "off")]
@@ -227,10 +242,8 @@ each = pytest.mark.parametrize(
 @each
 def test_key_networks_never_get_gradients_and_all_others_do(name, variant):
     method = method_of(name, variant)
-    method(view_of(0), view_of(1))  # fills the queues, so that the next step, of other recordings, has negatives
-    x, view = view_of(7)
-    view = View(view.positions, view.valid, view.times, view.recording + 10)
-    out = method((x, view), view_of(8))
+    method(step_of(0))  # fills the queues, so that the next step, of other recordings, has negatives
+    out = method(step_of(7, (10, 11, 12)))
     out.loss.backward()
     for part_name, part in method.named_parameters():
         if "key_" in part_name:
@@ -262,18 +275,39 @@ def test_after_a_step_key_networks_have_moved_a_tenth_of_the_way(name, variant):
 def test_only_training_fills_the_queues(name, variant):
     method = method_of(name, variant).eval()
     queues = [module for module in method.modules() if isinstance(module, KeyQueue)]
-    method(view_of(0), view_of(1))
+    method(step_of(0))
     assert all(int(queue.count) == 0 for queue in queues)
     method.train()
-    method(view_of(0), view_of(1))
+    method(step_of(0))
     video, *snippets = queues
     assert int(video.count) == 3
     assert [int(queue.count) for queue in snippets] == {"aligned": [6], "paper": [3], "off": []}[variant]
 
 
+def test_options_of_a_method_are_checked():
+    encoder = build_encoder("stgcn16_light", KINECT_20, 3)
+    with pytest.raises(InputError, match=r"--options.topk: method skeletonclr has no such option; it has none"):
+        build_method("skeletonclr", encoder, MethodConfig(queue=4), {"topk": 2})
+    with pytest.raises(InputError, match="did you mean 'skeletonclr'"):
+        build_method("skeletoncrl", encoder, MethodConfig(queue=4))
+
+
+def test_a_view_is_drawn_anew_and_knows_its_time():
+    step = step_of(3)
+    one, other = step.view(), step.view("extreme")
+    assert one.streams.shape == (3, 16, 1, 20, 6)
+    assert not torch.equal(one.view.positions, other.view.positions)
+    assert torch.equal(one.view.recording, step.clips.recording)
+    whole = step.seen(step.clips)
+    assert torch.equal(whole.view.positions, step.clips.positions)
+    begin, end = one.view.times.start, one.view.times.edges(1, 16)[:, 1]
+    assert (begin >= step.clips.times.start - 1e-5).all()
+    assert (end <= step.clips.times.edges(1, 16)[:, 1] + 1e-5).all()
+
+
 def test_the_snippet_term_is_added_with_its_weight():
     method = method_of("skeletonclr", "aligned", weight=2.5)
-    out = method(view_of(0), view_of(1))
+    out = method(step_of(0))
     assert float(out.loss.detach()) == pytest.approx(float(out.parts["video"]) + 2.5 * float(out.parts["snippet"]))
 
 

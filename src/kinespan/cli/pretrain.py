@@ -13,7 +13,13 @@ from .common import add_settings, check_network, open_corpus, run_folder, settin
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("corpus", type=str, help="folder of a prepared corpus")
+    parser.add_argument(
+        "corpora",
+        type=str,
+        nargs="+",
+        help="folders of prepared corpora, all pretrained on together; FOLDER@SPLIT/FOLD takes the training "
+        "recordings of its own split in place of --split",
+    )
     parser.add_argument("--out", type=str, required=True, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     add_settings(parser, PretrainConfig)
@@ -24,16 +30,18 @@ def run(arguments: Namespace) -> int:
     from . import command_parser
 
     config = settings(arguments, PretrainConfig, command_parser("pretrain"))
-    corpus = open_corpus(arguments.corpus)
 
     from ..pretrain import METHODS
     from ..train.common import Interrupted
+    from ..train.corpora import parse_source, training_set
     from ..train.pretraining import pretrain
 
+    wanted = [parse_source(text, config.split, config.fold) for text in arguments.corpora]
+    sets = [training_set(open_corpus(path), split, fold) for path, split, fold in wanted]
     METHODS[config.method]  # an unknown name is told before anything is written
     check_network(config.network)
     try:
-        path = pretrain(corpus, run_folder(arguments.out), config, resume=arguments.resume)
+        path = pretrain(sets, run_folder(arguments.out), config, resume=arguments.resume)
     except Interrupted as stopped:
         print(f"\n{stopped}")
         return 130

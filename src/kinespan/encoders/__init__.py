@@ -1,6 +1,7 @@
 """Encoders: networks from a view to a feature pyramid, by name."""
 
-from . import stgcn  # registers its variants
-from .base import ENCODERS, Body, Encoder, Pyramid, build_encoder
+from . import agcn, ctrgcn, stgcn  # each registers its variants
+from .base import ENCODERS, Body, Encoder, Pyramid
+from .build import build_encoder
 
-__all__ = ["ENCODERS", "Body", "Encoder", "Pyramid", "build_encoder", "stgcn"]
+__all__ = ["ENCODERS", "Body", "Encoder", "Pyramid", "agcn", "build_encoder", "ctrgcn", "stgcn"]

@@ -101,8 +101,3 @@ EncoderFactory = Callable[[Skeleton, int, float], Encoder]
 ENCODERS: Registry[EncoderFactory] = Registry("encoder")
 """Encoders by name: a function of the skeleton, the number of input channels and the dropout. Each is registered with
 its paper; the first line of its docstring says what it is."""
-
-
-def build_encoder(name: str, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> Encoder:
-    """An untrained encoder by name. Raises InputError for an unknown name. Weights come from torch's generator."""
-    return ENCODERS[name](skeleton, in_channels, dropout)

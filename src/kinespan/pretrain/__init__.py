@@ -1,7 +1,7 @@
 """Self-supervised pretraining: methods by name, each with and without the snippet term."""
 
 from . import skeletonclr  # registers itself
-from .base import METHODS, Method, MethodOutput
+from .base import METHODS, Method, MethodOutput, Step, build_method
 from .snippet import SnippetTerm
 
-__all__ = ["METHODS", "Method", "MethodOutput", "SnippetTerm", "skeletonclr"]
+__all__ = ["METHODS", "Method", "MethodOutput", "SnippetTerm", "Step", "build_method", "skeletonclr"]

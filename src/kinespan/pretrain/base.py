@@ -1,17 +1,56 @@
-"""What a pretraining method is: two views in, a loss and the pyramids of both views out."""
+"""What a pretraining method is: a step's clips in, a loss and the pyramids of two of their views out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, NamedTuple
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from ..config import MethodConfig
+from ..config import AugmentConfig, MethodConfig
 from ..encoders.base import Encoder, Pyramid
+from ..errors import InputError
 from ..registry import Registry
-from ..transforms.augment import View
+from ..skeleton import Skeleton
+from ..transforms.augment import View, augment
+from ..transforms.streams import compute_streams
+
+Strength = Literal["basic", "extreme"]
+
+
+class Seen(NamedTuple):
+    """A view and its streams (B, T, P, J, C): what an encoder is given."""
+
+    streams: Tensor
+    view: View
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a method gets at each step: clips, and the means to make views of them.
+
+    clips as they were drawn; progress 0 at the first step, towards 1 at the last; augmentation by strength.
+    """
+
+    clips: View
+    progress: float
+    augmentation: Mapping[Strength, AugmentConfig]
+    skeleton: Skeleton
+    streams: tuple[str, ...]
+    fps: float
+    generator: Generator
+
+    def view(self, strength: Strength = "basic", clips: View | None = None) -> Seen:
+        """A new view: the step's clips (or some made from them), augmented by fresh draws."""
+        of = self.clips if clips is None else clips
+        return self.seen(augment(of, self.augmentation[strength], self.skeleton, self.generator))
+
+    def seen(self, view: View) -> Seen:
+        """A view as it is, with its streams."""
+        return Seen(compute_streams(view.positions, view.valid, self.skeleton, self.streams, self.fps), view)
 
 
 @dataclass(frozen=True)
@@ -19,32 +58,65 @@ class MethodOutput:
     """What one step of a method gives.
 
     loss is a scalar; parts its named terms, detached; embedding (B, D) the normalised query vectors, for the
-    collapse indicator; query and key the pyramids of the two views, the key's without gradient.
+    collapse indicator; query and key the pyramids of two views, the key's without gradient, and the views
+    themselves: what the snippet term contrasts.
     """
 
     loss: Tensor
     query: Pyramid
     key: Pyramid
+    query_view: View
+    key_view: View
     embedding: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
 
 
-class Method(nn.Module):
-    """A contrastive method over an encoder. ``encoder`` is what is kept after pretraining."""
+@dataclass(frozen=True)
+class NoOptions:
+    """A method without settings of its own."""
 
+
+class Method(nn.Module):
+    """A self-supervised method over an encoder. ``encoder`` is what is kept after pretraining.
+
+    A subclass has a constructor (encoder, config, options); ``Options`` is its dataclass of settings of its own.
+    """
+
+    Options: ClassVar[type[Any]] = NoOptions
     encoder: Encoder
 
-    def forward(self, query: tuple[Tensor, View], key: tuple[Tensor, View]) -> MethodOutput:
-        """One step from the streams (B, T, P, J, C) of two views and the views themselves."""
+    def forward(self, step: Step) -> MethodOutput:
+        """One step."""
         raise NotImplementedError(type(self).__name__)
 
     def after_step(self) -> None:
         """Called after each optimiser step."""
 
+    @classmethod
+    def view_frames(cls, clip_frames: int) -> int:
+        """Frames of the views that the encoder sees, of clips of `clip_frames`."""
+        return clip_frames
 
-MethodFactory = Callable[[Encoder, MethodConfig], Method]
-METHODS: Registry[MethodFactory] = Registry("method")
-"""Pretraining methods by name."""
+
+METHODS: Registry[Callable[..., Method]] = Registry("method")
+"""Pretraining methods by name: subclasses of Method, each registered with its paper."""
+
+
+def build_method(name: str, encoder: Encoder, config: MethodConfig, options: Mapping[str, Any] | None = None) -> Method:
+    """A method by name, with its options. Raises InputError for an unknown name or option, naming the nearest."""
+    kind = METHODS[name]
+    assert isinstance(kind, type)
+    assert issubclass(kind, Method)
+    known = {part.name: part for part in fields(kind.Options)}
+    for option, value in (options or {}).items():
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
+            raise InputError(f"--options.{option}: method {name} has no such option; {hint}")
+        default = known[option].default
+        if isinstance(value, str) != isinstance(default, str):
+            raise InputError(f"--options.{option}: found {value!r}, expected something like {default!r}")
+    return kind(encoder, config, kind.Options(**(options or {})))
 
 
 def projection(in_channels: int, dim: int) -> nn.Sequential:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +11,7 @@ from ..config import SnippetConfig
 from ..encoders.base import Pyramid
 from ..losses import AlignedSnippetLoss, PaperSnippetLoss
 from ..transforms.augment import View
-from .base import Method, MethodOutput, projection, unit_length
+from .base import Method, MethodOutput, Step, projection, unit_length
 from .momentum import Momentum, slow_copy
 from .queue import KeyQueue
 
@@ -93,12 +95,12 @@ class WithSnippets(Method):
         self.method, self.term, self.weight = method, term, weight
         self.encoder = method.encoder
 
-    def forward(self, query: tuple[Tensor, View], key: tuple[Tensor, View]) -> MethodOutput:
-        """One step of the method, with the snippet term added; see `Method.forward`."""
-        out: MethodOutput = self.method(query, key)
-        snippet = self.term(out.query, out.key, query[1], key[1])
+    def forward(self, step: Step) -> MethodOutput:
+        """One step of the method, with the snippet term of the two views that it gives out."""
+        out: MethodOutput = self.method(step)
+        snippet = self.term(out.query, out.key, out.query_view, out.key_view)
         parts = {**out.parts, "snippet": snippet.detach()}
-        return MethodOutput(out.loss + self.weight * snippet, out.query, out.key, out.embedding, parts)
+        return replace(out, loss=out.loss + self.weight * snippet, parts=parts)
 
     def after_step(self) -> None:
         """Called after each optimiser step."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from ..annotation import Annotation, LabelSet
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..skeleton import Skeleton
@@ -27,12 +30,41 @@ def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> Parts:
     return Parts(chosen.train, chosen.test, chosen.drop_labels)
 
 
-def training_names(corpus: Corpus, split: str | None, fold: int) -> tuple[str, ...]:
-    """The recordings that may be trained on. Raises InputError for an unknown split or fold."""
-    return corpus_parts(corpus, split, fold).train
+@dataclass(frozen=True)
+class TrainingSet:
+    """Recordings of a corpus to train on, and the split and fold that they are the training side of."""
+
+    corpus: Corpus
+    names: tuple[str, ...]
+    split: str | None = None
+    fold: int = 1
 
 
-def choose_skeleton(name: str, corpus: Corpus, names: Sequence[str]) -> Skeleton:
+Source = Corpus | TrainingSet
+
+
+def training_set(source: Source, split: str | None = None, fold: int = 1) -> TrainingSet:
+    """The training side of a split; a TrainingSet stays what it is. Raises InputError for an unknown split or fold."""
+    if isinstance(source, TrainingSet):
+        return source
+    return TrainingSet(source, corpus_parts(source, split, fold).train, split, fold)
+
+
+def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[str, str | None, int]:
+    """Path, split and fold of FOLDER, FOLDER@SPLIT or FOLDER@SPLIT/FOLD; what it does not say is as given.
+
+    Raises InputError where the fold is not a whole number.
+    """
+    path, at, rest = text.rpartition("@")
+    if not at or Path(text).exists():
+        return text, split, fold
+    name, slash, number = rest.partition("/")
+    if slash and not number.isdigit():
+        raise InputError(f"{text}: fold {number!r}, expected FOLDER@SPLIT or FOLDER@SPLIT/FOLD with a whole number")
+    return path, name, int(number) if slash else 1
+
+
+def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
     """The skeleton that all recordings are mapped to: one known by name, or the one that they share, else NTU's.
 
     Files of one source can differ by a joint, which nothing could stand in for; the 25 joints of NTU RGB+D are
@@ -40,7 +72,26 @@ def choose_skeleton(name: str, corpus: Corpus, names: Sequence[str]) -> Skeleton
     """
     if name != "auto":
         return SKELETONS[name]
-    if not names:
-        raise InputError(f"corpus {corpus.name!r}: no recordings to choose a skeleton from")
-    found = {corpus.infos[corpus.place(name)].skeleton for name in names}
+    found = {part.corpus.infos[part.corpus.place(name)].skeleton for part in sets for name in part.names}
+    if not found:
+        corpora = ", ".join(repr(part.corpus.name) for part in sets)
+        raise InputError(f"corpus {corpora}: no recordings to choose a skeleton from")
     return found.pop() if len(found) == 1 else NTU_25
+
+
+def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
+    """The annotation of each recording of all sets over one label set, that of all corpora together."""
+    found = [part.corpus.annotation(name) for part in sets for name in part.names]
+    labels = [part.corpus.labels for part in sets if part.corpus.labels is not None]
+    if not labels:
+        return found, None
+    names = tuple(dict.fromkeys(name for one in labels for name in one.names))
+    together = LabelSet(names, all(one.exclusive for one in labels))
+    return [one and Annotation(one.spans, together, one.covered) for one in found], together
+
+
+def trained_on(sets: Sequence[TrainingSet]) -> dict[str, Any]:
+    """Corpus, split and fold for a model file; of several corpora, in their order, joined by plus signs."""
+    split = " + ".join(part.split or "all" for part in sets) if any(part.split for part in sets) else None
+    fold = sets[0].fold if len(sets) == 1 and split else None
+    return {"corpus": " + ".join(part.corpus.name for part in sets), "split": split, "fold": fold}

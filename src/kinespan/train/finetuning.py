@@ -20,7 +20,7 @@ from ..losses import FrameLoss
 from ..model_file import ModelSpec, read_spec, read_weights
 from ..transforms.augment import augment
 from .common import StepModule, check_run_folder, fit, seeded
-from .corpora import choose_skeleton, corpus_parts
+from .corpora import TrainingSet, choose_skeleton, corpus_parts
 from .pretraining import ENCODER_FILE
 from .settings import save_settings
 
@@ -200,11 +200,12 @@ def _spec(
         network = config.network
         base = ModelSpec(
             kind="encoder",
-            skeleton=choose_skeleton(network.skeleton, corpus, names),
+            skeleton=choose_skeleton(network.skeleton, [TrainingSet(corpus, names)]),
             fps=network.fps,
             streams=network.streams,
             normalisation=network.normalisation,
             encoder=network.encoder,
+            fuse_streams=network.fuse_streams,
         )
     # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
     frozen = pretrained is not None and config.protocol == "linear"

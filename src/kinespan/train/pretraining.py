@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,39 +10,41 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from ..config import PretrainConfig
+from ..config import AugmentConfig, PretrainConfig
 from ..corpus.sampler import ClipPool, load_motions
-from ..corpus.store import Corpus
 from ..encoders import build_encoder
 from ..errors import InputError
 from ..model_file import ModelSpec, save_weights
-from ..pretrain import METHODS, SnippetTerm
-from ..pretrain.base import Method
+from ..pretrain import Method, SnippetTerm, Step, build_method
+from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
-from ..transforms.augment import View, augment
-from ..transforms.streams import check_streams, compute_streams
+from ..transforms.streams import check_streams
 from .common import StepModule, check_run_folder, fit, seeded
-from .corpora import choose_skeleton, training_names
+from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
 from .probe import FrameProbe, embedding_spread
 from .settings import save_settings
 
 ENCODER_FILE = "encoder.safetensors"
 
 
-def build_method(config: PretrainConfig, skeleton: Skeleton) -> Method:
+def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     """The pretraining method of a configuration, untrained, with its snippet term if there is one."""
-    check_streams(config.network.streams)
-    encoder = build_encoder(config.network.encoder, skeleton, 3 * len(config.network.streams), config.dropout)
-    method = METHODS[config.method](encoder, config.contrast)
+    network = config.network
+    check_streams(network.streams)
+    channels = 3 * len(network.streams)
+    encoder = build_encoder(network.encoder, skeleton, channels, config.dropout, network.fuse_streams)
+    method = build_method(config.method, encoder, config.contrast, config.options)
     if config.snippet.variant == "off":
         return method
-    stride, frames = encoder.strides[-1], config.clip_frames
+    stride, frames = encoder.strides[-1], method.view_frames(config.clip_frames)
     if config.snippet.variant == "aligned" and frames % stride:
-        near = f"{frames // stride * stride} or {-(-frames // stride) * stride}"
+        share = config.clip_frames // frames
+        near = [share * stride * (frames // stride + more) for more in (0, 1)]
         raise InputError(
-            f"clip_frames {frames} is no multiple of {stride}, the coarsest stride of {config.network.encoder}, so "
-            f"snippets would not lie where their times say; choose {near}"
+            f"clip_frames {config.clip_frames} gives views of {frames} frames, no multiple of {stride}, the coarsest "
+            f"stride of {network.encoder}, so snippets would not lie where their times say; choose "
+            f"{near[0]} or {near[1]}"
         )
     contrast = config.contrast
     shared = {"dim": contrast.dim, "momentum": contrast.momentum, "temperature": contrast.temperature}
@@ -50,19 +53,22 @@ def build_method(config: PretrainConfig, skeleton: Skeleton) -> Method:
 
 
 class PretrainModule(StepModule):
-    """Two augmented views of random clips a step, through a Method."""
+    """Views of random clips, step by step, through a Method."""
 
     def __init__(self, config: PretrainConfig, skeleton: Skeleton, pool: ClipPool) -> None:
         super().__init__(config.seed, pool)
         self.config, self.skeleton = config, skeleton
-        self.method = build_method(config, skeleton)
+        self.method = method_of(config, skeleton)
         self.encoder = self.method.encoder
         self.stream_options = (skeleton, config.network.streams, config.network.fps)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """One step: draw, augment twice, contrast."""
-        clips, _ = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
-        out = self.method(self._seen(clips), self._seen(clips))
+        """One step: draw, augment, contrast."""
+        config = self.config
+        clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
+        augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
+        progress = self.global_step / config.steps
+        out = self.method(Step(clips, progress, augmentation, *self.stream_options, self.generator))
         parts = {name: float(value) for name, value in out.parts.items()}
         self.note(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
         loss: Tensor = out.loss
@@ -84,27 +90,28 @@ class PretrainModule(StepModule):
             optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=decay)
         return self.scheduled(optimizer, self.config.steps)
 
-    def _seen(self, clips: View) -> tuple[Tensor, View]:
-        view = augment(clips, self.config.augment, self.skeleton, self.generator)
-        return compute_streams(view.positions, view.valid, *self.stream_options), view
 
+def pretrain(
+    source: Source | Sequence[Source], out: Path, config: PretrainConfig, *, resume: bool = False, quiet: bool = False
+) -> Path:
+    """Pretrain an encoder on one or several corpora and write it to `out`; returns the path of encoder.safetensors.
 
-def pretrain(corpus: Corpus, out: Path, config: PretrainConfig, *, resume: bool = False, quiet: bool = False) -> Path:
-    """Pretrain an encoder on a corpus and write it to `out`; returns the path of encoder.safetensors.
-
-    Only the training recordings of config.split are read, all recordings where it is none. Labels are used by the
-    frame probe alone. Raises InputError for bad settings and Interrupted after Ctrl-C.
+    Of a Corpus only the training recordings of config.split are read, all recordings where it is none. Labels are
+    used by the frame probe alone. Raises InputError for bad settings and Interrupted after Ctrl-C.
     """
     checkpoint = check_run_folder(out, resume, ENCODER_FILE)
-    names = training_names(corpus, config.split, config.fold)
-    skeleton = choose_skeleton(config.network.skeleton, corpus, names)
+    sources = source if isinstance(source, Sequence) else [source]
+    sets = [training_set(one, config.split, config.fold) for one in sources]
     network = config.network
-    motions = load_motions(corpus, names, skeleton, network.fps, network.normalisation)
-    annotations = [corpus.annotation(name) for name in names]
-    pool = ClipPool(motions, annotations, corpus.labels)
+    skeleton = choose_skeleton(network.skeleton, sets)
+    motions = [
+        motion for part in sets
+        for motion in load_motions(part.corpus, part.names, skeleton, network.fps, network.normalisation)
+    ]  # fmt: skip
+    pool = ClipPool(motions, *joined_annotations(sets))
     with seeded(config.seed):
         module = PretrainModule(config, skeleton, pool)
-        facts = {"corpus": str(corpus.path), "recordings": len(names)}
+        facts = {"corpus": [str(part.corpus.path) for part in sets], "recordings": len(pool)}
         save_settings(out, "pretrain", config, facts, resume=resume)
         callbacks: list[Callback] = []
         if config.probe_every and sum(pool.annotated(number) for number in range(len(pool))) >= 2:
@@ -127,10 +134,11 @@ def pretrain(corpus: Corpus, out: Path, config: PretrainConfig, *, resume: bool 
         streams=network.streams,
         normalisation=network.normalisation,
         encoder=network.encoder,
-        clip_frames=config.clip_frames,
-        training={"stage": "pretrain", "corpus": corpus.name, "recordings": len(names), "seconds": pool.seconds,
-                  "split": config.split, "fold": config.fold if config.split else None, "seed": config.seed,
-                  "method": config.method, "snippets": config.snippet.variant, "steps": config.steps},
+        fuse_streams=network.fuse_streams,
+        clip_frames=module.method.view_frames(config.clip_frames),
+        training={"stage": "pretrain", **trained_on(sets), "recordings": len(pool), "seconds": pool.seconds,
+                  "seed": config.seed, "method": config.method, "snippets": config.snippet.variant,
+                  "steps": config.steps},
     )  # fmt: skip
     save_weights(out / ENCODER_FILE, module.encoder.state_dict(), spec)
     return out / ENCODER_FILE

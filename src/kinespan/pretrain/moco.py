@@ -1,0 +1,42 @@
+"""What methods with a momentum network and a queue share (He et al., MoCo, CVPR 2020)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..config import MethodConfig
+from ..encoders.base import Encoder, Pyramid
+from ..losses import InfoNCELoss
+from .base import Method, Seen, projection, unit_length, video_feature
+from .momentum import Momentum, slow_copy
+from .queue import KeyQueue
+
+
+class MoCo(Method):
+    """A query network, its momentum copy that makes the keys, and a queue of keys of other recordings."""
+
+    def __init__(self, encoder: Encoder, config: MethodConfig) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = projection(encoder.channels[-1], config.dim)
+        self.key_encoder, self.key_head = slow_copy(encoder), slow_copy(self.head)
+        self.momentum = Momentum(config.momentum)
+        self.queue = KeyQueue(config.queue, config.dim)
+        self.loss = InfoNCELoss(config.temperature)
+
+    def query(self, seen: Seen) -> tuple[Pyramid, Tensor]:
+        """Pyramid and L2-normalised vectors (B, D) of a view by the query network."""
+        pyramid = self.encoder(seen.streams, seen.view.valid)
+        return pyramid, unit_length(self.head(video_feature(pyramid)))
+
+    @torch.no_grad()
+    def key(self, seen: Seen) -> tuple[Pyramid, Tensor]:
+        """Pyramid and L2-normalised vectors (B, D) of a view by the momentum network."""
+        pyramid = self.key_encoder(seen.streams, seen.view.valid)
+        return pyramid, unit_length(self.key_head(video_feature(pyramid)))
+
+    def after_step(self) -> None:
+        """Move the key network towards the query network."""
+        self.momentum.update(self.encoder, self.key_encoder)
+        self.momentum.update(self.head, self.key_head)
