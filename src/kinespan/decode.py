@@ -122,7 +122,8 @@ def moving_mean(scores: NDArray[np.float32], fps: float, seconds: float) -> NDAr
     sums = _running(scores)
     frames = np.arange(len(scores))
     first, last = np.maximum(0, frames - reach), np.minimum(len(scores), frames + reach + 1)
-    return ((sums[last] - sums[first]) / (last - first)[:, None]).astype(np.float32)
+    means: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)[:, None]
+    return means.astype(np.float32)
 
 
 def segment(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_evaluate import soft_decode, stal_decode
+from reference_evaluate import found_skel_decode, simple_det_decode, soft_decode, stal_decode
+from reference_evaluate import moving_mean as slow_moving_mean
 
 from kinespan.annotation import LabelSet
-from kinespan.decode import DecodeConfig, decode, segment
-from kinespan.decode_presets import STAL
+from kinespan.decode import DecodeConfig, decode, moving_mean, segment
+from kinespan.decode_presets import DECODERS, FOUND_SKEL, OURS, SIMPLE_DET, STAL
 from kinespan.errors import InputError
 
 ONE = LabelSet(("walk",))
@@ -35,6 +37,18 @@ def smooth(seed, length):
     """Scores (T,) in 0..1 that wander."""
     walk = np.random.default_rng(seed).standard_normal(length).cumsum() * 0.5
     return (1 / (1 + np.exp(-walk))).astype(np.float32)
+
+
+def softmax_rows(seed, length, labels=2):
+    """Frame scores (T, C + 1) that wander and sum to one."""
+    walk = np.random.default_rng(seed).standard_normal((length, labels + 1)).cumsum(axis=0)
+    parts = np.exp(walk - walk.max(axis=1, keepdims=True))
+    return (parts / parts.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def as_rows(spans, fps):
+    """(label index, first frame, frame after the last, score) by label and place."""
+    return sorted((TWO.index(s.label), round(s.start * fps), round(s.end * fps), s.score) for s in spans)
 
 
 def as_frames(spans, fps):
@@ -96,6 +110,78 @@ def test_soft_decoding_agrees_with_the_slow_reference(seed, length, sigma):
     np.testing.assert_allclose([span[2] for span in found], [span[2] for span in expected], atol=1e-6)
 
 
+def test_simple_det_by_hand():
+    scores = np.array([[0.8, 0.1, 0.1], [0.5, 0.5, 0.0], [0.2, 0.2, 0.6], [0.6, 0.1, 0.3], [0.8, 0.2, 0.0]])
+    # At 1 fps the mean filter reaches no neighbour. Action in frames 1 and 2 (0.6 in float32 is above 0.6); of them
+    # walk has 0.35 and sit 0.3: one label for both, though sit is the best in frame 2.
+    (span,) = decode(scores, 1, TWO, SIMPLE_DET)
+    assert (span.label, span.start, span.end, span.score) == ("walk", 1, 3, pytest.approx(0.35))
+    # 0.4 itself is enough: background 0.5, 0.75 and 0.5 are exact.
+    scores = np.array([[0.5, 0.5, 0], [0.75, 0.25, 0], [0.5, 0.0, 0.5]])
+    half = replace(SIMPLE_DET, thresholds=(0.5,))
+    assert as_rows(decode(scores, 1, TWO, half), 1) == [(0, 0, 1, 0.5), (1, 2, 3, 0.5)]
+
+
+def test_simple_det_averages_over_ten_frames_on_either_side():
+    scores = one_hot([0] * 40 + [1] * 8 + [0] * 40, sure=1.0)
+    # Eight of 21 frames are less than 0.4; nine are more, where all nine are within reach.
+    assert decode(scores, 30, TWO, SIMPLE_DET) == []
+    scores = one_hot([0] * 40 + [1] * 9 + [0] * 40, sure=1.0)
+    (span,) = decode(scores, 30, TWO, SIMPLE_DET)
+    assert as_rows([span], 30) == [(0, 38, 51, pytest.approx(9 / 21))]
+
+
+def test_found_skel_by_hand():
+    walk, sit = [0.0, 0.03, 0.05, 0.01, 0.9], [0.02, 0.3, 0.3, 0.3, 0.0]
+    scores = np.array([[1 - a - b for a, b in zip(walk, sit, strict=True)], walk, sit]).T
+    # Every run above 0.02, one frame long or overlapping with another label, by its mean; 0.02 itself is not above.
+    found = as_rows(decode(scores, 10, TWO, FOUND_SKEL), 10)
+    assert found == [(0, 1, 3, pytest.approx(0.04)), (0, 4, 5, pytest.approx(0.9)), (1, 1, 4, pytest.approx(0.3))]
+
+
+@pytest.mark.parametrize("config, slow", [(SIMPLE_DET, simple_det_decode), (FOUND_SKEL, found_skel_decode)])
+@given(seed=st.integers(0, 2**32 - 1), length=st.integers(1, 90))
+@settings(max_examples=100, deadline=None)
+def test_conventions_of_pku_mmd_agree_with_their_slow_references(config, slow, seed, length):
+    scores = softmax_rows(seed, length)
+    found, expected = as_rows(decode(scores, 30, TWO, config), 30), sorted(slow(scores))
+    assert [row[:3] for row in found] == [row[:3] for row in expected]
+    np.testing.assert_allclose([row[3] for row in found], [row[3] for row in expected], atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(0, 70))
+@settings(max_examples=60, deadline=None)
+def test_moving_mean_agrees_with_the_slow_reference(seed, length, reach):
+    scores = softmax_rows(seed, length)
+    for frames in (2 * reach, 2 * reach + 1):
+        fast = moving_mean(scores, 25, frames / 25)
+        np.testing.assert_allclose(fast, slow_moving_mean(scores, reach), atol=1e-6)
+    np.testing.assert_allclose(fast.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_moving_mean_stills_what_flickers():
+    ids = [1] * 6 + [2] + [1] * 2 + [2] + [1] * 6
+    assert len(segment(one_hot(ids), 10, TWO, 0.0)) == 5
+    (whole,) = segment(one_hot(ids), 10, TWO, 0.0, smooth=0.5)
+    assert (whole.label, whole.start, whole.end) == ("walk", 0, 1.6)
+    config = DecodeConfig(method="argmax", smooth=0.5, min_duration=0.0)
+    assert decode(one_hot(ids), 10, TWO, config) == [whole]
+    runs = DecodeConfig(thresholds=(0.5,), smooth=0.5)
+    assert [span.label for span in decode(one_hot(ids), 10, TWO, runs)] == ["walk"]
+
+
+def test_decoders_have_names():
+    assert list(DECODERS) == ["found-skel", "kinespan", "simple-det", "stal"]
+    assert DECODERS["kinespan"] is OURS
+    assert DecodeConfig() == OURS
+    assert OURS.smooth == 0
+    for name in DECODERS:
+        assert bool(DECODERS.paper(name)) == (name != "kinespan")
+        assert decode(softmax_rows(1, 50), 30, TWO, DECODERS[name])
+    with pytest.raises(InputError, match="'simple-det'"):
+        DECODERS["simple_det"]
+
+
 def test_short_runs_are_dropped_and_results_come_best_first():
     walk = [0.9] * 6 + [0.0] * 6 + [0.8] * 5 + [0.0] * 3
     sit = [0.0] * 7 + [0.9] + [0.0] * 12
@@ -110,7 +196,8 @@ def test_minimum_duration_is_not_undone_by_rounding():
 
 
 def test_silence_and_no_frames_give_nothing():
-    for config in (DecodeConfig(), STAL, DecodeConfig(nms="hard"), DecodeConfig(method="argmax")):
+    configs = (DecodeConfig(nms="hard"), DecodeConfig(method="argmax"), DecodeConfig(method="action"))
+    for config in (*(DECODERS[name] for name in DECODERS), *configs):
         assert decode(scores_of([0.0] * 50, [0.0] * 50), 30, TWO, config) == []
         assert decode(np.zeros((0, 3), np.float32), 30, TWO, config) == []
 
@@ -190,7 +277,15 @@ def test_bad_scores_are_named(scores, fps, message):
 
 @pytest.mark.parametrize(
     "change",
-    [{"method": "x"}, {"nms": "x"}, {"thresholds": ()}, {"nms_sigma": 0.0}, {"min_duration": -1.0}, {"min_frames": -1}],
+    [
+        {"method": "x"},
+        {"nms": "x"},
+        {"thresholds": ()},
+        {"nms_sigma": 0.0},
+        {"min_duration": -1.0},
+        {"min_frames": -1},
+        {"smooth": -1},
+    ],
 )
 def test_bad_settings_are_named(change):
     with pytest.raises(InputError, match=next(iter(change))):

@@ -1,4 +1,4 @@
-"""tIoU mAP under its three rules."""
+"""tIoU mAP under its four rules."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_evaluate import activitynet_ap, overlap, pku_ap, pku_f1, stal_ap
+from reference_evaluate import activitynet_ap, in_order, overlap, pku_ap, pku_f1, ranked, simple_det_ap, stal_ap
 
 from kinespan.annotation import LabelSet, Span, spans_from_frames
 from kinespan.decode import decode
 from kinespan.decode_presets import STAL
 from kinespan.errors import InputError
-from kinespan.evaluate import RULES, detection_map, tiou
+from kinespan.evaluate import RULE_TIOUS, RULES, detection_map, tiou
 from kinespan.evaluate import matching as matching_module
 from kinespan.evaluate.pku import THETAS_2D
 
@@ -70,17 +70,16 @@ def test_a_prediction_may_take_its_second_best():
     predictions = {"x": [Span(0, 10, "a", 0.9), Span(0.5, 10.5, "a", 0.8)]}
     assert detection_map(predictions, truth, (0.5,)).map[0] == 1.0
     # For PKU-MMD both go to the first, and one of them is wrong.
-    pku = detection_map(predictions, truth, (0.5,), "pku").pku
-    assert pku.f1[0] == pytest.approx(0.5)
+    assert detection_map(predictions, truth, (0.5,), "pku").figures["F1"][0] == pytest.approx(0.5)
 
 
 def test_pku_by_hand():
     truth = {"x": [Span(0, 10, "a")]}
     only = {"x": [Span(0, 10, "a", 0.9)]}
     two = {"x": [Span(0, 10, "a", 0.9), Span(50, 60, "a", 0.1)]}
-    assert detection_map(only, truth, (0.5,), "pku").pku.ap[0] == 1.0
+    assert detection_map(only, truth, (0.5,), "pku").figures["AP"][0] == 1.0
     # The precision between the two removals is never taken; the interpolated area would be 1.
-    assert detection_map(two, truth, (0.5,), "pku").pku.ap[0] == 0.5
+    assert detection_map(two, truth, (0.5,), "pku").figures["AP"][0] == 0.5
     assert detection_map(two, truth, (0.5,)).map[0] == 1.0
 
 
@@ -88,11 +87,12 @@ def test_pku_means_are_over_all_labels_and_over_recordings_with_results():
     truth = {"x": [Span(0, 10, "a")], "y": [Span(0, 10, "b")]}
     result = detection_map({"x": [Span(0, 10, "a", 0.9)]}, truth, (0.5,), "pku", labels=("a", "b", "c", "d"))
     assert result.map[0] == 0.25
-    assert result.pku.map_video[0] == 1.0
-    assert result.pku.ap[0] == 0.5
-    assert result.pku.ap_2d == 0.5
+    assert result.figures["mAP_a"][0] == 0.25
+    assert result.figures["mAP_v"][0] == 1.0
+    assert result.figures["AP"][0] == 0.5
+    assert result.figures["2D-AP"] == 0.5
     both = detection_map({"x": [Span(0, 10, "a", 0.9)], "y": []}, truth, (0.5,), "pku")
-    assert both.pku.map_video[0] == 0.5
+    assert both.figures["mAP_v"][0] == 0.5
 
 
 def test_stal_truth_is_a_frame_short():
@@ -141,8 +141,7 @@ def test_stal_agrees_with_the_slow_reference(scene):
 def test_pku_agrees_with_the_slow_reference(scene):
     predictions, truth = scene
     result = detection_map(predictions, truth, TIOUS, "pku", labels=("a", "b"))
-    goals = [(name, span) for name in sorted(truth) for span in sorted(truth[name])]
-    found = [(name, span) for name, spans in predictions.items() for span in spans]
+    goals, found = in_order(truth), ranked(predictions)
 
     def pooled(keep, theta):
         return pku_ap([item for item in found if keep(item)], [item for item in goals if keep(item)], theta)
@@ -150,14 +149,66 @@ def test_pku_agrees_with_the_slow_reference(scene):
     for k, theta in enumerate(TIOUS):
         by_label = [pooled(lambda item, label=label: item[1].label == label, theta) for label in "ab"]
         np.testing.assert_allclose(result.ap[:, k], by_label, atol=1e-12)
-        assert result.pku.map_action[k] == pytest.approx(np.mean(by_label))
-        assert result.pku.ap[k] == pytest.approx(pku_ap(found, goals, theta))
-        assert result.pku.f1[k] == pytest.approx(pku_f1(found, goals, theta))
+        assert result.figures["mAP_a"][k] == pytest.approx(np.mean(by_label))
+        assert result.figures["AP"][k] == pytest.approx(pku_ap(found, goals, theta))
+        assert result.figures["F1"][k] == pytest.approx(pku_f1(found, goals, theta))
         if predictions:
             by_recording = [pooled(lambda item, name=name: item[0] == name, theta) for name in predictions]
-            assert result.pku.map_video[k] == pytest.approx(np.mean(by_recording))
+            assert result.figures["mAP_v"][k] == pytest.approx(np.mean(by_recording))
     expected = np.mean([pku_ap(found, goals, theta) for theta in THETAS_2D])
-    assert result.pku.ap_2d == pytest.approx(expected)
+    assert result.figures["2D-AP"] == pytest.approx(expected)
+
+
+@given(scenes(), st.sampled_from((10, 25)))
+@settings(max_examples=150, deadline=None)
+def test_simple_det_agrees_with_the_slow_reference(scene, fps):
+    predictions, truth = scene
+    result = detection_map(predictions, truth, TIOUS, "simple-det", labels=("a", "b"), fps=fps)
+    expected = [[simple_det_ap(predictions, truth, label, t, fps) for t in TIOUS] for label in "ab"]
+    np.testing.assert_allclose(result.ap, expected, atol=1e-12)
+    pku = detection_map(predictions, truth, TIOUS, "pku", labels=("a", "b"))
+    np.testing.assert_array_equal(result.figures["mAP_v"], pku.figures["mAP_v"])
+    if any(truth.values()):
+        np.testing.assert_allclose(result.figures["mAP_a"], np.nanmean(expected, axis=0), atol=1e-12)
+
+
+def test_simple_det_by_hand():
+    truth = {"x": [Span(0, 1.0, "a"), Span(0.2, 1.2, "a")], "y": [Span(0, 1, "b")]}
+    # At 10 fps: frames 0..10 against 5..15 of two spans of 11 frames, 6 of 16.
+    half = {"y": [Span(0.5, 1.5, "b", 0.9)]}
+    assert detection_map(half, truth, (6 / 16,), "simple-det", fps=10).map[0] == 0.5
+    assert detection_map(half, truth, (0.38,), "simple-det", fps=10).map[0] == 0.0
+    # Touching spans share one frame of 21.
+    assert detection_map({"y": [Span(1, 2, "b", 0.9)]}, truth, (1 / 21,), "simple-det", fps=10).map[0] == 0.5
+    # Both find the first, the duplicate is wrong though the second would be free: AP of a is 1/2, as recall ends there.
+    twice = {"x": [Span(0, 1.0, "a", 0.9), Span(0, 1.1, "a", 0.8)], "y": [Span(0, 1, "b", 0.9)]}
+    result = detection_map(twice, truth, (0.5,), "simple-det", fps=10)
+    np.testing.assert_allclose(result.ap[:, 0], [0.5, 1.0])
+    assert result.figures["mAP_a"][0] == 0.75
+    # The official AP of x: two proposals on one of two true spans; of y: 1.
+    assert result.figures["mAP_v"][0] == pytest.approx((0.5 + 1) / 2)
+    assert detection_map(twice, truth, (0.5,)).ap[0, 0] == 1.0
+
+
+def test_each_rule_has_its_thresholds():
+    truth = {"x": [Span(0, 10, "a")]}
+    for rule in RULES:
+        result = detection_map({}, truth, rule=rule)
+        assert result.tious == RULE_TIOUS[rule]
+        assert 0.5 in result.tious
+
+
+@given(scenes(), st.sampled_from(RULES))
+@settings(max_examples=50, deadline=None)
+def test_a_result_at_some_thresholds_is_that_of_these_alone(scene, rule):
+    some = (0.7, 0.1)
+    part = detection_map(*scene, TIOUS, rule).at(some)
+    alone = detection_map(*scene, some, rule)
+    np.testing.assert_array_equal(part.ap, alone.ap)
+    np.testing.assert_array_equal(part.map, alone.map)
+    assert (part.tious, part.average) == (alone.tious, pytest.approx(alone.average, nan_ok=True))
+    for name, value in alone.figures.items():
+        np.testing.assert_array_equal(part.figures[name], value)
 
 
 @given(scenes(), st.sampled_from(RULES))
@@ -178,9 +229,10 @@ def test_perfect_predictions_score_one(scene):
     truth = distinct(scene[1])
     if any(truth.values()):
         assert detection_map(as_perfect(truth), truth, (0.5, 1.0)).map == pytest.approx([1.0, 1.0])
-        pku = detection_map(as_perfect(truth), truth, (0.5, 1.0), "pku").pku
-        assert pku.f1 == pytest.approx([1.0, 1.0])
-        assert pku.ap_2d == pytest.approx(1.0)
+        pku = detection_map(as_perfect(truth), truth, (0.5, 1.0), "pku").figures
+        assert pku["F1"] == pytest.approx([1.0, 1.0])
+        assert pku["2D-AP"] == pytest.approx(1.0)
+        assert detection_map(as_perfect(truth), truth, (0.5, 1.0), "simple-det").map == pytest.approx([1.0, 1.0])
 
 
 @given(scenes(scores=1000))

@@ -10,7 +10,7 @@ import pytest
 from kinespan.activitynet import Predictions, Truth
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.errors import InputError
-from kinespan.evaluate import RULES, evaluate
+from kinespan.evaluate import RULE_TIOUS, RULES, evaluate
 
 LABELS = LabelSet(("walk", "sit"))
 
@@ -56,7 +56,10 @@ def test_metrics_are_plain_json(rule):
     assert metrics["map"]["average"] == 0.0
     assert metrics["recordings_without_predictions"] == 1
     assert metrics["labels_without_truth"] == ["sit"]
-    assert ("pku" in metrics) == (rule == "pku")
+    named = {"pku": ["mAP_a", "mAP_v", "AP", "F1", "2D-AP"], "simple-det": ["mAP_a", "mAP_v"]}
+    assert list(metrics.get("figures", {})) == named.get(rule, [])
+    assert metrics["tiou"] == list(RULE_TIOUS[rule])
+    assert metrics["recordings_without_fps"] == 1
 
 
 def test_without_a_segmentation_the_highest_score_names_the_frame():

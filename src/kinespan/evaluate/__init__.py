@@ -1,4 +1,4 @@
-"""How good predicted spans are: tIoU mAP under three rules, frame accuracy, edit score, F1@k.
+"""How good predicted spans are: tIoU mAP under four rules, frame accuracy, edit score, F1@k.
 
 All figures are fractions, 0..1; NaN (null in JSON) where there is nothing to measure.
 """
@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .metrics import STRICT_TIOUS, Metrics, evaluate
-from .pku import PkuResult
 from .segments import edit_score, f1_at_k
-from .tiou_map import DEFAULT_TIOUS, RULES, MapResult, Rule, detection_map, tiou
+from .tiou_map import DEFAULT_TIOUS, RULE_TIOUS, RULES, MapResult, Rule, detection_map, tiou
 
 __all__ = [
     "DEFAULT_TIOUS",
     "RULES",
+    "RULE_TIOUS",
     "STRICT_TIOUS",
     "FrameCounts",
     "MapResult",
     "Metrics",
-    "PkuResult",
     "Rule",
     "confusion_matrix",
     "detection_map",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -98,6 +98,27 @@ def pairs(found: Table, true: Table) -> Iterator[Pairs]:
         union = np.maximum(found.end[mine], true.end[goal]) - np.minimum(found.start[mine], true.start[goal])
         yield Pairs(mine, goal, shared / union)
         begin = stop
+
+
+def best(found: Table, true: Table, last: bool = False) -> tuple[Ints, Floats]:
+    """The true span that each prediction overlaps most, (N,), -1 for none, and that tIoU, (N,).
+
+    Of equals the first true span by time, or the `last`; whether another prediction goes there plays no part.
+    """
+    goal, overlap = np.full(len(found), -1, dtype=np.int64), np.zeros(len(found))
+    for chunk in pairs(found, true):
+        order = np.lexsort((chunk.true if last else -chunk.true, chunk.tiou, chunk.found))
+        mine = chunk.found[order]
+        # The last of each prediction's pairs, sorted by overlap, is its best.
+        top = order[np.flatnonzero(np.append(mine[1:] != mine[:-1], True))] if len(mine) else order
+        goal[chunk.found[top]], overlap[chunk.found[top]] = chunk.true[top], chunk.tiou[top]
+    return goal, overlap
+
+
+def longer(spans: Table, fps: Floats, frames: int) -> Table:
+    """The spans in whole frames, ending some frames later (negative: earlier); `fps` (R,) by recording."""
+    rate = fps[spans.recording]
+    return replace(spans, start=np.rint(spans.start * rate), end=np.rint(spans.end * rate) + frames)
 
 
 def match(found: Table, true: Table, tious: Sequence[float]) -> list[Ints]:

@@ -15,13 +15,11 @@ from ..annotation import Annotation, LabelSet, Span
 from ..errors import InputError
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .segments import edit_score, f1_at_k
-from .tiou_map import DEFAULT_TIOUS, MapResult, Rule, detection_map
+from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, detection_map
 
 STRICT_TIOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """0.50, 0.55, ..., 0.95: ActivityNet's own thresholds."""
 F1_OVERLAPS = (0.10, 0.25, 0.50)
-DEFAULT_FPS = 30.0
-"""Frames per second of recordings whose truth says none."""
 HOLDS = 0.5
 """Overlapping labels without a segmentation: a label holds where a span scores this or more."""
 
@@ -77,13 +75,10 @@ class Metrics:
         }
         if self.confusion is not None:
             data["confusion"] = {"labels": ["background", *self.labels.names], "matrix": self.confusion.tolist()}
-        if result.pku is not None:
-            data["pku"] = {
-                "map_action": _by_tiou(keys, result.pku.map_action),
-                "map_video": _by_tiou(keys, result.pku.map_video),
-                "ap": _by_tiou(keys, result.pku.ap),
-                "f1": _by_tiou(keys, result.pku.f1),
-                "ap_2d": _plain(result.pku.ap_2d),
+        if result.figures:
+            data["figures"] = {
+                name: _by_tiou(keys, value) if isinstance(value, np.ndarray) else _plain(value)
+                for name, value in result.figures.items()
             }
         return data
 
@@ -91,12 +86,13 @@ class Metrics:
 def evaluate(
     predictions: Predictions,
     truth: Truth,
-    tious: Sequence[float] = DEFAULT_TIOUS,
+    tious: Sequence[float] | None = None,
     rule: Rule = "activitynet",
 ) -> Metrics:
     """All metrics. Recordings of truth without predictions count as missed.
 
-    Frames are those of truth's fps (30 where it says none). What is predicted at a frame comes from the
+    `tious` are by default those that are reported under the rule. Frames are those of truth's fps (30 where it says
+    none; ``recordings_without_fps`` counts them). What is predicted at a frame comes from the
     segmentation; without one it is the span with the highest score that covers the frame (overlapping labels: every
     label with a span that scores 0.5 or more). Predicted spans that lie for more than half in time that was never
     looked at (outside ``covered``) are neither right nor wrong and are left out.
@@ -110,14 +106,13 @@ def evaluate(
         for name, spans in predictions.spans.items()
     }
     fps = {name: truth.fps.get(name, DEFAULT_FPS) for name in truth.annotations}
-    result = detection_map(found, true_spans, tious, rule, labels.names, fps)
-    averages = {
-        "0.1:0.5": detection_map(found, true_spans, DEFAULT_TIOUS, rule, labels.names, fps).average,
-        "0.5:0.95": detection_map(found, true_spans, STRICT_TIOUS, rule, labels.names, fps).average,
-    }
+    tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
+    every = detection_map(found, true_spans, sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS}), rule, labels.names, fps)
+    averages = {"0.1:0.5": every.at(DEFAULT_TIOUS).average, "0.5:0.95": every.at(STRICT_TIOUS).average}
     num_found = sum(map(len, predictions.spans.values()))
     counts = {
         "recordings": len(truth.annotations),
+        "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
         "recordings_without_predictions": sum(not predictions.spans.get(name) for name in truth.annotations),
         "true_spans": sum(map(len, true_spans.values())),
         "predicted_spans": num_found,
@@ -127,7 +122,7 @@ def evaluate(
     present = {span.label for spans in true_spans.values() for span in spans}
     return Metrics(
         labels,
-        result,
+        every.at(tious),
         averages,
         *frames(predictions, truth, labels, fps),
         counts,

@@ -1,6 +1,6 @@
 """Mean average precision of scored spans over thresholds of temporal intersection over union (tIoU).
 
-Three rules:
+Four rules:
 
 * ``activitynet``, the reference: best score first, each prediction takes the true span of its recording and label
   with the highest tIoU among those that are free and reach the threshold; AP is the all-point interpolated area under
@@ -8,7 +8,9 @@ Three rules:
 * ``stal``, as in Skeleton-Temporal-Action-Localization (AAAI 2023) and SnipCLR: the same, but on whole frames, where
   a true span [s, e) is compared as the frames s .. e - 2 (one short) and a prediction as it is (their decoder,
   `kinespan.decode_presets.STAL`, makes it one long).
-* ``pku``, PKU-MMD's official script; see `PkuResult` and `kinespan.evaluate.pku`.
+* ``pku``, PKU-MMD's official script, and ``simple-det``, as HiCLR, PCM3 and USDRL count in PKU-MMD: VOC's AP on whole
+  frames, with both end frames of a span counted in, so that [s, e) is compared as the frames s .. e. Both give further
+  figures by the names that papers use (mAP_a, mAP_v, ...); see `kinespan.evaluate.pku`.
 
 Ties are settled by what the spans are, never by the order in which they come: of equal scores the recording that is
 first by name, then the earlier span, goes first; of equal tIoU the earlier true span is taken.
@@ -17,7 +19,7 @@ first by name, then the earlier span, goes first; of equal tIoU the earlier true
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,12 +27,22 @@ from numpy.typing import NDArray
 
 from ..annotation import Span
 from ..errors import InputError
-from .matching import Floats, Table, match, table
-from .pku import PkuResult, pku_map
+from .average_precision import interpolated_ap
+from .matching import Floats, longer, match, table
+from .pku import Figures, pku_figures, simple_det_figures
 
-Rule = Literal["activitynet", "stal", "pku"]
-RULES: tuple[Rule, ...] = ("activitynet", "stal", "pku")
+Rule = Literal["activitynet", "stal", "pku", "simple-det"]
+RULES: tuple[Rule, ...] = ("activitynet", "stal", "pku", "simple-det")
 DEFAULT_TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5)
+RULE_TIOUS: Mapping[Rule, tuple[float, ...]] = {
+    "activitynet": DEFAULT_TIOUS,
+    "stal": DEFAULT_TIOUS,
+    "pku": (0.5,),
+    "simple-det": (0.1, 0.3, 0.5),
+}
+"""The thresholds that are reported under each rule."""
+DEFAULT_FPS = 30.0
+"""Frames per second of recordings of which nothing else is known."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,8 @@ class MapResult:
     """AP of each label and its mean, at each tIoU (K thresholds, C labels); fractions, 0..1.
 
     ``ap`` (C, K) is NaN for labels that truth does not have, which the mean leaves out (under ``pku`` they count as
-    0). ``map`` is (K,), ``average`` its mean over thresholds; NaN where truth has no span at all.
+    0). ``map`` is (K,), ``average`` its mean over thresholds; NaN where truth has no span at all. ``figures`` are
+    those that a rule has besides, by name; an array is by threshold.
     """
 
     rule: Rule
@@ -47,7 +60,18 @@ class MapResult:
     ap: Floats
     map: Floats
     average: float
-    pku: PkuResult | None = None
+    figures: Figures = field(default_factory=dict)
+
+    def at(self, tious: Sequence[float]) -> MapResult:
+        """The result at some of its thresholds only."""
+        index = [self.tious.index(value) for value in tious]
+        figures = {
+            name: value[index] if isinstance(value, np.ndarray) else value for name, value in self.figures.items()
+        }
+        means = self.map[index]
+        return replace(
+            self, tious=tuple(tious), ap=self.ap[:, index], map=means, average=float(means.mean()), figures=figures
+        )
 
 
 def tiou(left: NDArray[Any], right: NDArray[Any]) -> Floats:
@@ -64,60 +88,45 @@ def tiou(left: NDArray[Any], right: NDArray[Any]) -> Floats:
 def detection_map(
     predictions: Mapping[str, Sequence[Span]],
     truth: Mapping[str, Sequence[Span]],
-    tious: Sequence[float] = DEFAULT_TIOUS,
+    tious: Sequence[float] | None = None,
     rule: Rule = "activitynet",
     labels: Sequence[str] | None = None,
-    fps: float | Mapping[str, float] = 30.0,
+    fps: float | Mapping[str, float] = DEFAULT_FPS,
 ) -> MapResult:
     """Mean average precision of scored spans by recording against the true spans by recording.
 
-    `labels` are the rows of the result, by default the labels of truth, sorted; spans of other labels take no part.
-    `fps` turns seconds into whole frames for the rule ``stal``, for all recordings or each. Recordings of truth
+    `tious` are by default those that are reported under the rule. `labels` are the rows of the result, by default the
+    labels of truth, sorted; spans of other labels take no part. `fps` turns seconds into whole frames for the rules
+    ``stal`` and ``simple-det``, for all recordings or each (30 for one that it lacks). Recordings of truth
     without predictions count as missed. Raises InputError for predictions of a recording that truth does not have,
     for a span without a finite score, and for a tIoU outside (0, 1].
     """
     if rule not in RULES:
         raise InputError(f"rule: found {rule!r}, expected one of {', '.join(RULES)}")
+    tious = tuple(float(value) for value in (RULE_TIOUS[rule] if tious is None else tious))
     if len(tious) == 0 or not all(0 < value <= 1 for value in tious):
-        raise InputError(f"tIoU thresholds: found {tuple(tious)}, expected at least one, each above 0 and at most 1")
+        raise InputError(f"tIoU thresholds: found {tious}, expected at least one, each above 0 and at most 1")
     if labels is None:
         labels = sorted({span.label for spans in truth.values() for span in spans})
     recordings = sorted(truth)
     found = table(predictions, recordings, labels, scored=True)
     true = table(truth, recordings, labels, scored=False)
-    if rule == "stal":
-        found, true = _stal_frames(found, recordings, fps, 0), _stal_frames(true, recordings, fps, 1)
-    pku = None
-    if rule == "pku":
+    rates = np.array([fps.get(name, DEFAULT_FPS) if isinstance(fps, Mapping) else fps for name in recordings], float)
+    figures: Figures = {}
+    if rule in ("pku", "simple-det"):
         with_results = np.array([name in predictions for name in recordings], dtype=bool)
-        ap, pku = pku_map(found, true, tious, len(labels), with_results)
-        mean = ap.mean(axis=0) if len(labels) else np.full(len(tious), np.nan)
+        if rule == "pku":
+            ap, figures = pku_figures(found, true, tious, len(labels), with_results)
+        else:
+            ap, figures = simple_det_figures(found, true, tious, len(labels), with_results, rates)
+        means = np.asarray(figures["mAP_a"])
     else:
+        if rule == "stal":
+            found, true = longer(found, rates, 0), longer(true, rates, -1)
         right = np.zeros((len(tious), len(found)), dtype=bool)
         for row, holder in zip(right, match(found, true, tious), strict=True):
             row[holder[holder < len(found)]] = True
-        ap = _average_precision(right, found.label, np.bincount(true.label, minlength=len(labels)))
-        present = ~np.isnan(ap[:, 0]) if len(labels) else np.zeros(0, dtype=bool)
-        mean = ap[present].mean(axis=0) if present.any() else np.full(len(tious), np.nan)
-    return MapResult(rule, tuple(float(t) for t in tious), tuple(labels), ap, mean, float(mean.mean()), pku)
-
-
-def _average_precision(right: NDArray[np.bool_], label: NDArray[np.int64], count: NDArray[np.int64]) -> Floats:
-    """AP (C, K) of predictions, best first, that are right or not (K, N), have a label (N,); `count` (C,) of truth."""
-    result = np.full((len(count), len(right)), np.nan)
-    order = np.argsort(label, kind="stable")
-    bounds = np.searchsorted(label[order], np.arange(len(count) + 1))
-    for row in np.flatnonzero(count):
-        hit = right[:, order[bounds[row] : bounds[row + 1]]]
-        precision = np.cumsum(hit, axis=1) / np.arange(1, hit.shape[1] + 1)
-        # All-point interpolation: each step of recall counts with the best precision at that recall or beyond.
-        best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        result[row] = (best * hit).sum(axis=1) / count[row]
-    return result
-
-
-def _stal_frames(spans: Table, recordings: Sequence[str], fps: float | Mapping[str, float], short: int) -> Table:
-    """The spans in whole frames, `short` frames less at the end."""
-    rates = fps if isinstance(fps, Mapping) else dict.fromkeys(recordings, fps)
-    rate = np.array([rates.get(name, 30.0) for name in recordings], dtype=np.float64)[spans.recording]
-    return replace(spans, start=np.rint(spans.start * rate), end=np.rint(spans.end * rate) - short)
+        count = np.bincount(true.label, minlength=len(labels))
+        ap = interpolated_ap(right, found.label, count)
+        means = ap[count > 0].mean(axis=0) if count.any() else np.full(len(tious), np.nan)
+    return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()), figures)
