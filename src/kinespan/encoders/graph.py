@@ -41,3 +41,15 @@ def spatial_partition(skeleton: Skeleton) -> NDArray[np.float32]:
     nearer = to_root[:, None] < to_root[None, :]
     further = to_root[:, None] > to_root[None, :]
     return np.stack([near * ~(nearer | further), near * nearer, near * further])
+
+
+def directed_partition(skeleton: Skeleton) -> NDArray[np.float32]:
+    """Adjacency (3, J, J) of `spatial_partition`'s neighbours, each partition normalised by itself.
+
+    Entry [k, v, w] is the weight from joint v to joint w; within a partition the columns that have neighbours sum
+    to 1, so that what comes from the root's side weighs as much as what comes from the limbs (2s-AGCN, section 3.1;
+    CTR-GCN starts its learned graph from it).
+    """
+    near = (spatial_partition(skeleton) > 0).astype(np.float32)
+    share: NDArray[np.float32] = near / near.sum(axis=1, keepdims=True).clip(min=1)
+    return share

@@ -55,6 +55,19 @@ class TemporalConv(nn.Module):
         return out.permute(0, 2, 3, 1)
 
 
+def neighbours(graph: Tensor, x: Tensor) -> Tensor:
+    """Sums over graph neighbours (N, T, J, K C) of x (N, T, J, C), one for each of K partitions.
+
+    graph (K, J, J) for all or (N, K, J, J), one each; [k, v, w] is the weight from joint v to joint w.
+    """
+    parts, joints = graph.shape[-3:-1]
+    # rows ordered (joint, partition), so that the sum lands with partition beside channel and needs no copy
+    rows = graph.movedim(-1, -3).reshape(*graph.shape[:-3], joints * parts, joints)
+    if graph.ndim == 4:
+        rows = rows[:, None]
+    return torch.matmul(rows.to(x.dtype), x).reshape(*x.shape[:3], -1)
+
+
 class GraphConv(nn.Module):
     """Weighted sum over graph neighbours in K partitions, each with its own channel mix (ST-GCN, equation 10).
 
@@ -72,8 +85,5 @@ class GraphConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, J, C) to (N, T, J, C')."""
-        parts, joints, _ = self.adjacency.shape
-        # rows ordered (joint, partition), so that the sum lands with partition beside channel and needs no copy
-        gather = (self.adjacency * self.importance).permute(2, 0, 1).reshape(joints * parts, joints)
-        summed = torch.matmul(gather.to(x.dtype), x)
-        return F.linear(summed.reshape(*x.shape[:3], -1), self.mix.weight.to(x.dtype), self.mix.bias.to(x.dtype))
+        summed = neighbours(self.adjacency * self.importance, x)
+        return F.linear(summed, self.mix.weight.to(x.dtype), self.mix.bias.to(x.dtype))

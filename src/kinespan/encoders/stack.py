@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from .base import Body, Encoder
 from .layers import MaskedBatchNorm, masked
+from .multiscale import Shortcut
 
 WIDTHS = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
 STRIDES = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
 """Channels and strides in time of the ten blocks of ST-GCN and of those that follow it: T, T/2 and T/4."""
+START = 1e-6
+"""Weight at the start of the norm after a graph convolution that has a shortcut beside it."""
 
 
 class StackBlock(Protocol):
@@ -25,6 +29,43 @@ class StackBlock(Protocol):
 def pairs(in_channels: int, widths: Sequence[int], strides: Sequence[int]) -> Iterable[tuple[int, int, int]]:
     """Channels in, channels out and stride of each block."""
     return zip((in_channels, *widths[:-1]), widths, strides, strict=True)
+
+
+class GraphBlock(nn.Module):
+    """Over joints and then over time, each with a shortcut: the block of 2s-AGCN and of those that follow it.
+
+    x (N, T, J, C) to relu(time(relu(norm(graph(x)) + shortcut(x))) + shortcut(x)), (N, ceil(T / stride), J, C').
+    graph and time are modules of (x, mask); time ends in a norm of its own. residual False leaves out the outer
+    shortcut, as the first block does.
+    """
+
+    def __init__(
+        self,
+        channels: tuple[int, int],
+        stride: int,
+        graph: nn.Module,
+        time: nn.Module,
+        dropout: float = 0.0,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.graph, self.time = graph, time
+        self.graph_norm = MaskedBatchNorm(channels[1])
+        # a block starts as its shortcuts, and finds by itself how much of the graph it wants
+        nn.init.constant_(self.graph_norm.weight, START)
+        self.inner = Shortcut(*channels)
+        self.outer = Shortcut(*channels, stride) if residual else None
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The block's output and the mask of its steps."""
+        out_mask = None if mask is None else mask[:, :: self.stride]
+        hidden = self.graph_norm.normalise(self.graph(x, mask), mask) + self.inner(x, mask)
+        hidden = self.dropout(self.time(masked(torch.relu(hidden), mask), mask))
+        if self.outer is not None:
+            hidden = hidden + self.outer(x, mask)
+        return masked(torch.relu(hidden), out_mask), out_mask
 
 
 class Stack(Encoder):
