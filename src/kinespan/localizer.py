@@ -129,11 +129,19 @@ class Localizer(nn.Module):
             weights[first:last] += weight
         return total / weights
 
-    def localize(self, recording: Recording, people: Literal["together", "each"] = "together") -> list[Span]:
-        """Scored spans of a recording, sorted by start; `each` localizes every person alone and says who it was."""
+    def localize(
+        self,
+        recording: Recording,
+        people: Literal["together", "each"] = "together",
+        config: DecodeConfig | None = None,
+    ) -> list[Span]:
+        """Scored spans of a recording, sorted by start; `each` localizes every person alone and says who it was.
+
+        config: how to decode, by default the model's own way.
+        """
         spans: list[Span] = []
         for person, part in self._by_person(recording, people):
-            found = self.decode(self.frame_scores(part))
+            found = self.decode(self.frame_scores(part), config)
             spans += [span if person is None else replace(span, person=person) for span in found]
         return sorted(spans, key=lambda span: (span.start, span.end, span.label))
 
@@ -143,7 +151,8 @@ class Localizer(nn.Module):
 
     def segment(self, scores: Scores) -> list[Span]:
         """At most one action at a time: arg-max runs of frame scores (T, C + 1)."""
-        return segment(scores, self.spec.fps, self.labels, self.spec.decode.min_duration)
+        own = self.spec.decode
+        return segment(scores, self.spec.fps, self.labels, own.min_duration, own.smooth)
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, enough in itself to localize."""
