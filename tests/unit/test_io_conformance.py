@@ -17,7 +17,7 @@ from kinespan.io import READERS, ReadOptions, Take, detect, find_files, read, sa
 from kinespan.io.precog import LABELS
 from kinespan.recording import Recording
 from kinespan.skeletons import KINECT_20
-from makers import amass
+from makers import amass, ntu, pku_mmd
 
 BVH_LIMBS = {
     "LeftUpLeg": ("Hips", "0.1 0 0"), "LeftLeg": ("LeftUpLeg", "0 -0.4 0"), "LeftFoot": ("LeftLeg", "0 -0.4 0"),
@@ -104,7 +104,19 @@ def write_amass(folder: Path) -> Path:
     return amass.write_amass(folder / "made_poses.npz", amass.random_poses(np.random.default_rng(5), 4))
 
 
-FIXTURES = {"amass": write_amass, "amc": write_amc, "bvh": write_bvh, "npz": write_npz, "precog": write_precog}
+def write_ntu(folder: Path) -> Path:
+    return ntu.write_ntu(folder, ["S001C002P003R001A050"], np.random.default_rng(6), frames=(4, 4))[0]
+
+
+def write_pku_mmd(folder: Path) -> Path:
+    rng = np.random.default_rng(7)
+    return pku_mmd.write_video(folder, "0002-L", pku_mmd.moving(rng, 1, 4)[:, None] + [0, 0, 3], None)[0]
+
+
+FIXTURES = {
+    "amass": write_amass, "amc": write_amc, "bvh": write_bvh, "npz": write_npz, "ntu": write_ntu,
+    "pku-mmd": write_pku_mmd, "precog": write_precog,
+}  # fmt: skip
 
 
 def test_every_reader_has_a_fixture():

@@ -1,5 +1,7 @@
 """From a Recording to the motion that a network sees: joints, rate, gaps, place, heading and size, decided once.
 
+The published ways to place motion are in `kinespan.transforms.families`.
+
 Training and localizing both come through `model_motion`, so that they cannot drift apart.
 """
 
@@ -14,16 +16,15 @@ from numpy.typing import NDArray
 from ..config import Normalisation
 from ..joint_map import map_recording
 from ..recording import Recording
-from ..skeleton import Landmark, Skeleton
-
-Floats = NDArray[np.float32]
+from ..skeleton import Skeleton
+from .families import FAMILIES, Floats, landmark
 
 
 @dataclass(frozen=True)
 class Motion:
     """A Recording on a model's skeleton and rate: positions (T, P, J, 3) float32, valid (T, P), fps, and its name.
 
-    Positions are in torso lengths (or metres, by the Normalisation), y up, with the first root at x = z = 0.
+    Positions are y up, in torso lengths or metres and about an origin that the Normalisation says.
     """
 
     positions: Floats
@@ -42,7 +43,10 @@ def model_motion(recording: Recording, skeleton: Skeleton, fps: float, normalisa
     recording = map_recording(recording, skeleton)
     positions, valid = fill_gaps(recording.positions, recording.mask, round(normalisation.fill_gap * recording.fps))
     positions, valid = resample(positions, valid, recording.fps, fps)
-    positions = _placed(positions, valid, skeleton, normalisation)
+    if normalisation.family == "kinespan":
+        positions = _placed(positions, valid, skeleton, normalisation)
+    else:
+        positions, valid = FAMILIES[normalisation.family](positions, valid, skeleton)
     return Motion(positions, valid.copy(), fps, recording.name)  # its own mask: that of a recording is read-only
 
 
@@ -85,11 +89,6 @@ def fill_gaps(positions: Floats, valid: NDArray[np.bool_], longest: int) -> tupl
                 positions[before + 1 : after, person] = ends[0] + part * (ends[1] - ends[0])
                 valid[before + 1 : after, person] = True
     return positions, valid
-
-
-def landmark(positions: Floats, joints: Landmark) -> Floats:
-    """The landmark's place (..., 3) in positions (..., J, 3): the mean of its joints."""
-    return np.asarray(positions[..., list(joints), :].mean(axis=-2))
 
 
 def _placed(positions: Floats, valid: NDArray[np.bool_], skeleton: Skeleton, how: Normalisation) -> Floats:

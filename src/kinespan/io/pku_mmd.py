@@ -1,0 +1,120 @@
+"""PKU-MMD (Liu et al., ACM MM workshop 2017): two Kinect v2 bodies a line, and label files in frames."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..skeletons import NTU_25
+from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions
+from .decimals import numbers, read_words, words_of
+
+FPS = 30.0
+_PEOPLE = 2
+_WORDS = _PEOPLE * NTU_25.num_joints * 3
+_NAME = re.compile(r"(?P<video>.+)-(?P<view>[LMR])$")
+
+
+@READERS.register("pku-mmd")
+class PkuMmdReader:
+    """PKU-MMD skeleton text: per frame a line of 150 numbers, x y z of the 25 joints of two bodies.
+
+    Metres in the camera's axes (y up), 30 fps. A body of zeros is not there; a body that never is has no person slot,
+    and a file without one is refused. ``NAME-V`` in the file name gives the attributes video (NAME) and
+    view (L, M or R).
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".txt", ".skeleton")
+    about: ClassVar[str] = "PKU-MMD skeleton text, Kinect v2, up to two people"
+
+    @staticmethod
+    def sniff(path: Path, head: bytes) -> bool:
+        """The first line holds 150 numbers."""
+        first, end, _ = head.replace(b"\r", b"\n").partition(b"\n")
+        if not first.strip() or b"\0" in head or (not end and len(head) >= HEAD_BYTES):
+            return False
+        words = words_of(first)
+        return len(words.starts) == _WORDS and not np.isnan(numbers(words, np.arange(_WORDS))).any()
+
+    @staticmethod
+    def parse(path: Path, options: ReadOptions) -> FileMotion:
+        """Positions (T, P, 25, 3), P 1 or 2, and valid (T, P)."""
+        words = read_words(path)
+        for line, count in enumerate(words.counts, start=1):
+            if count != _WORDS:
+                cut = "; the file may be cut off" if line == len(words.counts) else ""
+                raise InputError(
+                    f"{path}:{line}: found {count} values, expected {_WORDS} (2 bodies x 25 joints x 3){cut}"
+                )
+        values = numbers(words, np.arange(len(words.starts)))
+        wrong = np.flatnonzero(np.isnan(values))
+        if wrong.size:
+            word = int(wrong[0])
+            raise InputError(f"{path}:{words.line_of(word)}: found {words[word][:40]!r}, expected a finite number")
+        positions = values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
+        valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
+        seen = valid.any(axis=0)
+        if not seen.any():
+            raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
+        return FileMotion(
+            positions=positions[:, seen],
+            skeleton=NTU_25,
+            fps=FPS,
+            fps_from="rate of the format",
+            unit=1.0,
+            unit_from="the format's metres",
+            valid=valid[:, seen],
+            attributes=name_attributes(path.stem),
+        )
+
+
+def name_attributes(name: str) -> dict[str, str]:
+    """video and view of NAME-V; nothing where the name is of another kind."""
+    match = _NAME.match(name)
+    return match.groupdict() if match else {}
+
+
+@dataclass(frozen=True)
+class LabelLine:
+    """A line of a label file: class 1..51, first and last frame as they stand there, confidence 1 or 2; its number."""
+
+    label: int
+    start: int
+    end: int
+    confidence: int
+    line: int
+
+
+def read_labels(path: Path, num_labels: int) -> tuple[LabelLine, ...]:
+    """The lines ``label,start,end,confidence`` of a label file; none where it is empty.
+
+    Raises InputError, naming file and line, for anything else: another number of fields, one that is no whole number,
+    a label outside 1..`num_labels`, an end that is not after the start.
+    """
+    try:
+        text = path.read_bytes().decode("latin-1").removeprefix("\xef\xbb\xbf")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
+    return tuple(_label_line(path, number, line, num_labels) for number, line in lines if line)
+
+
+def _label_line(path: Path, number: int, line: str, num_labels: int) -> LabelLine:
+    fields = [field.strip() for field in line.removesuffix(",").split(",")]
+    whole = [field.isascii() and field.isdigit() and len(field) < 10 for field in fields]
+    if len(fields) != 4 or not all(whole):
+        raise InputError(f"{path}:{number}: found {line[:60]!r}, expected label,start,end,confidence in whole numbers")
+    label, start, end, confidence = map(int, fields)
+    if not 1 <= label <= num_labels:
+        raise InputError(f"{path}:{number}: label is {label}, expected 1 to {num_labels}")
+    if end <= start:
+        raise InputError(
+            f"{path}:{number}: the action goes from frame {start} to {end}, expected a start before the end"
+        )
+    return LabelLine(label, start, end, confidence, number)
