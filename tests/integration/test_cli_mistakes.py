@@ -19,7 +19,7 @@ Command = Callable[..., Any]
 MISTAKES = [
     ("fintune", "unknown command 'fintune'", "'finetune'"),
     ("nonsense", "unknown command 'nonsense'", "--help"),
-    ("pretrain", "missing: CORPUS, --out"),
+    ("pretrain", "missing: CORPORA, --out"),
     ("pretrain corpus", "missing: --out"),
     ("pretrain corpus --out x --stepz 3", "--stepz", "did you mean --steps?"),
     ("pretrain corpus --out x --snippet.wieght 1", "did you mean --snippet.weight?"),
