@@ -41,13 +41,16 @@ class _Parser(ArgumentParser):
         raise InputError(_plain(message, [flag for action in self._actions for flag in action.option_strings]))
 
 
-def command_parser(name: str) -> ArgumentParser:
-    """The parser of one command."""
+def command_parser(name: str, words: Sequence[str] = ()) -> ArgumentParser:
+    """The parser of one command; what a command takes may depend on the words that it is given."""
     # the help of a setting is the docstring under its field
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
     module = import_module(f".{name}", __name__)
     parser = _Parser(prog=f"kinespan {name}", description=module.__doc__)
-    module.add_arguments(parser)
+    if hasattr(module, "add_arguments_for"):
+        module.add_arguments_for(parser, words)
+    else:
+        module.add_arguments(parser)
     return parser
 
 
@@ -96,7 +99,8 @@ def _run(words: list[str]) -> int:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "see kinespan --help"
         raise InputError(f"unknown command {name!r}; {hint}")
-    arguments: Namespace = command_parser(name).parse_args([_underscored(word) for word in words[1:]])
+    flags = [_underscored(word) for word in words[1:]]
+    arguments: Namespace = command_parser(name, flags).parse_args(flags)
     code: int = import_module(f".{name}", __name__).run(arguments)
     return code
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,17 +68,7 @@ def encode(index: Index) -> str:
         "labels": index.labels and {"names": index.labels.names, "exclusive": index.labels.exclusive},
         "skeletons": [skeleton.to_dict() for skeleton in skeletons],
         "recordings": [
-            {
-                "name": info.name,
-                "fps": float(info.fps),
-                "shape": [info.num_frames, info.num_people],
-                "skeleton": places[info.skeleton],
-                "source": info.source,
-                "checksum": info.checksum,
-                "attributes": dict(info.attributes),
-                "history": info.history,
-                "annotation": annotation,
-            }
+            encode_info(info, places[info.skeleton], annotation)
             for info, annotation in zip(index.infos, index.annotations, strict=True)
         ],
         "splits": [split.to_dict() for split in index.splits],
@@ -87,6 +77,21 @@ def encode(index: Index) -> str:
         return json.dumps({**body, "digest": _digest(body)}, allow_nan=False)
     except ValueError as error:
         raise InputError(f"corpus {index.name!r}: {error}; times of spans must be finite") from None
+
+
+def encode_info(info: RecordingInfo, skeleton: int, annotation: dict[str, Any] | None) -> dict[str, Any]:
+    """Plain data of a recording, its skeleton given by number; `decode_info` reads it back."""
+    return {
+        "name": info.name,
+        "fps": float(info.fps),
+        "shape": [info.num_frames, info.num_people],
+        "skeleton": skeleton,
+        "source": info.source,
+        "checksum": info.checksum,
+        "attributes": dict(info.attributes),
+        "history": info.history,
+        "annotation": annotation,
+    }
 
 
 def decode(text: str, file: Path) -> Index:
@@ -119,7 +124,7 @@ def decode(text: str, file: Path) -> Index:
 def _decode_body(body: dict[str, Any]) -> Index:
     labels = body["labels"] and LabelSet(tuple(body["labels"]["names"]), bool(body["labels"]["exclusive"]))
     skeletons = [Skeleton.from_dict(data) for data in body["skeletons"]]
-    infos = tuple(_decode_info(data, skeletons) for data in body["recordings"])
+    infos = tuple(decode_info(data, skeletons) for data in body["recordings"])
     annotations = tuple(data["annotation"] for data in body["recordings"])
     if len({info.name for info in infos}) != len(infos) or not infos:
         raise ValueError("recording names must be unique and at least one")
@@ -128,7 +133,8 @@ def _decode_body(body: dict[str, Any]) -> Index:
     return Index(str(body["name"]), labels, infos, annotations, tuple(map(Split.from_dict, body["splits"])))
 
 
-def _decode_info(data: dict[str, Any], skeletons: list[Skeleton]) -> RecordingInfo:
+def decode_info(data: Mapping[str, Any], skeletons: Sequence[Skeleton]) -> RecordingInfo:
+    """The RecordingInfo that `encode_info` wrote. Raises KeyError, IndexError, TypeError or ValueError for others."""
     frames, people = (int(size) for size in data["shape"])
     if frames < 1 or people < 1 or not data["fps"] > 0:
         raise ValueError(f"recording {data['name']!r} has shape {data['shape']} at {data['fps']} fps")

@@ -1,90 +1,35 @@
-"""From files to a corpus: read what can be read, name what cannot, write the corpus atomically."""
+"""From files to a corpus: read what can be read, name what cannot, go on where it was stopped, finish atomically."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import islice
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import io
+from .._version import __version__
 from ..annotation import Annotation, LabelSet
 from ..errors import InputError
 from ..recording import Recording
 from . import annotation_file
 from .index import RecordingInfo
-from .recipes import RECIPES
+from .journal import Entry, JournalledWriter
+from .loose import LooseFiles, relative
+from .reading import Outcome, read_all
+from .recipes import RECIPES, Recipe, Survey
 from .splits import Split, SplitRule, default_split, group_split, recording_split, ruled_split
+from .summary import REFUSED_FILE, PrepareSummary
 from .synthetic import SyntheticConfig, synthetic_takes
 from .writer import CorpusWriter
 
+__all__ = ["PrepareSummary", "Progress", "prepare", "prepare_recipe", "prepare_synthetic"]
+
 Progress = Callable[[int, int], None]
 """Called with (files done, files in all) after each file."""
-
-_POOL_BYTES = 24 * 2**20
-"""Below this much to read, starting processes costs more than it saves."""
-
-
-@dataclass(frozen=True)
-class PrepareSummary:
-    """What `prepare` did: what was read, what was refused and why, how much motion, what it is labelled with."""
-
-    path: Path
-    name: str
-    recordings: int
-    annotated: int
-    seconds: float
-    frames: int
-    people: int
-    """Most person slots in a recording."""
-    skeletons: tuple[str, ...]
-    label_seconds: Mapping[str, float]
-    label_spans: Mapping[str, int]
-    splits: Mapping[str, int]
-    """Number of folds by name of the split."""
-    refused: tuple[tuple[Path, str], ...] = ()
-    """(file, reason) of each file that could not be used."""
-    passed_over: tuple[Path, ...] = ()
-    """Files of no known format, or of another than was asked for."""
-    cut_spans: int = 0
-    """Spans that reached over the end of their recording and were cut to it."""
-
-    def lines(self) -> tuple[str, ...]:
-        """The summary for people, a line a fact."""
-        lines = [
-            f"corpus {self.name!r}: {self.recordings} recordings, {self.seconds / 60:.1f} min of motion, "
-            f"{self.frames} frames, up to {self.people} {'person' if self.people == 1 else 'people'}",
-            f"skeletons: {', '.join(self.skeletons)}",
-        ]
-        if self.annotated:
-            lines.append(f"annotated: {self.annotated} of {self.recordings} recordings")
-            width = max(map(len, self.label_spans))
-            for label, spans in self.label_spans.items():
-                lines.append(f"  {label:<{width}}  {spans:>6} spans  {self.label_seconds[label]:>9.1f} s")
-        else:
-            lines.append("annotated: nothing")
-        if self.cut_spans:
-            lines.append(f"cut to the end of their recording: {self.cut_spans} spans")
-        if self.splits:
-            lines.append("splits: " + ", ".join(f"{name} (folds: {folds})" for name, folds in self.splits.items()))
-        if self.passed_over:
-            some = ", ".join(str(file) for file in self.passed_over[:3])
-            more = ", ..." if len(self.passed_over) > 3 else ""
-            lines.append(f"files passed over, no recordings: {len(self.passed_over)} ({some}{more})")
-        for file, reason in self.refused:
-            lines.append(f"refused: {reason}" if str(file) in reason else f"refused: {file}: {reason}")
-        return (*lines, f"written to {self.path}")
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def prepare(
@@ -109,31 +54,56 @@ def prepare(
     read, `workers` processes share the work (default: one a core; they start anew, so a script calls this under
     ``if __name__ == "__main__"``); results do not depend on it.
 
-    Raises InputError for a source without one readable file, annotations of unknown recordings, and an `out` that is
-    taken. Then, as when interrupted, nothing is left at `out`.
+    Interrupted, it leaves ``OUT.partial``, which is no corpus; called again with the same settings and files, it
+    goes on from there. Raises InputError for a source without one readable file, annotations of unknown recordings,
+    an `out` that is taken, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
-    source, out = Path(source), Path(out)
-    files, passed_over = io.survey_files(source, format)
-    jobs = [
-        _Job(file, kind, own, _relative(file, source), options or io.ReadOptions())
-        for (file, kind), own in zip(files, _names([file for file, _ in files], source), strict=True)
-    ]
+    source, out, rule = Path(source), Path(out), split or SplitRule()
+    loose = LooseFiles(format, options or io.ReadOptions())
+    survey = loose.survey(source)
     given: dict[str, Annotation] | None = None
+    settings = {"annotations": "none"}
     if annotations is not None:
-        given = annotation_file.read(Path(annotations))
-        annotation_file.check_names(given, [job.name for job in jobs], Path(annotations))
-        passed_over = [file for file in passed_over if file.absolute() != Path(annotations).absolute()]
-    with CorpusWriter(out, name or out.resolve().name, overwrite=overwrite) as writer:
-        gathered = _Gathered(passed_over=tuple(passed_over))
-        for done, (job, take, reason) in enumerate(_read_all(jobs, workers), start=1):
-            gathered.take(writer, job, take, reason, given)
-            if progress is not None:
-                progress(done, len(jobs))
-        if not writer.infos:
-            reasons = "; ".join(reason for _, reason in gathered.refused[:3])
-            raise InputError(f"{source}: none of {len(jobs)} files can be used: {reasons}")
-        formats = {kind for _, kind in files}
-        return gathered.finish(writer, lambda labels: _splits(writer.infos, labels, formats, split or SplitRule()))
+        file = Path(annotations)
+        given = annotation_file.read(file)
+        annotation_file.check_names(given, [item.name for item in survey.items], file)
+        survey = replace(survey, passed_over=tuple(p for p in survey.passed_over if p.absolute() != file.absolute()))
+        settings = {"annotations": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
+    formats = {item.details.format for item in survey.items}
+    job = _Job(loose, survey, source, given, settings)
+    return _run(
+        job, out, name, lambda infos, labels: _splits(infos, labels, formats, rule), progress, overwrite, workers
+    )
+
+
+def prepare_recipe(
+    recipe: Recipe,
+    raw: str | Path,
+    out: str | Path,
+    name: str | None = None,
+    progress: Progress | None = None,
+    overwrite: bool = False,
+    workers: int | None = None,
+) -> PrepareSummary:
+    """Read a public data set, as it is handed out, from the folder `raw` into a corpus at `out`.
+
+        prepare_recipe(Ntu60(), "nturgb+d_skeletons", "ntu60")
+
+    Names, labels, attributes and official splits are the recipe's; what the recipe has no split for is split as
+    `prepare` does. All else is as with `prepare`. Raises InputError where `raw` is not this data set, and as `prepare`.
+    """
+    raw, out = Path(raw), Path(out)
+    if not raw.exists():
+        raise InputError(f"{raw}: there is no such folder; give the folder of {recipe.title}")
+    survey = recipe.survey(raw)
+    if not survey.items:
+        reasons = "; ".join(reason for _, reason in survey.refused[:3])
+        raise InputError(f"{raw}: holds no recording of {recipe.title}{': ' + reasons if reasons else ''}")
+
+    def splits(infos: Sequence[RecordingInfo], labels: LabelSet | None) -> Sequence[Split]:
+        return recipe.splits(infos, labels) or _fallback(infos, labels, SplitRule())
+
+    return _run(_Job(recipe, survey, raw), out, name, splits, progress, overwrite, workers)
 
 
 def prepare_synthetic(
@@ -153,10 +123,71 @@ def prepare_synthetic(
                 progress(done, config.recordings)
         performers = len({info.attributes["performer"] for info in writer.infos})
         splits = [group_split(writer.infos, "performer", min(4, performers), seed=0)] if performers > 1 else []
-        return gathered.finish(writer, lambda _: splits)
+        return gathered.finish(writer, lambda *_: splits)
 
 
-# ---- writing ---------------------------------------------------------------------------------------------------
+# ---- one way for files and recipes -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is to be read, and what else the result depends on."""
+
+    recipe: Recipe
+    survey: Survey
+    raw: Path
+    given: Mapping[str, Annotation] | None = None
+    """Annotations that take the place of those of the files."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def all_settings(self) -> dict[str, str]:
+        """By name, what a run must share with an interrupted one to go on with it."""
+        listing = hashlib.sha256()
+        for item in self.survey.items:
+            listing.update(f"{item.name}\t{relative(item.file, self.raw)}\t{_stamp(item.file)}\t".encode())
+            listing.update(re.sub(r" at 0x[0-9a-f]+", "", repr(item.details)).encode() + b"\n")
+        files = f"{len(self.survey.items)} (listing {listing.hexdigest()[:12]})"
+        given = {"kinespan": __version__, "recipe": self.recipe.title, **_options(self.recipe)}
+        return {**given, **self.settings, "files": files}
+
+
+def _options(settings: Any) -> dict[str, str]:
+    """The fields of a dataclass as text; those of a dataclass in it beside them."""
+    options: dict[str, str] = {}
+    for one in fields(settings):
+        value = getattr(settings, one.name)
+        options |= _options(value) if is_dataclass(value) else {one.name: str(value)}
+    return options
+
+
+def _run(
+    job: _Job,
+    out: Path,
+    name: str | None,
+    splits: Callable[[Sequence[RecordingInfo], LabelSet | None], Sequence[Split]],
+    progress: Progress | None,
+    overwrite: bool,
+    workers: int | None,
+) -> PrepareSummary:
+    """Read the items of a survey into a corpus."""
+    items, survey = job.survey.items, job.survey
+    gathered = _Gathered(survey.passed_over, list(survey.refused), survey.labels)
+    with JournalledWriter(out, name or out.resolve().name, job.all_settings(), overwrite) as writer:
+        for entry in writer.entries:
+            gathered.recall(entry)
+        gathered.resumed = len(writer.entries)
+        for done, outcome in enumerate(read_all(job.recipe, items[gathered.resumed :], workers), gathered.resumed + 1):
+            writer.journal(gathered.take(writer, outcome, job.given))
+            if progress is not None:
+                progress(done, len(items))
+        if not writer.infos:
+            reasons = "; ".join(reason for _, reason in gathered.refused[:3])
+            raise InputError(f"{job.raw}: none of {len(items)} files can be used: {reasons}")
+        try:
+            return gathered.finish(writer, splits)
+        except InputError as error:
+            kept = f"; the {len(items)} files that were read are kept in {writer.partial}"
+            raise InputError(f"{error}{kept}, from where the corrected command goes on") from None
 
 
 @dataclass
@@ -165,35 +196,57 @@ class _Gathered:
 
     passed_over: tuple[Path, ...] = ()
     refused: list[tuple[Path, str]] = field(default_factory=list)
+    labels: LabelSet | None = None
+    """The whole label set, where it is known beforehand."""
     annotations: dict[str, Annotation] = field(default_factory=dict)
     cut: int = 0
+    resumed: int = 0
 
-    def take(
-        self, writer: CorpusWriter, job: _Job, take: io.Take | None, reason: str, given: dict[str, Annotation] | None
-    ) -> None:
+    def take(self, writer: CorpusWriter, outcome: Outcome, given: Mapping[str, Annotation] | None) -> Entry:
         """Write what was read from a file, with its own or the given annotation, or note why not."""
-        if take is None:
-            self.refused.append((job.file, reason))
-            return
-        annotation = take.annotation if given is None else given.get(job.name)
-        try:
-            self.add(writer, take.recording, annotation)
-        except InputError as error:
-            self.refused.append((job.file, str(error)))
+        item, reason = outcome.item, outcome.reason
+        if outcome.take is not None:
+            annotation = outcome.take.annotation if given is None else given.get(item.name)
+            try:
+                return self.add(writer, outcome.take.recording, annotation)
+            except InputError as error:
+                reason = str(error)
+        self.refused.append((item.file, reason))
+        return Entry(None, refused=self.refused[-1])
 
-    def add(self, writer: CorpusWriter, recording: Recording, annotation: Annotation | None) -> None:
+    def add(self, writer: CorpusWriter, recording: Recording, annotation: Annotation | None) -> Entry:
         """Write a recording; its annotation waits until the labels of all are known."""
         cut = 0
         if annotation is not None:
             annotation, cut = annotation_file.fit(annotation, recording.duration)
-        writer.add(recording)
-        self.cut += cut
-        if annotation is not None:
-            self.annotations[recording.name] = annotation
+            if self.labels is not None and not set(annotation.labels.names) <= set(self.labels.names):
+                unknown = sorted(set(annotation.labels.names) - set(self.labels.names))
+                raise InputError(f"label {unknown[0]!r} is none of the data set's {len(self.labels)} labels")
+        entry = Entry(writer.add(recording), annotation, cut)
+        self._note(entry)
+        return entry
 
-    def finish(self, writer: CorpusWriter, splits: Callable[[LabelSet | None], Sequence[Split]]) -> PrepareSummary:
+    def recall(self, entry: Entry) -> None:
+        """Take over what an earlier run had come to."""
+        if entry.info is not None:
+            self._note(entry)
+        elif entry.refused is not None:
+            self.refused.append(entry.refused)
+
+    def _note(self, entry: Entry) -> None:
+        assert entry.info is not None
+        self.cut += entry.cut
+        if entry.annotation is not None:
+            self.annotations[entry.info.name] = entry.annotation
+
+    def finish(
+        self,
+        writer: CorpusWriter,
+        splits: Callable[[Sequence[RecordingInfo], LabelSet | None], Sequence[Split]],
+    ) -> PrepareSummary:
         """Write annotations over one label set, add the splits, and sum up."""
-        labels = _union(self.annotations.values())
+        found = _union(self.annotations.values())
+        labels = found if found is None or self.labels is None else self.labels
         seconds: dict[str, float] = defaultdict(float)
         spans: Counter[str] = Counter()
         for name, annotation in self.annotations.items():
@@ -202,25 +255,30 @@ class _Gathered:
             for span in annotation.spans:
                 seconds[span.label] += span.duration
                 spans[span.label] += 1
-        made = splits(labels)
+        infos = writer.infos
+        made = splits(infos, labels)
         for split in made:
             writer.add_split(split)
+        if self.refused:
+            listed = (reason if str(file) in reason else f"{file}: {reason}" for file, reason in self.refused)
+            writer.attach(REFUSED_FILE, "".join(f"{' '.join(line.split())}\n" for line in listed))
         names = labels.names if labels is not None else ()
         return PrepareSummary(
             path=writer.path,
             name=writer.name,
-            recordings=len(writer.infos),
+            recordings=len(infos),
             annotated=len(self.annotations),
-            seconds=sum(info.duration for info in writer.infos),
-            frames=sum(info.num_frames for info in writer.infos),
-            people=max(info.num_people for info in writer.infos),
-            skeletons=tuple(dict.fromkeys(info.skeleton.name for info in writer.infos)),
+            seconds=sum(info.duration for info in infos),
+            frames=sum(info.num_frames for info in infos),
+            people=max(info.num_people for info in infos),
+            skeletons=tuple(dict.fromkeys(info.skeleton.name for info in infos)),
             label_seconds={label: seconds[label] for label in names},
             label_spans={label: spans[label] for label in names},
             splits={split.name: len(split.folds) for split in made},
             refused=tuple(self.refused),
             passed_over=self.passed_over,
             cut_spans=self.cut,
+            resumed=self.resumed,
         )
 
 
@@ -234,119 +292,28 @@ def _union(annotations: Iterable[Annotation]) -> LabelSet | None:
 def _splits(
     infos: Sequence[RecordingInfo], labels: LabelSet | None, formats: set[str], rule: SplitRule
 ) -> Sequence[Split]:
-    """By the group that the rule names; else official ones where all files are of a format with a recipe; else, where
-    there are labels, by the group that recordings state, or each recording alone."""
+    """By the group that the rule names; else official ones where all files are of a format with a recipe."""
     if rule.group is not None:
         return (ruled_split(infos, rule),)
     if len(formats) == 1 and (format := next(iter(formats))) in RECIPES:
         official = RECIPES[format]().splits(infos, labels)
         if official:
             return official
+    return _fallback(infos, labels, rule)
+
+
+def _fallback(infos: Sequence[RecordingInfo], labels: LabelSet | None, rule: SplitRule) -> Sequence[Split]:
+    """Where there are labels, folds by the group that recordings state, or each recording alone."""
     if labels is None:
         return ()
     default = default_split(infos, rule.folds, rule.seed) or recording_split(infos, rule.folds, rule.seed)
     return () if default is None else (default,)
 
 
-# ---- reading ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One file to read, and what its recording will be called."""
-
-    file: Path
-    format: str
-    name: str
-    source: str
-    options: io.ReadOptions
-
-
-def _relative(file: Path, source: Path) -> str:
-    return file.name if file == source else file.relative_to(source).as_posix()
-
-
-def _names(files: Sequence[Path], source: Path) -> list[str]:
-    """The stem of each file; of files that share one, the path in the folder; with its suffix where that is shared."""
-    paths = [_relative(file, source) for file in files]
-    ways = ([file.stem for file in files], [os.path.splitext(path)[0] for path in paths], paths)
-    counts = [Counter(way) for way in ways]
-    return [
-        next(name for name, count in zip(choices, counts, strict=True) if count[name] == 1)
-        for choices in zip(*ways, strict=True)
-    ]
-
-
-Result = tuple[tuple[Any, ...] | None, Annotation | None, str]
-"""What a reading process sends back: the fields of the Recording, its Annotation, and why there is neither."""
-
-
-def _read_one(job: _Job) -> Result:
-    """Read a file, in whatever process. A file that cannot be read gives a reason, never an error."""
+def _stamp(file: Path) -> str:
+    """Size and time of a file, which change where the file does."""
     try:
-        take = io.read(job.file, job.format, job.options)
-    except (InputError, OSError) as error:
-        return None, None, str(error)
-    except Exception as error:  # one bad file in thousands must not lose the others
-        what = f"{type(error).__name__}: {error}"
-        return None, None, f"{job.file}: the reader for {job.format} failed ({what}); please report this file"
-    read = take.recording
-    source = job.source if read.source == job.file.name else read.source
-    # A Recording holds a mapping proxy, which cannot be sent to another process.
-    fields = (read.positions, read.fps, read.skeleton, job.name, read.mask, source, dict(read.attributes), read.history)
-    return fields, take.annotation, ""
-
-
-def _read_all(jobs: Sequence[_Job], workers: int | None) -> Iterator[tuple[_Job, io.Take | None, str]]:
-    """Each job with its Take, or None and the reason, in order; only a few are held in memory at a time."""
-    if workers is None:
-        much = sum(job.file.stat().st_size for job in jobs) >= _POOL_BYTES
-        workers = min(os.cpu_count() or 1, len(jobs)) if much else 1
-    results = map(_read_one, jobs) if workers <= 1 else _in_processes(jobs, workers)
-    for job, (fields, annotation, reason) in zip(jobs, results, strict=True):
-        yield job, None if fields is None else io.Take(Recording(*fields), annotation), reason
-
-
-def _in_processes(jobs: Sequence[_Job], workers: int) -> Iterator[Result]:
-    """Read in processes that start anew: forking one that runs threads, as numeric libraries do, may hang."""
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-
-    def submit(some: Iterable[_Job]) -> None:
-        with _interrupts_held():  # a job may start a process, which keeps what is held here
-            running.extend(pool.submit(_read_one, job) for job in some)
-
-    running: deque[Future[Result]] = deque()
-    waiting = iter(jobs)
-    try:
-        submit(islice(waiting, 2 * workers))
-        while running:
-            yield running.popleft().result()
-            submit(islice(waiting, 1))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment. It goes to every process of a terminal; only the one that writes answers it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the process that writes, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        status = file.stat()
+    except OSError:
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"

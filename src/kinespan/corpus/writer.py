@@ -6,11 +6,11 @@ import glob
 import os
 import secrets
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -47,36 +47,59 @@ class CorpusWriter:
         self._open = ExitStack()
         self._folder: Path | None = None
 
-    def __enter__(self) -> CorpusWriter:
+    def __enter__(self) -> Self:
         _check_target(self.path, self.overwrite)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(self.path)
-        self._folder = self._beside("partial")
-        lock = _lock(self._folder)
+        try:
+            self._folder = self._begin()
+            # appended to, so that a writer that goes on where another stopped need not know where
+            files = [(self._folder / name).open("ab") for name in (FRAMES_FILE, VALID_FILE)]
+        except BaseException:
+            self._open.close()
+            raise
+        self._files = [self._open.enter_context(file) for file in files]
+        return self
+
+    def _begin(self) -> Path:
+        """The folder to write into, made and locked."""
+        folder = self._beside("partial")
+        self._lock(folder)
+        return folder
+
+    def _abandon(self, folder: Path) -> None:
+        """Called where writing failed."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _lock(self, folder: Path) -> None:
+        """Lock a folder until the end. Raises OSError where another process holds it."""
+        lock = _lock(folder)
         if lock is not None:
             self._open.callback(os.close, lock)
-        self._files = [self._open.enter_context((self._folder / name).open("wb")) for name in (FRAMES_FILE, VALID_FILE)]
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._folder is not None
+        folder, self._folder = self._folder, None
+        assert folder is not None
+        whole = False
         try:
             if kind is None:
-                self._commit(self._folder)
+                self._commit(folder)
+                whole = True
         finally:
-            self._open.close()
-            shutil.rmtree(self._folder, ignore_errors=True)  # gone already after a commit
-            self._folder = None
+            with suppress(OSError):  # what could not be written cannot be flushed either
+                self._open.close()
+            if not whole:
+                self._abandon(folder)
 
     @property
     def infos(self) -> tuple[RecordingInfo, ...]:
         """The recordings written so far."""
         return tuple(self._infos.values())
 
-    def add(self, recording: Recording, annotation: Annotation | None = None) -> None:
-        """Write a recording and, where there is one, its annotation."""
+    def add(self, recording: Recording, annotation: Annotation | None = None) -> RecordingInfo:
+        """Write a recording and, where there is one, its annotation; returns what the index will say of it."""
         if self._folder is None:
             raise RuntimeError("CorpusWriter is used outside of its with block")
         if recording.name in self._infos or not recording.name:
@@ -87,9 +110,12 @@ class CorpusWriter:
         encoded = None if annotation is None else self._encode(recording.name, annotation)
         positions = np.ascontiguousarray(recording.positions, dtype="<f4")
         valid = np.ascontiguousarray(recording.mask)
-        for file, array in zip(self._files, (positions, valid.view(np.uint8)), strict=True):
-            file.write(array.data)
-        self._infos[recording.name] = RecordingInfo(
+        try:
+            for file, array in zip(self._files, (positions, valid.view(np.uint8)), strict=True):
+                file.write(array.data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._folder)) from error
+        info = RecordingInfo(
             name=recording.name,
             fps=float(recording.fps),
             num_frames=recording.num_frames,
@@ -101,8 +127,10 @@ class CorpusWriter:
             history=recording.history,
             annotated=False,
         )
+        self._infos[info.name] = info
         if encoded is not None:
             self._annotations[recording.name] = encoded
+        return info
 
     def annotate(self, name: str, annotation: Annotation) -> None:
         """Give the annotation of a recording that was added without one."""
@@ -116,6 +144,11 @@ class CorpusWriter:
         if split.name in self._splits:
             raise InputError(f"corpus {self.name!r}: split {split.name!r} is there already")
         self._splits[split.name] = split
+
+    def attach(self, name: str, text: str) -> None:
+        """Put a text file for people beside the three files of the corpus."""
+        assert self._folder is not None
+        (self._folder / name).write_text(text, encoding="utf-8")
 
     def _encode(self, name: str, annotation: Annotation) -> dict[str, Any]:
         if self.labels is None:

@@ -1,0 +1,137 @@
+"""Reading a recipe's recordings with all cores: in order, a few in memory at a time; a bad file loses only itself."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+
+from ..errors import InputError
+from ..io import Take
+from .recipes import Item, Recipe
+
+_POOL_BYTES = 24 * 2**20
+_POOL_FILES = 1000
+"""With less than both of these to read, starting processes costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an item: its Take, or None and the reason."""
+
+    item: Item
+    take: Take | None
+    reason: str = ""
+
+
+def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iterator[Outcome]:
+    """The outcome of each item, in order. `workers` processes share the work; None: one a core where there is much.
+
+    Raises InputError where a reading process dies.
+    """
+    if workers is None:
+        much = len(items) >= _POOL_FILES or sum(map(_size, items)) >= _POOL_BYTES
+        workers = min(cores(), len(items)) if much else 1
+    yield from map(partial(read_one, recipe), items) if workers <= 1 else _in_processes(recipe, items, workers)
+
+
+def read_one(recipe: Recipe, item: Item) -> Outcome:
+    """Read an item, in whatever process. One that cannot be read gives a reason, never an error."""
+    try:
+        take = recipe.read(item)
+    except InputError as error:
+        return Outcome(item, None, str(error))
+    except OSError as error:
+        return Outcome(item, None, f"{item.file}: {error.strerror or error}")
+    except Exception as error:  # one bad file in thousands must not lose the others
+        what = f"{type(error).__name__}: {error}"
+        return Outcome(item, None, f"{item.file}: its reader failed ({what}); please report this file")
+    if take.recording.name != item.name:
+        take = replace(take, recording=replace(take.recording, name=item.name))
+    return Outcome(item, take)
+
+
+def cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _size(item: Item) -> int:
+    try:
+        return item.file.stat().st_size
+    except OSError:  # reading it will say so
+        return 0
+
+
+def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterator[Outcome]:
+    """Read in processes that start anew: forking one that runs threads, as numeric libraries do, may hang."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(recipe,))
+
+    def submit(some: Iterable[Item]) -> None:
+        with _interrupts_held():  # a submission may start a process, which keeps what is held here
+            running.extend(pool.submit(_read_in_worker, item) for item in some)
+
+    running: deque[Future[Outcome]] = deque()
+    waiting = iter(items)
+    try:
+        submit(islice(waiting, 4 * workers))
+        while running:
+            yield running.popleft().result()
+            submit(islice(waiting, 1))
+    except BrokenProcessPool:
+        raise InputError(
+            f"one of {workers} reading processes was ended from outside, most likely for want of memory; run the same "
+            "command again with fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment. It goes to every process of a terminal; only the one that writes answers it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# ---- in a worker -----------------------------------------------------------------------------------------------
+
+_recipe: list[Recipe] = []
+"""The recipe of this worker process, kept so that what it has loaded serves all of its items."""
+
+
+def _start_worker(recipe: Recipe) -> None:
+    """Leave Ctrl-C to the process that writes, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a process a core already
+    _recipe.append(recipe)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _read_in_worker(item: Item) -> Outcome:
+    return read_one(_recipe[0], item)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
