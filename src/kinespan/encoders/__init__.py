@@ -1,7 +1,19 @@
 """Encoders: networks from a view to a feature pyramid, by name."""
 
-from . import agcn, ctrgcn, stgcn  # each registers its variants
+from . import agcn, ctrgcn, dste, hdgcn, hyperformer, stgcn  # each registers its variants
 from .base import ENCODERS, Body, Encoder, Pyramid
 from .build import build_encoder
 
-__all__ = ["ENCODERS", "Body", "Encoder", "Pyramid", "agcn", "build_encoder", "ctrgcn", "stgcn"]
+__all__ = [
+    "ENCODERS",
+    "Body",
+    "Encoder",
+    "Pyramid",
+    "agcn",
+    "build_encoder",
+    "ctrgcn",
+    "dste",
+    "hdgcn",
+    "hyperformer",
+    "stgcn",
+]
