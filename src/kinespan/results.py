@@ -16,8 +16,9 @@ from .annotation import Annotation, LabelSet, Span
 from .atomic import write_atomically
 from .corpus.splits import without_labels
 from .corpus.store import Corpus
+from .decode_presets import DECODERS
 from .errors import InputError
-from .evaluate import DEFAULT_TIOUS, Metrics, Rule, evaluate
+from .evaluate import Metrics, Rule, evaluate
 from .export import WRITERS
 from .localizer import Localizer, Scores
 from .recording import Recording
@@ -41,10 +42,16 @@ def localize_recordings(
     recordings: Iterable[Recording],
     *,
     people: Literal["together", "each"] = "together",
+    decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Localize recordings one by one. Raises InputError for two of the same name or one that does not map."""
+    """Localize recordings one by one; `decoder` names a way of decoding in place of the model's own.
+
+    It makes the scored spans; the segmentation is the model's own under every decoder. Raises InputError for two
+    recordings of the same name, one that does not map, or an unknown decoder.
+    """
+    config = None if decoder is None else DECODERS[decoder]
     spans: dict[str, tuple[Span, ...]] = {}
     segmentation: dict[str, tuple[Span, ...]] = {}
     scores: dict[str, Scores] = {}
@@ -54,13 +61,21 @@ def localize_recordings(
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
         scores[name] = model.frame_scores(recording)
         segmentation[name] = tuple(model.segment(scores[name]))
-        found = model.decode(scores[name]) if people == "together" else model.localize(recording, people)
+        if people == "together":
+            found = model.decode(scores[name], config)
+        else:
+            found = model.localize(recording, people, config)
         spans[name] = tuple(found)
         if progress is not None:
             progress(number + 1)
-    facts = {"training": dict(model.spec.training), "fps": model.spec.fps, **(details or {})}
+    facts = {"training": dict(model.spec.training), "fps": model.spec.fps, **_decoder_fact(decoder), **(details or {})}
     labels = {"labels": list(model.labels.names), "exclusive": model.labels.exclusive}
     return Outcome(Predictions(spans, segmentation, {**facts, **labels}), scores, model.spec.fps, model.labels)
+
+
+def _decoder_fact(decoder: str | None) -> dict[str, str]:
+    """What is told of the decoder: nothing of the model's own."""
+    return {} if decoder is None else {"decoder": decoder}
 
 
 def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] = ()) -> Truth:
@@ -87,12 +102,15 @@ def evaluate_on(
     *,
     dropped: tuple[str, ...] = (),
     rule: Rule = "activitynet",
-    tious: Sequence[float] = DEFAULT_TIOUS,
+    tious: Sequence[float] | None = None,
+    decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Outcome, Truth, dict[str, Any]]:
     """Localize recordings of a corpus and hold the result against their annotations; metrics as in metrics.json.
 
+    `tious` are by default those that are reported under the rule; `decoder` names a way of decoding in place of the
+    model's own.
     Raises InputError where the model names labels that the corpus has not.
     """
     truth = corpus_truth(corpus, names, dropped)
@@ -100,9 +118,10 @@ def evaluate_on(
     if unknown:
         raise InputError(f"the model names {', '.join(unknown)}, which corpus {corpus.name!r} has not")
     recordings = (corpus[name] for name in truth.annotations)
-    outcome = localize_recordings(model, recordings, details=details, progress=progress)
+    outcome = localize_recordings(model, recordings, decoder=decoder, details=details, progress=progress)
     metrics: Metrics = evaluate(outcome.predictions, truth, tious, rule)
-    return outcome, truth, {**metrics.to_dict(), "facts": {**model.spec.training, **(details or {})}}
+    facts = {**model.spec.training, **_decoder_fact(decoder), **(details or {})}
+    return outcome, truth, {**metrics.to_dict(), "facts": facts}
 
 
 def write_outcome(outcome: Outcome, out: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.config import Normalisation
 from kinespan.corpus import Corpus, CorpusWriter
+from kinespan.decode_presets import FOUND_SKEL
 from kinespan.errors import InputError
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
@@ -43,7 +44,7 @@ def model_of(labels=LABELS):
             Normalisation(),
             "stgcn16_light",
             "last_map",
-            labels,
+            labels=labels,
             training={"seed": 4},
         )
         return Localizer(spec).eval()
@@ -80,6 +81,30 @@ def test_every_recording_is_localized_once(corpus):
 def test_each_person_has_spans_of_their_own():
     outcome = localize_recordings(model_of(), [take("two", people=2)], people="each")
     assert {span.person for span in outcome.predictions.spans["two"]} == {0, 1}
+
+
+def test_a_decoder_by_name_makes_the_spans_and_leaves_the_segmentation(corpus):
+    model = model_of()
+    own = localize_recordings(model, corpus)
+    other = localize_recordings(model, corpus, decoder="found-skel")
+    for name in corpus.names:
+        assert other.predictions.spans[name] == tuple(model.decode(own.scores[name], FOUND_SKEL))
+    assert other.predictions.spans != own.predictions.spans
+    assert other.predictions.segmentation == own.predictions.segmentation
+    assert other.predictions.details["decoder"] == "found-skel"
+    assert "decoder" not in own.predictions.details
+    people = [
+        localize_recordings(model, [take("two", people=2)], people="each", decoder=d) for d in (None, "found-skel")
+    ]
+    assert people[0].predictions.spans != people[1].predictions.spans
+    with pytest.raises(InputError, match="found-skel"):
+        localize_recordings(model, corpus, decoder="found_skel")
+
+
+def test_evaluation_by_rule_and_decoder(corpus):
+    _, _, metrics = evaluate_on(model_of(), corpus, corpus.names, rule="pku", decoder="simple-det")
+    assert (metrics["tiou"], metrics["facts"]["decoder"]) == ([0.5], "simple-det")
+    assert set(metrics["figures"]) == {"mAP_a", "mAP_v", "AP", "F1", "2D-AP"}
 
 
 def test_two_recordings_of_one_name_are_refused():

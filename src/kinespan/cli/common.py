@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ..corpus.store import Corpus
 
 Config = TypeVar("Config")
+
+Decoder = Literal["kinespan", "stal", "simple-det", "found-skel"]
+"""The names in `kinespan.decode_presets.DECODERS`, here so that help needs no import of it."""
 
 
 def add_settings(parser: ArgumentParser, kind: type[Config], skip: set[str] | None = None) -> None:
@@ -64,15 +67,15 @@ def metric_row(metrics: Mapping[str, Any]) -> list[str]:
     """The cells of METRIC_COLUMNS of a metrics.json, in per cent."""
     f1 = metrics.get("f1") or {}
     scores = metrics["map"]
-    values = [scores.get("average"), scores.get("0.5"), metrics.get("frame_accuracy")]
+    values = [metrics["map_average"]["0.1:0.5"], scores.get("0.5"), metrics.get("frame_accuracy")]
     values += [f1.get("10"), f1.get("25"), f1.get("50"), metrics.get("edit")]
     return [percent(value) for value in values]
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """Protocol, split, fold, labels and seed in one line, as every printed figure needs it."""
+    """Decoder, protocol, split, fold, labels and seed in one line, as every printed figure needs it."""
     parts = []
-    for name in ("protocol", "split", "fold", "label_fraction", "seed"):
+    for name in ("decoder", "protocol", "split", "fold", "label_fraction", "seed"):
         if facts.get(name) is not None:
             parts.append(f"{name.replace('_', ' ')} {facts[name]}")
     return ", ".join(parts)

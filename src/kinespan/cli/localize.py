@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from ..errors import InputError
-from .common import check_device, is_corpus, need_folder, open_corpus
+from .common import Decoder, check_device, is_corpus, need_folder, open_corpus
 
 if TYPE_CHECKING:
     from ..recording import Recording
@@ -27,6 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--people", type=Literal["together", "each"], default="together", help="one result a recording, or a person"
     )
+    parser.add_argument("--decoder", type=Decoder, help="how scores become spans; default: the model's own way")
     parser.add_argument("--fps", type=float | None, help="files: frames a second, in place of the file's own")
     parser.add_argument("--skip_frames", type=int, default=0, help="files: leading frames to drop, such as a T-pose")
     parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
@@ -51,7 +52,12 @@ def run(arguments: Namespace) -> int:
     out = need_folder(Path(arguments.out))
     with Progress("localizing", len(recordings)) as progress:
         outcome = localize_recordings(
-            model, recordings, people=arguments.people, details=details, progress=progress.update
+            model,
+            recordings,
+            people=arguments.people,
+            decoder=arguments.decoder,
+            details=details,
+            progress=progress.update,
         )
     write_outcome(outcome, out)
     if truth is not None:

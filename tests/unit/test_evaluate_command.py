@@ -1,0 +1,103 @@
+"""`kinespan evaluate` on files: what each rule prints and writes, and the names that the command line offers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from kinespan.activitynet import Predictions, Truth, write_predictions, write_truth
+from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.cli import main
+from kinespan.cli.common import Decoder
+from kinespan.cli.evaluate import RuleName
+from kinespan.decode_presets import DECODERS
+from kinespan.evaluate import RULES
+
+LABELS = LabelSet(("walk", "sit"))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    """Two recordings, three true spans; walk is found twice, the second time as a duplicate, sit once, half right."""
+    truth = {
+        "x": Annotation((Span(0, 2, "walk"), Span(4, 6, "sit")), LABELS),
+        "y": Annotation((Span(0, 2, "sit"),), LABELS),
+    }
+    found = {
+        "x": (Span(0, 2, "walk", 0.9), Span(0, 1.8, "walk", 0.8), Span(4, 5, "sit", 0.7)),
+        "y": (),
+    }
+    details = {"decoder": "stal", "training": {"seed": 3}}
+    write_truth(Truth(truth, LABELS, {"x": 8.0, "y": 3.0}, {"x": 10.0}), tmp_path / "T.json")
+    write_predictions(Predictions(found, details=details), tmp_path / "P.json")
+    return ["evaluate", "--predictions", str(tmp_path / "P.json"), "--truth", str(tmp_path / "T.json")]
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The words of each line that follow its first, by its first."""
+    return {words[0]: words[1:] for line in text.splitlines() if (words := line.split())}
+
+
+def test_the_command_offers_what_there_is() -> None:
+    assert get_args(RuleName) == RULES
+    assert sorted(get_args(Decoder)) == list(DECODERS)
+
+
+def test_the_official_figures_of_pku_mmd(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*files, "--rule", "pku", "--out", str(tmp_path / "m.json")]) == 0
+    told = capsys.readouterr().out
+    # walk: its duplicate leaves the right one alone, at precision 1. sit: one of two is found.
+    figures = json.loads((tmp_path / "m.json").read_text())["figures"]
+    assert figures["mAP_a"] == {"0.5": pytest.approx((1.0 + 0.5) / 2)}
+    # x: sit, half of recall, leaves with 2 / 3 the best precision so far; walk, the other half, with 1. y has nothing.
+    assert figures["mAP_v"] == {"0.5": pytest.approx(((2 / 3) / 2 + 1 / 2 + 0) / 2)}
+    assert figures["AP"] == {"0.5": pytest.approx((2 / 3 + 1) / 3)}
+    assert figures["F1"] == {"0.5": pytest.approx(2 * 2 / 6)}
+    # Up to .50 as above. Then sit is wrong, and up to .90 walk still counts with 1, as its duplicate leaves before it;
+    # beyond, that has no true span either, so that no point lies between the whole list, 1 / 3, and the empty one.
+    assert figures["2D-AP"] == pytest.approx((10 * (2 / 3 + 1) / 3 + 8 * 1 / 3 + 2 * (1 / 3) / 3) / 20)
+    shown = rows(told)
+    assert shown["theta"] == ["0.5"]
+    assert (shown["mAP_a"], shown["mAP_v"], shown["AP"], shown["F1"]) == (["75.0"], ["41.7"], ["55.6"], ["66.7"])
+    assert shown["2D-AP"][0] == "42.2"
+    assert "rule pku, decoder stal, seed 3" in told
+    assert "no fps of 1 recordings" in told
+
+
+def test_thresholds_that_are_asked_for(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*files, "--rule", "pku", "--tiou", "0.1", "0.3", "0.5", "0.7"]) == 0
+    shown = rows(capsys.readouterr().out)
+    assert shown["theta"] == ["0.1", "0.3", "0.5", "0.7"]
+    assert shown["mAP_a"] == ["75.0", "75.0", "75.0", "50.0"]
+    assert len(shown["F1"]) == 4
+
+
+def test_simple_det_has_two_figures(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*files, "--rule", "simple-det"]) == 0
+    shown = rows(capsys.readouterr().out)
+    assert shown["theta"] == ["0.1", "0.3", "0.5"]
+    # walk 1, sit 1 / 2: at 10 fps 11 of 21 frames are shared.
+    assert shown["mAP_a"] == ["75.0"] * 3
+    assert shown["mAP_v"] == ["41.7"] * 3
+    assert "2D-AP" not in shown
+
+
+def test_the_mean_column_is_over_its_own_thresholds(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    shown = []
+    for more in ([], ["--tiou", "0.9"]):
+        assert main([*files, *more]) == 0
+        shown.append(rows(capsys.readouterr().out)["per"][1:])
+    assert shown[0][0] == shown[1][0] == "75.0"
+    assert shown[1][1] == "-"
+
+
+def test_predictions_are_not_decoded_again(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*files, "--decoder", "stal"]) != 0
+    assert "--decoder stal: predictions are decoded already" in capsys.readouterr().err
+    assert main([*files, "--decoder", "stl"]) != 0
+    told = capsys.readouterr().err
+    assert "--decoder" in told
+    assert "simple-det" in told
