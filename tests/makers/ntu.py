@@ -88,7 +88,7 @@ def write_lines(path: Path, lines: Iterable[str], end: str = "\r\n") -> Path:
 def write_ntu(
     folder: Path, names: Iterable[str], rng: np.random.Generator, frames: tuple[int, int] = (40, 70)
 ) -> list[Path]:
-    """A .skeleton file for each name SsssCcccPpppRrrrAaaa, with the motion of its action; two people where it is of two.
+    """A .skeleton file for each name SsssCcccPpppRrrrAaaa, in the motion of its action; two people where it takes two.
 
     The camera (ccc) looks from 45 degrees to the left, from ahead, or from 45 degrees to the right.
     """
