@@ -128,5 +128,5 @@ def write_amass(
         "dmpls": np.zeros((len(poses), 8)),
         rate: np.array(fps),
     }
-    np.savez(path, **fields)
+    np.savez_compressed(path, **fields)
     return path

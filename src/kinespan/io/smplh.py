@@ -94,18 +94,17 @@ def rotations(vectors: Array) -> Array:
     return np.asarray(np.eye(3) + once * cross + twice * (cross @ cross))
 
 
-def find_body(given: Path) -> Path:
-    """The file of the male body: `given` itself, or where the downloads have it in that folder.
+def find_body(*places: Path) -> Path:
+    """The file of the male body: a place itself where that is a file, else where the downloads have it below one.
 
     Raises InputError where there is none, saying where to get it.
     """
-    if given.is_file():
-        return given
-    found = _in_folder(given)
-    if found is None:
-        what = f"holds none of {', '.join(_PLACES)}" if given.is_dir() else "is no file and no folder"
-        raise InputError(f"body model {given}: {what}. {WHERE_TO_GET_IT}")
-    return found
+    for place in places:
+        found = place if place.is_file() else _in_folder(place)
+        if found is not None:
+            return found
+    looked = " or ".join(str(place) for place in places)
+    raise InputError(f"no body model in {looked}: expected one of {', '.join(_PLACES)}. {WHERE_TO_GET_IT}")
 
 
 def body_near(path: Path) -> Path:

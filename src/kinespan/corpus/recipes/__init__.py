@@ -5,7 +5,18 @@ A new one is a file here and its import below; see `Recipe`.
 
 from __future__ import annotations
 
-from . import precog
+from . import babel, ntu, pku_mmd, precog
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
-__all__ = ["RECIPES", "Item", "Recipe", "Survey", "official_fold", "official_split", "precog"]
+__all__ = [
+    "RECIPES",
+    "Item",
+    "Recipe",
+    "Survey",
+    "babel",
+    "ntu",
+    "official_fold",
+    "official_split",
+    "pku_mmd",
+    "precog",
+]
