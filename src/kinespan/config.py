@@ -247,3 +247,39 @@ class FinetuneConfig:
     def fusion_name(self) -> str:
         """The fusion that auto stands for."""
         return ("last_map" if self.protocol == "linear" else "nested_u") if self.fusion == "auto" else self.fusion
+
+
+@dataclass(frozen=True)
+class RecognizeConfig:
+    """Settings of `kinespan recognize`; defaults are the published linear probe of the skeleton contrastive family."""
+
+    protocol: Literal["linear", "knn"] = "linear"
+    """linear: a linear classifier on frozen features. knn: the nearest among them."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Encoder and its input, where no pretrained run gives them: an untrained encoder, for comparison."""
+    split: str | None = None
+    """Split to train and test on; needed, since nothing may be tested on what it was trained on."""
+    fold: int = 1
+    """Fold of the split."""
+    label_fraction: float = 1.0
+    """Share of the training recordings whose labels are used, chosen by seed."""
+    neighbours: int = 1
+    """Neighbours that vote (knn)."""
+    epochs: int = 100
+    """Passes over the training clips (linear)."""
+    lr: float = 3.0
+    """Learning rate of SGD with momentum 0.9 and no weight decay (linear)."""
+    lr_drop: int = 80
+    """Epoch from which on a tenth of the learning rate is used (linear)."""
+    batch_size: int = 128
+    """Clips in a batch (linear)."""
+    seed: int = 0
+    """Seed of the labelled recordings, of the classifier's weights and the order of clips."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        _positive(self, "neighbours", "epochs", "lr", "batch_size", "label_fraction")
+        if self.label_fraction > 1:
+            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        if self.split is None:
+            raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")

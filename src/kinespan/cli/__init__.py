@@ -21,9 +21,11 @@ COMMANDS = {
     "info": "say what is in a recording, a corpus or a model",
     "pretrain": "learn an encoder from recordings, without labels",
     "finetune": "learn to name and bound actions from labelled recordings",
+    "recognize": "name trimmed actions by a frozen encoder: the linear and nearest-neighbour probe of pretraining",
     "localize": "find the actions in recordings",
     "evaluate": "hold predictions against truth, or a model against a corpus",
     "report": "write one HTML file that shows recordings, predictions and metrics",
+    "list": "print the methods, encoders, recipes, readers and skeletons that there are",
     "completion": "print a shell completion script",
 }
 """Commands in the order of a user's work; each is the module of its name beside this file."""

@@ -171,15 +171,20 @@ def pretrained_file(path: Path) -> Path:
     raise InputError(f"{path}: holds neither {ENCODER_FILE} nor {MODEL_FILE}; was the run finished?")
 
 
-def load_encoder(localizer: Localizer, pretrained: Path) -> None:
-    """Copy the encoder's weights from a pretrained encoder, or from another localizer."""
-    file = pretrained_file(pretrained)
+def encoder_weights(file: Path) -> dict[str, Tensor]:
+    """The weights of a pretrained encoder, or of the encoder of a localizer."""
     weights = read_weights(file)
     if read_spec(file).kind == "localizer":
         start = "encoder."
         weights = {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
+    return weights
+
+
+def load_encoder(localizer: Localizer, pretrained: Path) -> None:
+    """Copy the encoder's weights from a pretrained encoder, or from another localizer."""
+    file = pretrained_file(pretrained)
     try:
-        localizer.encoder.load_state_dict(weights)
+        localizer.encoder.load_state_dict(encoder_weights(file))
     except RuntimeError as error:
         raise InputError(f"{file}: weights do not fit the encoder {localizer.spec.encoder!r}: {error}") from None
 
