@@ -2,6 +2,7 @@
 
 from .frame import FrameLoss
 from .info_nce import InfoNCELoss
+from .multi_positive import MultiPositiveLoss
 from .snippet import AlignedSnippetLoss, PaperSnippetLoss
 
-__all__ = ["AlignedSnippetLoss", "FrameLoss", "InfoNCELoss", "PaperSnippetLoss"]
+__all__ = ["AlignedSnippetLoss", "FrameLoss", "InfoNCELoss", "MultiPositiveLoss", "PaperSnippetLoss"]

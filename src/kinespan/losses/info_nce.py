@@ -28,9 +28,19 @@ class InfoNCELoss(nn.Module):
 
     def forward(self, query: Tensor, positive: Tensor, negatives: Tensor, usable: Tensor | None = None) -> Tensor:
         """Scalar of query (B, D), positive (B, D), negatives (M, D); usable (B, M) bool leaves some negatives out."""
-        near = (query * positive).sum(dim=1, keepdim=True)  # (B, 1)
-        far = query @ negatives.T  # (B, M)
-        if usable is not None:
-            far = far.masked_fill(~usable, -torch.inf)
-        logits = torch.cat([near, far], dim=1) / self.temperature
+        logits = contrast_logits(query, positive, negatives, usable, self.temperature)
         return F.cross_entropy(logits, torch.zeros(len(query), dtype=torch.long, device=query.device))
+
+
+def contrast_logits(
+    query: Tensor, positive: Tensor, negatives: Tensor, usable: Tensor | None, temperature: float
+) -> Tensor:
+    """Similarities (..., 1 + M) over temperature of query (..., D) to its positive (..., D), then to negatives (M, D).
+
+    usable (..., M) bool, False for negatives that are left out: minus infinity.
+    """
+    near = (query * positive).sum(dim=-1, keepdim=True)
+    far = query @ negatives.T
+    if usable is not None:
+        far = far.masked_fill(~usable, -torch.inf)
+    return torch.cat([near, far], dim=-1) / temperature

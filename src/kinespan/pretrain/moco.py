@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..config import MethodConfig
 from ..encoders.base import Encoder, Pyramid
@@ -16,10 +16,11 @@ from .queue import KeyQueue
 class MoCo(Method):
     """A query network, its momentum copy that makes the keys, and a queue of keys of other recordings."""
 
-    def __init__(self, encoder: Encoder, config: MethodConfig) -> None:
+    def __init__(self, encoder: Encoder, config: MethodConfig, head: nn.Module | None = None) -> None:
+        """head (B, C) to (B, D), by default two layers."""
         super().__init__()
         self.encoder = encoder
-        self.head = projection(encoder.channels[-1], config.dim)
+        self.head = projection(encoder.channels[-1], config.dim) if head is None else head
         self.key_encoder, self.key_head = slow_copy(encoder), slow_copy(self.head)
         self.momentum = Momentum(config.momentum)
         self.queue = KeyQueue(config.queue, config.dim)
@@ -37,6 +38,7 @@ class MoCo(Method):
         return pyramid, unit_length(self.key_head(video_feature(pyramid)))
 
     def after_step(self) -> None:
-        """Move the key network towards the query network."""
-        self.momentum.update(self.encoder, self.key_encoder)
-        self.momentum.update(self.head, self.key_head)
+        """Move the key network towards the query network: each part `key_x` towards the part `x`."""
+        for name, part in self.named_children():
+            if name.startswith("key_"):
+                self.momentum.update(getattr(self, name.removeprefix("key_")), part)
