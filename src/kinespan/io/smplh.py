@@ -137,7 +137,7 @@ def _load(path: Path, changed: int, size: int) -> Body:
     """The body of the file in this state: a file that was replaced is read anew."""
     if path.suffix.lower() == ".pkl":
         raise InputError(
-            f"body model {path}: this is a pickle, which can run any program, so that kinespan never loads one. "
+            f"body model {path}: loading a file of this kind can run any program, so kinespan never does. "
             f"The same body is to be had as .npz: {WHERE_TO_GET_IT}"
         )
     shapes = {

@@ -189,6 +189,9 @@ class Babel(Recipe):
             return False
         if self.everything:
             return True
+        named = {name for segment in sequence.segments or () for name in segment.categories}
+        if named.isdisjoint(labels.names):
+            return False
         if self.rules == "stal":
             ids = babel_rules.stal_ids(sequence, labels)
             frames, labelled = len(ids), bool(ids.any())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path, PurePosixPath
 
 from ...errors import InputError
@@ -60,7 +61,8 @@ def cmu_places(motion: str) -> tuple[str, ...]:
 
 def first_there(root: Path, places: tuple[str, ...]) -> Path | None:
     """The first of the places below `root` that is a file."""
-    return next((root / place for place in places if (root / place).is_file()), None)
+    above = f"{root}{os.sep}"  # hundreds of thousands of places are tried: as text, not as paths
+    return next((root / place for place in places if os.path.isfile(above + place)), None)
 
 
 def read_rates(release: Path, raw: Path) -> dict[str, float]:
