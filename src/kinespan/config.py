@@ -6,12 +6,14 @@ Plain data, no torch: the command line reads them to print its help. A contradic
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from .errors import InputError
 
 Precision = Literal["auto", "32", "bf16"]
 Protocol = Literal["linear", "finetune", "scratch"]
+Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
+STREAMS: tuple[str, ...] = get_args(Stream)
 
 
 def _positive(owner: object, *names: str) -> None:
@@ -48,20 +50,29 @@ class Normalisation:
 class AugmentConfig:
     """How strongly views are changed. Probabilities are per clip."""
 
+    crop: Literal["resize", "shift"] = "resize"
+    """resize: a stretch of the clip, stretched to the clip's length, so that speed changes too. shift: the clip is
+    moved in time and mirrored where it ends, at its own speed (the skeleton contrastive family)."""
     crop_min: float = 0.5
-    """Shortest temporal crop, as a share of the clip; the crop is stretched to the clip's length. 1 = no crop."""
+    """Shortest temporal crop of resize, as a share of the clip. 1 = no crop."""
+    crop_ratio: int = 6
+    """shift moves a clip by up to its length divided by this, either way."""
     shear: float = 0.3
     """Largest shear between axes."""
     rotation: float = 180.0
     """Largest turn about the vertical, degrees."""
     tilt: float = 10.0
     """Largest turn about the horizontal axes, degrees."""
+    main_axis: float = 0.0
+    """Largest turn about one axis chosen at random, degrees; about the other two by up to one degree (AimCLR)."""
     flip: float = 0.0
     """Probability of a mirror image with left and right swapped; 0 where sides tell actions apart."""
     noise: float = 0.01
     """Standard deviation of the noise on joints, torso lengths; given to half of the clips."""
     blur: float = 0.5
     """Probability of Gaussian smoothing in time, sigma 0.1 to 2 frames."""
+    blur_frames: int = 9
+    """Frames that smoothing looks over, an odd number."""
     axis_mask: float = 0.0
     """Probability that one of the three axes is flattened."""
     joint_mask: float = 0.0
@@ -72,7 +83,11 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         _probability(self, "augment.", "flip", "blur", "axis_mask", "joint_mask", "crop_min")
-        _positive(self, "crop_min")
+        _positive(self, "crop_min", "blur_frames")
+        if self.crop_ratio < 2:
+            raise InputError(f"augment.crop_ratio is {self.crop_ratio}, expected at least 2: half of the clip")
+        if self.blur_frames % 2 == 0:
+            raise InputError(f"augment.blur_frames is {self.blur_frames}, expected an odd number")
 
 
 @dataclass(frozen=True)
@@ -103,14 +118,19 @@ class SnippetConfig:
     """Seconds between two snippets of a recording from which on they count as different."""
     within: bool = True
     """Take snippets of the same recording beyond the margin as negatives (aligned only)."""
+    neighbours: int = 0
+    """Most similar queue entries that count as positives too (paper only; its release: 5)."""
+    neighbours_from: float = 0.33
+    """Share of the steps after which neighbours are looked for (its release: epoch 200 of 600)."""
     queue: int = 32768
     """Keys kept as negatives of the snippet term."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         _positive(self, "frames", "queue")
-        if self.weight < 0 or self.margin < 0:
-            raise InputError("snippet.weight and snippet.margin must not be negative")
+        _probability(self, "snippet.", "neighbours_from")
+        if self.weight < 0 or self.margin < 0 or self.neighbours < 0:
+            raise InputError("snippet.weight, snippet.margin and snippet.neighbours must not be negative")
 
 
 @dataclass(frozen=True)

@@ -101,14 +101,15 @@ class ClipPool:
         middle = torch.arange(frames, device=recording.device) + 0.5
         # a thousandth of a frame is given so that rounding never moves a frame that lies on a border
         within = ((times.start[:, None] + middle * times.step[:, None]) * self.fps + 1e-3).floor().long()
-        inside = within < self.lengths[recording][:, None]
+        inside = (within >= 0) & (within < self.lengths[recording][:, None])
         return self.starts[recording][:, None] + torch.where(inside, within, 0), inside
 
     def hits_at(self, view: View) -> Tensor | None:
-        """The hits (B, T, C + 1) of a view, found through its time map; none where nobody is there."""
+        """The hits (B, T, C + 1) of a view, found through its time map; none where nobody is, or mirrored in time."""
         if self.hits is None:
             return None
         at, inside = self.frames_at(view.recording, view.times, view.positions.shape[1])
+        inside = inside if view.timed is None else inside & view.timed
         return self.hits[at] & (inside & view.valid.any(dim=2))[..., None]
 
 

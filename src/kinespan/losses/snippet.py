@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .info_nce import check_temperature
+from .info_nce import check_temperature, contrast_logits
+from .multi_positive import positives_loss
 
 
 class AlignedSnippetLoss(nn.Module):
@@ -67,7 +68,9 @@ class PaperSnippetLoss(nn.Module):
 
     The positive of query snippet i is the key snippet j whose backbone feature has the largest dot product with
     that of i (as in DenseCL, Wang et al., CVPR 2021); negatives are time-averaged, normalised projections of
-    other videos. L = mean_i InfoNCE(q_i, k_j(i), queue).
+    other videos. L = mean_i InfoNCE(q_i, k_j(i), queue); with neighbours N_i mined from the queue, their average
+
+        L = mean_i -1 / (1 + |N_i|) ( log P(k_j(i) | q_i) + sum_{n in N_i} log P(n | q_i) )
     """
 
     def __init__(self, temperature: float = 0.07) -> None:
@@ -85,21 +88,24 @@ class PaperSnippetLoss(nn.Module):
         key_valid: Tensor,
         queue: Tensor,
         usable: Tensor | None = None,
+        mined: Tensor | None = None,
     ) -> Tensor:
-        """Scalar of projections query, key (B, K, D), backbone features (B, K, C), valid (B, K), queue (M, D)."""
+        """Scalar of projections query, key (B, K, D), backbone features (B, K, C), valid (B, K), queue (M, D).
+
+        usable (B, M) bool leaves some of the queue out; mined (B, K, M) bool says which of it are positives too.
+        """
         alike = torch.einsum("bic,bjc->bij", query_features, key_features)
         alike = alike.masked_fill(~key_valid[:, None], -torch.inf)
         best = alike.argmax(dim=2)  # (B, K)
         positive = key.gather(1, best[..., None].expand(-1, -1, key.shape[2]))
-        near = (query * positive).sum(dim=2, keepdim=True)
-        far = query @ queue.T
-        if usable is not None:
-            far = far.masked_fill(~usable[:, None], -torch.inf)
         scored = query_valid & key_valid.any(dim=1, keepdim=True)
-        logits = torch.cat([near, far], dim=2)[scored] / self.temperature
-        if len(logits) == 0:
+        if not scored.any():
             return query.sum() * 0.0
-        return -logits.log_softmax(dim=1)[:, 0].mean()
+        allowed = None if usable is None else usable[:, None]
+        logits = contrast_logits(query, positive, queue, allowed, self.temperature)[scored]
+        if mined is None:
+            return -logits.log_softmax(dim=1)[:, 0].mean()
+        return positives_loss(logits, mined[scored]).mean()
 
 
 def overlap_and_gap(query_edges: Tensor, key_edges: Tensor) -> tuple[Tensor, Tensor]:

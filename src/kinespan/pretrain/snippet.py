@@ -12,6 +12,7 @@ from ..encoders.base import Pyramid
 from ..losses import AlignedSnippetLoss, PaperSnippetLoss
 from ..transforms.augment import View
 from .base import Method, MethodOutput, Step, projection, unit_length
+from .mining import nearest
 from .momentum import Momentum, slow_copy
 from .queue import KeyQueue
 
@@ -38,12 +39,21 @@ def snippet_shares(length: int, count: int) -> Tensor:
     return (end - start).clamp(min=0) * (count / length)
 
 
+def timed_snippets(view: View, count: int) -> Tensor:
+    """Which of K snippets of a view lie wholly where its time map says (B, K) bool."""
+    if view.timed is None:
+        return torch.ones(len(view.positions), count, dtype=torch.bool, device=view.positions.device)
+    share = snippet_shares(view.timed.shape[1], count).to(view.positions)
+    return (~view.timed).to(share.dtype) @ share.T < 1e-6
+
+
 class SnippetTerm(nn.Module):
     """Snippet discrimination over the deepest map; variant `aligned` is ours, `paper` the release's.
 
-    aligned: positives cover the same time of the recording, found through the time maps of the views; the queue
-    holds single snippets. paper: positives by arg-max backbone similarity; the queue holds one
-    time-averaged vector per clip. Heads are applied snippet by snippet (1x1, ReLU, 1x1) and L2-normalised.
+    aligned: positives cover the same time of the recording, found through the time maps of the views; snippets with
+    frames that are mirrored in time have no part in it; the queue holds single snippets. paper: positives by arg-max
+    backbone similarity, later also the nearest neighbours in the queue, which holds one time-averaged vector per
+    clip. Heads are applied snippet by snippet (1x1, ReLU, 1x1) and L2-normalised.
     """
 
     def __init__(
@@ -58,8 +68,11 @@ class SnippetTerm(nn.Module):
         self.aligned = AlignedSnippetLoss(temperature, config.margin, config.within)
         self.paper = PaperSnippetLoss(temperature)
 
-    def forward(self, query: Pyramid, key: Pyramid, query_view: View, key_view: View) -> Tensor:
-        """Scalar snippet loss of two pyramids of the same clip windows; fills the queue while training."""
+    def forward(self, query: Pyramid, key: Pyramid, query_view: View, key_view: View, progress: float = 0.0) -> Tensor:
+        """Scalar snippet loss of two pyramids of the same clip windows; fills the queue while training.
+
+        progress of the training, from 0 to 1, says whether neighbours are looked for.
+        """
         length = query_view.positions.shape[1]
         count = max(1, round(length / self.config.frames))
         features, valid = pool_snippets(query, count)
@@ -70,14 +83,20 @@ class SnippetTerm(nn.Module):
         recordings = query_view.recording
         negatives, usable = self.queue.negatives(recordings)
         if self.config.variant == "paper":
-            loss: Tensor = self.paper(q, k, features.detach(), key_features, valid, key_valid, negatives, usable)
-            fresh = unit_length((k * key_valid[..., None]).sum(dim=1))
-            owners = recordings
+            mined = None
+            if self.config.neighbours and progress >= self.config.neighbours_from:
+                candidates = usable[:, None].expand(-1, count, -1)
+                mined = nearest(q, negatives, candidates, self.config.neighbours)
+            backbone = features.detach(), key_features
+            loss: Tensor = self.paper(q, k, *backbone, valid, key_valid, negatives, usable, mined)
+            held = key_valid.any(dim=1)
+            fresh, owners = unit_length((k * key_valid[..., None]).sum(dim=1))[held], recordings[held]
         else:
             edges = query_view.times.edges(count, length), key_view.times.edges(count, length)
+            valid = valid & timed_snippets(query_view, count)
+            key_valid = key_valid & timed_snippets(key_view, count)
             loss = self.aligned(q, k, *edges, valid, key_valid, negatives, usable)
-            fresh = k[key_valid]
-            owners = recordings[:, None].expand(-1, count)[key_valid]
+            fresh, owners = k[key_valid], recordings[:, None].expand(-1, count)[key_valid]
         if self.training:
             self.queue.put(fresh, owners)
         return loss
@@ -98,7 +117,7 @@ class WithSnippets(Method):
     def forward(self, step: Step) -> MethodOutput:
         """One step of the method, with the snippet term of the two views that it gives out."""
         out: MethodOutput = self.method(step)
-        snippet = self.term(out.query, out.key, out.query_view, out.key_view)
+        snippet = self.term(out.query, out.key, out.query_view, out.key_view, step.progress)
         parts = {**out.parts, "snippet": snippet.detach()}
         return replace(out, loss=out.loss + self.weight * snippet, parts=parts)
 

@@ -1,7 +1,7 @@
 """Augmentation of whole batches on their device; each view remembers its time map back to the recording.
 
-The set is that of the skeleton contrastive family (CrosSCLR, AimCLR, RVTCLR): temporal crop-resize, shear,
-rotation, mirror, noise, blur, axis mask, joint mask. Every draw comes from the generator that is handed in.
+The set is that of the skeleton contrastive family (CrosSCLR, AimCLR, RVTCLR): temporal crop, shear, rotation, mirror,
+noise, blur, axis mask, joint mask. Every draw comes from the generator that is handed in.
 """
 
 from __future__ import annotations
@@ -38,18 +38,22 @@ class View:
     """A batch of clips as a network sees them, and where in their recordings they lie.
 
     positions (B, T, P, J, 3), valid (B, T, P) bool, times, and recording (B,) int64, the number of the recording
-    in its pool. Positions of absent people and padded frames are zero.
+    in its pool. Positions of absent people and padded frames are zero. timed (B, T) bool is False for frames that do
+    not show the time that the map gives them (they are mirrored in time); None stands for all True.
     """
 
     positions: Tensor
     valid: Tensor
     times: TimeMap
     recording: Tensor
+    timed: Tensor | None = None
 
 
 def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Generator) -> View:
     """One augmented View of a batch, on its device. The generator must live on the same device."""
-    if config.crop_min < 1:
+    if config.crop == "shift":
+        view = crop_shift(view, config.crop_ratio, generator)
+    elif config.crop_min < 1:
         view = crop_resize(view, config.crop_min, generator)
     x, valid = view.positions, view.valid
     x = linear_map(x, config, generator)
@@ -59,7 +63,7 @@ def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Ge
         amount = config.noise * _chosen(len(x), 0.5, x, generator).to(x.dtype)
         x = x + amount.view(-1, 1, 1, 1, 1) * torch.randn(x.shape, generator=generator, device=x.device)
     if config.blur > 0:
-        x = blur(x, valid, config.blur, generator)
+        x = blur(x, valid, config.blur, generator, reach=config.blur_frames // 2)
     if config.axis_mask > 0:
         x = mask_axis(x, config.axis_mask, generator)
     if config.joint_mask > 0:
@@ -74,13 +78,64 @@ def crop_resize(view: View, crop_min: float, generator: Generator) -> View:
     """
     batch, length = view.positions.shape[:2]
     device = view.positions.device
-    held = view.valid.any(dim=2)
-    end = torch.where(held, torch.arange(1, length + 1, device=device), 0).amax(dim=1).clamp(min=1).float()
+    end = held_end(view).float()
     share = crop_min + (1 - crop_min) * torch.rand(batch, generator=generator, device=device)
     # A clip that is padded keeps its padding in proportion: the crop of its held part fills the same frames.
     first = (1 - share) * end * torch.rand(batch, generator=generator, device=device)
     grid = torch.arange(length, device=device) + 0.5
     return sample_time(view, first[:, None] + grid * share[:, None] - 0.5, held_end=end, first=first, share=share)
+
+
+def crop_shift(view: View, ratio: int, generator: Generator) -> View:
+    """Move each clip in time by up to 1 / ratio of its length, either way, and mirror it where it ends.
+
+    The temporal crop of the skeleton contrastive family (CrosSCLR, Li et al., CVPR 2021): reflected padding of
+    T // ratio frames at both ends, then T frames from a random start. The time map is that of the shift; mirrored
+    frames are not `timed`. Only the part of a clip that holds somebody is moved, so padding stays as it is.
+    """
+    batch, length = view.positions.shape[:2]
+    device = view.positions.device
+    end = held_end(view)
+    most = end // ratio
+    shift = (torch.rand(batch, generator=generator, device=device) * (2 * most + 1)).long().clamp(max=2 * most) - most
+    frames = torch.arange(length, device=device)
+    at = frames + shift[:, None]
+    last = end[:, None] - 1
+    inside = (at >= 0) & (at <= last)
+    mirrored = last - (last - at.abs()).abs()  # 0 and the last frame are the mirrors
+    held = frames < end[:, None]
+    read = torch.where(held, mirrored, frames)
+    seen = _take(view.valid, read) & held[..., None]
+    timed = inside if view.timed is None else inside & _take(view.timed, read)
+    times = TimeMap(view.times.start + shift * view.times.step, view.times.step)
+    positions = torch.where(seen[..., None, None], _take(view.positions, read), 0.0)
+    return replace(view, positions=positions, valid=seen, times=times, timed=timed)
+
+
+def change_tempo(view: View, fast: Tensor) -> View:
+    """Views of half the frames (B, T // 2, ...): every second frame where `fast` (B,), else the first half of them.
+
+    The tempo step of RVTCLR (Zhu et al., ICCV 2023). The middle of a frame stays at the middle of the frame that it
+    was read from, so a fast view begins half a frame of the clip earlier.
+    """
+    half = view.positions.shape[1] // 2
+    rate = torch.where(fast, 2, 1)
+    at = torch.arange(half, device=fast.device) * rate[:, None]
+    start = view.times.start - 0.5 * (rate - 1) * view.times.step
+    return replace(
+        view,
+        positions=_take(view.positions, at),
+        valid=_take(view.valid, at),
+        times=TimeMap(start, view.times.step * rate),
+        timed=None if view.timed is None else _take(view.timed, at),
+    )
+
+
+def held_end(view: View) -> Tensor:
+    """The frame (B,) after the last one that holds somebody, at least 1."""
+    held = view.valid.any(dim=2)
+    numbers = torch.arange(1, held.shape[1] + 1, device=held.device)
+    return torch.where(held, numbers, 0).amax(dim=1).clamp(min=1)
 
 
 def sample_time(view: View, at: Tensor, *, held_end: Tensor, first: Tensor, share: Tensor) -> View:
@@ -98,7 +153,9 @@ def sample_time(view: View, at: Tensor, *, held_end: Tensor, first: Tensor, shar
     seen = seen & inside[..., None]
     start = view.times.start + first * view.times.step
     mapped = TimeMap(start, view.times.step * share)
-    return replace(view, positions=torch.where(seen[..., None, None], mixed, 0.0), valid=seen, times=mapped)
+    timed = None if view.timed is None else _take(view.timed, low) & _take(view.timed, high)
+    positions = torch.where(seen[..., None, None], mixed, 0.0)
+    return replace(view, positions=positions, valid=seen, times=mapped, timed=timed)
 
 
 def linear_map(x: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
@@ -111,6 +168,8 @@ def linear_map(x: Tensor, config: AugmentConfig, generator: Generator) -> Tensor
     for axis, degrees in ((1, config.rotation), (0, config.tilt), (2, config.tilt)):
         if degrees > 0:
             matrix = rotation(axis, math.radians(degrees) * _uniform((batch,), x, generator)) @ matrix
+    if config.main_axis > 0:
+        matrix = turn_about_main_axis(config.main_axis, batch, x, generator) @ matrix
     return torch.einsum("btpjc,bdc->btpjd", x, matrix)
 
 
@@ -123,6 +182,18 @@ def rotation(axis: int, angle: Tensor) -> Tensor:
     matrix[:, one, two] = -angle.sin()
     matrix[:, two, one] = angle.sin()
     return matrix
+
+
+def turn_about_main_axis(degrees: float, batch: int, like: Tensor, generator: Generator) -> Tensor:
+    """Rotations (B, 3, 3) by 0 to `degrees` about an axis drawn for each clip, by 0 to 1 degree about the other two.
+
+    The rotation of AimCLR (Guo et al., AAAI 2022), which has it with 30 degrees.
+    """
+    main = torch.randint(3, (batch,), generator=generator, device=like.device)
+    share = torch.rand(batch, 3, generator=generator, device=like.device)
+    most = torch.where(main[:, None] == torch.arange(3, device=like.device), math.radians(degrees), math.radians(1))
+    x, y, z = (rotation(axis, (share * most)[:, axis]) for axis in range(3))
+    return z @ y @ x
 
 
 def mirror(x: Tensor, skeleton: Skeleton, chosen: Tensor) -> Tensor:
