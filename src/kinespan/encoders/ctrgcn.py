@@ -46,7 +46,9 @@ class RefinedGraphConv(nn.Module):
         self.shared = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
         self.compare = nn.Linear(in_channels, 2 * parts * size)  # phi and psi of each graph
-        self.expand = nn.Conv2d(parts * size, parts * out_channels, 1, groups=parts)  # xi of each graph
+        start = size**-0.5
+        self.expand = nn.Parameter(torch.empty(parts, out_channels, size).uniform_(-start, start))  # xi of each graph
+        self.bias = nn.Parameter(torch.empty(parts, out_channels).uniform_(-start, start))
         self.transform = nn.Linear(in_channels, parts * out_channels)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -59,13 +61,16 @@ class RefinedGraphConv(nn.Module):
     def topology(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """R (N, C', J K, J) in float32, [n, c, (v, k), w] from joint v to joint w in graph k."""
         count, length, joints, _ = x.shape
+        parts = len(self.shared)
         with torch.autocast(x.device.type, enabled=False):  # differences of means, and small
             frames = length if mask is None else mask.sum(dim=1).clamp(min=1)[:, None, None]
             start, to = self.compare(x.float().sum(dim=1) / frames).transpose(1, 2).chunk(2, dim=1)  # (N, K R, J) each
-            differences = torch.tanh(to[:, :, None, :] - start[:, :, :, None])
-            refined: Tensor = self.alpha * self.expand(differences).view(count, len(self.shared), -1, joints, joints)
-            topology: Tensor = self.shared[:, None] + refined
-        return topology.permute(0, 2, 3, 1, 4).reshape(count, -1, joints * len(self.shared), joints)
+            differences = torch.tanh(to[:, :, None, :] - start[:, :, :, None]).view(count, parts, -1, joints**2)
+            # alpha is taken to the few weights of xi instead of to the many values of Q
+            offset = self.shared.view(parts, 1, -1) + self.alpha * self.bias[..., None]
+            topology = torch.matmul(self.alpha * self.expand, differences).add_(offset)  # (N, K, C', J J)
+        by_channel = topology.view(count, parts, -1, joints, joints).permute(0, 2, 3, 1, 4)
+        return by_channel.reshape(count, -1, joints * parts, joints)
 
 
 class CTRGCN(Stack):
