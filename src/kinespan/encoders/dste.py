@@ -57,7 +57,7 @@ def resampled(x: Tensor, mask: Tensor | None, frames: int = FRAMES) -> Tensor:
     """The valid stretch of x (N, T, ...) at `frames` even steps from its first to its last valid frame.
 
     Linear between the nearest valid frames of mask (N, T), across gaps too; a single valid frame is repeated. Every
-    person has a valid frame.
+    person has a valid frame; frames is two or more.
     """
     count, length = x.shape[:2]
     if mask is None:
@@ -65,12 +65,12 @@ def resampled(x: Tensor, mask: Tensor | None, frames: int = FRAMES) -> Tensor:
     at = torch.arange(length, device=x.device).expand(count, length)
     before = torch.where(mask, at, -1).cummax(dim=1).values
     after = torch.where(mask, at, length).flip(1).cummin(dim=1).values.flip(1)
-    first, last = after[:, :1].float(), before[:, -1:].float()
-    place = first + (last - first) * torch.linspace(0, 1, frames, device=x.device)
-    # rounding must not carry the last place beyond the last frame
-    place = torch.minimum(place, last)
-    low, high = before.gather(1, place.floor().long()), after.gather(1, place.ceil().long())
-    part = (place - low) / (high - low).clamp(min=1)
+    first, last = after[:, :1], before[:, -1:]
+    # in whole numbers, so that a stretch of `frames` frames is left as it is
+    steps = (last - first) * torch.arange(frames, device=x.device)
+    place, rest = first + steps // (frames - 1), steps % (frames - 1)
+    low, high = before.gather(1, place), after.gather(1, place + (rest > 0))
+    part = (place - low + rest / (frames - 1)) / (high - low).clamp(min=1)
     person = torch.arange(count, device=x.device)[:, None]
     part = part.view(count, frames, *[1] * (x.ndim - 2)).to(x.dtype)
     return torch.lerp(x[person, low], x[person, high], part)
