@@ -67,7 +67,8 @@ def crosclr(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats,
 def agcn(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats, Mask]:
     """Each frame relative to joint 2, the whole turned by the first frame: joint 1 to 2 upright, then 5 to 9 along +x.
 
-    Both turns are the shortest that align, so that the second tilts a body with sloping shoulders, as published. Right
+    Both turns are the shortest that align, as published: the second tilts a body with sloping shoulders, and how much
+    depends a little on where it looked before. Right
     is at +x: people look towards -z, as people who face a Kinect do. Null frames at a person's end are filled by
     repeating what came before, as published; those at its beginning stay null, for taking them out, as published,
     would move the motion away from its time.

@@ -108,7 +108,7 @@ class _Ntu(Recipe):
 @RECIPES.register("ntu60")
 @dataclass(frozen=True)
 class Ntu60(_Ntu):
-    """NTU RGB+D 60: 56 880 samples of 60 actions, 40 performers, setups 1 to 17.
+    """56 880 samples of 60 actions, 40 performers, setups 1 to 17.
 
     Splits: ``xsub`` trains on 20 performers and tests on the other 20; ``xview`` trains on cameras 2 and 3 and tests
     on camera 1.
@@ -129,7 +129,7 @@ class Ntu60(_Ntu):
 @RECIPES.register("ntu120")
 @dataclass(frozen=True)
 class Ntu120(_Ntu):
-    """NTU RGB+D 120: 114 480 samples of 120 actions, 106 performers, setups 1 to 32, those of NTU RGB+D 60 included.
+    """114 480 samples of 120 actions, 106 performers, setups 1 to 32, those of NTU RGB+D 60 included.
 
     Splits: ``xsub`` trains on 53 performers and tests on the other 53; ``xset`` trains on even setups and tests on
     odd ones.

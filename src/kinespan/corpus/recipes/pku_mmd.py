@@ -125,7 +125,7 @@ class _PkuMmd(Recipe):
 @RECIPES.register("pku-mmd-1")
 @dataclass(frozen=True)
 class PkuMmd1(_PkuMmd):
-    """PKU-MMD phase 1: 1076 videos of 3 to 4 minutes, 51 classes, 66 subjects, views L, M and R.
+    """1076 videos of 3 to 4 minutes, 51 classes, 66 subjects, views L, M and R.
 
     Splits, from the official files: ``cross-subject`` (944 train, 132 test) and ``cross-view``.
     """
@@ -139,7 +139,7 @@ class PkuMmd1(_PkuMmd):
 @RECIPES.register("pku-mmd-2")
 @dataclass(frozen=True)
 class PkuMmd2(_PkuMmd):
-    """PKU-MMD phase 2: 1009 shorter videos by 13 subjects, some of the 51 classes, views L, M and R.
+    """1009 shorter videos by 13 subjects, some of the 51 classes, views L, M and R.
 
     Splits, from the official files (``cross_subject_v2``, ``cross_view_v2``): ``cross-subject`` and ``cross-view``.
     """
@@ -197,7 +197,8 @@ class _Files:
             raise InputError(f"{raw}: there is no such folder; expected that of PKU-MMD phase {phase}")
         kinds: dict[str, dict[str, Path]] = {"skeleton": {}, "label": {}, "split": {}}
         others: list[Path] = []
-        for kind, name, file in sorted(_candidates(raw, phase), key=lambda found: not _preferred(*found)):
+        found = _candidates(raw, phase)
+        for kind, name, file in sorted(found, key=lambda one: not _preferred(one[0], one[2].relative_to(raw))):
             if kind == "other" or name in kinds[kind]:
                 others.append(file)
             else:
@@ -239,7 +240,7 @@ def _kind(file: Path, path: str) -> str:
     return "label" if re.match(rb"\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,\s*\d+", head) else "other"
 
 
-def _preferred(kind: str, name: str, file: Path) -> bool:
-    """Whether the path says that this is the renewed, final or (for splits) numbered version."""
+def _preferred(kind: str, file: Path) -> bool:
+    """Whether the path below the raw folder says that this is the renewed, final or (a split) numbered version."""
     words = {"skeleton": ("renew",), "label": ("final",), "split": ("v1", "v2")}.get(kind, ())
     return any(word in file.as_posix().lower() for word in words)
