@@ -48,6 +48,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     group.add_argument("--up", type=Literal["x", "y", "z"] | None, help="axis of the file that points up")
     group.add_argument("--asf", type=str | None, help="Acclaim skeleton for AMC files; by default the one beside")
     group.add_argument(
+        "--body_model", type=str | None, help="SMPL-H body (.npz or its folder) for AMASS files; by default one near"
+    )
+    group.add_argument(
         "--min_label_frames", type=int, default=0, help="shorter runs of a frame label join the longer neighbour"
     )
     splits = parser.add_argument_group("how the corpus is split into folds that test on people not trained on")
@@ -135,6 +138,7 @@ def _from_source(arguments: Namespace, out: Path, show: Any) -> PrepareSummary:
         up=arguments.up,
         asf=None if arguments.asf is None else Path(arguments.asf),
         min_label_frames=arguments.min_label_frames,
+        body_model=None if arguments.body_model is None else Path(arguments.body_model),
     )
     return prepare(
         arguments.source,

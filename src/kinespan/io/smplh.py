@@ -114,7 +114,7 @@ def body_near(path: Path) -> Path:
     if found is None:
         raise InputError(
             f"{path}: its joint angles need an SMPL-H body, and none of {', '.join(_PLACES)} lies beside the file or "
-            f"in a folder above. Give it, for example ReadOptions(body_model=Path('smplh')). {WHERE_TO_GET_IT}"
+            f"in a folder above. Give it by --body-model or ReadOptions(body_model=Path('smplh')). {WHERE_TO_GET_IT}"
         )
     return found
 
