@@ -120,6 +120,19 @@ def test_levenshtein_is_a_distance(a, b, c):
     assert abs(len(a) - len(b)) <= _levenshtein(a, b) <= max(len(a), len(b))
 
 
+@pytest.mark.parametrize("left, right", [(1, 200), (63, 70), (64, 64), (65, 60), (150, 140)])
+def test_levenshtein_of_long_orders_agrees_with_the_table(left, right):
+    rng = np.random.default_rng(left)
+    for labels in (2, 20):
+        a, b = rng.integers(0, labels, left).tolist(), rng.integers(0, labels, right).tolist()
+        row = list(range(right + 1))
+        for i in range(left):
+            above, row = row, [i + 1]
+            for j in range(right):
+                row.append(min(above[j + 1] + 1, row[j] + 1, above[j] + (a[i] != b[j])))
+        assert _levenshtein(a, b) == row[-1]
+
+
 @given(TAKES)
 @settings(max_examples=40, deadline=None)
 def test_perfect_frames_score_one(takes):

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .matching import Floats, Ints
+
+
+class Groups(NamedTuple):
+    """Predictions by group: the order (N,) that puts groups one after the other, and where each begins, (G + 1,)."""
+
+    order: Ints
+    bounds: Ints
+
+
+def grouped(group: Ints, count: int) -> Groups:
+    """The Groups of the group (N,) of each prediction, 0 .. count - 1, each in the order of the predictions."""
+    order = np.argsort(group, kind="stable")
+    return Groups(order, np.searchsorted(group[order], np.arange(count + 1)))
 
 
 def interpolated_ap(right: NDArray[np.bool_], label: Ints, count: Ints) -> Floats:
@@ -14,7 +29,7 @@ def interpolated_ap(right: NDArray[np.bool_], label: Ints, count: Ints) -> Float
     All-point interpolation, as in PASCAL VOC since 2010; NaN for labels that truth does not have.
     """
     result = np.full((len(count), len(right)), np.nan)
-    order, bounds = _grouped(label, len(count))
+    order, bounds = grouped(label, len(count))
     for row in np.flatnonzero(count):
         hit = right[:, order[bounds[row] : bounds[row + 1]]]
         precision = np.cumsum(hit, axis=1) / np.arange(1, hit.shape[1] + 1)
@@ -24,18 +39,18 @@ def interpolated_ap(right: NDArray[np.bool_], label: Ints, count: Ints) -> Float
     return result
 
 
-def official_ap(matched: NDArray[np.bool_], new: NDArray[np.bool_], group: Ints, count: Ints) -> Floats:
+def official_ap(matched: NDArray[np.bool_], new: NDArray[np.bool_], groups: Groups, count: Ints) -> Floats:
     """AP (G,) of PKU-MMD's script, of each group (a label, a recording, or all), without true spans 0.
 
     Of the proposals, best first, `matched` (N,) says which have a true span at all, `new` (N,) which are the best of
-    those on their true span, `group` (N,) to which group they belong; `count` (G,) are the groups' true spans.
+    those on their true span; `count` (G,) are the groups' true spans.
     Proposals leave one by one, the least confident first. Where a matched one has left, the precision of those that
     stay counts for all recall that is lost from there on, unless there was a better one before, that of all
     proposals included.
     """
-    order, bounds = _grouped(group, len(count))
+    order, bounds = groups
     start, size = bounds[:-1], np.diff(bounds)
-    mine = group[order]
+    mine = np.repeat(np.arange(len(count)), size)
     hit, has_goal = new[order], matched[order]
     right = np.concatenate([[0], np.cumsum(hit)])
     stay = np.arange(len(order)) - start[mine]
@@ -58,9 +73,3 @@ def first_of_each(goal: Ints, num_goals: int) -> NDArray[np.bool_]:
     is_first = np.zeros(len(goal), dtype=bool)
     is_first[places] = first[goal[places]] == places
     return is_first
-
-
-def _grouped(group: Ints, count: int) -> tuple[Ints, Ints]:
-    """The order (N,) that puts groups one after the other, and where in it each begins and the last ends, (G + 1,)."""
-    order = np.argsort(group, kind="stable")
-    return order, np.searchsorted(group[order], np.arange(count + 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -56,23 +55,19 @@ def table(spans: Mapping[str, Sequence[Span]], recordings: Sequence[str], labels
             f"{len(unknown)} recordings have predictions and are not in truth: {', '.join(map(repr, unknown[:5]))}"
             f"{', ...' if len(unknown) > 5 else ''}; give the truth that belongs to the predictions"
         )
-    rows = [
-        (place[name], column[span.label], span.start, span.end, span.score)
-        for name, group in spans.items()
-        for span in group
-        if span.label in column
-    ]
-    if scored:
-        for row in rows:
-            if row[4] is None or not math.isfinite(row[4]):
-                raise InputError(
-                    f"recording {recordings[row[0]]!r}: predicted span {labels[row[1]]!r} at {row[2]} s has "
-                    f"score {row[4]}, expected a finite number"
-                )
-    values = np.array([row[:4] for row in rows], dtype=np.float64).reshape(-1, 4)
-    score = np.array([row[4] for row in rows] if scored else np.zeros(len(rows)), dtype=np.float64)
-    recording, label = values[:, 0].astype(np.int64), values[:, 1].astype(np.int64)
-    start, end = values[:, 2], values[:, 3]
+    groups = [[span for span in group if span.label in column] for group in spans.values()]
+    rows = [span for group in groups for span in group]
+    recording = np.repeat(np.array([place[name] for name in spans], dtype=np.int64), [len(group) for group in groups])
+    label = np.array([column[span.label] for span in rows], dtype=np.int64)
+    start, end = (np.array([getattr(span, name) for span in rows], dtype=np.float64) for name in ("start", "end"))
+    # No score becomes NaN.
+    score = np.array([span.score for span in rows] if scored else np.zeros(len(rows)), dtype=np.float64)
+    if not np.isfinite(score).all():
+        bad = int(np.argmin(np.isfinite(score)))
+        raise InputError(
+            f"recording {recordings[recording[bad]]!r}: predicted span {rows[bad].label!r} at {rows[bad].start} s has "
+            f"score {rows[bad].score}, expected a finite number"
+        )
     order = np.lexsort((label, end, start, recording, -score))
     return Table(recording[order], label[order], start[order], end[order], score[order])
 

@@ -182,9 +182,11 @@ def _paint(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float)
     """Frame ids (T,): at each frame the span with the highest score, of equals the one that starts later."""
     ids = np.zeros(num_frames, dtype=np.int64)
     place = {name: index for index, name in enumerate(labels.names)}
-    for span in sorted(spans, key=lambda span: (span.score or 0.0, span.start, span.end, span.label)):
-        # Frame i is in the span if its centre, (i + 0.5) / fps, is.
-        first, stop = (max(0, math.ceil(round(bound * fps - 0.5, 6))) for bound in (span.start, span.end))
+    ordered = sorted(spans, key=lambda span: (span.score or 0.0, span.start, span.end, span.label))
+    bounds = np.array([(span.start, span.end) for span in ordered], dtype=np.float64).reshape(-1, 2)
+    # Frame i is in the span if its centre, (i + 0.5) / fps, is.
+    frames = np.maximum(0, np.ceil(np.round(bounds * fps - 0.5, 6))).astype(np.int64)
+    for span, (first, stop) in zip(ordered, frames.tolist(), strict=True):
         ids[first:stop] = place[span.label] + 1
     return ids
 

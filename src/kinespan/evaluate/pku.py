@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .average_precision import first_of_each, interpolated_ap, official_ap
+from .average_precision import first_of_each, grouped, interpolated_ap, official_ap
 from .matching import Floats, Ints, Table, best, longer
 
 THETAS_2D = tuple(0.05 * step for step in range(1, 21))
@@ -48,13 +48,13 @@ def pku_figures(
     """
     goal, overlap = best(found, true, last=True)
     total = np.array([len(true)])
-    pooled = np.zeros(len(found), dtype=np.int64)
+    pooled, by_label = grouped(np.zeros(len(found), dtype=np.int64), 1), grouped(found.label, num_labels)
     of_label = np.bincount(true.label, minlength=num_labels)
     ap = np.zeros((num_labels, len(thetas)))
     all_ap, f1 = np.zeros((2, len(thetas)))
     for k, theta in enumerate(thetas):
         matched, new = _reached(goal, overlap, theta, len(true))
-        ap[:, k] = official_ap(matched, new, found.label, of_label)
+        ap[:, k] = official_ap(matched, new, by_label, of_label)
         all_ap[k] = official_ap(matched, new, pooled, total)[0]
         f1[k] = 2 * new.sum() / (len(found) + len(true)) if new.any() else 0.0
     ap_2d = [official_ap(*_reached(goal, overlap, theta, len(true)), pooled, total)[0] for theta in THETAS_2D]
@@ -93,7 +93,8 @@ def _map_video(
     if not with_results.any():
         return np.full(len(thetas), np.nan)
     count = np.bincount(true.recording, minlength=len(with_results))
-    ap = [official_ap(*_reached(goal, overlap, theta, len(true)), found.recording, count) for theta in thetas]
+    groups = grouped(found.recording, len(with_results))
+    ap = [official_ap(*_reached(goal, overlap, theta, len(true)), groups, count) for theta in thetas]
     return np.array([values[with_results].mean() for values in ap])
 
 

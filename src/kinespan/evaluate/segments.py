@@ -7,13 +7,14 @@ action segmentation has reported since; background is dropped, unlabelled time i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import BACKGROUND, IGNORE, runs
-
-Segments = list[tuple[int, int, int]]
+from ..annotation import BACKGROUND, IGNORE
+from .average_precision import first_of_each
+from .matching import Table, best
 
 
 def edit_score(
@@ -26,12 +27,11 @@ def edit_score(
     `predicted` and `truth` give the frame ids (T,) of each recording; `dropped` lists the ids that make no segment.
     A recording with no segment on either side scores 1. NaN without recordings. In 0..1 (papers print x 100).
     """
+    found, true, count = _segments(predicted, truth, dropped)
     scores = []
-    for found, true in zip(predicted, truth, strict=True):
-        left, right = _segments(found, true, dropped)
+    for left, right in zip(_orders(found, count), _orders(true, count), strict=True):
         longest = max(len(left), len(right))
-        distance = _levenshtein([value for value, _, _ in left], [value for value, _, _ in right])
-        scores.append(1.0 - distance / longest if longest else 1.0)
+        scores.append(1.0 - _levenshtein(left, right) / longest if longest else 1.0)
     return float(np.mean(scores)) if scores else float("nan")
 
 
@@ -46,48 +46,65 @@ def f1_at_k(
     In order of time, a predicted segment is right if the true segment of its label that it overlaps most (the first
     of equals) has tIoU >= the overlap and was not taken yet. NaN where neither side has a segment.
     """
-    right = np.zeros(len(overlaps), dtype=np.int64)
-    num_predicted = num_true = 0
-    for found, true in zip(predicted, truth, strict=True):
-        left, goal = _segments(found, true, dropped)
-        num_predicted += len(left)
-        num_true += len(goal)
-        right += [_hits(left, goal, overlap) for overlap in overlaps]
-    total = num_predicted + num_true
+    found, true, _ = _segments(predicted, truth, dropped)
+    goal, tiou = best(found, true)
+    total = len(found) + len(true)
+    right = [first_of_each(np.where(tiou >= overlap, goal, -1), len(true)).sum() for overlap in overlaps]
     return tuple(2.0 * int(count) / total if total else float("nan") for count in right)
 
 
-def _segments(found: NDArray[np.int64], true: NDArray[np.int64], dropped: Sequence[int]) -> tuple[Segments, Segments]:
-    """Segments of both sides as (id, first frame, frame after the last); unlabelled time cuts through both."""
-    found = np.where(true == IGNORE, IGNORE, found)
-    out = {IGNORE, *dropped}
-    return [run for run in runs(found) if run[0] not in out], [run for run in runs(true) if run[0] not in out]
+def _segments(
+    predicted: Iterable[NDArray[np.int64]], truth: Iterable[NDArray[np.int64]], dropped: Sequence[int]
+) -> tuple[Table, Table, int]:
+    """Segments of both sides, in frames, and the number of recordings; unlabelled time cuts through both."""
+    sides: tuple[list[NDArray[np.int64]], ...] = ([], [])
+    count = 0
+    for found, true in zip(predicted, truth, strict=True):
+        for side, ids in zip(sides, (np.where(true == IGNORE, IGNORE, found), true), strict=True):
+            change = np.flatnonzero(np.diff(ids, prepend=ids[:1] - 1))
+            rows = np.stack(
+                [np.full(len(change), count), ids[change], change, np.append(change[1:], len(ids))[: len(change)]]
+            )
+            side.append(rows)
+        count += 1
+    left, right = (_table(side, (IGNORE, *dropped)) for side in sides)
+    return left, right, count
 
 
-def _hits(found: Segments, true: Segments, overlap: float) -> int:
-    """How many found segments are right."""
-    if not found or not true:
-        return 0
-    goal = np.array(true, dtype=np.int64)
-    taken = np.zeros(len(true), dtype=bool)
-    for value, start, end in found:
-        shared = np.minimum(end, goal[:, 2]) - np.maximum(start, goal[:, 1])
-        hull = np.maximum(end, goal[:, 2]) - np.minimum(start, goal[:, 1])
-        tiou = np.where(goal[:, 0] == value, np.maximum(shared, 0) / hull, 0.0)
-        best = int(tiou.argmax())
-        taken[best] |= tiou[best] >= overlap
-    return int(taken.sum())
+def _table(parts: Sequence[NDArray[np.int64]], out: Sequence[int]) -> Table:
+    """The Table of (4, N) arrays of recording, id, first frame and frame after the last, without some ids."""
+    rows = np.concatenate([np.zeros((4, 0), np.int64), *parts], axis=1)
+    rows = rows[:, ~np.isin(rows[1], out)]
+    return Table(rows[0], rows[1], rows[2].astype(np.float64), rows[3].astype(np.float64), np.zeros(rows.shape[1]))
+
+
+def _orders(segments: Table, count: int) -> list[list[int]]:
+    """The ids of each recording's segments, in order."""
+    bounds = np.searchsorted(segments.recording, np.arange(count + 1))
+    ids = segments.label.tolist()
+    return [ids[first:last] for first, last in pairwise(bounds.tolist())]
 
 
 def _levenshtein(left: Sequence[int], right: Sequence[int]) -> int:
-    """Fewest insertions, deletions and substitutions from one order to the other."""
+    """Fewest insertions, deletions and substitutions from one order to the other.
+
+    A column of the table of distances is kept as two numbers, one bit a row: where the next row is one more (`up`)
+    and where it is one less (`down`); a whole column follows from the one before by a few operations on them (Myers,
+    J. ACM 1999, as in Hyyrö 2003).
+    """
     if not left or not right:
         return max(len(left), len(right))
-    goal = np.asarray(right)
-    steps = np.arange(len(right) + 1)
-    row = steps
-    for count, value in enumerate(left, start=1):
-        above = np.minimum(row[1:] + 1, row[:-1] + (goal != value))
-        # An insertion costs 1 a step to the right: min over j' <= j of above[j'] + (j - j'), in one sweep.
-        row = np.minimum.accumulate(np.concatenate([[count], above]) - steps) + steps
-    return int(row[-1])
+    places: dict[int, int] = {}
+    for row, value in enumerate(left):
+        places[value] = places.get(value, 0) | 1 << row
+    whole, last = (1 << len(left)) - 1, 1 << (len(left) - 1)
+    up, down, distance = whole, 0, len(left)
+    for value in right:
+        equal = places.get(value, 0)
+        level = (((equal & up) + up) ^ up) | equal
+        more, less = down | ~(level | up), up & level
+        distance += bool(more & last) - bool(less & last)
+        more, less = more << 1 | 1, less << 1
+        sideways = equal | down
+        up, down = (less | ~(sideways | more)) & whole, more & sideways & whole
+    return distance
