@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from .annotation import LabelSet, Span
-from .decode import DecodeConfig, decode, segment
 from .encoders import Encoder, Pyramid, build_encoder
 from .errors import InputError
+from .fused import FusedLocalizer
 from .fusion import Fusion, build_fusion
 from .heads import FrameHead
-from .model_file import ModelSpec, read_spec, read_weights, save_weights
+from .model import Model, Scores
+from .model_file import ModelSpec, read_spec, read_weights
 from .recording import Recording
 from .transforms.normalise import Motion, model_motion
 from .transforms.streams import check_streams, compute_streams
 
-Scores = NDArray[np.float32]
 
-
-class Localizer(nn.Module):
+class Localizer(Model):
     """Encoder + fusion + frame head + decoding, with all that is needed to use them on a recording.
 
     Windows of a long recording overlap by the network's halo (the most frames to each side that a score can depend on)
@@ -36,12 +31,8 @@ class Localizer(nn.Module):
 
     def __init__(self, spec: ModelSpec, dropout: float = 0.0) -> None:
         """An untrained localizer. Raises InputError for a spec without labels or with unknown names."""
-        super().__init__()
-        if spec.labels is None:
-            raise InputError("a localizer needs labels; this spec has none")
+        super().__init__(spec)
         check_streams(spec.streams)
-        self.spec = spec
-        self.labels: LabelSet = spec.labels
         channels = 3 * len(spec.streams)
         self.encoder: Encoder = build_encoder(spec.encoder, spec.skeleton, channels, dropout, spec.fuse_streams)
         self.fusion: Fusion = build_fusion(spec.fusion or "nested_u", self.encoder.channels, self.encoder.strides)
@@ -129,46 +120,6 @@ class Localizer(nn.Module):
             weights[first:last] += weight
         return total / weights
 
-    def localize(
-        self,
-        recording: Recording,
-        people: Literal["together", "each"] = "together",
-        config: DecodeConfig | None = None,
-    ) -> list[Span]:
-        """Scored spans of a recording, sorted by start; `each` localizes every person alone and says who it was.
-
-        config: how to decode, by default the model's own way.
-        """
-        spans: list[Span] = []
-        for person, part in self._by_person(recording, people):
-            found = self.decode(self.frame_scores(part), config)
-            spans += [span if person is None else replace(span, person=person) for span in found]
-        return sorted(spans, key=lambda span: (span.start, span.end, span.label))
-
-    def decode(self, scores: Scores, config: DecodeConfig | None = None) -> list[Span]:
-        """Scored spans, overlapping ones among them, of frame scores (T, C + 1)."""
-        return decode(scores, self.spec.fps, self.labels, config or self.spec.decode)
-
-    def segment(self, scores: Scores) -> list[Span]:
-        """At most one action at a time: arg-max runs of frame scores (T, C + 1)."""
-        own = self.spec.decode
-        return segment(scores, self.spec.fps, self.labels, own.min_duration, own.smooth)
-
-    def save(self, path: str | Path) -> None:
-        """Write one safetensors file, enough in itself to localize."""
-        save_weights(Path(path), self.state_dict(), self.spec)
-
-    def _by_person(self, recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
-        if people == "together" or recording.num_people == 1:
-            return [(None, recording)]
-        parts: list[tuple[int | None, Recording]] = []
-        for person in range(recording.num_people):
-            if recording.mask[:, person].any():
-                one = slice(person, person + 1)
-                changes = {"positions": recording.positions[:, one], "valid": recording.mask[:, one]}
-                parts.append((person, recording.with_changes(f"person {person} alone", **changes)))
-        return parts
-
     def _probabilities(self, logits: Tensor) -> Tensor:
         """Scores (B, T, C + 1) of logits (B, C + 1, T): softmax, or sigmoids with background = 1 - the largest."""
         logits = logits.float().transpose(1, 2)
@@ -178,8 +129,15 @@ class Localizer(nn.Module):
         return torch.cat([1 - hits.amax(dim=2, keepdim=True), hits], dim=2)
 
 
-def load_model(path: str | Path, device: str = "cpu") -> Localizer:
-    """The Localizer in a model file or in the folder of a finetuning run, ready to localize.
+def build_model(spec: ModelSpec) -> Model:
+    """An untrained model of the kind that a spec describes: a Localizer, or several of them fused."""
+    if spec.kind == "fused":
+        return FusedLocalizer(spec, [build_model(member) for member in spec.members])
+    return Localizer(spec)
+
+
+def load_model(path: str | Path, device: str = "cpu") -> Model:
+    """The model in a model file or in the folder of a finetuning run, ready to localize.
 
     Raises InputError for a file that is not a kinespan localizer.
     """
@@ -187,9 +145,9 @@ def load_model(path: str | Path, device: str = "cpu") -> Localizer:
     if path.is_dir():
         path = path / "model.safetensors"
     spec = read_spec(path)
-    if spec.kind != "localizer":
+    if spec.kind == "encoder":
         raise InputError(f"{path}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained on it")
-    model = Localizer(spec)
+    model = build_model(spec)
     try:
         model.load_state_dict(read_weights(path))
     except RuntimeError as error:

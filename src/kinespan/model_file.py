@@ -26,11 +26,12 @@ FORMAT = 1
 class ModelSpec:
     """What is needed to use weights, and where they come from.
 
-    kind: `encoder` (pretrained, names no actions) or `localizer`. training holds the settings and the data it
+    kind: `encoder` (pretrained, names no actions), `localizer`, or `fused` (several localizers, whose scores are
+    averaged: see fused.py). training holds the settings and the data it
     was trained on, metrics what was measured with the split stated, licence the terms of the weights.
     """
 
-    kind: Literal["encoder", "localizer"]
+    kind: Literal["encoder", "localizer", "fused"]
     skeleton: Skeleton
     fps: float
     streams: tuple[str, ...]
@@ -46,6 +47,10 @@ class ModelSpec:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     licence: str = "not stated; the terms of the motion it was trained on hold"
     version: str = __version__
+    members: tuple[ModelSpec, ...] = ()
+    """fused: the models, each with all that it needs."""
+    weights: tuple[float, ...] = ()
+    """fused: how much each member's scores count; only their ratios matter."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -53,6 +58,7 @@ class ModelSpec:
         data["skeleton"] = self.skeleton.to_dict()
         for name in ("normalisation", "decode", "labels"):
             data[name] = None if data[name] is None else asdict(data[name])
+        data["members"] = [member.to_dict() for member in self.members]
         return {"format": FORMAT, **data, "training": dict(self.training), "metrics": dict(self.metrics)}
 
     @staticmethod
@@ -72,6 +78,10 @@ class ModelSpec:
             if values["labels"] is not None:
                 names = tuple(values["labels"]["names"])
                 values["labels"] = LabelSet(names, bool(values["labels"]["exclusive"]))
+            members = tuple(ModelSpec.from_dict(member, where) for member in data.get("members", ()))
+            values |= {"members": members, "weights": tuple(map(float, data.get("weights", ())))}
+            if (values["kind"] == "fused") != bool(members) or len(members) != len(values["weights"]):
+                raise ValueError(f"kind {values['kind']}, {len(members)} members, {len(values['weights'])} weights")
             return ModelSpec(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{where}: metadata is not complete or not of this version ({error})") from None

@@ -20,7 +20,7 @@ from .decode_presets import DECODERS
 from .errors import InputError
 from .evaluate import Metrics, Rule, evaluate
 from .export import WRITERS
-from .localizer import Localizer, Scores
+from .model import Model, Scores
 from .recording import Recording
 
 PREDICTIONS_FILE, TRUTH_FILE, SPANS_FILE = "predictions.json", "truth.json", "spans.csv"
@@ -29,7 +29,7 @@ SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a Localizer found: predictions, and the frame scores (T, C + 1) of each recording at ``fps``."""
+    """What a model found: predictions, and the frame scores (T, C + 1) of each recording at ``fps``."""
 
     predictions: Predictions
     scores: Mapping[str, Scores]
@@ -38,7 +38,7 @@ class Outcome:
 
 
 def localize_recordings(
-    model: Localizer,
+    model: Model,
     recordings: Iterable[Recording],
     *,
     people: Literal["together", "each"] = "together",
@@ -96,7 +96,7 @@ def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] 
 
 
 def evaluate_on(
-    model: Localizer,
+    model: Model,
     corpus: Corpus,
     names: Sequence[str],
     *,

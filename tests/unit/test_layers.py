@@ -26,6 +26,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("io", "transforms", "evaluate", "export"),
     ("corpus", "encoders", "losses"),
     ("fusion", "heads", "model_file", "pretrain"),
+    ("model",),
+    ("fused",),
     ("localizer",),
     ("results",),
     ("report", "train"),

@@ -100,6 +100,13 @@ def model_facts(path: Path) -> dict[str, Any]:
     learned = [
         part for name, part in read_weights(file).items() if "running_" not in name and "num_batches" not in name
     ]
+    if data["kind"] == "fused":
+        data["members"] = [
+            {"weight": weight, "streams": ", ".join(member["streams"]), "encoder": member["encoder"]}
+            for member, weight in zip(data["members"], data.pop("weights"), strict=True)
+        ]
+    else:
+        del data["members"], data["weights"]
     size = {"parameters": sum(part.numel() for part in learned), "bytes": file.stat().st_size}
     return {"file": str(file), **{key: value for key, value in data.items() if key != "format"}, **size}
 

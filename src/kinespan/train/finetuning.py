@@ -84,7 +84,7 @@ class FinetuneModule(StepModule):
             groups.append({"params": list(model.encoder.parameters()), "lr": config.lr * share})
         lr = config.linear_lr if self.linear else config.lr
         optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=config.weight_decay)
-        return self.scheduled(optimizer, config.steps)
+        return self.scheduled(optimizer, config)
 
 
 def _accuracy(logits: Tensor, hits: Tensor) -> float:
@@ -172,9 +172,11 @@ def pretrained_file(path: Path) -> Path:
 
 
 def encoder_weights(file: Path) -> dict[str, Tensor]:
-    """The weights of a pretrained encoder, or of the encoder of a localizer."""
-    weights = read_weights(file)
-    if read_spec(file).kind == "localizer":
+    """The weights of a pretrained encoder, or of the encoder of a localizer. Raises InputError for a fused model."""
+    weights, kind = read_weights(file), read_spec(file).kind
+    if kind == "fused":
+        raise InputError(f"{file}: fused of several models, it has no encoder of its own; give a run it was made of")
+    if kind == "localizer":
         start = "encoder."
         weights = {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
     return weights

@@ -1,0 +1,83 @@
+"""What every model does with a recording: frame scores, and spans from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from .annotation import LabelSet, Span
+from .decode import DecodeConfig, decode, segment
+from .errors import InputError
+from .model_file import ModelSpec, save_weights
+from .recording import Recording
+
+Scores = NDArray[np.float32]
+
+
+class Model(nn.Module):
+    """Recording in, Spans out. A subclass says how a recording is scored frame by frame."""
+
+    spec: ModelSpec
+    labels: LabelSet
+
+    def __init__(self, spec: ModelSpec) -> None:
+        """Raises InputError for a spec without labels."""
+        super().__init__()
+        if spec.labels is None:
+            raise InputError("a localizer needs labels; this spec has none")
+        self.spec = spec
+        self.labels = spec.labels
+
+    def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
+        """Scores (T, C + 1) at the model's rate, column 0 background; see decode.py for what they mean.
+
+        window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    def localize(
+        self,
+        recording: Recording,
+        people: Literal["together", "each"] = "together",
+        config: DecodeConfig | None = None,
+    ) -> list[Span]:
+        """Scored spans of a recording, sorted by start; `each` localizes every person alone and says who it was.
+
+        config: how to decode, by default the model's own way.
+        """
+        spans: list[Span] = []
+        for person, part in _by_person(recording, people):
+            found = self.decode(self.frame_scores(part), config)
+            spans += [span if person is None else replace(span, person=person) for span in found]
+        return sorted(spans, key=lambda span: (span.start, span.end, span.label))
+
+    def decode(self, scores: Scores, config: DecodeConfig | None = None) -> list[Span]:
+        """Scored spans, overlapping ones among them, of frame scores (T, C + 1)."""
+        return decode(scores, self.spec.fps, self.labels, config or self.spec.decode)
+
+    def segment(self, scores: Scores) -> list[Span]:
+        """At most one action at a time: arg-max runs of frame scores (T, C + 1)."""
+        own = self.spec.decode
+        return segment(scores, self.spec.fps, self.labels, own.min_duration, own.smooth)
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, enough in itself to localize."""
+        save_weights(Path(path), self.state_dict(), self.spec)
+
+
+def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
+    """The recording whole, or a part for each person who is there."""
+    if people == "together" or recording.num_people == 1:
+        return [(None, recording)]
+    parts: list[tuple[int | None, Recording]] = []
+    for person in range(recording.num_people):
+        if recording.mask[:, person].any():
+            one = slice(person, person + 1)
+            changes = {"positions": recording.positions[:, one], "valid": recording.mask[:, one]}
+            parts.append((person, recording.with_changes(f"person {person} alone", **changes)))
+    return parts
