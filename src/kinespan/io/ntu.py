@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,8 +118,7 @@ def read_bodies(path: Path) -> Bodies:
     return Bodies(positions, valid, np.where(valid, place, -1), notes)
 
 
-@dataclass(frozen=True)
-class _Body:
+class _Body(NamedTuple):
     """A body in a frame: which, at what place of the frame's list, and the first word of its joints."""
 
     frame: int
@@ -128,50 +127,73 @@ class _Body:
     first_joint: int
 
 
+_ALL_JOINTS = [_JOINT_WORDS] * _JOINTS
+
+
 def _layout(path: Path, words: Words) -> tuple[int, list[_Body]]:
     """The number of frames, and all bodies in the order of the file; checks the number of values on every line."""
     counts, first = words.counts, words.first.tolist()
-    joint_lines = [_JOINT_WORDS] * _JOINTS
-    num_frames = _count(path, words, 0, "the number of frames")
+    num_frames = _whole(words, 0)
+    if num_frames is None:
+        raise _no_count(path, words, 0, "the number of frames")
     if num_frames == 0:
         raise InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
     line = 1
     found: list[_Body] = []
     for frame in range(num_frames):
-        where = f"frame {frame + 1} of {num_frames}"
-        bodies = _count(path, words, line, f"the number of bodies in {where}")
+        bodies = _whole(words, line)
+        if bodies is None:
+            raise _no_count(path, words, line, f"the number of bodies in frame {frame + 1} of {num_frames}")
         line += 1
         for place in range(bodies):
-            where_body = f"body {place + 1} of {where}"
-            _expect(path, words, line, _BODY_WORDS, f"the line of {where_body}")
-            joints = _count(path, words, line + 1, f"the number of joints of {where_body}")
-            if joints != _JOINTS:
-                raise InputError(f"{path}:{line + 2}: {where_body} has {joints} joints, expected {_JOINTS}")
-            if counts[line + 2 : line + 2 + _JOINTS] != joint_lines:
-                for joint in range(_JOINTS):
-                    _expect(path, words, line + 2 + joint, _JOINT_WORDS, f"joint {joint + 1} of {where_body}")
+            joints = slice(line + 2, line + 2 + _JOINTS)
+            if counts[line : line + 1] != [_BODY_WORDS] or _whole(words, line + 1) != _JOINTS:
+                raise _no_body(path, words, line, f"body {place + 1} of frame {frame + 1} of {num_frames}")
+            if counts[joints] != _ALL_JOINTS:
+                raise _no_body(path, words, line, f"body {place + 1} of frame {frame + 1} of {num_frames}")
             found.append(_Body(frame, place, words[first[line]], first[line + 2]))
-            line += 2 + _JOINTS
+            line = joints.stop
     if line < len(counts):
         raise InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
     return num_frames, found
 
 
-def _expect(path: Path, words: Words, line: int, values: int, what: str) -> None:
-    """Refuse a line (from 0) that is not there or holds another number of values."""
-    if line >= len(words.counts):
-        raise InputError(f"{path}:{len(words.counts)}: the file is cut off: {what} does not follow; get it again")
-    if words.counts[line] != values:
-        raise InputError(f"{path}:{line + 1}: {what} has {words.counts[line]} values, expected {values}")
-
-
-def _count(path: Path, words: Words, line: int, what: str) -> int:
-    """The whole number that stands alone on a line (from 0)."""
-    _expect(path, words, line, 1, what)
+def _whole(words: Words, line: int) -> int | None:
+    """The whole number that stands alone on a line (from 0), None where the line is another."""
+    if line >= len(words.counts) or words.counts[line] != 1:
+        return None
     text = words[int(words.first[line])]
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InputError(f"{path}:{line + 1}: {what} is {text[:40]!r}, expected a whole number")
-    return int(text)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _no_body(path: Path, words: Words, line: int, what: str) -> InputError:
+    """What is wrong with the lines of a body, the first of them at `line` (from 0)."""
+    if (wrong := _wrong_length(path, words, line, _BODY_WORDS, f"the line of {what}")) is not None:
+        return wrong
+    joints = _whole(words, line + 1)
+    if joints is None:
+        return _no_count(path, words, line + 1, f"the number of joints of {what}")
+    if joints != _JOINTS:
+        return InputError(f"{path}:{line + 2}: {what} has {joints} joints, expected {_JOINTS}")
+    lines = enumerate(range(line + 2, line + 2 + _JOINTS), start=1)
+    each = (_wrong_length(path, words, at, _JOINT_WORDS, f"joint {joint} of {what}") for joint, at in lines)
+    return next(wrong for wrong in each if wrong is not None)
+
+
+def _no_count(path: Path, words: Words, line: int, what: str) -> InputError:
+    """What is wrong with a line (from 0) that should be a whole number."""
+    wrong = _wrong_length(path, words, line, 1, what)
+    text = "" if wrong is not None else words[int(words.first[line])]
+    return wrong or InputError(f"{path}:{line + 1}: {what} is {text[:40]!r}, expected a whole number")
+
+
+def _wrong_length(path: Path, words: Words, line: int, values: int, what: str) -> InputError | None:
+    """What is wrong with a line (from 0) that is not there or has another number of values; None where it is right."""
+    if line >= len(words.counts):
+        return InputError(f"{path}:{len(words.counts)}: the file is cut off: {what} does not follow; get it again")
+    if words.counts[line] != values:
+        return InputError(f"{path}:{line + 1}: {what} has {words.counts[line]} values, expected {values}")
+    return None
 
 
 def _coordinates(path: Path, words: Words, first_joint: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
