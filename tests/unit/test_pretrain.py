@@ -211,12 +211,12 @@ def view_of(seed, batch=3, frames=16, start=0.0):
     return x, View(x, torch.ones(batch, frames, 1, dtype=torch.bool), times, torch.arange(batch))
 
 
-def step_of(seed, recordings=(0, 1, 2), frames=16, progress=0.0):
+def step_of(seed, recordings=(0, 1, 2), frames=16, progress=0.0, **basic):
     """A step of random clips of two streams."""
     view = view_of(seed, len(recordings), frames)[1]
     clips = replace(view, recording=torch.tensor(recordings))
     generator = torch.Generator().manual_seed(seed)
-    strengths = {"basic": AugmentConfig(), "extreme": AugmentConfig(flip=0.5, axis_mask=0.5)}
+    strengths = {"basic": AugmentConfig(**basic), "extreme": AugmentConfig(flip=0.5, axis_mask=0.5)}
     return Step(clips, progress, strengths, KINECT_20, ("joint", "joint_motion"), 10.0, generator)
 
 
@@ -278,10 +278,11 @@ def test_only_training_fills_the_queues(name, variant):
     method(step_of(0))
     assert all(int(queue.count) == 0 for queue in queues)
     method.train()
-    method(step_of(0))
+    method(step_of(0, crop_min=1))  # nothing is mirrored in time
     video, *snippets = queues
     assert int(video.count) == 3
-    assert [int(queue.count) for queue in snippets] == {"aligned": [6], "paper": [3], "off": []}[variant]
+    each = round(METHODS[name].view_frames(16) / 8)  # snippets of a clip
+    assert [int(queue.count) for queue in snippets] == {"aligned": [3 * each], "paper": [3], "off": []}[variant]
 
 
 def test_options_of_a_method_are_checked():

@@ -1,8 +1,18 @@
 """Losses, one a file, named after the paper's term: plain tensors in, a scalar out."""
 
+from .distribution import DistributionLoss
 from .frame import FrameLoss
 from .info_nce import InfoNCELoss
 from .multi_positive import MultiPositiveLoss
 from .snippet import AlignedSnippetLoss, PaperSnippetLoss
+from .tempo import RelativeTempoLoss
 
-__all__ = ["AlignedSnippetLoss", "FrameLoss", "InfoNCELoss", "MultiPositiveLoss", "PaperSnippetLoss"]
+__all__ = [
+    "AlignedSnippetLoss",
+    "DistributionLoss",
+    "FrameLoss",
+    "InfoNCELoss",
+    "MultiPositiveLoss",
+    "PaperSnippetLoss",
+    "RelativeTempoLoss",
+]

@@ -1,7 +1,17 @@
 """Self-supervised pretraining: methods by name, each with and without the snippet term."""
 
-from . import skeletonclr  # registers itself
+from . import aimclr, rvtclr, skeletonclr  # register themselves
 from .base import METHODS, Method, MethodOutput, Step, build_method
 from .snippet import SnippetTerm
 
-__all__ = ["METHODS", "Method", "MethodOutput", "SnippetTerm", "Step", "build_method", "skeletonclr"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "MethodOutput",
+    "SnippetTerm",
+    "Step",
+    "aimclr",
+    "build_method",
+    "rvtclr",
+    "skeletonclr",
+]

@@ -2,10 +2,12 @@
 
 Which vectors look for neighbours is the method's own: another stream's (CrosSCLR, Li et al., CVPR 2021, section 3.2),
 those of the normal, extreme and dropped views together (AimCLR, Guo et al., AAAI 2022), query snippets (arXiv
-2512.16504). Several masks of neighbours join by ``|``.
+2512.16504).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -23,6 +25,11 @@ def nearest(query: Tensor, keys: Tensor, usable: Tensor, count: int) -> Tensor:
     alike = (query @ keys.T).masked_fill(~usable, -torch.inf)
     best = alike.topk(min(count, keys.shape[0]), dim=-1).indices
     return torch.zeros_like(alike, dtype=torch.bool).scatter(-1, best, True) & usable
+
+
+def nearest_to_any(queries: Sequence[Tensor], keys: Tensor, usable: Tensor, count: int) -> Tensor:
+    """Which keys (..., M) bool are among the `count` most similar to at least one of several views' queries."""
+    return torch.stack([nearest(query, keys, usable, count) for query in queries]).any(dim=0)
 
 
 def check_mining(topk: int, mine_from: float) -> None:
