@@ -28,6 +28,13 @@ def _probability(owner: object, prefix: str, *names: str) -> None:
             raise InputError(f"{prefix}{name} is {getattr(owner, name)}, expected 0 to 1")
 
 
+def _shares(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if not all(0 <= part <= 1 for part in (value if isinstance(value, tuple) else (value,))):
+            raise InputError(f"{name} is {value}, expected shares of the steps, 0 to 1")
+
+
 @dataclass(frozen=True)
 class Normalisation:
     """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
@@ -188,7 +195,11 @@ class PretrainConfig:
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """adamw suits short runs; sgd (momentum 0.9, lr 0.1, weight decay 1e-4) is the papers' choice for long ones."""
     lr: float = 2e-3
-    """Peak learning rate, reached after a tenth of the steps, then a cosine to zero."""
+    """Peak learning rate."""
+    warmup: float = 0.1
+    """Share of the steps over which the learning rate rises to its peak."""
+    lr_drops: tuple[float, ...] = ()
+    """Shares of the steps after which the learning rate is a tenth of what it was; none: a half cosine to zero."""
     weight_decay: float = 1e-2
     """Weight decay."""
     dropout: float = 0.0
@@ -205,6 +216,7 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         _positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
+        _shares(self, "warmup", "lr_drops")
         if self.clip_frames < 2 * self.snippet.frames:
             raise InputError(
                 f"clip_frames {self.clip_frames} holds fewer than two snippets of snippet.frames {self.snippet.frames}"
@@ -236,7 +248,11 @@ class FinetuneConfig:
     steps: int = 200
     """Optimiser steps."""
     lr: float = 2e-3
-    """Peak learning rate (AdamW), reached after a tenth of the steps, then a cosine to zero."""
+    """Peak learning rate (AdamW)."""
+    warmup: float = 0.1
+    """Share of the steps over which the learning rate rises to its peak."""
+    lr_drops: tuple[float, ...] = ()
+    """Shares of the steps after which the learning rate is a tenth of what it was; none: a half cosine to zero."""
     linear_lr: float = 1e-2
     """Peak learning rate of the linear probe, on standardised features."""
     encoder_lr: float = 1.0
@@ -255,6 +271,7 @@ class FinetuneConfig:
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
         _positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every", "label_fraction", "encoder_lr")
+        _shares(self, "warmup", "lr_drops")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
         if self.protocol == "linear" and self.fusion == "nested_u":

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from kinespan.config import STREAMS
 from kinespan.errors import InputError
 from kinespan.skeleton import Skeleton
 from kinespan.skeletons import COCO_17
-from kinespan.transforms.streams import STREAMS, check_streams, compute_streams
+from kinespan.transforms.streams import check_streams, compute_streams
 
 ARM = Skeleton("arm", ("hip", "shoulder", "hand"), (-1, 0, 1), (), (0,), (0,), (1,), (1,), (0,), (0,))
 FPS = 5.0

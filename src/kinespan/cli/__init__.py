@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from .._version import __version__
+from ..config import STREAMS
 from ..errors import InputError
 
 COMMANDS = {
@@ -22,13 +23,17 @@ COMMANDS = {
     "pretrain": "learn an encoder from recordings, without labels",
     "finetune": "learn to name and bound actions from labelled recordings",
     "recognize": "name trimmed actions by a frozen encoder: the linear and nearest-neighbour probe of pretraining",
+    "fuse": "average finetuned models, of several streams, into one model",
     "localize": "find the actions in recordings",
     "evaluate": "hold predictions against truth, or a model against a corpus",
     "report": "write one HTML file that shows recordings, predictions and metrics",
     "list": "print the methods, encoders, recipes, readers and skeletons that there are",
     "completion": "print a shell completion script",
 }
-"""Commands in the order of a user's work; each is the module of its name beside this file."""
+"""Commands in the order of a user's work; each is the module of its name beside this file (list: `listing`)."""
+
+WITH_NETWORK = ("pretrain", "finetune", "recognize")
+"""Commands whose settings hold a network."""
 
 
 class _Parser(ArgumentParser):
@@ -47,13 +52,18 @@ def command_parser(name: str, words: Sequence[str] = ()) -> ArgumentParser:
     """The parser of one command; what a command takes may depend on the words that it is given."""
     # the help of a setting is the docstring under its field
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    module = import_module(f".{name}", __name__)
+    module = _module(name)
     parser = _Parser(prog=f"kinespan {name}", description=module.__doc__)
     if hasattr(module, "add_arguments_for"):
         module.add_arguments_for(parser, words)
     else:
         module.add_arguments(parser)
     return parser
+
+
+def _module(command: str) -> Any:
+    # a module named list would stand in the way of the built-in one here
+    return import_module({"list": ".listing"}.get(command, f".{command}"), __name__)
 
 
 def _overview() -> str:
@@ -101,9 +111,9 @@ def _run(words: list[str]) -> int:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "see kinespan --help"
         raise InputError(f"unknown command {name!r}; {hint}")
-    flags = [_underscored(word) for word in words[1:]]
+    flags = _spelt_out([_underscored(word) for word in words[1:]], name)
     arguments: Namespace = command_parser(name, flags).parse_args(flags)
-    code: int = import_module(f".{name}", __name__).run(arguments)
+    code: int = _module(name).run(arguments)
     return code
 
 
@@ -113,6 +123,30 @@ def _underscored(word: str) -> str:
         return word
     flag, equals, value = word.partition("=")
     return "--" + flag[2:].replace("-", "_") + equals + value
+
+
+SHORT = {"--encoder": "--network.encoder", "--streams": "--network.streams", "--snippets": "--snippet.variant"}
+"""Flags that are typed often, and what they are short for, in commands that have the longer ones."""
+
+
+def _spelt_out(words: Sequence[str], command: str) -> list[str]:
+    """The words with short flags in full, and the words after --streams as the one list that they are."""
+    if command not in WITH_NETWORK:
+        return list(words)
+    full: list[str] = []
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if full and full[-1] == "--network.streams=":  # the first word after the flag, whatever it is
+            full[-1] += "[" + word.strip("[],")
+        elif full and full[-1].startswith("--network.streams=[") and word.strip("[],") in STREAMS:
+            full[-1] += "," + word.strip("[],")
+        elif SHORT.get(flag, flag) == "--network.streams":
+            full.append("--network.streams=" + ("[" if equals else "") + value.strip("[]"))
+        elif flag == "--snippets" and command != "pretrain":
+            full.append(word)
+        else:
+            full.append(SHORT.get(flag, flag) + equals + value)
+    return [word + "]" if word.startswith("--network.streams=[") else word for word in full]
 
 
 def _plain(message: str, flags: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """Learn to name and bound actions from labelled recordings, and test on the recordings that the fold holds out.
 
-Writes model.safetensors and, with a split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
-test recordings. The model of the last step is kept: nothing is selected on test recordings.
+--encoder and --streams are short for --network.encoder and --network.streams. Writes model.safetensors and, with a
+split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the test recordings. The model of the
+last step is kept: nothing is selected on test recordings.
 """
 
 from __future__ import annotations

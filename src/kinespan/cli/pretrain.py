@@ -1,5 +1,6 @@
 """Learn an encoder from recordings, without their labels.
 
+--encoder, --streams and --snippets are short for --network.encoder, --network.streams and --snippet.variant.
 Writes encoder.safetensors, settings.yaml, metrics.csv and a checkpoint to resume from into the run's folder.
 """
 

@@ -7,7 +7,7 @@ import math
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, Dataset
 
 from ..atomic import write_atomically
-from ..config import Precision
+from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..corpus.sampler import ClipPool
 from ..errors import InputError
 from ..progress import Progress
@@ -54,12 +54,18 @@ def lightning_precision(precision: Precision) -> Literal["32-true", "bf16-mixed"
     return "bf16-mixed" if precision == "bf16" else "32-true"
 
 
-def warmup_cosine(step: int, steps: int) -> float:
-    """Share of the peak learning rate: linear over the first tenth, then a half cosine to zero."""
-    warmup = max(1, steps // 10)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+def lr_share(step: int, steps: int, warmup: float = 0.1, drops: Sequence[float] = ()) -> float:
+    """Share of the peak learning rate at a step, counted from 0.
+
+    Linear over the first share `warmup` of the steps; then a tenth for each share in `drops` that has passed, or a
+    half cosine to zero where there are none.
+    """
+    rising = max(1, int(steps * warmup + 1e-9))
+    if step < rising:
+        return (step + 1) / rising
+    if drops:
+        return float(0.1 ** sum(step >= drop * steps for drop in drops))
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
 class StepModule(L.LightningModule):
@@ -101,9 +107,10 @@ class StepModule(L.LightningModule):
         self.notes.update(values)
         self.log_dict({name: float(value) for name, value in values.items()})
 
-    def scheduled(self, optimizer: torch.optim.Optimizer, steps: int) -> dict[str, Any]:
-        """Lightning's description of an optimizer under `warmup_cosine`."""
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, steps))
+    def scheduled(self, optimizer: torch.optim.Optimizer, config: PretrainConfig | FinetuneConfig) -> dict[str, Any]:
+        """Lightning's description of an optimizer under `lr_share`."""
+        steps, shape = config.steps, (config.warmup, config.lr_drops)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_share(step, steps, *shape))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

@@ -88,7 +88,7 @@ class PretrainModule(StepModule):
             optimizer = torch.optim.SGD(trained, lr=lr, momentum=0.9, weight_decay=decay)
         else:
             optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=decay)
-        return self.scheduled(optimizer, self.config.steps)
+        return self.scheduled(optimizer, self.config)
 
 
 def pretrain(

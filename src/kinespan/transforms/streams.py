@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from ..config import STREAMS
 from ..errors import InputError
 from ..skeleton import Skeleton
-
-Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
-STREAMS: tuple[str, ...] = get_args(Stream)
 
 
 def check_streams(names: Sequence[str]) -> None:
