@@ -32,7 +32,7 @@ def test_two_people_and_one(tmp_path):
         assert recording.positions.shape == (len(positions), people, 25, 3)
         assert np.array_equal(recording.positions, read_slowly(path)[:, :people].astype(np.float32))
         assert (recording.fps, recording.skeleton) == (30.0, NTU_25)
-        assert dict(recording.attributes) == {"video": name[:4], "view": name[-1]}
+        assert dict(recording.attributes) == {"session": name[:4], "view": name[-1]}
         assert recording.mask.all()
 
 
@@ -43,7 +43,7 @@ def test_a_body_of_zeros_is_not_there(tmp_path):
     path, _ = write_video(tmp_path, "A01N02-M", positions, None)
     recording = read(path).recording
     assert recording.mask.tolist() == [[True, False]] * 2 + [[True, True]] * 2 + [[False, True], [True, True]]
-    assert dict(recording.attributes) == {"video": "A01N02", "view": "M"}
+    assert dict(recording.attributes) == {"session": "A01N02", "view": "M"}
     positions[:, 0] = 0  # the first body never: the second has the only slot
     path, _ = write_video(tmp_path, "0004-R", positions, None)
     recording = read(path).recording

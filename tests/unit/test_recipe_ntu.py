@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kinespan.annotation import LabelSet, Span
-from kinespan.corpus import recipes
+from kinespan.corpus import Corpus, recipes
 from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes.ntu import Ntu60, Ntu120, read_missing
 from kinespan.errors import InputError
 from kinespan.io.ntu import name_attributes
@@ -215,3 +216,16 @@ def test_only_splits_that_the_recordings_allow():
     one_camera = [info(f"S001C001P{performer:03}R001A001") for performer in (1, 3)]
     assert [split.name for split in Ntu60().splits(one_camera, None)] == ["xsub"]
     assert Ntu60().splits(one_camera[:1], None) == ()
+
+
+# ---- the whole way ---------------------------------------------------------------------------------------------------
+
+
+def test_from_raw_files_to_a_corpus(raw, tmp_path):
+    summary = prepare_recipe(Ntu60(bodies="denoised"), raw, tmp_path / "ntu60", workers=1)
+    assert (summary.recordings, summary.annotated, summary.refused) == (9, 9, ())
+    assert dict(summary.splits) == {"xsub": 1, "xview": 1}
+    assert summary.label_spans["handshaking"] == 3
+    corpus = Corpus.open(tmp_path / "ntu60")
+    assert len(corpus.labels) == 60
+    assert corpus[NAMES[3]].attributes["action"] == "58"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kinespan.annotation import Span
-from kinespan.corpus import recipes
+from kinespan.corpus import Corpus, recipes
 from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes.pku_mmd import LABELS, PkuMmd1, PkuMmd2, read_split
 from kinespan.errors import InputError
 from kinespan.skeletons import NTU_25
@@ -61,7 +62,7 @@ def test_a_whole_data_set(raw):
     for take, name in zip(takes, NAMES, strict=True):
         attributes = dict(take.recording.attributes)
         assert attributes == {
-            "video": name[:4], "view": name[-1], "cross_subject": "test" if name[:4] == "0007" else "train",
+            "session": name[:4], "view": name[-1], "cross_subject": "test" if name[:4] == "0007" else "train",
             "cross_view": "test" if name[-1] == "L" else "train",
         }  # fmt: skip
         assert take.recording.name == name
@@ -215,3 +216,34 @@ def test_broken_split_files(tmp_path, raw, text, says):
     with pytest.raises(InputError) as caught:
         PkuMmd1().survey(tmp_path)
     assert f"cross-subject.txt{says}" in str(caught.value)
+
+
+# ---- the whole way ---------------------------------------------------------------------------------------------------
+
+
+def test_from_raw_files_to_a_corpus(tmp_path):
+    """A label past the end is cut and counted; broken files are named, the others kept."""
+    rng = np.random.default_rng(0)
+    write_pku_mmd(tmp_path / "raw", NAMES[:6], rng, actions=(8, 13))
+    positions, labels = timeline(rng, (8,), **QUICK)
+    label, start, _, confidence = labels[0]
+    write_video(tmp_path / "raw", "0004-L", positions, [(label, start, len(positions) + 9, confidence)])
+    broken, _ = write_video(tmp_path / "raw", "0006-M", positions, labels)
+    broken.write_text(broken.read_text()[:-300])
+    summary = prepare_recipe(PkuMmd1(), tmp_path / "raw", tmp_path / "corpus", workers=1)
+    assert (summary.recordings, summary.annotated, summary.cut_spans) == (7, 7, 1)
+    assert [file for file, _ in summary.refused] == [broken]
+    assert dict(summary.splits) == {"cross-subject": 1, "cross-view": 1}
+    corpus = Corpus.open(tmp_path / "corpus")
+    assert corpus.labels == LABELS
+    assert corpus.annotation("0004-L").spans[0].end == len(positions) / 30
+
+
+def test_without_the_official_files_views_of_a_performance_stay_together(tmp_path):
+    write_pku_mmd(tmp_path / "raw", NAMES[:9], np.random.default_rng(0), actions=(8,))
+    for file in (tmp_path / "raw" / "Split").iterdir():
+        file.unlink()
+    prepare_recipe(PkuMmd1(), tmp_path / "raw", tmp_path / "corpus", workers=1)
+    (split,) = Corpus.open(tmp_path / "corpus").splits.values()
+    for fold in split.folds.values():
+        assert not {name[:4] for name in fold.train} & {name[:4] for name in fold.test}

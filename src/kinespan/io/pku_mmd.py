@@ -18,7 +18,7 @@ from .decimals import numbers, read_words, words_of
 FPS = 30.0
 _PEOPLE = 2
 _WORDS = _PEOPLE * NTU_25.num_joints * 3
-_NAME = re.compile(r"(?P<video>.+)-(?P<view>[LMR])$")
+_NAME = re.compile(r"(?P<session>.+)-(?P<view>[LMR])$")
 
 
 @READERS.register("pku-mmd")
@@ -26,8 +26,8 @@ class PkuMmdReader:
     """PKU-MMD skeleton text: per frame a line of 150 numbers, x y z of the 25 joints of two bodies.
 
     Metres in the camera's axes (y up), 30 fps. A body of zeros is not there; a body that never is has no person slot,
-    and a file without one is refused. ``NAME-V`` in the file name gives the attributes video (NAME) and
-    view (L, M or R).
+    and a file without one is refused. ``NAME-V`` in the file name gives the attributes session (NAME: views of one
+    performance share it) and view (L, M or R).
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt", ".skeleton")
@@ -75,7 +75,7 @@ class PkuMmdReader:
 
 
 def name_attributes(name: str) -> dict[str, str]:
-    """video and view of NAME-V; nothing where the name is of another kind."""
+    """session and view of NAME-V; nothing where the name is of another kind."""
     match = _NAME.match(name)
     return match.groupdict() if match else {}
 
