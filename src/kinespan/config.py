@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from .errors import InputError
 
 Precision = Literal["auto", "32", "bf16"]
+Family = Literal["kinespan", "crosclr", "agcn", "ctrgcn"]
 Protocol = Literal["linear", "finetune", "scratch"]
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 STREAMS: tuple[str, ...] = get_args(Stream)
@@ -39,7 +40,7 @@ def _shares(owner: object, *names: str) -> None:
 class Normalisation:
     """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
 
-    family: Literal["kinespan", "crosclr", "agcn", "ctrgcn"] = "kinespan"
+    family: Family = "kinespan"
     """kinespan: first root over the origin, then heading and size. The others are published preprocessings of NTU, in
     metres, without heading and size. crosclr: every frame relative to the spine at the shoulders and turned about the
     vertical until the shoulders lie along x. agcn: every frame relative to the middle of the spine, the whole turned
@@ -51,6 +52,11 @@ class Normalisation:
     """torso: divide by the recording's median length from root to mid-shoulders; none: keep metres."""
     fill_gap: float = 0.5
     """Gaps in a person's track up to this many seconds are filled by interpolation; longer ones stay absent."""
+
+    def __post_init__(self) -> None:
+        """Refuse a family that is not there, as a model file of a later version may name."""
+        if self.family not in get_args(Family):
+            raise InputError(f"normalisation.family is {self.family!r}, expected one of {', '.join(get_args(Family))}")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.config import Normalisation
+from kinespan.config import Family, Normalisation
+from kinespan.errors import InputError
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, NTU_25, SMPL_22
 from kinespan.transforms.bodies import denoised, first_bodies, most_energetic
@@ -215,6 +217,12 @@ def test_the_families_are_those_of_the_settings_and_heading_and_size_are_kinespa
     assert np.array_equal(
         plain.positions, model_motion(recording, NTU_25, 30.0, Normalisation(family="kinespan")).positions
     )
+
+
+def test_the_families_are_those_that_settings_name():
+    assert sorted([*FAMILIES, "kinespan"]) == sorted(get_args(Family))
+    with pytest.raises(InputError, match=r"normalisation\.family is 'agnc', expected one of kinespan, crosclr"):
+        Normalisation(family="agnc")
 
 
 # ---- bodies ----------------------------------------------------------------------------------------------------------
