@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from kinespan.annotation import LabelSet
+from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes import RECIPES
 from kinespan.corpus.recipes.babel import STAL_POINTS, Babel
 from kinespan.corpus.recipes.babel_labels import KNOWN_PLACES
+from kinespan.corpus.store import Corpus
 from kinespan.errors import InputError
 from kinespan.io import smplh
 from kinespan.skeletons import NTU_25
@@ -368,5 +370,12 @@ def test_motion_that_differs_by_category_can_be_told_apart(tmp_path):
     assert np.abs(mean[0] - mean[2]).max() < 0.25 * np.abs(mean[0] - mean[1]).max()
 
 
-def test_it_is_registered():
-    assert RECIPES["babel"] is Babel
+def test_a_corpus_is_made_of_it(tmp_path):
+    raw = write_babel(tmp_path / "raw", np.random.default_rng(2), sequences=3, seconds=(2, 3))
+    (raw / "amass/CMU/02/02_01_poses.npz").write_bytes(b"broken")
+    summary = prepare_recipe(RECIPES["babel"](), raw, tmp_path / "corpus", workers=1)
+    assert (summary.recordings, summary.annotated) == (2, 2)
+    assert list(summary.label_spans) == ["walk", "stand", "turn", "jump"]
+    assert "02_01_poses.npz" in summary.refused[0][1]
+    fold = Corpus.open(tmp_path / "corpus").fold("official", 1)
+    assert (fold.train, fold.test) == (("1000",), ("1002",))
