@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from argparse import SUPPRESS
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -181,9 +181,7 @@ def _add_common(parser: ArgumentParser) -> None:
 
 def _add_options(group: Any, recipe: type[Recipe]) -> None:
     """A flag for each field of a recipe. A pair takes two words, a truth value none or one."""
-    from docstring_parser import parse_from_object
-
-    about = {part.arg_name: " ".join((part.description or "").split()) for part in parse_from_object(recipe).params}
+    about = option_texts(recipe)
     hints = get_type_hints(recipe)
     for one in fields(recipe):  # type: ignore[arg-type]
         flag, kind = f"--{one.name}", hints[one.name]
@@ -194,6 +192,18 @@ def _add_options(group: Any, recipe: type[Recipe]) -> None:
             group.add_argument(flag, nargs="?", const=True, type=bool, **given)
         else:
             group.add_argument(flag, type=kind, **given)
+
+
+def option_texts(recipe: type[Recipe]) -> dict[str, str]:
+    """The docstring under each field of a recipe, also of those that it inherits, in one line each."""
+    from docstring_parser import parse_from_object
+
+    texts: dict[str, str] = {}
+    for kind in reversed(recipe.__mro__):
+        if is_dataclass(kind):
+            for part in parse_from_object(kind).params:
+                texts[part.arg_name] = " ".join((part.description or "").split())
+    return texts
 
 
 def _recipe_named(words: Sequence[str]) -> str | None:

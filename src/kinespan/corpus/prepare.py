@@ -156,7 +156,11 @@ def _options(settings: Any) -> dict[str, str]:
     options: dict[str, str] = {}
     for one in fields(settings):
         value = getattr(settings, one.name)
-        options |= _options(value) if is_dataclass(value) else {one.name: str(value)}
+        if is_dataclass(value):
+            options |= _options(value)
+        else:
+            read = isinstance(value, Path) and value.is_file()
+            options[one.name] = f"{value} ({_stamp(value)})" if read else str(value)
     return options
 
 

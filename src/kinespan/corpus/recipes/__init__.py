@@ -5,7 +5,7 @@ A new one is a file here and its import below; see `Recipe`.
 
 from __future__ import annotations
 
-from . import babel, ntu, pku_mmd, precog
+from . import babel, hdm05, humanml3d, ntu, pku_mmd, precog, utkinect
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
 __all__ = [
@@ -14,9 +14,12 @@ __all__ = [
     "Recipe",
     "Survey",
     "babel",
+    "hdm05",
+    "humanml3d",
     "ntu",
     "official_fold",
     "official_split",
     "pku_mmd",
     "precog",
+    "utkinect",
 ]
