@@ -66,7 +66,8 @@ def denoised(positions: NDArray[Number], valid: Mask) -> tuple[NDArray[Number], 
     4. Each takes the first of two slots in which nobody else is between its first and last frame: a body that was
        lost and found under another number goes on in its slot. Who fits in neither is left out.
 
-    A single track is kept as it is, and no step drops the last one left (the longest one in step 1).
+    A single track is kept as it is, and no step drops the last one left (the longest one in step 1). Frames in which
+    nobody is left stay where they are, where published code takes them out: time is kept.
     """
     frames = [np.flatnonzero(valid[:, slot]) for slot in range(valid.shape[1])]
     tracks = [slot for slot in range(valid.shape[1]) if frames[slot].size]
