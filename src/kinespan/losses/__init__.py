@@ -1,5 +1,6 @@
 """Losses, one a file, named after the paper's term: plain tensors in, a scalar out."""
 
+from .decorrelation import DecorrelationLoss
 from .distribution import DistributionLoss
 from .frame import FrameLoss
 from .info_nce import InfoNCELoss
@@ -9,6 +10,7 @@ from .tempo import RelativeTempoLoss
 
 __all__ = [
     "AlignedSnippetLoss",
+    "DecorrelationLoss",
     "DistributionLoss",
     "FrameLoss",
     "InfoNCELoss",

@@ -1,6 +1,6 @@
 """Self-supervised pretraining: methods by name, each with and without the snippet term."""
 
-from . import aimclr, rvtclr, skeletonclr  # register themselves
+from . import aimclr, crosclr, rvtclr, skeletonclr, usdrl  # register themselves
 from .base import METHODS, Method, MethodOutput, Step, build_method
 from .snippet import SnippetTerm
 
@@ -12,6 +12,8 @@ __all__ = [
     "Step",
     "aimclr",
     "build_method",
+    "crosclr",
     "rvtclr",
     "skeletonclr",
+    "usdrl",
 ]
