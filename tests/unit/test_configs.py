@@ -44,7 +44,7 @@ def test_each_shipped_config_says_what_it_sets(file: Path) -> None:
     def check(made: object, written: dict[str, object]) -> None:
         for name, value in written.items():
             found = getattr(made, name)
-            if isinstance(value, dict):
+            if isinstance(value, dict) and not isinstance(found, dict):
                 check(found, value)
             else:
                 assert (list(found) if isinstance(found, tuple) else found) == value, name
@@ -55,6 +55,8 @@ def test_each_shipped_config_says_what_it_sets(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_each_shipped_config_trains_a_step(file: Path, corpus: Path, tmp_path: Path) -> None:
     run, few = tmp_path / "run", ["--steps", "1", "--batch-size", "3", "--probe-every", "0"]
+    if pretrain_settings(file).clip_frames > 128:
+        few += ["--clip-frames", "96"]  # minutes of a large network's time would show no more
     assert main(["pretrain", str(corpus), "--out", str(run), "--config", str(file), *few]) == 0
     spec, config = read_spec(run / "encoder.safetensors"), pretrain_settings(file)
     assert (spec.encoder, spec.streams) == (config.network.encoder, config.network.streams)
