@@ -223,6 +223,7 @@ def test_help_shows_the_recipe(made: type[Made], capsys: pytest.CaptureFixture[s
         ("--recipe made --raw raw --out x --skip-frames 3", ("unrecognized arguments: --skip",)),
         ("--recipe made --raw raw --out x --sizes tiny", ("--sizes", "tiny", "large")),
         ("--recipe made --out x", ("missing: --raw",)),
+        ("--out x --recipe", ("--recipe", "expected")),
         ("raw --recipe made --raw raw --out x", ("'raw' beside --recipe",)),
         ("--recipe made --raw raw --out x --workers 0", ("--workers 0",)),
         ("--recipe made --raw none --out x", ("none: there is no such folder", "Made")),

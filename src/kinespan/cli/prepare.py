@@ -208,9 +208,9 @@ def option_texts(recipe: type[Recipe]) -> dict[str, str]:
 
 def _recipe_named(words: Sequence[str]) -> str | None:
     """The recipe that the words of the command line name, if any."""
-    for word, following in zip(words, [*words[1:], "--"], strict=True):
-        if word == "--recipe" and not following.startswith("-"):
-            return following
+    for at, word in enumerate(words):
+        if word == "--recipe" and at + 1 < len(words) and not words[at + 1].startswith("-"):
+            return words[at + 1]
         if word.startswith("--recipe="):
             return word.removeprefix("--recipe=")
     return None

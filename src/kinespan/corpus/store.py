@@ -6,6 +6,8 @@ A corpus is a folder of three files:
 * ``valid.u8``: their valid masks in the same order, each (T, P), one byte (0 or 1) an entry;
 * ``index.json``: everything else, see `kinespan.corpus.index`. It is written last.
 
+Where files were refused, ``refused.txt`` beside them lists each with the reason, for people.
+
 Skeletons, frame rates and numbers of people may differ between recordings. Where a recording lies follows from the
 shapes before it, so the sizes of both files are known from the index alone and a cut file is found on opening, which
 reads the index and no frame. Corpora are written by `kinespan.corpus.writer.CorpusWriter`.
