@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,14 @@ def scenes(draw, labels="ab", recordings=("x", "y", "z"), scores=20):
         if draw(st.booleans())
     }
     return predictions, truth
+
+
+def counted(group, fps):
+    """Spans whose bounds are whole frames."""
+    return {
+        name: [replace(span, start=round(span.start * fps), end=round(span.end * fps)) for span in spans]
+        for name, spans in group.items()
+    }
 
 
 def as_perfect(truth):
@@ -81,6 +90,17 @@ def test_pku_by_hand():
     # The precision between the two removals is never taken; the interpolated area would be 1.
     assert detection_map(two, truth, (0.5,), "pku").figures["AP"][0] == 0.5
     assert detection_map(two, truth, (0.5,)).map[0] == 1.0
+
+
+def test_pku_counts_frames_so_that_an_overlap_of_theta_is_reached():
+    """Half of a span, wherever it lies: in seconds the quotient is off by a rounding error for some."""
+    places = range(1, 120)
+    truth = {f"r{i}": [Span(i / 30, (i + 14) / 30, "a")] for i in places}
+    halves = {f"r{i}": [Span(i / 30, (i + 7) / 30, "a", 0.9)] for i in places}
+    seconds = [overlap(halves[name][0], truth[name][0]) >= 0.5 for name in truth]
+    assert not all(seconds)
+    result = detection_map(halves, truth, (0.5,), "pku", fps=30)
+    assert (result.map[0], result.figures["F1"][0], result.figures["mAP_v"][0]) == (1.0, 1.0, 1.0)
 
 
 def test_pku_means_are_over_all_labels_and_over_recordings_with_results():
@@ -140,8 +160,8 @@ def test_stal_agrees_with_the_slow_reference(scene):
 @settings(max_examples=100, deadline=None)
 def test_pku_agrees_with_the_slow_reference(scene):
     predictions, truth = scene
-    result = detection_map(predictions, truth, TIOUS, "pku", labels=("a", "b"))
-    goals, found = in_order(truth), ranked(predictions)
+    result = detection_map(predictions, truth, TIOUS, "pku", labels=("a", "b"), fps=30)
+    goals, found = in_order(counted(truth, 30)), ranked(counted(predictions, 30))
 
     def pooled(keep, theta):
         return pku_ap([item for item in found if keep(item)], [item for item in goals if keep(item)], theta)
@@ -166,7 +186,7 @@ def test_simple_det_agrees_with_the_slow_reference(scene, fps):
     result = detection_map(predictions, truth, TIOUS, "simple-det", labels=("a", "b"), fps=fps)
     expected = [[simple_det_ap(predictions, truth, label, t, fps) for t in TIOUS] for label in "ab"]
     np.testing.assert_allclose(result.ap, expected, atol=1e-12)
-    pku = detection_map(predictions, truth, TIOUS, "pku", labels=("a", "b"))
+    pku = detection_map(predictions, truth, TIOUS, "pku", labels=("a", "b"), fps=fps)
     np.testing.assert_array_equal(result.figures["mAP_v"], pku.figures["mAP_v"])
     if any(truth.values()):
         np.testing.assert_allclose(result.figures["mAP_a"], np.nanmean(expected, axis=0), atol=1e-12)

@@ -110,10 +110,15 @@ def best(found: Table, true: Table, last: bool = False) -> tuple[Ints, Floats]:
     return goal, overlap
 
 
-def longer(spans: Table, fps: Floats, frames: int) -> Table:
-    """The spans in whole frames, ending some frames later (negative: earlier); `fps` (R,) by recording."""
+def in_frames(spans: Table, fps: Floats) -> Table:
+    """The spans in whole frames in place of seconds; `fps` (R,) by recording."""
     rate = fps[spans.recording]
-    return replace(spans, start=np.rint(spans.start * rate), end=np.rint(spans.end * rate) + frames)
+    return replace(spans, start=np.rint(spans.start * rate), end=np.rint(spans.end * rate))
+
+
+def longer(spans: Table, frames: int) -> Table:
+    """Spans in frames, ending some frames later (negative: earlier)."""
+    return replace(spans, end=spans.end + frames)
 
 
 def match(found: Table, true: Table, tious: Sequence[float]) -> list[Ints]:

@@ -14,7 +14,7 @@ action understanding", 2017; the dataset's evaluate.py), with its own matching a
   nothing for theta > 0, so it is not reproduced; of equal overlaps the later true span is taken.
 * mAP_v is over the recordings that have a result file, here: that are a key of the predictions.
 
-The official files count whole frames; bounds in seconds give the same figures if they are those frames / fps.
+Both are on whole frames, as the official files count them, so that an overlap of exactly theta is one.
 
 ``simple_det_figures`` is what HiCLR, PCM3 and USDRL (AAAI 2025) report: mAP_v as above, and in place of mAP_a that of
 PASCAL VOC, interpolated and over the labels that truth has, with both end frames of a span counted in. There too a
@@ -43,6 +43,7 @@ def pku_figures(
 ) -> tuple[Floats, Figures]:
     """AP (C, K) of each label and the official figures; `with_results` (R,) marks recordings that have predictions.
 
+    `found` and `true` are in whole frames.
     mAP_a: mean AP over all labels; mAP_v: mean over recordings of AP with all labels pooled; AP and F1: all proposals
     pooled; 2D-AP: mean of that AP over theta = 0.05, 0.10, ..., 1.00. NaN where there is nothing to average.
     """
@@ -68,15 +69,10 @@ def pku_figures(
 
 
 def simple_det_figures(
-    found: Table,
-    true: Table,
-    thetas: Sequence[float],
-    num_labels: int,
-    with_results: NDArray[np.bool_],
-    fps: Floats,
+    found: Table, true: Table, thetas: Sequence[float], num_labels: int, with_results: NDArray[np.bool_]
 ) -> tuple[Floats, Figures]:
-    """AP (C, K) of each label, NaN for labels that truth does not have, mAP_a and mAP_v; `fps` (R,) of recordings."""
-    goal, overlap = best(longer(found, fps, 1), longer(true, fps, 1))
+    """AP (C, K) of each label, NaN for labels that truth does not have, mAP_a and mAP_v; arguments as above."""
+    goal, overlap = best(longer(found, 1), longer(true, 1))
     right = np.array([_reached(goal, overlap, theta, len(true))[1] for theta in thetas])
     count = np.bincount(true.label, minlength=num_labels)
     ap = interpolated_ap(right, found.label, count)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from ..annotation import Span
 from ..errors import InputError
 from .average_precision import interpolated_ap
-from .matching import Floats, longer, match, table
+from .matching import Floats, Table, in_frames, longer, match, table
 from .pku import Figures, pku_figures, simple_det_figures
 
 Rule = Literal["activitynet", "stal", "pku", "simple-det"]
@@ -97,9 +97,10 @@ def detection_map(
 
     `tious` are by default those that are reported under the rule. `labels` are the rows of the result, by default the
     labels of truth, sorted; spans of other labels take no part. `fps` turns seconds into whole frames for the rules
-    ``stal`` and ``simple-det``, for all recordings or each (30 for one that it lacks). Recordings of truth
-    without predictions count as missed. Raises InputError for predictions of a recording that truth does not have,
-    for a span without a finite score, and for a tIoU outside (0, 1].
+    that count these (all but ``activitynet``), for all recordings or each (30 for one that it lacks). Recordings of
+    truth without predictions count as missed.
+    Raises InputError for predictions of a recording that truth does not have, for a span without a finite score, and
+    for a tIoU outside (0, 1].
     """
     if rule not in RULES:
         raise InputError(f"rule: found {rule!r}, expected one of {', '.join(RULES)}")
@@ -112,21 +113,23 @@ def detection_map(
     found = table(predictions, recordings, labels, scored=True)
     true = table(truth, recordings, labels, scored=False)
     rates = np.array([fps.get(name, DEFAULT_FPS) if isinstance(fps, Mapping) else fps for name in recordings], float)
-    figures: Figures = {}
+    if rule != "activitynet":
+        found, true = in_frames(found, rates), in_frames(true, rates)
     if rule in ("pku", "simple-det"):
         with_results = np.array([name in predictions for name in recordings], dtype=bool)
-        if rule == "pku":
-            ap, figures = pku_figures(found, true, tious, len(labels), with_results)
-        else:
-            ap, figures = simple_det_figures(found, true, tious, len(labels), with_results, rates)
+        count_by = pku_figures if rule == "pku" else simple_det_figures
+        ap, figures = count_by(found, true, tious, len(labels), with_results)
         means = np.asarray(figures["mAP_a"])
-    else:
-        if rule == "stal":
-            found, true = longer(found, rates, 0), longer(true, rates, -1)
-        right = np.zeros((len(tious), len(found)), dtype=bool)
-        for row, holder in zip(right, match(found, true, tious), strict=True):
-            row[holder[holder < len(found)]] = True
-        count = np.bincount(true.label, minlength=len(labels))
-        ap = interpolated_ap(right, found.label, count)
-        means = ap[count > 0].mean(axis=0) if count.any() else np.full(len(tious), np.nan)
-    return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()), figures)
+        return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()), figures)
+    ap = _best_free_ap(found, longer(true, -1) if rule == "stal" else true, tious, len(labels))
+    present = np.bincount(true.label, minlength=len(labels)) > 0
+    means = ap[present].mean(axis=0) if present.any() else np.full(len(tious), np.nan)
+    return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()))
+
+
+def _best_free_ap(found: Table, true: Table, tious: Sequence[float], num_labels: int) -> Floats:
+    """AP (C, K) where each prediction takes the best true span that is free."""
+    right = np.zeros((len(tious), len(found)), dtype=bool)
+    for row, holder in zip(right, match(found, true, tious), strict=True):
+        row[holder[holder < len(found)]] = True
+    return interpolated_ap(right, found.label, np.bincount(true.label, minlength=num_labels))
