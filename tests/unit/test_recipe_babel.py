@@ -70,8 +70,8 @@ def test_what_stal_keeps(tmp_path):
         record(2, place(2), 2.0, [(0, 2, ["bend"])]),  # nothing of the set
         record(3, place(3), 2.0, None),  # labelled as a whole only
         record(4, place(4), 2.0, [(0, 2, None)]),  # no category
-        record(5, place(5), 33.5, [(0, 33.5, ["walk"])]),  # 1005 frames
-        record(6, place(6), 40.0, [(0, 33.3, ["walk"])]),  # 999 of its 1200 frames are labelled
+        record(5, place(5), 33.5, [(0, 33.34, ["walk"])]),  # 1001 frames are labelled
+        record(6, place(6), 40.0, [(0, 33.33, ["walk"])]),  # 1000 of its 1200 frames are labelled
         record(7, place(7), 2.0, [(5, 6, ["walk"])]),  # labelled where there is no motion
     ]
     raw = release(tmp_path, {"train": records})
@@ -83,8 +83,8 @@ def test_what_stal_keeps(tmp_path):
     assert [item.name for item in survey.items] == [str(number) for number in range(1, 8)]
     assert [name for name, take in takes.items() if take.annotation is None] == ["3", "4", "7"]
     assert takes["3"].recording.num_frames == 60
-    assert takes["5"].recording.num_frames == 1005
-    assert takes["6"].recording.num_frames == 999
+    assert takes["5"].recording.num_frames == 1001
+    assert takes["6"].recording.num_frames == 1000
 
 
 def test_stal_takes_gaps_out_of_labels_but_not_of_motion(tmp_path):
