@@ -76,8 +76,10 @@ class USDRL(Method):
     instance: the mean over time of the deepest map (the paper pools by the maximum); temporal: its steps; spatial: the
     features of joints, over time. Views are cropped in time each by itself, so a step of one is held against what the
     other shows of the same time of the recording, found through the time maps; a step of which the other shows less
-    than half has no say. There are neither negatives nor a momentum network. The snippet term on top contrasts the
-    first view with the second, whose maps are taken without gradient; its queue holds what this encoder made of others.
+    than half has no say. Joints are held against joints of the same name, so views are better not mirrored
+    (augment.flip): a mirrored left hand does what the right one did. There are neither negatives nor a momentum
+    network. The snippet term on top contrasts the first view with the second, whose maps are taken without gradient;
+    its queue holds what this encoder made of others.
     """
 
     Options = USDRLOptions
