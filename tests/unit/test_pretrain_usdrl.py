@@ -164,6 +164,24 @@ def test_each_pair_of_views_agrees_and_each_grain_has_its_samples(views):
     assert not torch.equal(out.query_view.positions, out.key_view.positions)
 
 
+def test_what_is_decorrelated_is_counted_in_single_precision():
+    """Under autocast the loss of the same projections is what it is without."""
+    method = method_of().eval()
+    projected = []
+    project = method.project
+
+    def kept(name, grain):
+        projected.append(project(name, grain))
+        return projected[-1]
+
+    method.project = kept
+    with torch.autocast("cpu", torch.bfloat16):
+        out = method(step_of(clips_of(0), STILL))
+    assert all(z.dtype == torch.float32 for z in projected)
+    one, other = (z[:, 0] for z in projected[:2])  # of the instances
+    assert torch.equal(method.loss([one, other], [(one, other)]), out.parts["instance"])
+
+
 def test_clips_and_frames_without_anybody_have_no_say():
     method = method_of().eval()
     clips = clips_of(0)

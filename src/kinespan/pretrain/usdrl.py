@@ -103,7 +103,9 @@ class USDRL(Method):
         for name in self.weights:
             samples = [grain[name] for grain in grains]
             projections[name] = [self.project(name, sample) for sample in samples]
-            parts[name] = self.decorrelation(samples, projections[name])
+            # sums over all samples, of which bfloat16 would keep two digits
+            with torch.autocast(step.clips.positions.device.type, enabled=False):
+                parts[name] = self.decorrelation(samples, projections[name])
         loss = torch.stack([weight * parts[name] for name, weight in self.weights.items()]).sum()
         embedding = unit_length(projections["instance"][0][:, 0])
         told = {name: part.detach() for name, part in parts.items()}
