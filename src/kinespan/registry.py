@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from .errors import InputError
+from .plugins import load_plugins
 
 Part = TypeVar("Part")
 
@@ -14,6 +15,7 @@ Part = TypeVar("Part")
 class Registry(Generic[Part]):
     """A table from name to part, filled by a decorator: ``@READERS.register("bvh")``.
 
+    Parts of other packages are in it as well: they are imported when it is listed or a name is missing (`plugins`).
     Raises InputError for a name taken twice and, on look-up, for an unknown one (naming the nearest).
     """
 
@@ -39,17 +41,21 @@ class Registry(Generic[Part]):
         return self._papers[name]
 
     def __getitem__(self, name: str) -> Part:
-        if name not in self._parts:
+        if name not in self:
             near = difflib.get_close_matches(name, self._parts, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(sorted(self._parts))}"
             raise InputError(f"unknown {self.kind} {name!r}; {hint}")
         return self._parts[name]
 
     def __contains__(self, name: object) -> bool:
+        if name not in self._parts:
+            load_plugins()
         return name in self._parts
 
     def __iter__(self) -> Iterator[str]:
+        load_plugins()
         return iter(sorted(self._parts))
 
     def __len__(self) -> int:
+        load_plugins()
         return len(self._parts)

@@ -20,8 +20,8 @@ SOURCE = Path(kinespan.__file__).parent
 # Lowest first. A unit is a module or a package directly under kinespan; it may import units of lower rows only.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "progress"),
-    ("annotation", "atomic", "config", "registry", "skeleton"),
-    ("activitynet", "decode", "joint_names", "recording"),
+    ("annotation", "atomic", "config", "plugins", "skeleton"),
+    ("activitynet", "decode", "joint_names", "recording", "registry"),
     ("decode_presets", "joint_map", "skeletons"),
     ("io", "transforms", "evaluate", "export"),
     ("corpus", "encoders", "losses"),
