@@ -52,7 +52,7 @@ class Encoder(nn.Module):
     halo: int | None
 
     def body(self, x: Tensor, mask: Tensor | None) -> Body:
-        """Maps of people x (N, T, J, C); mask (N, T), None where all is valid. Padded frames of x are zero."""
+        """Maps of people x (N, T, J, C); mask (N, T), None where all is valid; elsewhere x means nothing."""
         raise NotImplementedError(type(self).__name__)
 
     def forward(self, x: Tensor, valid: Tensor) -> Pyramid:
