@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,45 +80,47 @@ class Localizer(Model):
         self.eval()
         stride, halo = self.encoder.strides[-1], self.halo
         if halo is None:
-            features = self._blended(motion, stride)
+            features = self._blended(motion, window)
         else:
             core = max(stride, int(window * self.spec.fps) // stride * stride)
             pad = -(-halo // stride) * stride
             parts = []
             for start in range(0, motion.num_frames, core):
                 first, last = max(0, start - pad), min(motion.num_frames, start + core + pad)
-                parts.append(self._window(motion, first, last)[start - first : start - first + core])
+                found = self._windows(motion, [first], last - first)[0]
+                parts.append(found[start - first : start - first + core])
             features = torch.cat(parts)
         for part, was in zip((self.encoder, self.fusion, self.head), training, strict=True):
             part.train(was)
         return features
 
-    def _window(self, motion: Motion, first: int, last: int) -> Tensor:
-        """Fused features (last - first, C) of one pass over some frames; zero where nobody is there."""
+    def _windows(self, motion: Motion, starts: Sequence[int], length: int) -> Tensor:
+        """Fused features (N, length, C) of frames from `starts` on, in one pass; zero where nobody is there."""
         device = next(self.parameters()).device
-        positions = torch.from_numpy(motion.positions[first:last])[None].to(device)
-        valid = torch.from_numpy(motion.valid[first:last])[None].to(device)
+        at = [slice(start, start + length) for start in starts]
+        positions = torch.from_numpy(np.stack([motion.positions[one] for one in at])).to(device)
+        valid = torch.from_numpy(np.stack([motion.valid[one] for one in at])).to(device)
         if not bool(valid.any()):
-            return torch.zeros(last - first, self.fusion.channels, device=device)
+            return torch.zeros(len(at), positions.shape[1], self.fusion.channels, device=device)
         fused: Tensor = self.fusion(self.features(positions, valid))
-        return fused[0].T
+        return fused.transpose(1, 2)
 
-    def _blended(self, motion: Motion, stride: int) -> Tensor:
+    def _blended(self, motion: Motion, window: float) -> Tensor:
         """Features (T, C) from clip-long windows, half over half, weighted by nearness to a window's middle."""
-        length = -(-self.spec.clip_frames // stride) * stride
-        hop = max(stride, length // 2 // stride * stride)
-        starts = list(range(0, max(1, motion.num_frames - length + 1), hop))
-        if starts[-1] + length < motion.num_frames:
-            starts.append(-(-(motion.num_frames - length) // stride) * stride)
+        frames = motion.num_frames
+        length = min(self.spec.clip_frames, frames)
+        starts = [*range(0, frames - length, max(1, length // 2)), frames - length]
+        together = max(1, int(window * self.spec.fps) // length)
         device = next(self.parameters()).device
-        total = torch.zeros(motion.num_frames, self.fusion.channels, device=device)
-        weights = torch.zeros(motion.num_frames, 1, device=device)
-        for first in starts:
-            last = min(motion.num_frames, first + length)
-            place = torch.arange(last - first, device=device)
-            weight = torch.minimum(place + 1, last - first - place)[:, None].float()
-            total[first:last] += weight * self._window(motion, first, last)
-            weights[first:last] += weight
+        total = torch.zeros(frames, self.fusion.channels, device=device)
+        weights = torch.zeros(frames, 1, device=device)
+        place = torch.arange(length, device=device)
+        weight = torch.minimum(place + 1, length - place)[:, None].float()
+        for first in range(0, len(starts), together):
+            some = starts[first : first + together]
+            for start, found in zip(some, self._windows(motion, some, length), strict=True):
+                total[start : start + length] += weight * found
+                weights[start : start + length] += weight
         return total / weights
 
     def _probabilities(self, logits: Tensor) -> Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import TextIO
 
@@ -84,3 +86,17 @@ class Progress:
 def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes}:{seconds:02d}" if minutes else f"{seconds} s"
+
+
+@contextmanager
+def counting(stage: str) -> Iterator[Callable[[int, int], None]]:
+    """Progress of a stage that learns its total as it goes: a function of what is done and of all there is."""
+    with ExitStack() as stack:
+        opened: list[Progress] = []
+
+        def count(done: int, total: int) -> None:
+            if not opened:
+                opened.append(stack.enter_context(Progress(stage, total)))
+            opened[0].update(done)
+
+        yield count

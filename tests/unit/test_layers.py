@@ -31,6 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("localizer",),
     ("results",),
     ("report", "train"),
+    ("reproduce",),
     ("cli",),
     ("kinespan",),  # the package itself, which offers names of all the others
 )

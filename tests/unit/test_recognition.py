@@ -132,6 +132,6 @@ def test_every_span_of_the_test_recordings_is_named(corpus: Corpus, tmp_path: Pa
     assert untrained["facts"]["pretrained"] is None
 
 
-def test_testing_on_what_was_trained_on_is_refused() -> None:
+def test_testing_on_what_was_trained_on_is_refused(corpus: Corpus) -> None:
     with pytest.raises(InputError, match="--split is missing"):
-        RecognizeConfig()
+        recognize(corpus, RecognizeConfig())

@@ -27,6 +27,7 @@ COMMANDS = {
     "localize": "find the actions in recordings",
     "evaluate": "hold predictions against truth, or a model against a corpus",
     "report": "write one HTML file that shows recordings, predictions and metrics",
+    "reproduce": "run the rows of a paper's table and print ours beside the published figures",
     "list": "print the methods, encoders, recipes, readers and skeletons that there are",
     "completion": "print a shell completion script",
 }

@@ -55,6 +55,8 @@ def recognize(
     last epoch is used; papers often give the best test epoch. Raises InputError for bad settings, and where a corpus
     has no labels.
     """
+    if config.split is None:
+        raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
     parts = corpus_parts(corpus, config.split, config.fold)
     if corpus.labels is None:
         raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")

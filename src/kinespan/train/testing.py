@@ -8,6 +8,7 @@ from typing import Any
 
 from ..activitynet import write_truth
 from ..corpus.store import Corpus
+from ..evaluate import Rule
 from ..localizer import Localizer
 from ..progress import Progress
 from ..results import METRICS_FILE, TRUTH_FILE, evaluate_on, write_metrics, write_outcome
@@ -16,17 +17,35 @@ from .finetuning import MODEL_FILE
 
 
 def run_test(
-    model: Localizer, corpus: Corpus, out: Path, split: str, fold: int, *, quiet: bool = False
+    model: Localizer,
+    corpus: Corpus,
+    out: Path,
+    split: str,
+    fold: int,
+    *,
+    rule: Rule = "activitynet",
+    decoder: str | None = None,
+    most: int | None = None,
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Test a model on a fold and write predictions, truth, scores and metrics beside it; returns metrics.json.
 
-    The headline figures also go into the model file. Raises InputError for an unknown split or fold.
+    The headline figures also go into the model file. `most`: only so many test recordings, to try a run out.
+    Raises InputError for an unknown split or fold.
     """
     chosen = corpus_parts(corpus, split, fold)
+    names = chosen.test[:most]
     details = {"corpus": str(corpus.path.resolve()), "split": split, "fold": fold, "part": "test"}
-    with Progress("localizing", len(chosen.test), quiet=quiet) as progress:
+    with Progress("localizing", len(names), quiet=quiet) as progress:
         outcome, truth, metrics = evaluate_on(
-            model, corpus, chosen.test, dropped=chosen.drop_labels, details=details, progress=progress.update
+            model,
+            corpus,
+            names,
+            dropped=chosen.drop_labels,
+            rule=rule,
+            decoder=decoder,
+            details=details,
+            progress=progress.update,
         )
     write_outcome(outcome, out)
     write_truth(truth, out / TRUTH_FILE)

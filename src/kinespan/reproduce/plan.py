@@ -1,0 +1,160 @@
+"""What a table of a paper consists of: corpora, pretrainings, protocols and how they are measured, read from YAML.
+
+title: BABEL, subset 1
+paper: where the table comes from
+corpora:                      # by the name that the rest of the file uses
+  babel: {recipe: babel, raw: babel, options: {labels: subset1}}    # raw: the folder below --raw
+pretrain:
+  on: {BABEL: [babel@official]}     # one block of rows for each; corpora with the split that is trained on
+  epochs: 600                       # turned into steps when the number of recordings is known
+  settings: {...}                   # PretrainConfig, for all methods
+  methods: {skeletonclr: {...}}     # settings of a method on top
+  snippets: {"off": {}, aligned: {...}}
+finetune:
+  on: babel@official
+  epochs: 40
+  settings: {...}                   # FinetuneConfig, for all protocols
+  protocols: {linear: {...}, finetune: {...}, semi 20 %: {...}}
+evaluate: {rule: stal, decoder: stal, figures: {mAP .1-.5: map.average}}
+published: {dataset: [BABEL]}       # which rows of published.csv are shown beside ours
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError
+
+NEEDED = {"title": str, "paper": str} | dict.fromkeys(
+    ("corpora", "pretrain", "finetune", "evaluate", "published"), dict
+)
+"""The blocks of a table and what each is."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: what was pretrained on, with which method and snippets, and the protocol that follows."""
+
+    source: str
+    method: str
+    snippets: str
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.method}, snippets {self.snippets}, {self.protocol}"
+
+    @property
+    def start(self) -> tuple[str, str, str]:
+        """The pretraining that the row begins with."""
+        return self.source, self.method, self.snippets
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A table as its YAML states it."""
+
+    name: str
+    file: Path
+    content: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What the table shows."""
+        return str(self.content["title"])
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, those of one pretraining after another."""
+        pretrain, finetune = self.content["pretrain"], self.content["finetune"]
+        for parts in product(pretrain["data"], pretrain["methods"], pretrain["snippets"], finetune["protocols"]):
+            yield Row(*parts)
+
+    def pretrain_settings(self, row: Row) -> dict[str, Any]:
+        """The settings of a row's pretraining, as PretrainConfig names them."""
+        block = self.content["pretrain"]
+        own = {"method": row.method, "snippet": {"variant": row.snippets, **(block["snippets"][row.snippets] or {})}}
+        return reduce(merged, (block["settings"], block["methods"][row.method] or {}, own))
+
+    def finetune_settings(self, row: Row) -> dict[str, Any]:
+        """The settings of a row's finetuning, as FinetuneConfig names them."""
+        block = self.content["finetune"]
+        return merged(block["settings"], block["protocols"][row.protocol] or {})
+
+
+def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """base with the values of `more` over it, blocks within blocks."""
+    out = dict(base)
+    for name, value in more.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(name), Mapping)
+        out[name] = merged(out[name], value) if both else value
+    return out
+
+
+def figure(metrics: Mapping[str, Any], path: str) -> float | None:
+    """The number at a dotted path of metrics.json, such as map.average or map.0.5; None where there is none."""
+    found: Any = metrics
+    rest = path
+    while isinstance(found, Mapping) and rest:
+        if rest in found:  # keys such as "0.5" hold a dot themselves
+            return None if found[rest] is None else float(found[rest])
+        first, _, rest = rest.partition(".")
+        found = found.get(first)
+    return None
+
+
+def tables_folder() -> Path:
+    """Where the shipped tables lie: configs/reproduce of a source tree, else share/kinespan of the installation."""
+    here = Path(__file__).parents[3] / "configs" / "reproduce"
+    return here if here.is_dir() else Path(sys.prefix) / "share" / "kinespan" / "reproduce"
+
+
+def plan_names() -> tuple[str, ...]:
+    """The names of the shipped tables."""
+    return tuple(sorted(file.stem for file in tables_folder().glob("*.yaml")))
+
+
+def find_plan(table: str) -> Plan:
+    """A shipped table by its name, or a YAML file of one's own. Raises InputError naming what is wrong in it."""
+    file = Path(table) if table.endswith((".yaml", ".yml")) else tables_folder() / f"{table}.yaml"
+    if not file.is_file():
+        near = difflib.get_close_matches(table, plan_names(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(plan_names())}, or a YAML file"
+        raise InputError(f"unknown table {table!r}; {hint}")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: found {type(content).__name__}, expected a table's blocks: {', '.join(NEEDED)}")
+    for name, kind in NEEDED.items():
+        if not isinstance(content.get(name), kind):
+            raise InputError(f"{file}: {name} is missing or not a {'text' if kind is str else 'block'}")
+    for block, parts in {"pretrain": ("data", "methods", "snippets"), "finetune": ("data", "protocols")}.items():
+        for part in parts:
+            if not content[block].get(part):
+                raise InputError(f"{file}: {block}.{part} is missing")
+        content[block].setdefault("settings", {})
+    _check_sources(file, content)
+    return Plan(file.stem, file, content)
+
+
+def _check_sources(file: Path, content: Mapping[str, Any]) -> None:
+    """Every corpus that is named is one of `corpora`, and says how it is made."""
+    used = [source for sources in content["pretrain"]["data"].values() for source in sources]
+    for source in [*used, content["finetune"]["data"]]:
+        if source.partition("@")[0] not in content["corpora"]:
+            raise InputError(
+                f"{file}: {source!r} names no corpus of the block corpora: {', '.join(content['corpora'])}"
+            )
+    for name, corpus in content["corpora"].items():
+        missing = [part for part in ("recipe", "raw") if part not in corpus]
+        if missing:
+            raise InputError(f"{file}: corpora.{name}: {missing[0]} is missing")

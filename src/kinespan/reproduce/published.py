@@ -1,0 +1,28 @@
+"""The figures that papers and repositories state, with their sources, to be read beside ours."""
+
+from __future__ import annotations
+
+import csv
+from typing import NamedTuple
+
+from .plan import Plan, tables_folder
+
+
+class Published(NamedTuple):
+    """A published figure; ``source`` says where it was read, and whether it could be checked there."""
+
+    paper: str
+    method: str
+    dataset: str
+    protocol: str
+    metric: str
+    value: str
+    source: str
+
+
+def published(plan: Plan) -> list[Published]:
+    """The published figures that a table is held beside: those of its data sets."""
+    with open(tables_folder() / "published.csv", encoding="utf-8", newline="") as file:
+        rows = [Published(**row) for row in csv.DictReader(file)]
+    wanted = plan.content["published"].get("dataset", [])
+    return [row for row in rows if row.dataset in wanted and not row.metric.startswith(("top", "params"))]

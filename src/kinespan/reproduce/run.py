@@ -1,0 +1,166 @@
+"""Run the rows of a table: prepare what is missing, pretrain, finetune, test; what is done is not done again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import FinetuneConfig, PretrainConfig, settings_of
+from ..corpus.prepare import prepare_recipe
+from ..corpus.recipes import RECIPES
+from ..corpus.store import Corpus
+from ..localizer import Localizer, load_model
+from ..progress import counting
+from ..results import METRICS_FILE
+from ..train.common import CHECKPOINT
+from ..train.corpora import parse_source, training_set
+from ..train.finetuning import MODEL_FILE, finetune
+from ..train.pretraining import ENCODER_FILE, pretrain
+from ..train.testing import run_test
+from .plan import Plan, Row, figure, merged
+
+ROWS_FILE = "rows.jsonl"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of a table is run: which rows, which seeds, and whether it is only tried out."""
+
+    methods: tuple[str, ...] = ()
+    """Only these methods; none: all."""
+    snippets: tuple[str, ...] = ()
+    """Only these variants of the snippet term."""
+    protocols: tuple[str, ...] = ()
+    """Only these protocols."""
+    seeds: tuple[int, ...] = (0,)
+    dry: bool = False
+    """One step of everything, on few clips and few test recordings: it proves the way, not the figures."""
+
+    def takes(self, row: Row) -> bool:
+        """Whether a row is run."""
+        pairs = ((row.method, self.methods), (row.snippets, self.snippets), (row.protocol, self.protocols))
+        return all(not chosen or value in chosen for value, chosen in pairs)
+
+
+DRY_PRETRAIN = {
+    "steps": 1, "batch_size": 3, "clip_frames": 32, "probe_every": 0, "contrast": {"queue": 64, "dim": 16},
+    "snippet": {"queue": 64}, "precision": "32",
+}  # fmt: skip
+DRY_FINETUNE = {"steps": 1, "batch_size": 2, "clip_frames": 32, "precision": "32"}
+DRY_LABELLED, DRY_TESTED = 4, 2
+"""How many recordings a dry run trains the frame head on, and tests."""
+
+
+def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, say: Say = print) -> list[dict[str, Any]]:
+    """Run a plan's rows for each seed and return them with their figures, as they also stand in OUT/rows.jsonl.
+
+    Corpora are prepared in OUT/corpora, runs lie in OUT/runs (a dry run's in OUT/dry). A row that has its figures is
+    not run again, a training that was stopped goes on from its checkpoint. Raises InputError as its steps do, before
+    anything is trained where raw data are missing.
+    """
+    folder = out / ("dry" if scale.dry else "runs")
+    corpora = prepared(plan, raw, out / "corpora", say)
+    rows, wanted = [], [(seed, row) for seed in scale.seeds for row in plan.rows() if scale.takes(row)]
+    for number, (seed, row) in enumerate(wanted, start=1):
+        say(f"row {number} of {len(wanted)}: {row}, seed {seed}")
+        rows.append({**_facts(plan, row, seed), **_run_row(plan, row, seed, corpora, folder, scale.dry)})
+        (folder / ROWS_FILE).write_text("".join(json.dumps(one) + "\n" for one in rows))
+    return rows
+
+
+def prepared(plan: Plan, raw: Path, out: Path, say: Say) -> dict[str, Corpus]:
+    """The corpora of a plan, each prepared where it is not there yet."""
+    found = {}
+    for name, block in plan.content["corpora"].items():
+        path = out / name
+        if not path.exists():
+            options = {
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in block.get("options", {}).items()
+            }
+            recipe = settings_of(RECIPES[block["recipe"]], options, f"{plan.file}: corpora.{name}")
+            with counting(f"preparing {name}") as count:
+                told = prepare_recipe(recipe, raw / block["raw"], path, name, progress=count)
+            say(str(told))
+        found[name] = Corpus.open(path)
+    return found
+
+
+def _facts(plan: Plan, row: Row, seed: int) -> dict[str, Any]:
+    return {"table": plan.name, "pretrained_on": row.source, "method": row.method, "snippets": row.snippets,
+            "protocol": row.protocol, "seed": seed}  # fmt: skip
+
+
+def _run_row(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], folder: Path, dry: bool) -> dict[str, Any]:
+    """The figures of a row, run as far as it has not been run before."""
+    start = folder / f"seed{seed}" / "_".join(row.start).replace(" ", "-")
+    run = start / row.protocol.replace(" ", "-").replace("%", "percent")
+    content = plan.content
+    if not (run / METRICS_FILE).is_file():
+        encoder = start / "pretrain" / ENCODER_FILE
+        if not encoder.is_file():
+            _pretrain(plan, row, seed, corpora, start / "pretrain", dry)
+        name, split, fold = parse_source(content["finetune"]["data"])
+        corpus = corpora[name]
+        labelled = len(training_set(corpus, split, fold).names)
+        values = {**plan.finetune_settings(row), "split": split, "fold": fold, "seed": seed}
+        if dry:
+            share = min(float(values.get("label_fraction", 1.0)), DRY_LABELLED / labelled)
+            values = merged(values, {**DRY_FINETUNE, "label_fraction": share})
+        values = with_steps(values, content["finetune"].get("epochs"), labelled * values.get("label_fraction", 1.0))
+        config = settings_of(FinetuneConfig, values, f"{plan.file}: {row.protocol}")
+        resume = (run / CHECKPOINT).is_file() and not (run / MODEL_FILE).is_file()
+        if (run / MODEL_FILE).is_file():
+            model = load_model(run)
+            assert isinstance(model, Localizer)
+        else:
+            model = finetune(corpus, run, config, pretrained=encoder, resume=resume)
+        assert split is not None
+        measure = {name: content["evaluate"][name] for name in ("rule", "decoder") if name in content["evaluate"]}
+        run_test(model, corpus, run, split, fold, **measure, most=DRY_TESTED if dry else None)
+    metrics = json.loads((run / METRICS_FILE).read_text())
+    figures = {name: figure(metrics, path) for name, path in content["evaluate"]["figures"].items()}
+    return {"figures": figures, "recordings": metrics["recordings"], "run": str(run.relative_to(folder))}
+
+
+def _pretrain(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], out: Path, dry: bool) -> None:
+    """The pretraining that a row begins with."""
+    sets = []
+    for source in plan.content["pretrain"]["data"][row.source]:
+        name, split, fold = parse_source(source)
+        sets.append(training_set(corpora[name], split, fold))
+    values = {**plan.pretrain_settings(row), "seed": seed}
+    values = merged(values, DRY_PRETRAIN) if dry else values
+    values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(one.names) for one in sets))
+    config = settings_of(PretrainConfig, values, f"{plan.file}: {row.method}, snippets {row.snippets}")
+    pretrain(sets, out, config, resume=(out / CHECKPOINT).is_file())
+
+
+def with_steps(values: dict[str, Any], epochs: float | None, recordings: float) -> dict[str, Any]:
+    """Settings with the steps that so many epochs are, a clip a recording and epoch, where they state no steps."""
+    if epochs is None or "steps" in values:
+        return values
+    return {**values, "steps": max(1, math.ceil(recordings / values["batch_size"])) * round(epochs)}
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The table in per cent, means over seeds with their standard deviations; the first line names the columns."""
+    import statistics
+
+    names = list(rows[0]["figures"]) if rows else []
+    lines = [["pretrained on", "method", "snippets", "protocol", *names, "seeds"]]
+    keys = ("pretrained_on", "method", "snippets", "protocol")
+    for key in dict.fromkeys(tuple(str(row[name]) for name in keys) for row in rows):
+        same = [row for row in rows if tuple(str(row[name]) for name in keys) == key]
+        cells = []
+        for name in names:
+            values = [100 * row["figures"][name] for row in same if row["figures"][name] is not None]
+            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.1f}{spread}" if values else "-")
+        lines.append([*key, *cells, str(len(same))])
+    return lines
