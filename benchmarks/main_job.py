@@ -12,22 +12,19 @@ go to rows.jsonl as they are done (a stopped study goes on where it was), the ta
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
+from typing import Any
+
+from .trial import COLUMNS, keep_rows, markdown, prepared, read_rows, run_jobs, spread, tuned
 
 SPLITS = {"precog": "cross-performer", "synthetic": "by-performer"}
 STARTS = ("untrained", "video", "snippets")
 FRACTIONS = (0.2, 1.0)
-COLUMNS = {"mAP .1-.5": "map", "frame acc.": "frame_accuracy", "F1@10": "f1_10", "F1@50": "f1_50", "edit": "edit"}
 
 
 def cells(folds: list[int], seeds: list[int]) -> Iterator[tuple[int, int, str]]:
@@ -41,9 +38,7 @@ def job(corpus: Path, data: str, out: Path, seed: int, fold: int, start: str, st
 
     from kinespan.config import FinetuneConfig, PretrainConfig, SnippetConfig
     from kinespan.corpus import Corpus
-    from kinespan.train.finetuning import finetune
     from kinespan.train.pretraining import pretrain
-    from kinespan.train.testing import run_test
 
     torch.set_num_threads(1)
     opened, split = Corpus.open(corpus), SPLITS[data]
@@ -55,55 +50,33 @@ def job(corpus: Path, data: str, out: Path, seed: int, fold: int, start: str, st
         snippet = SnippetConfig(variant="off" if start == "video" else "aligned")
         config = PretrainConfig(split=split, fold=fold, seed=seed, steps=steps[0], snippet=snippet, probe_every=0)
         pretrained = pretrain(opened, folder / "pretrain", config, quiet=True)
-    minutes = (time.monotonic() - begin) / 60
+    ready = time.monotonic()
     rows = []
     for protocol, fraction in product(("linear", "finetune"), FRACTIONS):
-        begin = time.monotonic()
-        named = "scratch" if protocol == "finetune" and pretrained is None else protocol
         count = 300 if protocol == "linear" else steps[1]
         training = FinetuneConfig(
-            protocol=named, split=split, fold=fold, seed=seed, label_fraction=fraction, steps=count
+            protocol=protocol, split=split, fold=fold, seed=seed, label_fraction=fraction, steps=count
         )  # type: ignore[arg-type]
-        run = folder / f"{protocol}_{fraction}"
-        model = finetune(opened, run, training, pretrained=pretrained, quiet=True)
-        metrics = run_test(model, opened, run, split, fold, quiet=True)
+        pretrain_min = (ready - begin) / 60
         facts = {"data": data, "split": split, "fold": fold, "seed": seed, "start": start, "protocol": protocol}
-        facts |= {"label_fraction": fraction, "steps": count, "labelled": metrics["facts"]["labelled_recordings"]}
-        facts |= {"recordings": metrics["recordings"], "pretrain_min": minutes}
-        figures = {"map": metrics["map"]["average"], "map_strict": metrics["map_average"]["0.5:0.95"]}
-        figures |= {"frame_accuracy": metrics["frame_accuracy"], "edit": metrics["edit"]}
-        figures |= {f"f1_{k}": metrics["f1"][k] for k in ("10", "25", "50")}
-        rows.append({**facts, **figures, "train_min": (time.monotonic() - begin) / 60})
-    with open(out / "rows.jsonl", "a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(row) + "\n" for row in rows))
+        facts |= {"label_fraction": fraction, "steps": count, "pretrain_min": pretrain_min}
+        rows.append({**facts, **tuned(opened, folder / f"{protocol}_{fraction}", training, pretrained)})
+    keep_rows(out, rows)
     shutil.rmtree(folder)
 
 
-def read_rows(out: Path) -> list[dict[str, object]]:
-    file = out / "rows.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
-
-
-def table(rows: list[dict[str, object]]) -> str:
-    """Markdown: mean and standard deviation over seeds (each the mean of the folds), in per cent."""
-    lines = ["| labels | protocol | encoder starts | " + " | ".join(COLUMNS) + " |"]
-    lines.append("|---" * (3 + len(COLUMNS)) + "|")
+def table(rows: list[dict[str, Any]]) -> str:
+    """Mean and standard deviation over seeds (each the mean of the folds), in per cent."""
+    lines = []
     for fraction, protocol, start in product(FRACTIONS, ("linear", "finetune"), STARTS):
         chosen = [
             row for row in rows
             if (row["label_fraction"], row["protocol"], row["start"]) == (fraction, protocol, start)
         ]  # fmt: skip
-        if not chosen:
-            continue
-        cells = []
-        for name in COLUMNS.values():
-            seeds = sorted({row["seed"] for row in chosen})  # type: ignore[type-var]
-            means = [statistics.mean(row[name] for row in chosen if row["seed"] == seed) for seed in seeds]  # type: ignore[misc]
-            spread = f" ± {100 * statistics.stdev(means):.1f}" if len(means) > 1 else ""
-            cells.append(f"{100 * statistics.mean(means):.1f}{spread}")
-        named = "scratch" if (protocol, start) == ("finetune", "untrained") else start
-        lines.append(f"| {fraction:.0%} | {protocol} | {named} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        if chosen:
+            named = "scratch" if (protocol, start) == ("finetune", "untrained") else start
+            lines.append([f"{fraction:.0%}", protocol, named, *(spread(chosen, name) for name in COLUMNS.values())])
+    return markdown(["labels", "protocol", "encoder starts", *COLUMNS], lines)
 
 
 def main() -> None:
@@ -122,20 +95,11 @@ def main() -> None:
         seed, fold, start = int(arguments.job[0]), int(arguments.job[1]), arguments.job[2]
         job(corpus, arguments.data, out, seed, fold, start, tuple(arguments.steps))
         return
-    if not corpus.exists():
-        source = "synthetic" if arguments.data == "synthetic" else arguments.source
-        subprocess.run([sys.executable, "-m", "kinespan.cli", "prepare", source, "--out", str(corpus)], check=True)
+    prepared(arguments.data, arguments.source, corpus)
     done = {(row["seed"], row["fold"], row["start"]) for row in read_rows(out)}
     left = [cell for cell in cells(arguments.folds, arguments.seeds) if cell not in done]
-
-    def start_job(cell: tuple[int, int, str]) -> None:
-        command = [sys.executable, "-m", "benchmarks.main_job", arguments.data, "--out", str(out)]
-        command += ["--steps", *map(str, arguments.steps), "--job", *map(str, cell)]
-        subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        print(f"{time.strftime('%H:%M:%S')} done: seed {cell[0]}, fold {cell[1]}, {cell[2]}", flush=True)
-
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(start_job, left))
+    words = ["-m", "benchmarks.main_job", arguments.data, "--out", str(out), "--steps", *map(str, arguments.steps)]
+    run_jobs([[*words, "--job", *map(str, cell)] for cell in left], arguments.jobs)
     text = table(read_rows(out))
     (out / "table.md").write_text(text + "\n")
     print(text)
