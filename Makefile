@@ -4,7 +4,7 @@
 #   make TORCH=torch==2.13.0 demo       another torch, such as the CUDA build on a machine with a GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench tables clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -44,6 +44,9 @@ lint: $(TOOLS)  ## check style and types
 
 bench: $(READY)  ## measure the speed of pretraining, finetuning and localizing
 	@$(BIN)/python -m benchmarks.speed
+
+tables: $(READY)  ## write docs/catalogue.md, the tables of what there is
+	@$(BIN)/kinespan list all --markdown > docs/catalogue.new && mv docs/catalogue.new docs/catalogue.md
 
 clean:  ## remove the environment and what tests and tools leave behind
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,29 +1,31 @@
-"""Print what there is: methods, encoders, recipes, readers, skeletons, with their options, sizes and papers.
+"""Print what there is: methods, encoders, recipes, readers, ..., with their options, sizes and papers.
 
-The tables of docs/catalogue.md are the same rows, printed by kinespan list all --markdown.
+Parts of plug-ins are among them. docs/catalogue.md is what kinespan list all --markdown prints.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
 
 class Listing(NamedTuple):
-    """A table of parts: the names of its columns, and a row a part."""
+    """A table of parts: how they are named to a command, the names of the columns, and a row a part."""
 
+    usage: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The command's arguments."""
-    kinds = Literal["methods", "encoders", "recipes", "readers", "skeletons", "all"]
+    kinds = Literal.__getitem__((*LISTINGS, "all"))
     parser.add_argument("what", type=kinds, nargs="?", default="all", help="what to list")
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables, as the docs have them")
 
@@ -32,8 +34,18 @@ def run(arguments: Namespace) -> int:
     """Print the tables."""
     wanted = list(LISTINGS) if arguments.what == "all" else [arguments.what]
     show = as_markdown if arguments.markdown else as_text
-    print("\n".join(show(kind, LISTINGS[kind]()) for kind in wanted), end="")
+    tables = [show(kind, LISTINGS[kind]()) for kind in wanted]
+    heading = [CATALOGUE] if arguments.markdown and arguments.what == "all" else []
+    print("\n".join([*heading, *tables]), end="")
     return 0
+
+
+CATALOGUE = """# What there is
+
+What `kinespan list` prints, as tables. Sizes are those on NTU's 25 joints with one stream of three channels. An option
+stands with its default, and with what else it may be; one without a value is not set. `kinespan prepare --recipe NAME
+--help` explains those of a recipe.
+"""
 
 
 def methods() -> Listing:
@@ -43,8 +55,9 @@ def methods() -> Listing:
     rows = []
     for name in METHODS:
         method: Any = METHODS[name]
-        rows.append((name, _about(method), _options(method.Options), METHODS.paper(name)))
-    return Listing(("method", "what it does", "options", "paper"), rows)
+        rows.append((name, _about(method), _options(method.Options, "--options."), METHODS.paper(name)))
+    usage = "kinespan pretrain CORPUS --method NAME [--snippets aligned|paper|off]"
+    return Listing(usage, ("method", "what it does", "options", "paper"), rows)
 
 
 def encoders() -> Listing:
@@ -60,8 +73,10 @@ def encoders() -> Listing:
             encoder = build_encoder(name, NTU_25, 3)
         count = sum(part.numel() for part in encoder.parameters())
         levels = ", ".join("T" if stride == 1 else f"T/{stride}" for stride in encoder.strides)
-        rows.append((name, _about(ENCODERS[name]), f"{count / 1e6:.2f} M", levels, ENCODERS.paper(name)))
-    return Listing(("encoder", "what it is", "parameters", "resolutions", "paper"), rows)
+        about = re.sub(r"[,;] \S+( \S+)? parameters$", "", _about(ENCODERS[name]))  # they are counted in a column
+        rows.append((name, about, f"{count / 1e6:.2f} M", levels, ENCODERS.paper(name)))
+    usage = "kinespan pretrain CORPUS --encoder NAME; also finetune and recognize, where nothing is pretrained"
+    return Listing(usage, ("encoder", "what it is", "parameters", "resolutions", "paper"), rows)
 
 
 def recipes() -> Listing:
@@ -70,7 +85,8 @@ def recipes() -> Listing:
 
     kinds = [(name, RECIPES[name]) for name in RECIPES]
     rows = [(name, kind.title, _options(kind), kind.licence, kind.paper) for name, kind in kinds]
-    return Listing(("recipe", "data set", "options", "terms", "paper"), rows)
+    usage = "kinespan prepare --recipe NAME --raw DIR --out CORPUS"
+    return Listing(usage, ("recipe", "data set", "options", "terms", "paper"), rows)
 
 
 def readers() -> Listing:
@@ -78,7 +94,8 @@ def readers() -> Listing:
     from ..io import READERS
 
     rows = [(name, READERS[name].about, " ".join(READERS[name].suffixes)) for name in READERS]
-    return Listing(("reader", "what it reads", "suffixes"), rows)
+    usage = "kinespan prepare FOLDER --out CORPUS; files are known by their content, --format NAME says it"
+    return Listing(usage, ("reader", "what it reads", "suffixes"), rows)
 
 
 def skeletons() -> Listing:
@@ -87,7 +104,35 @@ def skeletons() -> Listing:
 
     kinds = [(name, SKELETONS[name]) for name in SKELETONS]
     rows = [(name, str(skeleton.num_joints), ", ".join(skeleton.joints)) for name, skeleton in kinds]
-    return Listing(("skeleton", "number", "joints"), rows)
+    usage = "kinespan pretrain CORPUS --network.skeleton NAME; in an npz file: skeleton"
+    return Listing(usage, ("skeleton", "number", "joints"), rows)
+
+
+def decoders() -> Listing:
+    """Ways from frame scores to spans: all settings of ours, and in which the others differ."""
+    from ..decode import DecodeConfig
+    from ..decode_presets import DECODERS
+
+    rows, ours = [], DecodeConfig()
+    for name in DECODERS:
+        made = DECODERS[name]
+        own = [
+            part.name for part in fields(made) if made == ours or getattr(made, part.name) != getattr(ours, part.name)
+        ]
+        settings = "; ".join(f"{part} {_value(getattr(made, part))}" for part in own)
+        rows.append((name, settings, DECODERS.paper(name) or "ours"))
+    usage = (
+        "kinespan localize MODEL FILES --decoder NAME; also evaluate. Shown is in what the others differ from kinespan"
+    )
+    return Listing(usage, ("decoder", "settings", "paper"), rows)
+
+
+def rules() -> Listing:
+    """Rules of mean average precision."""
+    from ..evaluate import RULE_FACTS, RULE_TIOUS, RULES
+
+    rows = [(name, RULE_FACTS[name][0], _value(RULE_TIOUS[name]), RULE_FACTS[name][1]) for name in RULES]
+    return Listing("kinespan evaluate MODEL CORPUS --rule NAME", ("rule", "what it counts", "tIoU", "paper"), rows)
 
 
 LISTINGS: dict[str, Callable[[], Listing]] = {
@@ -96,27 +141,40 @@ LISTINGS: dict[str, Callable[[], Listing]] = {
     "recipes": recipes,
     "readers": readers,
     "skeletons": skeletons,
+    "decoders": decoders,
+    "rules": rules,
 }
 
 
 def as_text(kind: str, listing: Listing, width: int = 100) -> str:
     """A listing for a terminal: a paragraph a part, its facts beneath its name."""
-    lines = [kind.upper()]
+    lines = [kind.upper(), f"  ({listing.usage})"]
     names = max(map(len, listing.columns))
     for name, *facts in listing.rows:
         lines.append(f"  {name}")
         for column, fact in zip(listing.columns[1:], facts, strict=True):
             if fact:
                 start = f"    {column:<{names}}  "
-                lines += textwrap.wrap(fact, width, initial_indent=start, subsequent_indent=" " * len(start))
+                lines += textwrap.wrap(
+                    fact, width, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
+                )
     return "\n".join(lines) + "\n"
 
 
 def as_markdown(kind: str, listing: Listing) -> str:
     """A listing as a Markdown table under a heading."""
-    lines = [f"## {kind.capitalize()}", "", _row(listing.columns), "|---" * len(listing.columns) + "|"]
+    usage, semicolon, rest = listing.usage.partition(";")
+    more = semicolon + rest
+    lines = [
+        f"## {kind.capitalize()}",
+        "",
+        f"`{usage}`{more}.",
+        "",
+        _row(listing.columns),
+        "|---" * len(listing.columns) + "|",
+    ]
     lines += [_row((f"`{name}`", *facts)) for name, *facts in listing.rows]
-    return "\n".join([*lines, ""]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -128,7 +186,31 @@ def _about(part: object) -> str:
     return " ".join((inspect.getdoc(part) or "").split("\n\n")[0].split()).rstrip(".")
 
 
-def _options(kind: Any) -> str:
-    """The fields of a dataclass and their defaults."""
-    made = kind()
-    return ", ".join(f"{part.name}={getattr(made, part.name)}" for part in fields(kind))
+def _options(kind: Any, prefix: str = "--") -> str:
+    """The fields of a dataclass as flags with their defaults, and what else each may be."""
+    made, hints = kind(), get_type_hints(kind)
+    flags = []
+    for part in fields(kind):
+        value, others = getattr(made, part.name), _others(hints[part.name], getattr(made, part.name))
+        shown = "" if value is None or value is False else f" {_value(value)}"
+        flags.append(f"{prefix}{_dashed(part.name)}{shown}{f' (or {others})' if others else ''}")
+    return "; ".join(flags)
+
+
+def _others(hint: Any, value: object) -> str:
+    """The values that a Literal allows beside one."""
+    choices = get_args(hint) if get_origin(hint) is Literal else ()
+    return ", ".join(str(choice) for choice in choices if choice != value)
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _value(value: object) -> str:
+    """A setting as it is typed."""
+    if isinstance(value, tuple):
+        return " ".join(map(_value, value))
+    if isinstance(value, bool | None):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .metrics import STRICT_TIOUS, Metrics, evaluate
 from .segments import edit_score, f1_at_k
-from .tiou_map import DEFAULT_TIOUS, RULE_TIOUS, RULES, MapResult, Rule, detection_map, tiou
+from .tiou_map import DEFAULT_TIOUS, RULE_FACTS, RULE_TIOUS, RULES, MapResult, Rule, detection_map, tiou
 
 __all__ = [
     "DEFAULT_TIOUS",
     "RULES",
+    "RULE_FACTS",
     "RULE_TIOUS",
     "STRICT_TIOUS",
     "FrameCounts",

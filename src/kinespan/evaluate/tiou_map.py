@@ -41,6 +41,25 @@ RULE_TIOUS: Mapping[Rule, tuple[float, ...]] = {
     "simple-det": (0.1, 0.3, 0.5),
 }
 """The thresholds that are reported under each rule."""
+RULE_FACTS: Mapping[Rule, tuple[str, str]] = {
+    "activitynet": (
+        "spans in seconds; each prediction takes the best true span that is free; interpolated AP",
+        "Heilbron et al.: ActivityNet, CVPR 2015",
+    ),
+    "stal": (
+        "as activitynet, on whole frames, true spans a frame short",
+        "Yu, Fujiwara: Frame-Level Label Refinement (STAL), AAAI 2023; so does SnipCLR, arXiv 2512.16504",
+    ),
+    "pku": (
+        "the official script of PKU-MMD, on whole frames, with an AP of its own; also mAP_a, mAP_v, AP, F1, 2D-AP",
+        "Liu et al.: PKU-MMD, 2017, arXiv 1703.07475",
+    ),
+    "simple-det": (
+        "PASCAL VOC's AP on whole frames as mAP_a, the official script's mAP_v",
+        "HiCLR, AAAI 2023; PCM3, ACM MM 2023; USDRL, AAAI 2025",
+    ),
+}
+"""What each rule counts, in a line, and where it is from."""
 DEFAULT_FPS = 30.0
 """Frames per second of recordings of which nothing else is known."""
 
