@@ -55,8 +55,9 @@ def job(corpus: Path, data: str, out: Path, seed: int, fold: int, start: str, st
     for protocol, fraction in product(("linear", "finetune"), FRACTIONS):
         count = 300 if protocol == "linear" else steps[1]
         training = FinetuneConfig(
-            protocol=protocol, split=split, fold=fold, seed=seed, label_fraction=fraction, steps=count
-        )  # type: ignore[arg-type]
+            protocol=protocol,  # type: ignore[arg-type]
+            split=split, fold=fold, seed=seed, label_fraction=fraction, steps=count,
+        )  # fmt: skip
         pretrain_min = (ready - begin) / 60
         facts = {"data": data, "split": split, "fold": fold, "seed": seed, "start": start, "protocol": protocol}
         facts |= {"label_fraction": fraction, "steps": count, "pretrain_min": pretrain_min}

@@ -32,7 +32,7 @@ VARIANTS = ("off", "aligned", "scratch", "pretrained")
 SLOWEST_FIRST = ("hyperformer", "agcn", "hdgcn", "dste", "stgcn64", "ctrgcn", "agcn_4res")
 
 
-def job(corpus: Path, data: str, out: Path, kind: str, name: str, variant: str, fold: int, seed: int) -> None:
+def job(corpus: Path, data: str, out: Path, part: tuple[str, str, str], fold: int, seed: int) -> None:
     """One part: pretrain if it says so, then the trainings that follow."""
     import torch
 
@@ -41,12 +41,13 @@ def job(corpus: Path, data: str, out: Path, kind: str, name: str, variant: str, 
     from kinespan.train.pretraining import pretrain
 
     torch.set_num_threads(1)
+    kind, name, variant = part
     opened, folder = Corpus.open(corpus), out / f"{kind}_{name}_{variant}"
     shutil.rmtree(folder, ignore_errors=True)
     where: dict[str, Any] = {"split": SPLITS[data], "fold": fold, "seed": seed}
     if kind == "method":
         config = settings_of(PretrainConfig, yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()), f"{name}.yaml")
-        config = replace(config, **where, steps=METHOD_STEPS[0], snippet=replace(config.snippet, variant=variant))
+        config = replace(config, **where, steps=METHOD_STEPS[0], snippet=replace(config.snippet, variant=variant))  # type: ignore[arg-type]
         tuning = FinetuneConfig(**where, steps=METHOD_STEPS[1])
     else:
         config = PretrainConfig(
@@ -106,7 +107,7 @@ def main() -> None:
     arguments = parser.parse_args()
     out, corpus = arguments.out, arguments.out / "corpus"
     if arguments.job:
-        job(corpus, arguments.data, out, *arguments.job, arguments.fold, arguments.seed)
+        job(corpus, arguments.data, out, tuple(arguments.job), arguments.fold, arguments.seed)
         return
     prepared(arguments.data, arguments.source, corpus)
     encoders = sorted(arguments.encoders, key=lambda name: (name not in SLOWEST_FIRST, name))

@@ -27,12 +27,13 @@ def tuned(corpus: Corpus, out: Path, config: FinetuneConfig, pretrained: Path | 
     from kinespan.train.finetuning import finetune
     from kinespan.train.testing import run_test
 
-    assert config.split is not None
+    split = config.split
+    assert split is not None
     if config.protocol == "finetune" and pretrained is None:
         config = replace(config, protocol="scratch")
     begin = time.monotonic()
     model = finetune(corpus, out, config, pretrained=pretrained, quiet=True)
-    metrics = run_test(model, corpus, out, config.split, config.fold, quiet=True)
+    metrics = run_test(model, corpus, out, split, config.fold, quiet=True)
     minutes = (time.monotonic() - begin) / 60
     figures = {"map": metrics["map"]["average"], "map_strict": metrics["map_average"]["0.5:0.95"]}
     figures |= {"frame_accuracy": metrics["frame_accuracy"], "edit": metrics["edit"]}

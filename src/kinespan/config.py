@@ -341,7 +341,7 @@ def settings_of(kind: type[Settings], values: Mapping[str, Any], where: str) -> 
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
             raise InputError(f"{where}: unknown setting {name!r}; {hint}")
-        if is_dataclass(hints[name]):
+        if is_dataclass(hints[name]) and isinstance(value, Mapping):
             factory = known[name].default_factory
             default = hints[name]() if factory is MISSING else factory()
             given = {**{part.name: getattr(default, part.name) for part in fields(default)}, **value}
