@@ -72,22 +72,19 @@ def job(corpus: Path, data: str, out: Path, part: tuple[str, str, str], fold: in
     shutil.rmtree(folder)
 
 
-def tables(rows: list[dict[str, Any]]) -> str:
-    """A table of the methods and one of the encoders, figures in per cent."""
-    texts = []
-    for kind, first in (("method", "snippets"), ("encoder", "starts")):
-        lines = []
-        mine = [row for row in rows if row["kind"] == kind]
-        for row in sorted(
-            mine, key=lambda row: (row["name"], VARIANTS.index(row["variant"]), row["protocol"] != "linear")
-        ):
-            figures = [f"{100 * row[column]:.1f}" for column in COLUMNS.values()]
-            minutes = [f"{row['pretrain_min']:.1f}", f"{row['train_min']:.1f}"]
-            size = f"{row['encoder_parameters'] / 1e6:.2f} M"
-            lines.append([row["name"], row["variant"], row["protocol"], *figures, size, *minutes])
-        columns = [kind, first, "protocol", *COLUMNS, "encoder", "pretraining, min", "training and test, min"]
-        texts.append(markdown(columns, lines))
-    return "\n\n".join(texts)
+def table(rows: list[dict[str, Any]], kind: str) -> str:
+    """A table of the methods or of the encoders, figures in per cent."""
+    lines = []
+    mine = [row for row in rows if row["kind"] == kind]
+    for row in sorted(mine, key=lambda row: (row["name"], VARIANTS.index(row["variant"]), row["protocol"] != "linear")):
+        figures = [f"{100 * row[column]:.1f}" for column in COLUMNS.values()]
+        minutes = [f"{row['pretrain_min']:.1f}", f"{row['train_min']:.1f}"]
+        size = f"{row['encoder_parameters'] / 1e6:.2f} M"
+        variant = "untrained" if (row["variant"], row["protocol"]) == ("scratch", "linear") else row["variant"]
+        lines.append([row["name"], variant, row["protocol"], *figures, size, *minutes])
+    first = {"method": "snippets", "encoder": "starts"}[kind]
+    columns = [kind, first, "protocol", *COLUMNS, "encoder size", "pretraining, min", "training and test, min"]
+    return markdown(columns, lines)
 
 
 def main() -> None:
@@ -117,7 +114,7 @@ def main() -> None:
     words = ["-m", "benchmarks.parts", arguments.data, "--out", str(out)]
     words += ["--fold", str(arguments.fold), "--seed", str(arguments.seed)]
     run_jobs([[*words, "--job", *one] for one in wanted if one not in done], arguments.jobs)
-    text = tables(read_rows(out))
+    text = "\n\n".join(table(read_rows(out), kind) for kind in ("method", "encoder"))
     (out / "tables.md").write_text(text + "\n")
     print(text)
 

@@ -1,0 +1,60 @@
+"""Write the tables of the docs from the rows that the studies left, so that no figure is written by hand.
+
+    python -m benchmarks.results            puts each table between its marks in docs/results.md and README.md
+    python -m benchmarks.results --check    says which file would change, and fails if one would
+
+A table stands between the lines <!-- table: NAME --> and <!-- end -->.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import main_job, parts
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "docs" / "results.md", ROOT / "README.md")
+MARK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def rows(study: str) -> list[dict[str, Any]]:
+    """The kept rows of a study."""
+    return [json.loads(line) for line in (ROOT / "benchmarks" / "results" / f"{study}.jsonl").read_text().splitlines()]
+
+
+def table(name: str) -> str:
+    """The table of a name. Raises KeyError for one that is not known."""
+    made = {
+        "main-job-precog": lambda: main_job.table(rows("main_job_precog")),
+        "main-job-precog-unseen": lambda: main_job.table([row for row in rows("main_job_precog") if row["fold"] > 1]),
+        "main-job-synthetic": lambda: main_job.table(rows("main_job_synthetic")),
+        "methods-precog": lambda: parts.table(rows("parts_precog"), "method"),
+        "encoders-precog": lambda: parts.table(rows("parts_precog"), "encoder"),
+    }
+    return made[name]()
+
+
+def filled(text: str) -> str:
+    """A page with its tables as the rows have them."""
+    return MARK.sub(lambda found: f"{found[1]}{table(found[2])}\n{found[3]}", text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    check = parser.parse_args().check
+    changed = [page for page in PAGES if page.read_text() != filled(page.read_text())]
+    for page in changed:
+        print(f"{page.relative_to(ROOT)}: {'is not what the rows say' if check else 'written'}")
+        if not check:
+            page.write_text(filled(page.read_text()))
+    return int(check and bool(changed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
