@@ -76,7 +76,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         ]  # fmt: skip
         if chosen:
             named = "scratch" if (protocol, start) == ("finetune", "untrained") else start
-            lines.append([f"{100 * fraction:.0f} %", protocol, named, *(spread(chosen, name) for name in COLUMNS.values())])
+            figures = [spread(chosen, name) for name in COLUMNS.values()]
+            lines.append([f"{100 * fraction:.0f} %", protocol, named, *figures])
     return markdown(["labels", "protocol", "encoder starts", *COLUMNS], lines)
 
 
