@@ -52,7 +52,7 @@ DRY_PRETRAIN = {
     "snippet": {"queue": 64}, "precision": "32",
 }  # fmt: skip
 DRY_FINETUNE = {"steps": 1, "batch_size": 2, "clip_frames": 32, "precision": "32"}
-DRY_LABELLED, DRY_TESTED = 4, 2
+DRY_LABELLED, DRY_TESTED = 2, 1
 """How many recordings a dry run trains the frame head on, and tests."""
 
 
@@ -123,6 +123,7 @@ def _run_row(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], fol
         assert split is not None
         measure = {name: content["evaluate"][name] for name in ("rule", "decoder") if name in content["evaluate"]}
         run_test(model, corpus, run, split, fold, **measure, most=DRY_TESTED if dry else None)
+        (run / CHECKPOINT).unlink(missing_ok=True)  # three times the model, and never needed again
     metrics = json.loads((run / METRICS_FILE).read_text())
     figures = {name: figure(metrics, path) for name, path in content["evaluate"]["figures"].items()}
     return {"figures": figures, "recordings": metrics["recordings"], "run": str(run.relative_to(folder))}
@@ -139,6 +140,7 @@ def _pretrain(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], ou
     values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(one.names) for one in sets))
     config = settings_of(PretrainConfig, values, f"{plan.file}: {row.method}, snippets {row.snippets}")
     pretrain(sets, out, config, resume=(out / CHECKPOINT).is_file())
+    (out / CHECKPOINT).unlink(missing_ok=True)
 
 
 def with_steps(values: dict[str, Any], epochs: float | None, recordings: float) -> dict[str, Any]:
