@@ -28,7 +28,7 @@ COMMANDS = {
     "evaluate": "hold predictions against truth, or a model against a corpus",
     "report": "write one HTML file that shows recordings, predictions and metrics",
     "reproduce": "run the rows of a paper's table and print ours beside the published figures",
-    "list": "print the methods, encoders, recipes, readers and skeletons that there are",
+    "list": "print what there is: methods, encoders, recipes, readers, skeletons, decoders, rules",
     "completion": "print a shell completion script",
 }
 """Commands in the order of a user's work; each is the module of its name beside this file (list: `listing`)."""
