@@ -22,7 +22,7 @@ published: {dataset: [BABEL]}       # which rows of published.csv are shown besi
 from __future__ import annotations
 
 import difflib
-import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -112,8 +112,13 @@ def figure(metrics: Mapping[str, Any], path: str) -> float | None:
 
 def tables_folder() -> Path:
     """Where the shipped tables lie: configs/reproduce of a source tree, else share/kinespan of the installation."""
-    here = Path(__file__).parents[3] / "configs" / "reproduce"
-    return here if here.is_dir() else Path(sys.prefix) / "share" / "kinespan" / "reproduce"
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "kinespan" / "reproduce" for scheme in schemes]
+    places = [Path(__file__).parents[3] / "configs" / "reproduce", *installed]
+    found = [place for place in places if place.is_dir()]
+    if not found:
+        raise InputError(f"the shipped tables are missing; looked in {', '.join(map(str, places))}")
+    return found[0]
 
 
 def plan_names() -> tuple[str, ...]:
