@@ -117,6 +117,21 @@ def _tell(metrics: dict[str, Any]) -> None:
         rows.append([label, *(percent(found["ap"].get(key)) for key in keys)])
     print()
     print(table(rows))
+    if "errors" in metrics:
+        print()
+        _tell_errors(metrics["errors"])
+
+
+def _tell_errors(errors: dict[str, Any]) -> None:
+    """A row a kind of error: how many of the predictions that matter, and what it costs."""
+    some = errors["predictions"]
+    rows = [[f"errors at tIoU {errors['tiou']:g}", "predictions", "per cent", "costs mAP"]]
+    for kind, count in {"right": errors["right"], **errors["counts"]}.items():
+        cost = percent(errors["cost"][kind]) if kind in errors["cost"] else ""
+        rows.append([kind, str(count), percent(count / some if some else None), cost])
+    print(table(rows))
+    missed, true = sum(errors["missed"].values()), sum(errors["true"].values())
+    print(f"  of {true} true spans {missed} are taken by no prediction")
 
 
 def _tell_figures(figures: dict[str, Any], keys: list[str]) -> None:

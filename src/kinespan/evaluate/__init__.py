@@ -1,10 +1,11 @@
-"""How good predicted spans are: tIoU mAP under four rules, frame accuracy, edit score, F1@k.
+"""How good predicted spans are: tIoU mAP under four rules, kinds of errors, frame accuracy, edit score, F1@k.
 
 All figures are fractions, 0..1; NaN (null in JSON) where there is nothing to measure.
 """
 
 from __future__ import annotations
 
+from .errors import KINDS, Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .metrics import STRICT_TIOUS, Metrics, evaluate
 from .segments import edit_score, f1_at_k
@@ -12,15 +13,18 @@ from .tiou_map import DEFAULT_TIOUS, RULE_FACTS, RULE_TIOUS, RULES, MapResult, R
 
 __all__ = [
     "DEFAULT_TIOUS",
+    "KINDS",
     "RULES",
     "RULE_FACTS",
     "RULE_TIOUS",
     "STRICT_TIOUS",
+    "Errors",
     "FrameCounts",
     "MapResult",
     "Metrics",
     "Rule",
     "confusion_matrix",
+    "detection_errors",
     "detection_map",
     "edit_score",
     "evaluate",

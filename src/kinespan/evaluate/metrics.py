@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..activitynet import Predictions, Truth
 from ..annotation import Annotation, LabelSet, Span
 from ..errors import InputError
+from .errors import Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .segments import edit_score, f1_at_k
 from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, detection_map
@@ -31,7 +32,8 @@ class Metrics:
     ``detection`` holds mAP at the tIoUs asked for; ``map_average`` the mean mAP over 0.1..0.5 and over 0.5..0.95,
     whatever was asked for. ``frames`` are the frame counts by label. ``frame_accuracy``, ``edit``, ``f1`` (by
     overlap in per cent) and ``confusion`` (C + 1, C + 1; true rows, predicted columns, background first) are None
-    for overlapping labels, which have no one label a frame. ``counts`` says how much was evaluated.
+    for overlapping labels, which have no one label a frame. ``counts`` says how much was evaluated, ``errors`` the
+    kinds of errors at tIoU 0.5.
     """
 
     labels: LabelSet
@@ -44,6 +46,7 @@ class Metrics:
     confusion: NDArray[np.int64] | None
     counts: Mapping[str, int] = field(default_factory=dict)
     labels_without_truth: tuple[str, ...] = ()
+    errors: Errors | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """metrics.json: plain values only, None where there is nothing to measure."""
@@ -75,6 +78,8 @@ class Metrics:
         }
         if self.confusion is not None:
             data["confusion"] = {"labels": ["background", *self.labels.names], "matrix": self.confusion.tolist()}
+        if self.errors is not None:
+            data["errors"] = {**asdict(self.errors), "cost": {k: _plain(v) for k, v in self.errors.cost.items()}}
         if result.figures:
             data["figures"] = {
                 name: _by_tiou(keys, value) if isinstance(value, np.ndarray) else _plain(value)
@@ -127,6 +132,7 @@ def evaluate(
         *frames(predictions, truth, labels, fps),
         counts,
         tuple(name for name in labels.names if name not in present),
+        detection_errors(found, true_spans, labels.names),
     )
 
 
