@@ -240,6 +240,12 @@ class FinetuneConfig:
     """linear: only a linear frame head on frozen features. finetune: all of it. scratch: all, untrained at first."""
     fusion: Literal["auto", "nested_u", "last_map"] = "auto"
     """U-shaped fusion or the plain upsampled deepest map; auto: nested_u, and last_map for linear."""
+    refine_stages: int = 0
+    """Stages of dilated temporal convolutions that refine the frame scores, each supervised (MS-TCN); 0: none."""
+    refine_features: bool = False
+    """Show the refining stages the fused features beside the scores."""
+    smoothing: float = 0.0
+    """Weight of the loss on scores that change from frame to frame, beside the frame loss (MS-TCN: 0.15)."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Encoder and its input, where no pretrained run gives them."""
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7, shear=0.2, rotation=30.0))
@@ -283,6 +289,13 @@ class FinetuneConfig:
         _shares(self, "warmup", "lr_drops")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        if not (self.refine_stages >= 0 and self.smoothing >= 0):
+            raise InputError("refine_stages and smoothing must not be negative")
+        if self.protocol == "linear" and self.refine_stages:
+            raise InputError(
+                f"refine_stages is {self.refine_stages}, but the linear probe trains nothing but a linear head; "
+                "leave refinement out, or use --protocol finetune"
+            )
         if self.protocol == "linear" and self.fusion == "nested_u":
             raise InputError(
                 "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never "

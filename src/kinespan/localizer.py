@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,19 @@ from .heads import FrameHead
 from .model import Model, Scores
 from .model_file import ModelSpec, read_spec, read_weights
 from .recording import Recording
+from .refine import Refinement, probabilities
 from .transforms.normalise import Motion, model_motion
 from .transforms.streams import check_streams, compute_streams
 
 
 class Localizer(Model):
-    """Encoder + fusion + frame head + decoding, with all that is needed to use them on a recording.
+    """Encoder + fusion + frame head + refinement + decoding, with all that is needed to use them on a recording.
 
-    Windows of a long recording overlap by the network's halo (the most frames to each side that a score can depend on)
-    and start on multiples of its coarsest stride, so that scores are those of one pass over the whole
+    Windows of a long recording overlap by the halo of its features (the most frames to each side that they can depend
+    on) and start on multiples of the encoder's coarsest stride, so that scores are those of one pass over the whole
     recording: there are no seams. An encoder that looks at whole clips (its halo is None) sees windows as long as the
     clips it was trained on, each half over the next, and their features are blended from one into the other.
+    Refinement, where there is some, sees the features of the whole recording at once.
     """
 
     def __init__(self, spec: ModelSpec, dropout: float = 0.0) -> None:
@@ -38,16 +41,35 @@ class Localizer(Model):
         self.encoder: Encoder = build_encoder(spec.encoder, spec.skeleton, channels, dropout, spec.fuse_streams)
         self.fusion: Fusion = build_fusion(spec.fusion or "nested_u", self.encoder.channels, self.encoder.strides)
         self.head = FrameHead(self.fusion.channels, len(self.labels))
+        self.refine: Refinement | None = None
+        if spec.refine_stages:
+            classes, beside = len(self.labels) + 1, self.fusion.channels if spec.refine_features else 0
+            shape = (classes, spec.refine_stages, spec.clip_frames)
+            self.refine = Refinement(*shape, self.labels.exclusive, beside, dropout)
 
     @property
     def halo(self) -> int | None:
-        """Frames to each side that a frame's score can depend on; one more for motion streams. None: a whole clip."""
+        """Frames to each side that a frame's score can depend on. None: a whole clip."""
+        refined = 0 if self.refine is None else self.refine.halo
+        return None if self.feature_halo is None else self.feature_halo + refined
+
+    @property
+    def feature_halo(self) -> int | None:
+        """Frames to each side that fused features can depend on; one more for motion streams. None: a whole clip."""
         return None if self.encoder.halo is None else self.encoder.halo + self.fusion.halo + 1
 
     def forward(self, positions: Tensor, valid: Tensor) -> Tensor:
         """Logits (B, C + 1, T) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
-        logits: Tensor = self.head(self.fusion(self.features(positions, valid)))
-        return logits
+        return self.stages(positions, valid)[-1]
+
+    def stages(self, positions: Tensor, valid: Tensor) -> list[Tensor]:
+        """Logits (B, C + 1, T) of the head and then of every stage of refinement; the last are the scores."""
+        return self._staged(self.fusion(self.features(positions, valid)), valid.any(dim=2))
+
+    def _staged(self, fused: Tensor, present: Tensor) -> list[Tensor]:
+        """Logits of every stage, of fused features (B, C, T) and present (B, T), where somebody is there."""
+        logits: Tensor = self.head(fused)
+        return [logits] if self.refine is None else [logits, *self.refine(logits, fused, present)]
 
     def features(self, positions: Tensor, valid: Tensor) -> Pyramid:
         """The encoder's pyramid of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
@@ -67,32 +89,31 @@ class Localizer(Model):
     def motion_scores(self, motion: Motion, window: float = 60.0) -> Scores:
         """Scores (T, C + 1) of a Motion of the model's skeleton, rate and normalisation."""
         features = self.motion_features(motion, window)
-        scores = self._probabilities(self.head(features.T[None]))[0].cpu().numpy().astype(np.float32)
+        present = np.asarray(motion.valid.any(axis=1))
+        with self._evaluating():
+            logits = self._staged(features.T[None], torch.from_numpy(present).to(features.device)[None])[-1]
+        scores = probabilities(logits, self.labels.exclusive)[0].T.cpu().numpy().astype(np.float32)
         # where nobody is there nothing is done
-        nobody = ~np.asarray(motion.valid.any(axis=1))
-        scores[nobody] = np.eye(1, scores.shape[1], dtype=np.float32)
+        scores[~present] = np.eye(1, scores.shape[1], dtype=np.float32)
         return scores
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Eval mode for a while; each part is then in the mode that it was in."""
+        modes = {module: module.training for module in self.modules()}
+        self.eval()
+        try:
+            yield
+        finally:
+            for module, training in modes.items():
+                module.training = training
 
     @torch.no_grad()
     def motion_features(self, motion: Motion, window: float = 60.0) -> Tensor:
         """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is there."""
-        training = [part.training for part in (self.encoder, self.fusion, self.head)]
-        self.eval()
-        stride, halo = self.encoder.strides[-1], self.halo
-        if halo is None:
-            features = self._blended(motion, window)
-        else:
-            core = max(stride, int(window * self.spec.fps) // stride * stride)
-            pad = -(-halo // stride) * stride
-            parts = []
-            for start in range(0, motion.num_frames, core):
-                first, last = max(0, start - pad), min(motion.num_frames, start + core + pad)
-                found = self._windows(motion, [first], last - first)[0]
-                parts.append(found[start - first : start - first + core])
-            features = torch.cat(parts)
-        for part, was in zip((self.encoder, self.fusion, self.head), training, strict=True):
-            part.train(was)
-        return features
+        halo = self.feature_halo
+        with self._evaluating():
+            return self._blended(motion, window) if halo is None else self._overlapped(motion, window, halo)
 
     def _windows(self, motion: Motion, starts: Sequence[int], length: int) -> Tensor:
         """Fused features (N, length, C) of frames from `starts` on, in one pass; zero where nobody is there."""
@@ -104,6 +125,18 @@ class Localizer(Model):
             return torch.zeros(len(at), positions.shape[1], self.fusion.channels, device=device)
         fused: Tensor = self.fusion(self.features(positions, valid))
         return fused.transpose(1, 2)
+
+    def _overlapped(self, motion: Motion, window: float, halo: int) -> Tensor:
+        """Features (T, C) from windows that see a halo around what is kept of them."""
+        stride = self.encoder.strides[-1]
+        core = max(stride, int(window * self.spec.fps) // stride * stride)
+        pad = -(-halo // stride) * stride
+        parts = []
+        for start in range(0, motion.num_frames, core):
+            first, last = max(0, start - pad), min(motion.num_frames, start + core + pad)
+            found = self._windows(motion, [first], last - first)[0]
+            parts.append(found[start - first : start - first + core])
+        return torch.cat(parts)
 
     def _blended(self, motion: Motion, window: float) -> Tensor:
         """Features (T, C) from clip-long windows, half over half, weighted by nearness to a window's middle."""
@@ -122,14 +155,6 @@ class Localizer(Model):
                 total[start : start + length] += weight * found
                 weights[start : start + length] += weight
         return total / weights
-
-    def _probabilities(self, logits: Tensor) -> Tensor:
-        """Scores (B, T, C + 1) of logits (B, C + 1, T): softmax, or sigmoids with background = 1 - the largest."""
-        logits = logits.float().transpose(1, 2)
-        if self.labels.exclusive:
-            return logits.softmax(dim=2)
-        hits = logits[..., 1:].sigmoid()
-        return torch.cat([1 - hits.amax(dim=2, keepdim=True), hits], dim=2)
 
 
 def build_model(spec: ModelSpec) -> Model:

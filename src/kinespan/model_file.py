@@ -41,6 +41,10 @@ class ModelSpec:
     clip_frames: int = 64
     """Frames of the clips that it was trained on: the windows of an encoder that looks at a whole clip."""
     fusion: str | None = None
+    refine_stages: int = 0
+    """Stages of refinement after the head, whose dilations go by clip_frames; 0: none."""
+    refine_features: bool = False
+    """Whether those stages see the fused features beside the scores."""
     labels: LabelSet | None = None
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     training: Mapping[str, Any] = field(default_factory=dict)

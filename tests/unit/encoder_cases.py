@@ -61,6 +61,8 @@ KNOWN = {
     "hyperformer": Known(2.6, within=0.02),
     "dste": Known(50.7, whole=True, tested_as="dste_light"),  # ours
     "dste_light": Known(3.24, whole=True),  # ours
+    "tcn": Known(0.104),  # ours
+    "tcn_long": Known(0.137, tested_as="tcn"),  # ours
 }
 NAMES = [name for name, known in KNOWN.items() if not known.tested_as]
 LIGHT = [name for name in NAMES if KNOWN[name].millions < 1]

@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("decode_presets", "joint_map", "skeletons"),
     ("io", "transforms", "evaluate", "export"),
     ("corpus", "encoders", "losses"),
-    ("fusion", "heads", "model_file", "pretrain"),
+    ("fusion", "heads", "model_file", "pretrain", "refine"),
     ("model",),
     ("fused",),
     ("localizer",),

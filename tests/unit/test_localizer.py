@@ -114,7 +114,7 @@ def test_seams_would_show(monkeypatch, fusion):
     """With half the halo the scores differ: the tests above can fail."""
     model, motion = MODELS[fusion], motion_of(moving(300))
     whole, full = model.motion_scores(motion, window=1e6), model.halo
-    monkeypatch.setattr(Localizer, "halo", property(lambda model: full // 2))
+    monkeypatch.setattr(Localizer, "feature_halo", property(lambda model: full // 2))
     assert np.abs(model.motion_scores(motion, window=3.0) - whole).max() > 1e-3
 
 

@@ -1,6 +1,6 @@
 """Encoders: networks from a view to a feature pyramid, by name."""
 
-from . import agcn, ctrgcn, dste, hdgcn, hyperformer, stgcn  # each registers its variants
+from . import agcn, ctrgcn, dste, hdgcn, hyperformer, stgcn, tcn  # each registers its variants
 from .base import ENCODERS, Body, Encoder, Pyramid
 from .build import build_encoder
 
@@ -16,4 +16,5 @@ __all__ = [
     "hdgcn",
     "hyperformer",
     "stgcn",
+    "tcn",
 ]

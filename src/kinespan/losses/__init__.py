@@ -5,6 +5,7 @@ from .distribution import DistributionLoss
 from .frame import FrameLoss
 from .info_nce import InfoNCELoss
 from .multi_positive import MultiPositiveLoss
+from .smoothing import SmoothingLoss
 from .snippet import AlignedSnippetLoss, PaperSnippetLoss
 from .tempo import RelativeTempoLoss
 
@@ -17,4 +18,5 @@ __all__ = [
     "MultiPositiveLoss",
     "PaperSnippetLoss",
     "RelativeTempoLoss",
+    "SmoothingLoss",
 ]

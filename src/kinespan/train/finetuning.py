@@ -16,7 +16,7 @@ from ..corpus.splits import label_fraction, without_labels
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..localizer import Localizer
-from ..losses import FrameLoss
+from ..losses import FrameLoss, SmoothingLoss
 from ..model_file import ModelSpec, read_spec, read_weights
 from ..transforms.augment import augment
 from .common import StepModule, check_run_folder, fit, seeded
@@ -34,6 +34,7 @@ class FinetuneModule(StepModule):
         super().__init__(config.seed, pool)
         self.config, self.localizer, self.pretrained = config, localizer, pretrained
         self.loss = FrameLoss(localizer.labels.exclusive)
+        self.smoothing = SmoothingLoss(localizer.labels.exclusive)
         self.linear = config.protocol == "linear"
         self._features: Tensor | None = None
         if self.linear:
@@ -64,14 +65,22 @@ class FinetuneModule(StepModule):
         view, hits = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
         if self._features is not None:
             at, _ = self.pool.frames_at(view.recording, view.times, self.config.clip_frames)
-            logits = self.localizer.head(self._features[at].transpose(1, 2))
+            stages = [self.localizer.head(self._features[at].transpose(1, 2))]
         else:
             view = augment(view, self.config.augment, self.localizer.spec.skeleton, self.generator)
             hits = self.pool.hits_at(view)
-            logits = self.localizer(view.positions, view.valid)
+            stages = self.localizer.stages(view.positions, view.valid)
         assert hits is not None
-        loss: Tensor = self.loss(logits.float(), hits)
-        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(logits.detach(), hits))
+        present = view.valid.any(dim=2)
+        loss = torch.stack([self._stage_loss(logits.float(), hits, present) for logits in stages]).sum()
+        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), hits))
+        return loss
+
+    def _stage_loss(self, logits: Tensor, hits: Tensor, present: Tensor) -> Tensor:
+        """Scalar of a stage's logits (B, C + 1, T), hits (B, T, C + 1) and present (B, T)."""
+        loss: Tensor = self.loss(logits, hits)
+        if self.config.smoothing:
+            loss = loss + self.config.smoothing * self.smoothing(logits, present)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -80,6 +89,8 @@ class FinetuneModule(StepModule):
         groups: list[dict[str, Any]] = [{"params": list(model.head.parameters())}]
         if not self.linear:
             groups[0]["params"] += list(model.fusion.parameters())
+            if model.refine is not None:
+                groups[0]["params"] += list(model.refine.parameters())
             share = config.encoder_lr if self.pretrained else 1.0
             groups.append({"params": list(model.encoder.parameters()), "lr": config.lr * share})
         lr = config.linear_lr if self.linear else config.lr
@@ -218,4 +229,5 @@ def _spec(
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
     spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
+    spec = replace(spec, refine_stages=config.refine_stages, refine_features=config.refine_features)
     return replace(spec, training=training, metrics={})
