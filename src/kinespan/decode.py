@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .annotation import LabelSet, Span, runs
+from .decode_durations import Durations, check_durations, duration_table, most_probable
 from .errors import InputError
 
 Floats = NDArray[np.float64]
@@ -63,11 +64,25 @@ class DecodeConfig:
     """Spans that score less, after suppression, are dropped; -inf keeps all."""
     inclusive: bool = False
     """Ends as STAL counts them: the mean inside takes in the frame after the run, and spans end one frame late."""
+    segmentation: Literal["argmax", "viterbi"] = "argmax"
+    """How frames are cut into actions that exclude each other. argmax: each frame has its best label; viterbi: the most
+    probable segments, given how long those of each label last."""
+    durations: Durations = ()
+    """viterbi: mean and standard deviation of the log of seconds, of background and of each label; a finetuned model
+    has learnt them from its training labels."""
+    duration_weight: float = 1.0
+    """viterbi: how much the durations count beside the scores."""
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
         _one_of("method", self.method, ("runs", "action", "argmax"))
         _one_of("nms", self.nms, ("soft", "hard", "stal", "none"))
+        _one_of("segmentation", self.segmentation, ("argmax", "viterbi"))
+        wrong = check_durations(self.durations)
+        if wrong:
+            raise InputError(f"durations: found {wrong}")
+        if not (math.isfinite(self.duration_weight) and self.duration_weight >= 0):
+            raise InputError(f"duration_weight: found {self.duration_weight}, expected 0 or more")
         if not self.thresholds or not all(math.isfinite(value) for value in self.thresholds):
             raise InputError(f"thresholds: found {self.thresholds}, expected at least one number, all finite")
         for name, low in (("min_duration", 0.0), ("min_frames", 0), ("outer_margin", 0.0), ("nms_threshold", 0.0)):
@@ -94,7 +109,7 @@ def decode(
     """
     values = _checked(scores, fps, labels)
     if config.method == "argmax":
-        found = segment(values, fps, labels, config.min_duration, config.smooth)
+        found = segment_as(values, fps, labels, config)
     else:
         found = []
         values = moving_mean(values, fps, config.smooth)
@@ -126,16 +141,42 @@ def moving_mean(scores: NDArray[np.float32], fps: float, seconds: float) -> NDAr
     return means.astype(np.float32)
 
 
+def segment_as(scores: NDArray[Any], fps: float, labels: LabelSet, config: DecodeConfig) -> list[Span]:
+    """The segmentation of frame scores (T, C + 1) that a config asks for; see `segment`.
+
+    Raises InputError as `decode` does, and where config asks for viterbi and has no durations of these labels.
+    """
+    durations: Durations | None = None
+    if config.segmentation == "viterbi":
+        durations = config.durations
+        if not labels.exclusive:
+            raise InputError(
+                "segmentation: found viterbi, which is for labels that exclude each other; expected argmax"
+            )
+        wrong = check_durations(durations, len(labels) + 1)
+        if wrong:
+            raise InputError(f"durations: found {wrong}; finetune the model again, or use segmentation argmax")
+    return segment(scores, fps, labels, config.min_duration, config.smooth, durations, config.duration_weight)
+
+
 def segment(
-    scores: NDArray[Any], fps: float, labels: LabelSet, min_duration: float = 0.2, smooth: float = 0.0
+    scores: NDArray[Any],
+    fps: float,
+    labels: LabelSet,
+    min_duration: float = 0.2,
+    smooth: float = 0.0,
+    durations: Durations | None = None,
+    duration_weight: float = 1.0,
 ) -> list[Span]:
     """The segmentation of frame scores (T, C + 1), in order of time; spans are scored by their mean probability.
 
     The scores are those of a moving mean over `smooth` seconds, which keeps the best column from flickering.
 
-    Exclusive labels: runs of the best column, background included, not overlapping. Runs shorter than `min_duration`
-    seconds are absorbed, shortest first, by the neighbour whose label has the higher mean score over the run (by the
-    earlier one where they are equal). Overlapping labels: each label's runs above 0.5 that last `min_duration`.
+    Exclusive labels: runs of the best column, background included, not overlapping; with durations of background and
+    labels, the runs of the most probable segmentation (see `kinespan.decode_durations`). Those shorter than
+    `min_duration` seconds are absorbed, shortest first, by the neighbour whose label has the higher mean score over
+    the run (by the earlier one where they are equal). Overlapping labels: each label's runs above 0.5 that last
+    `min_duration`.
     Raises InputError as `decode` does.
     """
     values = moving_mean(_checked(scores, fps, labels), fps, smooth)
@@ -144,7 +185,11 @@ def segment(
     min_frames = _frames(min_duration, fps)
     sums = _running(values)
     if labels.exclusive:
-        pieces = _absorb(runs(values.argmax(axis=1)), sums, min_frames)
+        if durations is None:
+            ids = values.argmax(axis=1)
+        else:
+            ids = most_probable(values, duration_table(durations, fps), duration_weight)
+        pieces = _absorb(runs(ids), sums, min_frames)
     else:
         above = [(column, *_where(values[:, column] > 0.5)) for column in range(1, values.shape[1])]
         pieces = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .annotation import LabelSet, Span
-from .decode import DecodeConfig, decode, segment
+from .decode import DecodeConfig, decode, segment_as
 from .errors import InputError
 from .model_file import ModelSpec, save_weights
 from .recording import Recording
@@ -61,9 +61,8 @@ class Model(nn.Module):
         return decode(scores, self.spec.fps, self.labels, config or self.spec.decode)
 
     def segment(self, scores: Scores) -> list[Span]:
-        """At most one action at a time: arg-max runs of frame scores (T, C + 1)."""
-        own = self.spec.decode
-        return segment(scores, self.spec.fps, self.labels, own.min_duration, own.smooth)
+        """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what the model's durations say."""
+        return segment_as(scores, self.spec.fps, self.labels, self.spec.decode)
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, enough in itself to localize."""

@@ -78,7 +78,9 @@ class ModelSpec:
             values["streams"] = tuple(values["streams"])
             values["normalisation"] = Normalisation(**values["normalisation"])
             decode = values["decode"]
-            values["decode"] = DecodeConfig(**{**decode, "thresholds": tuple(decode["thresholds"])})
+            durations = tuple((float(mean), float(spread)) for mean, spread in decode.get("durations", ()))
+            sequences = {"thresholds": tuple(decode["thresholds"]), "durations": durations}
+            values["decode"] = DecodeConfig(**{**decode, **sequences})
             if values["labels"] is not None:
                 names = tuple(values["labels"]["names"])
                 values["labels"] = LabelSet(names, bool(values["labels"]["exclusive"]))

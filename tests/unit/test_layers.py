@@ -21,6 +21,7 @@ SOURCE = Path(kinespan.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "progress"),
     ("annotation", "atomic", "config", "plugins", "skeleton"),
+    ("decode_durations",),
     ("activitynet", "decode", "joint_names", "recording", "registry"),
     ("decode_presets", "joint_map", "skeletons"),
     ("io", "transforms", "evaluate", "export"),
@@ -38,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 RANK = {unit: rank for rank, units in enumerate(LAYERS) for unit in units}
 
 # Units in which nothing needs torch, not even late; all of the others but `train` do without lightning.
-WITHOUT_TORCH = {unit for units in LAYERS[:4] for unit in units} | {"io", "evaluate", "export", "report"}
+WITHOUT_TORCH = {unit for units in LAYERS[:5] for unit in units} | {"io", "evaluate", "export", "report"}
 
 
 class Import(NamedTuple):

@@ -116,10 +116,9 @@ def decoders() -> Listing:
     rows, ours = [], DecodeConfig()
     for name in DECODERS:
         made = DECODERS[name]
-        own = [
-            part.name for part in fields(made) if made == ours or getattr(made, part.name) != getattr(ours, part.name)
-        ]
-        settings = "; ".join(f"{part} {_value(getattr(made, part))}" for part in own)
+        own = {part.name: getattr(made, part.name) for part in fields(made)}
+        told = [(part, value) for part, value in own.items() if made == ours or value != getattr(ours, part)]
+        settings = "; ".join(f"{part} {_value(value)}" for part, value in told if value != ())
         rows.append((name, settings, DECODERS.paper(name) or "ours"))
     usage = (
         "kinespan localize MODEL FILES --decoder NAME; also evaluate. Shown is in what the others differ from kinespan"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..annotation import LabelSet
+from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
 from ..corpus.sampler import ClipPool, load_motions
 from ..corpus.splits import label_fraction, without_labels
 from ..corpus.store import Corpus
+from ..decode import DecodeConfig
+from ..decode_durations import learn_durations
 from ..errors import InputError
 from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
 from ..model_file import ModelSpec, read_spec, read_weights
 from ..transforms.augment import augment
+from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import TrainingSet, choose_skeleton, corpus_parts
 from .pretraining import ENCODER_FILE
@@ -130,6 +134,7 @@ def finetune(
     motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
     annotations = [corpus.annotation(name, drop=fold.drop_labels) for name in names]
     pool = ClipPool(motions, annotations, labels)
+    spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
@@ -152,6 +157,21 @@ def finetune(
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
+
+
+def _decoding(
+    spec: ModelSpec, config: FinetuneConfig, motions: Sequence[Motion], annotations: Sequence[Annotation | None]
+) -> DecodeConfig:
+    """The way of decoding, with how long the labelled actions last. Raises InputError for viterbi and overlaps."""
+    assert spec.labels is not None
+    if not spec.labels.exclusive:
+        if config.segmentation == "viterbi":
+            raise InputError("segmentation viterbi is for labels that exclude each other; use --segmentation argmax")
+        return replace(spec.decode, segmentation="argmax", durations=())
+    pairs = zip(annotations, motions, strict=True)
+    ids = [annotation.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation]
+    durations = learn_durations(ids, spec.fps, len(spec.labels) + 1)
+    return replace(spec.decode, segmentation=config.segmentation, durations=durations)
 
 
 def labelled_names(

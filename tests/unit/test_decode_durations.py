@@ -1,0 +1,195 @@
+"""Segmentation under durations, against every segmentation there is; durations learnt from spans."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.annotation import IGNORE, LabelSet, runs
+from kinespan.config import Normalisation
+from kinespan.decode import DecodeConfig, decode, segment, segment_as
+from kinespan.decode_durations import LEAST_SPREAD, duration_table, learn_durations, most_probable
+from kinespan.errors import InputError
+from kinespan.model_file import ModelSpec
+from kinespan.skeletons import KINECT_20
+
+TWO = LabelSet(("walk", "sit"))
+
+
+def value_of(ids, scores, table, weight):
+    """What the model maximises, run by run; log densities beyond the table go on in a falling line."""
+    classes, longest = table.shape
+    total = 0.0
+    for value, start, end in runs(np.array(ids)):
+        total += sum(math.log(max(1e-4, float(scores[t, value]))) for t in range(start, end))
+        last = float(table[value, -1])
+        slope = min(0.0, last - float(table[value, -2]))
+        length = end - start
+        density = float(table[value, length - 1]) if length <= longest else last + (length - longest) * slope
+        total += weight * (density - math.log(classes - 1))
+    return total
+
+
+def softmax_rows(seed, frames, classes, scale=1.5):
+    logits = scale * np.random.default_rng(seed).standard_normal((frames, classes))
+    parts = np.exp(logits)
+    return (parts / parts.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@given(
+    seed=st.integers(0, 9999),
+    frames=st.integers(1, 7),
+    classes=st.integers(2, 3),
+    longest=st.integers(2, 8),
+    weight=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_segmentation_is_better(seed, frames, classes, longest, weight):
+    """Against all of them; tables that end before, at and after the recording's length."""
+    scores = softmax_rows(seed, frames, classes)
+    table = np.random.default_rng(seed + 1).normal(-2, 1.5, (classes, longest))
+    found = most_probable(scores, table, weight)
+    assert found.shape == (frames,)
+    best = max(value_of(ids, scores, table, weight) for ids in product(range(classes), repeat=frames))
+    assert value_of(found, scores, table, weight) == pytest.approx(best, abs=1e-9)
+
+
+@given(seed=st.integers(0, 999), frames=st.integers(1, 60), classes=st.integers(2, 5))
+@settings(max_examples=30, deadline=None)
+def test_without_weight_every_frame_has_its_best_class(seed, frames, classes):
+    scores = softmax_rows(seed, frames, classes)
+    table = np.random.default_rng(seed).normal(-2, 1.5, (classes, 9))
+    ids = most_probable(scores, table, 0.0)
+    assert np.array_equal(scores[np.arange(frames), ids], scores.max(axis=1))
+
+
+def test_long_recordings_are_no_matter_of_length():
+    """What is far away does not change what is here: one take ten times, with a frame that is certain in between."""
+    one = softmax_rows(3, 80, 3)
+    one[0] = [1, 0, 0]
+    table = duration_table(((math.log(0.5), 0.4), (math.log(1), 0.3), (math.log(2), 0.5)), 10.0)
+    ids = most_probable(np.tile(one, (10, 1)), table)
+    parts = ids.reshape(10, 80)
+    assert np.array_equal(parts[2], parts[7])
+    assert len(set(ids.tolist())) == 3
+
+
+def test_a_flicker_is_smoothed_away_and_a_sure_action_is_kept():
+    durations = ((math.log(2), 0.3),) * 3
+    truth = np.repeat([0, 1, 2, 1, 0], [20, 20, 20, 2, 20])
+    scores = np.full((82, 3), 0.1, dtype=np.float32)
+    scores[np.arange(82), truth] = 0.8
+    table = duration_table(durations, 10.0)
+    expected = np.repeat([0, 1, 2, 0], [20, 20, 22, 20])
+    found = most_probable(scores, table)
+    assert [value for value, _, _ in runs(found)] == [0, 1, 2, 0]
+    assert (found != expected).sum() <= 2
+    assert [(s.label, s.start, s.end) for s in segment(scores, 10, TWO, durations=durations)][:2] == [
+        ("walk", 2.0, 4.0), ("sit", 4.0, pytest.approx(6.1, abs=0.11)),
+    ]  # fmt: skip
+
+
+def test_one_class_and_no_frames():
+    assert most_probable(np.ones((4, 1), np.float32), np.zeros((1, 3))).tolist() == [0] * 4
+    assert most_probable(np.ones((0, 3), np.float32), np.zeros((3, 3))).tolist() == []
+    assert segment(np.ones((0, 3), np.float32), 10, TWO, durations=((0.0, 1.0),) * 3) == []
+
+
+# ---- durations -------------------------------------------------------------------------------------------------------
+
+
+def test_densities_sum_to_one():
+    table = duration_table(((math.log(2), 0.4), (math.log(5), 0.3)), 25.0)
+    assert np.exp(table).sum(axis=1) == pytest.approx([1, 1], abs=0.01)
+    assert table.shape[1] == math.ceil(5 * math.exp(0.9) * 25)
+    assert duration_table(((math.log(2), 0.4),), 25.0, most=30).shape == (1, 30)
+    # by hand: at the median the density of log seconds is 1 / (0.4 sqrt(2 pi)), per frame divided by its 50 frames
+    assert table[0, 49] == pytest.approx(-math.log(0.4 * math.sqrt(2 * math.pi)) - math.log(50))
+
+
+def test_durations_by_hand():
+    ids = [np.repeat([0, 1, 0, 1, 2, 0], [5, 10, 20, 40, 10, 7])]
+    background, walk, sit = learn_durations(ids, 10.0, 3)
+    # one whole background of 2 s (the ends are cut), walks of 1 s and 4 s, one sit of 1 s
+    own = 2 * math.log(2) ** 2
+    common = own / 4
+    spread = math.sqrt(3 * common / 4)
+    assert background == pytest.approx((math.log(2), spread))
+    assert walk == pytest.approx((math.log(2), math.sqrt((own + 3 * common) / 5)))
+    assert sit == pytest.approx((0.0, spread))
+
+
+def test_what_was_cut_counts_only_where_nothing_is_whole():
+    (background, walk) = learn_durations([np.repeat([0, 1, IGNORE, 1], [10, 20, 5, 20])], 10.0, 2)
+    assert (background[0], walk[0]) == pytest.approx((0.0, math.log(2)))
+    ids = [np.repeat([0, 1, IGNORE, 1, 0, 1, 0], [10, 20, 5, 20, 40, 8, 3])]
+    (background, walk) = learn_durations(ids, 10.0, 2)
+    assert (background[0], walk[0]) == pytest.approx((math.log(4), math.log(0.8)))
+
+
+def test_a_class_that_was_never_seen_lasts_as_long_as_any():
+    durations = learn_durations([np.repeat([0, 1, 0], [10, 30, 10])], 10.0, 3)
+    logs = [0.0, 0.0, math.log(3)]
+    assert durations[2] == pytest.approx((np.mean(logs), np.std(logs)))
+    assert all(spread >= LEAST_SPREAD for _, spread in durations)
+    assert learn_durations([np.full(9, IGNORE)], 10.0, 3) == ()
+
+
+def test_durations_in_seconds_do_not_depend_on_the_rate():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(40) % 3, rng.integers(5, 60, 40))
+    assert np.allclose(learn_durations([np.repeat(ids, 3)], 30.0, 3), learn_durations([ids], 10.0, 3))
+
+
+# ---- in a config and a model file ------------------------------------------------------------------------------------
+
+
+DURATIONS = ((0.5, 0.25), (1.0, 0.5), (-0.5, 0.75))
+
+
+def test_a_config_says_which_segmentation():
+    scores = softmax_rows(0, 60, 3)
+    config = DecodeConfig(segmentation="viterbi", durations=DURATIONS, duration_weight=2.0)
+    found = segment_as(scores, 10, TWO, config)
+    assert found == segment(scores, 10, TWO, durations=DURATIONS, duration_weight=2.0)
+    plain = segment(scores, 10, TWO)
+    assert len(found) < len(plain)
+    assert segment_as(scores, 10, TWO, DecodeConfig(durations=DURATIONS)) == plain
+    key = {span.start: span for span in decode(scores, 10, TWO, replace(config, method="argmax"))}
+    assert [key[span.start] for span in found] == found
+
+
+def test_what_cannot_be_done_is_refused():
+    scores = softmax_rows(0, 20, 3)
+    with pytest.raises(InputError, match=r"of 0 classes, expected 3.*finetune"):
+        segment_as(scores, 10, TWO, DecodeConfig(segmentation="viterbi"))
+    config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
+    with pytest.raises(InputError, match="exclude each other"):
+        segment_as(scores, 10, replace(TWO, exclusive=False), config)
+    for wrong in ({"segmentation": "loud"}, {"durations": ((1.0, 0.0),)}, {"durations": ((math.nan, 1.0),)},
+                  {"durations": ((1.0,),)}, {"duration_weight": -1.0}):  # fmt: skip
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            DecodeConfig(**wrong)
+
+
+def test_durations_travel_in_the_model_file():
+    spec = ModelSpec(
+        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
+        encoder="tcn", fusion="nested_u", labels=TWO,
+        decode=DecodeConfig(segmentation="viterbi", durations=DURATIONS),
+    )  # fmt: skip
+    data = json.loads(json.dumps(spec.to_dict()))
+    assert ModelSpec.from_dict(data) == spec
+    for field in ("segmentation", "durations", "duration_weight"):
+        del data["decode"][field]
+    assert ModelSpec.from_dict(data) == replace(spec, decode=DecodeConfig())
+    data["decode"]["durations"] = [[1.0]]
+    with pytest.raises(InputError, match=r"some\.safetensors"):
+        ModelSpec.from_dict(data, "some.safetensors")
