@@ -19,27 +19,28 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         """x with its channels normalised; the same shape. The values at padded frames carry no meaning."""
         if mask is None or not self.training:
             return self._whole(x)
-        flat = x[mask].reshape(-1, x.shape[-1]).float()
-        if len(flat) == 0:  # nothing to take statistics from, and nothing that carries a meaning
-            return x
-        mean, variance = flat.mean(dim=0), flat.var(dim=0, correction=0)
-        self._track(mean.detach(), variance.detach() * len(flat) / max(1, len(flat) - 1))
-        scale = (variance + self.eps).rsqrt() * self.weight
-        return (x * scale + (self.bias - mean * scale)).to(x.dtype)
+        seen = x[mask]
+        if seen.numel() < 2 * x.shape[-1]:  # too little to take statistics from
+            out = F.batch_norm(
+                x.reshape(-1, x.shape[-1]), self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+            return out.view_as(x)
+        return torch.zeros_like(x).masked_scatter(_spread(mask, x), self._whole(seen).to(x.dtype))
 
     def _whole(self, x: Tensor) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1])
-        return super().forward(flat).view_as(x)
+        """Every value of x (..., C) normalised, in the layout for which torch's kernel is fast."""
+        if x.ndim == 3 and not x.is_contiguous():  # (N, C, T) underneath, as a convolution over time leaves it
+            return super().forward(x.transpose(1, 2)).transpose(1, 2)
+        rows = x.reshape(1, -1, 1 if x.ndim < 3 else x.shape[-2], x.shape[-1])
+        return super().forward(rows.permute(0, 3, 1, 2)).permute(0, 2, 3, 1).reshape(x.shape)
 
-    @torch.no_grad()
-    def _track(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        share = self.momentum if self.momentum is not None else 0.1
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-        self.running_var.lerp_(variance.to(self.running_var.dtype), share)
-        self.num_batches_tracked += 1
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Three dimensions or four: channels come second."""
+
+
+def _spread(mask: Tensor, x: Tensor) -> Tensor:
+    """mask (N, T) for every value of x (N, T, ..., C)."""
+    return mask.view(*mask.shape, *[1] * (x.ndim - 2)).expand_as(x)
 
 
 class TemporalConv(nn.Module):
@@ -58,6 +59,10 @@ class TemporalConv(nn.Module):
         return out.permute(0, 2, 3, 1)
 
 
+WIDE = 16
+"""Channels from which on a product a frame is faster than one of all frames."""
+
+
 def neighbours(graph: Tensor, x: Tensor) -> Tensor:
     """Sums over graph neighbours (N, T, J, K C) of x (N, T, J, C), one for each of K partitions.
 
@@ -68,7 +73,12 @@ def neighbours(graph: Tensor, x: Tensor) -> Tensor:
     rows = graph.movedim(-1, -3).reshape(*graph.shape[:-3], joints * parts, joints)
     if graph.ndim == 4:
         rows = rows[:, None]
-    return torch.matmul(rows.to(x.dtype), x).reshape(*x.shape[:3], -1)
+    rows, channels = rows.to(x.dtype), x.shape[-1]
+    if graph.ndim == 3 and channels >= WIDE:
+        # with a gradient, matmul would fold frames into rows and copy x and the result for it
+        every = rows.expand(x.shape[0] * x.shape[1], -1, -1)
+        return torch.bmm(every, x.reshape(-1, joints, channels)).view(*x.shape[:3], -1)
+    return torch.matmul(rows, x).reshape(*x.shape[:3], -1)
 
 
 class GraphConv(nn.Module):
