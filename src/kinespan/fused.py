@@ -31,7 +31,12 @@ class FusedLocalizer(Model):
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
         """Scores (T, C + 1) at the model's rate, column 0 background; see `Model.frame_scores`."""
-        found = [member.frame_scores(recording, window) for member in self.members if isinstance(member, Model)]
+        return self.mean(
+            [member.frame_scores(recording, window) for member in self.members if isinstance(member, Model)]
+        )
+
+    def mean(self, found: Sequence[Scores]) -> Scores:
+        """Scores (T, C + 1) of the members, each (T, C + 1), as one."""
         mean = np.average(np.stack(found), axis=0, weights=self.spec.weights).astype(np.float32)
         if not self.labels.exclusive:
             mean[:, 0] = 1 - mean[:, 1:].max(axis=1)

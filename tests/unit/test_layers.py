@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("fused",),
     ("localizer",),
-    ("results",),
+    ("results", "stream"),
     ("report", "train"),
     ("reproduce",),
     ("cli",),

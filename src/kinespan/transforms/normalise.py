@@ -100,13 +100,13 @@ def _placed(positions: Floats, valid: NDArray[np.bool_], skeleton: Skeleton, how
     origin = landmark(first, skeleton.root) * np.array([1, 0, 1], np.float32)
     positions = positions - origin
     if how.heading == "first":
-        positions = positions @ _facing(first, skeleton).T
+        positions = positions @ facing(first, skeleton).T
     if how.size == "torso":
-        positions = positions / _torso_length(positions[valid], skeleton)
+        positions = positions / torso_length(positions[valid], skeleton)
     return np.where(valid[:, :, None, None], positions, np.float32(0)).astype(np.float32)
 
 
-def _facing(pose: Floats, skeleton: Skeleton) -> Floats:
+def facing(pose: Floats, skeleton: Skeleton) -> Floats:
     """Rotation (3, 3) about y that brings right-to-left (shoulders and hips) of a pose (J, 3) to +x, front to +z."""
     across = landmark(pose, skeleton.left_shoulder) - landmark(pose, skeleton.right_shoulder)
     across = across + landmark(pose, skeleton.left_hip) - landmark(pose, skeleton.right_hip)
@@ -118,7 +118,7 @@ def _facing(pose: Floats, skeleton: Skeleton) -> Floats:
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=np.float32)
 
 
-def _torso_length(poses: Floats, skeleton: Skeleton) -> float:
+def torso_length(poses: Floats, skeleton: Skeleton) -> float:
     """Median distance from root to mid-shoulders over poses (N, J, 3); 1 where it is degenerate."""
     shoulders = (landmark(poses, skeleton.left_shoulder) + landmark(poses, skeleton.right_shoulder)) / 2
     length = float(np.median(np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)))

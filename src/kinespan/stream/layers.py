@@ -1,0 +1,232 @@
+"""Layers of networks, run a few steps after the other: they share weights with the modules that they are made of.
+
+Each takes the next steps of its input and gives the outputs that have become final. With ``end`` the recording ends
+there: zeros follow, as in a convolution's padding, and all outputs come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..encoders.layers import TemporalConv
+from ..encoders.stgcn import Block
+from ..encoders.tcn import DilatedLayer, DilatedStack
+from ..fusion import Unit
+from .steps import Presence, Steps, TimeConv, folded
+
+
+class Layer:
+    """A layer that remembers ``memory``; ``lag`` is how many frames after a step's first frame its output is final."""
+
+    memory: tuple[Steps, ...] = ()
+    lag: int
+    done: int = 0
+    """Outputs given so far."""
+
+    def save(self) -> Any:
+        """All that `load` needs to come back to here."""
+        return self.done, [steps.save() for steps in self.memory]
+
+    def load(self, saved: Any) -> None:
+        """Come back to where `save` was called."""
+        self.done, kept = saved
+        for steps, one in zip(self.memory, kept, strict=True):
+            steps.load(one)
+
+
+class BlockSteps(Layer):
+    """A block of ST-GCN; x (N J, n, C) to (N J, n', C')."""
+
+    def __init__(self, block: Block, step: int, lag: int) -> None:
+        """step: frames of a step of the input, which lags by `lag` frames."""
+        graph = block.graph
+        weights = (graph.adjacency * graph.importance).detach()  # (K, J, J), from joint to joint
+        self.parts, self.joints = weights.shape[:2]
+        self.neighbours = weights.permute(2, 0, 1).reshape(-1, self.joints).contiguous()  # rows (joint, partition)
+        mix, self.mix_bias = folded(graph.mix.weight, graph.mix.bias, block.graph_norm)
+        self.mix = mix.T.contiguous()
+        weight, bias = folded(block.time.conv.weight[..., 0], block.time.conv.bias, block.time_norm)
+        self.short: Tensor | None = None
+        if block.short is not None:
+            short, more = folded(block.short.conv.weight[..., 0, 0], block.short.conv.bias, block.short_norm)
+            self.short, bias = short.T.contiguous(), bias + more
+        self.time = TimeConv(weight, bias, block.stride)
+        self.hidden = Steps([weight.shape[1]], weight.device, before=self.time.reach)
+        self.residual = Steps([len(self.mix) // self.parts], weight.device) if block.residual else None
+        self.memory = (self.hidden,) if self.residual is None else (self.hidden, self.residual)
+        self.step, self.stride = step, block.stride
+        self.lag = lag + self.time.reach * step
+        self.seen = 0
+
+    def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
+        """The outputs that the next steps x make final."""
+        count = x.shape[1]
+        if count:
+            hidden = self.over_joints(x)
+            self.hidden.put(masked_rows(hidden, presence.people(self.seen, count, self.step)))
+            if self.residual is not None:
+                self.residual.put(x)
+            self.seen += count
+        if end:
+            self.hidden.close(self.time.reach)
+        count = self.time.ready(self.hidden)
+        if not count:
+            return x.new_zeros(len(x), 0, self.time.weight.shape[1])
+        out = self.time(self.hidden, count)
+        self.hidden.drop(count * self.stride)
+        if self.residual is not None:
+            beside = self.residual.windows(count, 1, self.stride).reshape(len(out), -1)
+            out = out.add_(beside) if self.short is None else out.addmm_(beside, self.short)
+            self.residual.drop(min(self.residual.ready, count * self.stride))
+        out = masked_rows(
+            out.relu_().view(len(x), count, -1), presence.people(self.done, count, self.step * self.stride)
+        )
+        self.done += count
+        return out
+
+    def over_joints(self, x: Tensor) -> Tensor:
+        """Graph convolution, norm and ReLU of steps (N J, n, C), each by itself, to (N J, n, C')."""
+        rows, count, channels = x.shape
+        if rows == self.joints:  # one person
+            summed = torch.mm(self.neighbours, x.reshape(rows, -1))
+        else:
+            summed = torch.matmul(self.neighbours, x.reshape(-1, self.joints, count * channels))
+        summed = summed.view(rows, self.parts, count, channels).transpose(1, 2).reshape(rows * count, -1)
+        return torch.addmm(self.mix_bias, summed, self.mix).relu_().view(rows, count, -1)
+
+    def save(self) -> Any:
+        """All that `load` needs to come back to here."""
+        return self.seen, super().save()
+
+    def load(self, saved: Any) -> None:
+        """Come back to where `save` was called."""
+        self.seen, kept = saved
+        super().load(kept)
+
+
+class DilatedSteps(Layer):
+    """A dilated residual layer; x (R, n, C), zero where nobody was, the same shape."""
+
+    def __init__(self, layer: DilatedLayer, lag: int, rows: int) -> None:
+        """rows: R at the start."""
+        conv = layer.conv
+        assert conv.bias is not None
+        self.conv = TimeConv(conv.weight.detach(), conv.bias.detach(), dilation=conv.dilation[0])
+        self.mix, self.mix_bias = matrix(layer.mix)
+        self.input = Steps([conv.in_channels], conv.weight.device, before=self.conv.reach, rows=rows)
+        self.memory = (self.input,)
+        self.lag = lag + self.conv.reach
+
+    def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
+        """The outputs that the next steps x make final."""
+        self.input.put(x)
+        if end:
+            self.input.close(self.conv.reach)
+        count = self.conv.ready(self.input)
+        if not count:
+            return x.new_zeros(x.shape[0], 0, x.shape[2])
+        here = self.input.windows(count, 3, dilation=self.conv.dilation)[:, :, 1]
+        out = torch.addmm(self.mix_bias, self.conv(self.input, count).relu_(), self.mix).view(here.shape)
+        out = masked_rows(out, presence.people(self.done, count, 1)).add_(here)
+        self.input.drop(count)
+        self.done += count
+        return out
+
+
+class DilatedStackSteps:
+    """A 1x1 convolution and dilated layers; x (R, n, C) to (R, n', C')."""
+
+    def __init__(self, stack: DilatedStack, lag: int, rows: int) -> None:
+        self.enter, self.bias = matrix(stack.enter)
+        self.layers: list[DilatedSteps] = []
+        for layer in stack.layers:
+            assert isinstance(layer, DilatedLayer)
+            self.layers.append(DilatedSteps(layer, lag, rows))
+            lag = self.layers[-1].lag
+        self.lag, self.seen = lag, Count()
+
+    @property
+    def parts(self) -> list[Layer]:
+        """All that has a memory."""
+        return [*self.layers, self.seen]
+
+    def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
+        """The outputs that the next steps x make final."""
+        count = x.shape[1]
+        x = torch.addmm(self.bias, x.reshape(-1, x.shape[2]), self.enter).view(len(x), count, -1)
+        x = masked_rows(x, presence.people(self.seen.done, count, 1))
+        self.seen.done += count
+        for layer in self.layers:
+            x = layer(x, presence, end)
+        return x
+
+
+class UnitSteps(Layer):
+    """A unit of the nested U, or its last convolution, over the channels of several nodes; (1, n, C) each.
+
+    ``take`` gives it the next steps of a node, by the node's number among its sources.
+    """
+
+    def __init__(self, unit: Unit | nn.Conv1d, sources: Sequence[int], step: int, lag: int) -> None:
+        """sources: channels of each node."""
+        conv = unit.conv if isinstance(unit, Unit) else unit
+        assert conv.bias is not None
+        weight, bias = conv.weight.detach(), conv.bias.detach()
+        if isinstance(unit, Unit):
+            weight, bias = folded(weight, bias, unit.norm)
+        self.conv = TimeConv(weight, bias)
+        self.input = Steps(sources, weight.device, before=self.conv.reach, rows=1)
+        self.memory = (self.input,)
+        self.step, self.lag = step, lag + self.conv.reach * step
+        self.taken = [0] * len(sources)
+
+    def take(self, x: Tensor, source: int) -> None:
+        """The next steps (1, n, C) of a source."""
+        self.input.put(x, source)
+        self.taken[source] += x.shape[1]
+
+    def __call__(self, presence: Presence, end: bool) -> Tensor:
+        """The outputs (1, n', C') that what was taken makes final."""
+        if end:
+            self.input.close(self.conv.reach)
+        count = self.conv.ready(self.input)
+        out = masked(self.conv(self.input, count).relu_()[None], presence.anyone(self.done, count, self.step))
+        self.input.drop(count)
+        self.done += count
+        return out
+
+    def save(self) -> Any:
+        """All that `load` needs to come back to here."""
+        return list(self.taken), super().save()
+
+    def load(self, saved: Any) -> None:
+        """Come back to where `save` was called."""
+        self.taken, kept = list(saved[0]), saved[1]
+        super().load(kept)
+
+
+class Count(Layer):
+    """A layer that only counts."""
+
+
+def matrix(conv: nn.Conv1d | TemporalConv) -> tuple[Tensor, Tensor]:
+    """Weight (C, C') and bias (C',) of a convolution of kernel 1 or of a map by frame."""
+    inner = conv.conv if isinstance(conv, TemporalConv) else conv
+    assert inner.bias is not None
+    return inner.weight.detach().flatten(1).T.contiguous(), inner.bias.detach().clone()
+
+
+def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (1, n, C), zero where mask (n,) is; None leaves it."""
+    return x if mask is None else x * mask[:, None]
+
+
+def masked_rows(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (N R, n, C), zero where mask (N, n) of the people is; None leaves it."""
+    if mask is None:
+        return x
+    return (x.view(len(mask), -1, *x.shape[1:]) * mask[:, None, :, None]).view(x.shape)

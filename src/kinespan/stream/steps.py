@@ -1,0 +1,199 @@
+"""What networks that run one frame after another remember: steps that are still looked at, and who was there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..encoders.layers import MaskedBatchNorm
+
+ROOM = 32
+"""Steps that a buffer holds at least; when it is full, what is still looked at moves to its front."""
+
+
+class Steps:
+    """Steps (R, n, C) that outputs to come still look at. R: rows, one for every joint of every person, or one.
+
+    The channels may come from several sources, each as far ahead as it is; a step is ready where all have given
+    their channels. ``before`` steps of zeros stand in front of the first one, as the padding of a convolution does.
+    """
+
+    def __init__(self, widths: Sequence[int], device: torch.device, before: int = 0, rows: int = 0) -> None:
+        """rows: R at the start."""
+        self.offsets = [0, *accumulate(widths)]
+        self.buffer = torch.zeros(rows, max(ROOM, 2 * before), self.offsets[-1], device=device)
+        self.begin = 0
+        self.ends = [before] * len(widths)
+
+    @property
+    def ready(self) -> int:
+        """Number of steps that all sources have given and that nobody has dropped."""
+        return min(self.ends) - self.begin
+
+    def put(self, new: Tensor, source: int = 0) -> None:
+        """Take the next steps (R, n, C_source) of a source."""
+        count, end = new.shape[1], self.ends[source]
+        if end + count > self.buffer.shape[1]:
+            self._make_room(count)
+            end = self.ends[source]
+        place = self.buffer.narrow(1, end, count)
+        if len(self.ends) > 1:
+            place = place.narrow(2, self.offsets[source], self.offsets[source + 1] - self.offsets[source])
+        place.copy_(new)
+        self.ends[source] = end + count
+
+    def close(self, padding: int) -> None:
+        """The last step has come: steps that not all sources have are dropped, `padding` steps of zeros follow."""
+        end = min(self.ends)
+        self.ends = [end] * len(self.ends)
+        if end + padding > self.buffer.shape[1]:
+            self._make_room(padding)
+            end = self.ends[0]
+        self.buffer[:, end : end + padding] = 0
+        self.ends = [end + padding] * len(self.ends)
+
+    def windows(self, count: int, kernel: int, stride: int = 1, dilation: int = 1) -> Tensor:
+        """The next `count` windows (R, count, kernel, C) from the first step on, as a view."""
+        rows, room, channels = self.buffer.shape
+        strides = (room * channels, stride * channels, dilation * channels, 1)
+        return self.buffer.as_strided((rows, count, kernel, channels), strides, self.begin * channels)
+
+    def drop(self, count: int) -> None:
+        """Forget the first `count` steps."""
+        self.begin += count
+
+    def choose(self, rows: Tensor, added: int) -> None:
+        """Keep some rows (R',) and add `added` rows that have seen nothing."""
+        _, room, channels = self.buffer.shape
+        self.buffer = torch.cat([self.buffer[rows], self.buffer.new_zeros(added, room, channels)])
+
+    def save(self) -> Any:
+        """All that `load` needs to come back to here."""
+        return self.buffer.clone(), self.begin, list(self.ends)
+
+    def load(self, saved: Any) -> None:
+        """Come back to where `save` was called."""
+        self.buffer, self.begin, self.ends = saved
+
+    def _make_room(self, count: int) -> None:
+        length = max(self.ends) - self.begin
+        live = self.buffer[:, self.begin : max(self.ends)]
+        if length + count > self.buffer.shape[1] // 2:  # moving that often costs more than room does
+            rows, _, channels = self.buffer.shape
+            self.buffer = self.buffer.new_zeros(rows, 2 * (length + count), channels)
+            self.buffer[:, :length] = live
+        else:
+            self.buffer[:, :length] = live.clone()
+        self.ends = [end - self.begin for end in self.ends]
+        self.begin = 0
+
+
+class Presence:
+    """Which of N people were there in the latest `keep` frames; a step of a level stands for its first frame."""
+
+    def __init__(self, keep: int, device: torch.device, people: int = 0) -> None:
+        self.keep, self.device = keep, device
+        self.valid: NDArray[np.bool_] = np.zeros((people, 2 * keep), dtype=bool)
+        self.origin = 0
+        """The frame of column 0."""
+        self.frames = 0
+        self.everyone = True
+        """Whether all were there in all of the latest frames; ``anyone_always``: whether at any time somebody was."""
+        self.anyone_always = people > 0
+
+    def add(self, valid: NDArray[np.bool_]) -> None:
+        """Take the next frames (N, n)."""
+        count, end = valid.shape[1], self.frames - self.origin
+        if end + count > self.valid.shape[1]:
+            kept = self.valid[:, max(0, end - self.keep) : end]
+            room = max(2 * self.keep, kept.shape[1] + count)
+            fresh = np.zeros((len(kept), room), dtype=bool)
+            fresh[:, : kept.shape[1]] = kept
+            self.valid, self.origin = fresh, self.frames - kept.shape[1]
+            end = kept.shape[1]
+        self.valid[:, end : end + count] = valid
+        self.frames += count
+        latest = self._latest()
+        self.everyone = bool(latest.all())
+        self.anyone_always = len(latest) > 0 and (self.everyone or bool(latest.any(axis=0).all()))
+
+    def people(self, first: int, count: int, step: int) -> Tensor | None:
+        """Who was there (N, count) at steps `first` and on of `step` frames each, as 0 and 1; None: all of them."""
+        if self.everyone:
+            return None
+        return torch.from_numpy(self._at(first, count, step).astype(np.float32)).to(self.device)
+
+    def anyone(self, first: int, count: int, step: int) -> Tensor | None:
+        """Whether somebody was there (count,), as 0 and 1; None: always."""
+        if self.anyone_always:
+            return None
+        return torch.from_numpy(self._at(first, count, step).any(axis=0).astype(np.float32)).to(self.device)
+
+    def gone(self) -> NDArray[np.bool_]:
+        """Which people (N,) have not been seen in all of the frames that are kept."""
+        seen = self._latest().any(axis=1)
+        return np.logical_not(seen) if self.frames >= self.keep else np.zeros(len(self.valid), dtype=bool)
+
+    def choose(self, people: Sequence[int], added: int) -> None:
+        """Keep some people and add others, who have not been there."""
+        fresh = np.zeros((added, self.valid.shape[1]), dtype=bool)
+        self.valid = np.concatenate([self.valid[list(people)], fresh])
+        self.everyone = self.everyone and not added
+        self.anyone_always = self.anyone_always and len(self.valid) > 0
+
+    def save(self) -> Any:
+        """All that `load` needs to come back to here."""
+        return {**self.__dict__, "valid": self.valid.copy()}
+
+    def load(self, saved: Any) -> None:
+        """Come back to where `save` was called."""
+        self.__dict__.update(saved)
+
+    def _latest(self) -> NDArray[np.bool_]:
+        end = self.frames - self.origin
+        return self.valid[:, max(0, end - self.keep) : end]
+
+    def _at(self, first: int, count: int, step: int) -> NDArray[np.bool_]:
+        start = first * step - self.origin
+        return self.valid[:, start : start + (count - 1) * step + 1 : step] if count else self.valid[:, :0]
+
+
+class TimeConv:
+    """A convolution over time of Steps, with the norm that follows it folded in (in eval mode it is affine)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, stride: int = 1, dilation: int = 1) -> None:
+        """weight (C', C, kernel) and bias (C',)."""
+        self.kernel, self.stride, self.dilation = weight.shape[2], stride, dilation
+        self.reach = self.kernel // 2 * dilation
+        self.weight = weight.permute(2, 1, 0).flatten(0, 1).contiguous()
+        self.bias = bias.clone()
+
+    def ready(self, steps: Steps) -> int:
+        """How many outputs can be made."""
+        return max(0, (steps.ready - 2 * self.reach - 1) // self.stride + 1)
+
+    def __call__(self, steps: Steps, count: int) -> Tensor:
+        """The next `count` outputs (R count, C')."""
+        windows = steps.windows(count, self.kernel, self.stride, self.dilation)
+        return torch.addmm(self.bias, windows.reshape(-1, len(self.weight)), self.weight)
+
+
+def folded(weight: Tensor, bias: Tensor | None, norm: MaskedBatchNorm) -> tuple[Tensor, Tensor]:
+    """Weight (C', ...) and bias (C',) of a linear map and the norm after it, in eval mode, as one map."""
+    scale, shift = affine(norm)
+    weight = weight.detach().float() * scale.view(-1, *[1] * (weight.ndim - 1))
+    return weight, shift if bias is None else shift + scale * bias.detach().float()
+
+
+def affine(norm: MaskedBatchNorm) -> tuple[Tensor, Tensor]:
+    """Scale and shift (C,) that a norm is in eval mode."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.detach() * (norm.running_var + norm.eps).rsqrt()
+    return scale, norm.bias.detach() - scale * norm.running_mean
