@@ -42,8 +42,8 @@ lint: $(TOOLS)  ## check style and types
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 
-bench: $(READY)  ## measure the speed of pretraining, finetuning and localizing
-	@$(BIN)/python -m benchmarks.speed
+bench: $(READY)  ## measure the speed of every stage against the field's usual way, side by side
+	@$(BIN)/python -m benchmarks
 
 tables: $(READY)  ## write docs/catalogue.md, the tables of what there is
 	@$(BIN)/kinespan list all --markdown > docs/catalogue.new && mv docs/catalogue.new docs/catalogue.md

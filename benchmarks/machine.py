@@ -1,0 +1,115 @@
+"""What the machine can do, measured: matrix products and memory; what it is; and whether it has time for us."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BUSY_LOAD = 0.5
+"""Load average before the first work above which others are at work."""
+BUSY_OTHERS = 0.25
+"""Running threads that are not ours, on average over the pauses between turns, above which figures are not trusted."""
+WIDE_SPREAD = 0.15
+"""Width of the middle half of the ratios of the turns, as a share of their median, above which it is too wide."""
+
+
+def facts(device: str) -> dict[str, Any]:
+    """The machine, and what it can do on `device`: operations a second by precision, bytes a second."""
+    import torch
+
+    from kinespan import __version__
+
+    name = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    rates = {"float32": matrix_rate(torch.float32, device)}
+    if has_bf16_units(device):
+        rates["bfloat16"] = matrix_rate(torch.bfloat16, device)
+    return {
+        "kinespan": __version__, "torch": torch.__version__, "python": platform.python_version(), "device": device,
+        "name": name, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "matrix_rate": rates,
+        "bandwidth": bandwidth(device), "load_before": load(),
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def has_bf16_units(device: str) -> bool:
+    """Whether bfloat16 products run on units of their own: tensor cores, AMX or AVX512-BF16."""
+    import torch
+
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    found = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(bool(ask()) for ask in found if ask is not None)
+
+
+def _best(work: Callable[[], object], device: str, repeats: int) -> float:
+    """Seconds of the fastest of some repeats, after one that does not count."""
+    import torch
+
+    times = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        work()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - begin)
+    return min(times[1:])
+
+
+def matrix_rate(dtype: Any, device: str, size: int = 0, repeats: int = 8) -> float:
+    """Operations a second of a product of large square matrices: the most that layers could reach."""
+    import torch
+
+    size = size or (8192 if device == "cuda" else 1536)
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    out = torch.empty_like(left)
+    return 2 * size**3 / _best(lambda: torch.mm(left, right, out=out), device, repeats)
+
+
+def bandwidth(device: str, megabytes: int = 0, repeats: int = 8) -> float:
+    """Bytes a second that a copy of what no cache holds reads and writes."""
+    import torch
+
+    megabytes = megabytes or (2048 if device == "cuda" else 256)
+    source = torch.ones(megabytes * 2**18, device=device)
+    target = torch.zeros_like(source)
+    return 2 * 4 * source.numel() / _best(lambda: target.copy_(source), device, repeats)
+
+
+def load() -> float | None:
+    """Load average of the last minute, None where the system has none."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
+def others_running() -> int | None:
+    """Threads that run right now besides the caller, None where the system does not say (Linux does)."""
+    try:
+        return int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]) - 1
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def doubts(load_before: float | None, others: float | None, spread: float | None) -> list[str]:
+    """Why a figure should not be trusted; empty where nothing speaks against it."""
+    found = []
+    if load_before is not None and load_before > BUSY_LOAD:
+        found.append(f"the load average was {load_before:.1f} before the first work")
+    if others is not None and others > BUSY_OTHERS:
+        found.append(f"{others:.1f} other threads ran in the pauses")
+    if spread is not None and spread > WIDE_SPREAD:
+        found.append(f"the middle half of the turns spreads over {spread:.0%}")
+    return found

@@ -1,0 +1,91 @@
+"""Both sides of localizing: a long recording at once, a stream frame by frame; and the whole way of ours."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from kinespan.config import NetworkConfig
+from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.encoders.graph import spatial_partition
+from kinespan.recording import Recording
+from kinespan.skeletons import NTU_25
+from kinespan.transforms.normalise import Motion, model_motion
+
+from . import conventional, counting
+from .turns import Job, NotThereError
+from .works_training import our_localizer, waiter
+
+if TYPE_CHECKING:
+    from .works import Setting
+
+PLAIN = NetworkConfig(encoder="stgcn64", streams=("position",))
+"""The same input on both sides: positions as they are normalised, 15 a second."""
+
+
+def long_recording(seconds: float) -> Recording:
+    """Built-in motion of one person."""
+    return next(iter(synthetic_takes(SyntheticConfig(recordings=1, seconds=(seconds, seconds + 1)))))[0]
+
+
+def long_motion(setting: Setting) -> Motion:
+    """Two minutes as a network sees them."""
+    recording = long_recording(10.0 if setting.quick else 120.0)
+    return model_motion(recording, NTU_25, PLAIN.fps, PLAIN.normalisation)
+
+
+def usual_localizer(setting: Setting) -> conventional.Localizer:
+    """The field's network of the same size, untrained."""
+    network = conventional.STGCN(torch.from_numpy(spatial_partition(NTU_25)), 3, conventional.WIDTHS_64)
+    return conventional.Localizer(network, len(ACTIONS)).to(setting.device).eval()
+
+
+def as_clip(motion: Motion, device: str) -> torch.Tensor:
+    """A Motion as a clip (C, T, V, M) of two people."""
+    clip = np.zeros((3, motion.num_frames, 25, conventional.PEOPLE), dtype=np.float32)
+    clip[..., : motion.valid.shape[1]] = motion.positions.transpose(3, 0, 2, 1)
+    return torch.from_numpy(clip).to(device)
+
+
+def usual_localizing(setting: Setting) -> Job:
+    """Frame scores of a long recording, window by window."""
+    motion, model = long_motion(setting), usual_localizer(setting)
+    clip = as_clip(motion, setting.device)
+    windows = 1 + -(-(motion.num_frames - conventional.WINDOW) // conventional.STRIDE)
+    need = counting.localizer(conventional.WINDOW, conventional.PEOPLE, conventional.WIDTHS_64, len(ACTIONS))
+    return Job(lambda: conventional.windowed_scores(model, clip), need=windows * need, wait=waiter(setting.device))
+
+
+def our_localizing(setting: Setting) -> Job:
+    """Frame scores of the same recording."""
+    motion, model = long_motion(setting), our_localizer(PLAIN, setting.device).eval()
+    need = counting.localizer(motion.num_frames, motion.valid.shape[1], conventional.WIDTHS_64, len(ACTIONS))
+    return Job(lambda: model.motion_scores(motion), need=need, wait=waiter(setting.device))
+
+
+def whole_localizing(setting: Setting, encoder: str) -> Job:
+    """A recording of five minutes from positions to spans, a second of motion a unit: mapping, resampling, decoding."""
+    recording = long_recording(30.0 if setting.quick else 300.0)
+    model = our_localizer(NetworkConfig(encoder=encoder), setting.device).eval()
+    return Job(lambda: model.localize(recording), units=recording.duration, wait=waiter(setting.device))
+
+
+def usual_streaming(setting: Setting) -> Job:
+    """The scores of one more frame."""
+    clip = as_clip(long_motion(setting), setting.device)
+    stream = conventional.WindowStream(usual_localizer(setting))
+    for frame in range(conventional.WINDOW):
+        stream.push(clip[:, frame])
+    newest = clip[:, conventional.WINDOW]
+    need = counting.localizer(conventional.WINDOW, conventional.PEOPLE, conventional.WIDTHS_64, len(ACTIONS))
+    return Job(lambda: stream.push(newest), need=need, wait=waiter(setting.device))
+
+
+def our_streaming(setting: Setting) -> Job:
+    """The same of ours."""
+    if importlib.util.find_spec("kinespan.stream") is None:
+        raise NotThereError("kinespan.stream is not there yet")
+    raise NotThereError("kinespan.stream is there and has no row here yet")
