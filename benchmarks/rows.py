@@ -38,7 +38,8 @@ def row(
     medians = {name: statistics.median(turns) for name, turns in seconds.items()}
     usual, ours = medians.get("conventional"), medians.get("ours")
     base = BASES.get(work.measure, "ours")
-    value = _value(work.measure, medians.get(base), ours)
+    p99 = measured["ours"].facts.get("p99_s") if "ours" in measured else None
+    value = _value(work.measure, medians.get(base), ours, p99)
     both = zip(seconds.get(base, []), seconds.get("ours", []), strict=False)
     spread = spread_of(seconds.get("ours", []) if base == "ours" else [left / right for left, right in both])
     missing = next((side.missing for side in measured.values() if side.missing), None)
@@ -61,12 +62,12 @@ def row(
 _COMMON = ("operations", "bytes", "peak_bytes", "bf16")
 
 
-def _value(measure: Measure, base: float | None, ours: float | None) -> float | None:
+def _value(measure: Measure, base: float | None, ours: float | None, p99: float | None) -> float | None:
     """The figure that the goal is about."""
     if ours is None or base is None:
         return None
     values = {"ratio": base / ours, "extra": ours / base - 1, "share": ours / base, "rate": 1 / ours, "seconds": ours}
-    return values[measure]
+    return p99 if measure == "p99" else values[measure]
 
 
 def _shares(side: Measured, median: float, machine: Mapping[str, Any]) -> dict[str, float | None]:
@@ -127,6 +128,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
         "share": ("{:.1%} of a step", "under {:.0%}"),
         "rate": (f"{{:.3g}} {found['unit']}/s", "at least {:g}"),
         "seconds": ("{:.3g} s", "at most {:g} s"),
+        "p99": ("p99 {:.3g} s", "at most {:g} s"),
     }
     if value is None:
         return "-"

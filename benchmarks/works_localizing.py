@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,11 @@ from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.encoders.graph import spatial_partition
 from kinespan.recording import Recording
 from kinespan.skeletons import NTU_25
+from kinespan.stream import StreamLocalizer
 from kinespan.transforms.normalise import Motion, model_motion
 
 from . import conventional, counting
-from .turns import Job, NotThereError
+from .turns import Job
 from .works_training import our_localizer, waiter
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 PLAIN = NetworkConfig(encoder="stgcn64", streams=("position",))
 """The same input on both sides: positions as they are normalised, 15 a second."""
+WIDTHS = {"stgcn64": conventional.WIDTHS_64, "stgcn16": conventional.WIDTHS_16}
 
 
 def long_recording(seconds: float) -> Recording:
@@ -37,9 +40,9 @@ def long_motion(setting: Setting) -> Motion:
     return model_motion(recording, NTU_25, PLAIN.fps, PLAIN.normalisation)
 
 
-def usual_localizer(setting: Setting) -> conventional.Localizer:
+def usual_localizer(setting: Setting, encoder: str = "stgcn64") -> conventional.Localizer:
     """The field's network of the same size, untrained."""
-    network = conventional.STGCN(torch.from_numpy(spatial_partition(NTU_25)), 3, conventional.WIDTHS_64)
+    network = conventional.STGCN(torch.from_numpy(spatial_partition(NTU_25)), 3, WIDTHS[encoder])
     return conventional.Localizer(network, len(ACTIONS)).to(setting.device).eval()
 
 
@@ -73,19 +76,41 @@ def whole_localizing(setting: Setting, encoder: str) -> Job:
     return Job(lambda: model.localize(recording), units=recording.duration, wait=waiter(setting.device))
 
 
-def usual_streaming(setting: Setting) -> Job:
+def usual_streaming(setting: Setting, encoder: str) -> Job:
     """The scores of one more frame."""
     clip = as_clip(long_motion(setting), setting.device)
-    stream = conventional.WindowStream(usual_localizer(setting))
+    stream = conventional.WindowStream(usual_localizer(setting, encoder))
     for frame in range(conventional.WINDOW):
         stream.push(clip[:, frame])
     newest = clip[:, conventional.WINDOW]
-    need = counting.localizer(conventional.WINDOW, conventional.PEOPLE, conventional.WIDTHS_64, len(ACTIONS))
+    need = counting.localizer(conventional.WINDOW, conventional.PEOPLE, WIDTHS[encoder], len(ACTIONS))
     return Job(lambda: stream.push(newest), need=need, wait=waiter(setting.device))
 
 
-def our_streaming(setting: Setting) -> Job:
-    """The same of ours."""
-    if importlib.util.find_spec("kinespan.stream") is None:
-        raise NotThereError("kinespan.stream is not there yet")
-    raise NotThereError("kinespan.stream is there and has no row here yet")
+def our_streaming(setting: Setting, encoder: str) -> Job:
+    """Four seconds of frames, one after the other: from positions to scores and spans."""
+    model = our_localizer(replace(PLAIN, encoder=encoder), setting.device).eval()
+    recording = long_recording(30.0)
+    motion = model_motion(recording, NTU_25, PLAIN.fps, PLAIN.normalisation)
+    frames = [np.ascontiguousarray(positions) for positions in motion.positions]
+    stream = StreamLocalizer(model, PLAIN.fps, NTU_25, torso=1.0)
+    times: list[float] = []
+    turn = 4 * round(PLAIN.fps)  # layers work at every frame, every second or every fourth
+
+    def push() -> None:
+        for _ in range(turn):
+            begin = time.perf_counter()
+            stream.push(frames[len(times) % len(frames)])
+            times.append(time.perf_counter() - begin)
+
+    for _ in range(5):  # until every layer has what it looks back at
+        push()
+    times.clear()
+    need = counting.localizer(conventional.WINDOW, motion.valid.shape[1], WIDTHS[encoder], len(ACTIONS))
+    each = (1 / conventional.WINDOW) * need
+    return Job(push, units=turn, need=each, wait=waiter(setting.device), figures=lambda: {"p99_s": p99(times)})
+
+
+def p99(times: list[float]) -> float:
+    """What 99 of 100 stay within."""
+    return float(np.quantile(times, 0.99))

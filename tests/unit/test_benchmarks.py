@@ -169,6 +169,13 @@ def test_measures_by_hand(measure, base, goal, value, met) -> None:
     assert "w" in shown(found)
 
 
+def test_p99_is_what_the_side_says() -> None:
+    side_facts = {"p99_s": 0.0015, "peak_bytes": 1.0}
+    found = row(Work("w", "-", {}, "p99", 0.002), {"ours": Measured((1e-3,), facts=side_facts)}, MACHINE, 0.0)
+    assert (found["value"], found["met"]) == (0.0015, True)
+    assert "p99 0.0015 s" in shown(found)
+
+
 def test_spread_is_the_middle_half_by_the_median() -> None:
     assert spread_of([1.0, 2.0, 3.0, 4.0, 5.0]) == pytest.approx(2 / 3)
     assert spread_of([2.0, 2.0]) == 0
@@ -219,6 +226,8 @@ def test_works_are_named_once_and_found_by_pattern(capsys) -> None:
         ("aimclr-128x50", "ours"),
         ("sampling-128x50", "ours"),
         ("localize", "ours"),
+        ("stream-stgcn16", "conventional"),
+        ("stream-stgcn16", "ours"),
         ("map", "conventional"),
         ("finetune-stgcn16_light", "ours"),
     ],
