@@ -18,7 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from .machine import doubts, facts
+from .machine import changed, doubts, facts
 from .rows import HEADINGS, row, shown
 from .turns import in_turn, serve
 from .works import Setting, Work, works
@@ -67,6 +67,8 @@ def run(setting: Setting, names: Sequence[str], budget: float, file: Path | None
         if file is not None:
             kept = {"machine": machine, "quick": setting.quick, "precision": setting.precision, "rows": rows}
             file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    if (drift := changed(machine)) is not None:
+        print(f"\nThe machine was not the same at the end: {drift}.")
     weak = [found["work"] for found in rows if found["doubts"]]
     if weak:
         print(f"\nThe machine was too busy to trust: {', '.join(weak)} (marked ?); run again when nothing else does.")

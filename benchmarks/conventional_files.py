@@ -50,14 +50,23 @@ def segment_tiou(one: Sequence[float], other: Sequence[float]) -> float:
     return shared / ((one[1] - one[0]) + (other[1] - other[0]) - shared)
 
 
-def average_precision(predictions: Sequence[Prediction], truth: Sequence[Segment], threshold: float) -> float:
-    """AP of one label: best score first, each prediction takes the best free segment of its recording."""
+def average_precision(
+    predictions: Sequence[Prediction], truth: Sequence[Segment], threshold: float, grouped: bool = False
+) -> float:
+    """AP of one label: best score first, each prediction takes the best free segment of its recording.
+
+    It looks through all true segments of the label, as scripts do, or only those of the recording (`grouped`).
+    """
+    places: dict[str, list[int]] = {}
+    for place, segment in enumerate(truth):
+        places.setdefault(segment[0], []).append(place)
     taken = [False] * len(truth)
     precision, recall, right = [0.0], [0.0], 0
     ordered = sorted(predictions, key=lambda prediction: -prediction[4])
     for number, (recording, _, start, end, _) in enumerate(ordered):
         best, chosen = 0.0, -1
-        for place, (where, _, true_start, true_end) in enumerate(truth):
+        for place in places.get(recording, ()) if grouped else range(len(truth)):
+            where, _, true_start, true_end = truth[place]
             if where != recording or taken[place]:
                 continue
             overlap = segment_tiou((start, end), (true_start, true_end))
@@ -74,7 +83,7 @@ def average_precision(predictions: Sequence[Prediction], truth: Sequence[Segment
 
 
 def mean_average_precision(
-    predictions: Sequence[Prediction], truth: Sequence[Segment], thresholds: Sequence[float]
+    predictions: Sequence[Prediction], truth: Sequence[Segment], thresholds: Sequence[float], grouped: bool = False
 ) -> list[float]:
     """mAP at each threshold, over the labels that truth has: label by label, prediction by prediction."""
     result = []
@@ -83,7 +92,7 @@ def mean_average_precision(
         for label in sorted({segment[1] for segment in truth}):
             mine = [prediction for prediction in predictions if prediction[1] == label]
             true = [segment for segment in truth if segment[1] == label]
-            values.append(average_precision(mine, true, threshold))
+            values.append(average_precision(mine, true, threshold, grouped))
         result.append(sum(values) / len(values))
     return result
 

@@ -53,6 +53,16 @@ def has_bf16_units(device: str) -> bool:
     return any(bool(ask()) for ask in found if ask is not None)
 
 
+def changed(before: dict[str, Any]) -> str | None:
+    """What to say where the machine multiplies more than a tenth faster or slower than before; None where not."""
+    import torch
+
+    was, now = before["matrix_rate"]["float32"], matrix_rate(torch.float32, before["device"])
+    if 1 / 1.1 < now / was < 1.1:
+        return None
+    return f"its matrix rate went from {was / 1e9:.0f} to {now / 1e9:.0f} 10^9 operations a second in between"
+
+
 def _best(work: Callable[[], object], device: str, repeats: int) -> float:
     """Seconds of the fastest of some repeats, after one that does not count."""
     import torch

@@ -61,11 +61,11 @@ def write_detections(setting: Setting, folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-def usual_map(setting: Setting) -> Job:
+def usual_map(setting: Setting, grouped: bool = False) -> Job:
     """mAP in nested loops, of predictions in memory."""
     with tempfile.TemporaryDirectory() as folder:
         predictions, truth = conventional_files.read_activitynet(*write_detections(setting, Path(folder)))
-    return Job(lambda: conventional_files.mean_average_precision(predictions, truth, TIOUS), warmup=0)
+    return Job(lambda: conventional_files.mean_average_precision(predictions, truth, TIOUS, grouped), warmup=0)
 
 
 def our_map(setting: Setting) -> Job:

@@ -192,6 +192,7 @@ def test_it_says_when_the_machine_was_too_busy() -> None:
 
 def test_a_run_prints_and_keeps_its_rows(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr(yardstick, "facts", lambda device: {**MACHINE, "load_before": 3.0})
+    monkeypatch.setattr(yardstick, "changed", lambda machine: "it runs half as fast")
     file = tmp_path / "rows.json"
     assert yardstick.main(["--quick", "--seconds", "0", "--only", "read-skel*", "--json", str(file)]) == 0
     kept = json.loads(file.read_text())
@@ -203,12 +204,13 @@ def test_a_run_prints_and_keeps_its_rows(tmp_path, monkeypatch, capsys) -> None:
     printed = capsys.readouterr().out
     assert "NOT TO BE TRUSTED" in printed
     assert "too busy to trust: read-skeleton" in printed
+    assert "it runs half as fast" in printed
 
 
 def test_works_are_named_once_and_found_by_pattern(capsys) -> None:
     names = [work.name for work in works()]
     assert len(set(names)) == len(names)
-    assert [work.name for work in yardstick.chosen(["map*"], quick=False)] == ["map", "map-from-files"]
+    assert [work.name for work in yardstick.chosen(["map*"], quick=False)] == ["map", "map-careful", "map-from-files"]
     assert "demo" not in {work.name for work in yardstick.chosen([], quick=True)}
     with pytest.raises(SystemExit, match="no work is named mapp"):
         yardstick.main(["--only", "mapp"])

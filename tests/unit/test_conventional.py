@@ -190,11 +190,10 @@ def test_map_of_looped_code_is_ours() -> None:
         far = [Span(at, at + rng.uniform(1, 6), rng.choice(labels), rng.random()) for at in rng.uniform(0, 60, 8)]
         predictions[f"take {number}"] = near + far
     ours = detection_map(predictions, truth, thresholds).map
-    theirs = mean_average_precision(
-        [(name, s.label, s.start, s.end, s.score) for name, spans in predictions.items() for s in spans],
-        [(name, s.label, s.start, s.end) for name, spans in truth.items() for s in spans],
-        thresholds,
-    )
+    found = [(name, s.label, s.start, s.end, s.score) for name, spans in predictions.items() for s in spans]
+    true = [(name, s.label, s.start, s.end) for name, spans in truth.items() for s in spans]
+    theirs = mean_average_precision(found, true, thresholds)
+    assert mean_average_precision(found, true, thresholds, grouped=True) == theirs
     assert 0.05 < theirs[-1] < theirs[0] < 1
     assert_allclose(theirs, ours, atol=1e-12)
 
