@@ -49,13 +49,15 @@ def measure(work: Work, setting: Setting, machine: dict[str, Any], budget: float
 
 def run(setting: Setting, names: Sequence[str], budget: float, file: Path | None) -> int:
     """Measure and print row by row; 1 where a side failed."""
+    from kinespan.train.common import lightning_precision
+
     machine = facts(setting.device)
+    ours = "bfloat16 where it is safe" if lightning_precision(setting.precision) == "bf16-mixed" else "float32"
     rates = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in machine["matrix_rate"].items())
+    units = "" if "bfloat16" in machine["matrix_rate"] else "; no units for bfloat16"
     print(f"{machine['name']}, {machine['cores']} cores, {machine['threads']} threads, torch {machine['torch']}")
-    print(f"matrix products, 10^9 operations a second: {rates}" + (
-        "" if "bfloat16" in machine["matrix_rate"] else "; no units for bfloat16"
-    ))  # fmt: skip
-    print(f"memory: {machine['bandwidth'] / 1e9:.1f} GB/s")
+    print(f"matrix products, 10^9 operations a second: {rates}{units}")
+    print(f"memory: {machine['bandwidth'] / 1e9:.1f} GB/s; conventional in float32, ours in {ours}")
     before = doubts(machine["load_before"], None, None)
     if before:
         print(f"NOT TO BE TRUSTED: {before[0]}; others are at work on this machine")
@@ -65,7 +67,7 @@ def run(setting: Setting, names: Sequence[str], budget: float, file: Path | None
         rows.append(measure(work, setting, machine, budget))
         print(shown(rows[-1]), flush=True)
         if file is not None:
-            kept = {"machine": machine, "quick": setting.quick, "precision": setting.precision, "rows": rows}
+            kept = {"machine": machine, "quick": setting.quick, "precision": ours, "rows": rows}
             file.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if (drift := changed(machine)) is not None:
         print(f"\nThe machine was not the same at the end: {drift}.")

@@ -104,11 +104,15 @@ class Side:
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
-            start_new_session=True,
+            process_group=0,  # of this session: should we die, the system wakes and ends what stands still
             cwd=Path(__file__).parents[1],
         )
         self.seconds: list[float] = []
-        found = self._read()
+        try:
+            found = self._read()
+        except BaseException:
+            self.close()
+            raise
         self.missing: str | None = found.get("missing")
         self.once = bool(found.get("once"))
         self.stand()
