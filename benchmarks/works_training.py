@@ -106,7 +106,7 @@ def usual_step(setting: Setting, kind: str, size: Size) -> Job:
         loss.item()
 
     need = COUNTS[kind](size.batch, size.frames, conventional.PEOPLE, conventional.WIDTHS_16, QUEUE, DIM)
-    return Job(step, need=need, wait=waiter(setting.device), warmup=1 if setting.quick else 2)
+    return Job(step, need=need, wait=waiter(setting.device))
 
 
 def usual_views(kind: str, size: Size) -> Views:
@@ -145,9 +145,8 @@ def our_step(setting: Setting, kind: str, size: Size, snippets: Snippets = "off"
     """A step of ours as its trainer takes it."""
     module = our_module(setting, kind, size, snippets)
     need = COUNTS[kind](size.batch, size.frames, size.people, conventional.WIDTHS_16, QUEUE, DIM)
-    warmup = 1 if setting.quick else 2
     step = stepper(module, setting)
-    return Job(step, need=need, value_bytes=value_bytes(setting), wait=waiter(setting.device), warmup=warmup)
+    return Job(step, need=need, value_bytes=value_bytes(setting), wait=waiter(setting.device))
 
 
 def stepper(module: Any, setting: Setting) -> Callable[[], None]:
