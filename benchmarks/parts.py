@@ -27,7 +27,7 @@ SPLITS = {"precog": "cross-performer", "synthetic": "by-performer"}
 CONFIGS = Path(__file__).parents[1] / "configs" / "pretrain"
 METHOD_STEPS = (100, 120)
 """Pretraining in batches of 32, finetuning in batches of 16."""
-ENCODER_STEPS, ENCODER_BATCH = (60, 100), (16, 8)
+ENCODER_STEPS, ENCODER_BATCH = (40, 80), (16, 8)
 VARIANTS = ("off", "aligned", "scratch", "pretrained")
 SLOWEST_FIRST = ("hyperformer", "agcn", "hdgcn", "dste", "stgcn64", "ctrgcn", "agcn_4res")
 
