@@ -242,4 +242,4 @@ def torso_of(model: Localizer, recording: Recording) -> float:
     """Metres from root to mid-shoulders as the model measures them: the median over a whole recording."""
     metres = replace(model.spec.normalisation, family="kinespan", heading="none", size="none")
     motion = model_motion(recording, model.spec.skeleton, model.spec.fps, metres)
-    return torso_length(motion.positions[motion.valid], model.spec.skeleton)
+    return torso_length(motion.positions[motion.valid], model.spec.skeleton) if motion.valid.any() else 1.0

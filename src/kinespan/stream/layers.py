@@ -18,6 +18,9 @@ from ..encoders.tcn import DilatedLayer, DilatedStack
 from ..fusion import Unit
 from .steps import Presence, Steps, TimeConv, folded
 
+COARSE = 4
+"""Frames of a step from which on a block waits for its turn."""
+
 
 class Layer:
     """A layer that remembers ``memory``; ``lag`` is how many frames after a step's first frame its output is final."""
@@ -39,16 +42,17 @@ class Layer:
 
 
 class BlockSteps(Layer):
-    """A block of ST-GCN; x (N J, n, C) to (N J, n', C')."""
+    """A block of ST-GCN; x (N J, n, C) to (N J, n', C'). With coarse steps it takes them one call late."""
 
     def __init__(self, block: Block, step: int, lag: int) -> None:
         """step: frames of a step of the input, which lags by `lag` frames."""
         graph = block.graph
         weights = (graph.adjacency * graph.importance).detach()  # (K, J, J), from joint to joint
         self.parts, self.joints = weights.shape[:2]
-        self.neighbours = weights.permute(2, 0, 1).reshape(-1, self.joints).contiguous()  # rows (joint, partition)
         mix, self.mix_bias = folded(graph.mix.weight, graph.mix.bias, block.graph_norm)
-        self.mix = mix.T.contiguous()
+        # channels are mixed for every partition, then joints summed: nothing is moved in between
+        self.mix = mix.view(len(mix), self.parts, -1).permute(2, 1, 0).flatten(1).contiguous()  # (C, K C')
+        self.neighbours = weights.permute(2, 1, 0).flatten(1).contiguous()  # (J, J K), to joint from (joint, partition)
         weight, bias = folded(block.time.conv.weight[..., 0], block.time.conv.bias, block.time_norm)
         self.short: Tensor | None = None
         if block.short is not None:
@@ -56,18 +60,26 @@ class BlockSteps(Layer):
             self.short, bias = short.T.contiguous(), bias + more
         self.time = TimeConv(weight, bias, block.stride)
         self.hidden = Steps([weight.shape[1]], weight.device, before=self.time.reach)
-        self.residual = Steps([len(self.mix) // self.parts], weight.device) if block.residual else None
-        self.memory = (self.hidden,) if self.residual is None else (self.hidden, self.residual)
+        self.residual = Steps([len(self.mix)], weight.device) if block.residual else None
+        self.waiting = Steps([len(self.mix)], weight.device) if step >= COARSE else None
+        self.memory = tuple(steps for steps in (self.hidden, self.residual, self.waiting) if steps is not None)
         self.step, self.stride = step, block.stride
-        self.lag = lag + self.time.reach * step
+        self.lag = lag + self.time.reach * step + (self.waiting is not None)
         self.seen = 0
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
-        """The outputs that the next steps x make final."""
+    def __call__(self, x: Tensor, presence: Presence, end: bool, hurry: bool) -> Tensor:
+        """The outputs that the next steps x make final; in a `hurry` nothing waits for the next call."""
+        if self.waiting is not None:
+            x = self._earlier(self.waiting, x, hurry)
         count = x.shape[1]
+        if not count and not end:
+            return self.none(x)
         if count:
-            hidden = self.over_joints(x)
-            self.hidden.put(masked_rows(hidden, presence.people(self.seen, count, self.step)))
+            place = self.hidden.place(count)
+            torch.clamp_min(self.over_joints(x), 0, out=place)
+            mask = presence.people(self.seen, count, self.step)
+            if mask is not None:
+                place.view(-1, self.joints, *place.shape[1:]).mul_(mask[:, None, :, None])
             if self.residual is not None:
                 self.residual.put(x)
             self.seen += count
@@ -75,28 +87,46 @@ class BlockSteps(Layer):
             self.hidden.close(self.time.reach)
         count = self.time.ready(self.hidden)
         if not count:
-            return x.new_zeros(len(x), 0, self.time.weight.shape[1])
+            return self.none(x)
         out = self.time(self.hidden, count)
         self.hidden.drop(count * self.stride)
         if self.residual is not None:
-            beside = self.residual.windows(count, 1, self.stride).reshape(len(out), -1)
+            beside = self.residual.windows(count, 1, self.stride).reshape(out.shape[0], -1)
             out = out.add_(beside) if self.short is None else out.addmm_(beside, self.short)
-            self.residual.drop(min(self.residual.ready, count * self.stride))
-        out = masked_rows(
-            out.relu_().view(len(x), count, -1), presence.people(self.done, count, self.step * self.stride)
-        )
+            self.residual.drop(count * self.stride)
+        out = out.relu_().view(x.shape[0], count, -1)
+        out = masked_rows(out, presence.people(self.done, count, self.step * self.stride))
         self.done += count
         return out
 
     def over_joints(self, x: Tensor) -> Tensor:
-        """Graph convolution, norm and ReLU of steps (N J, n, C), each by itself, to (N J, n, C')."""
+        """Graph convolution and norm of steps (N J, n, C), each by itself, to (N J, n, C')."""
         rows, count, channels = x.shape
-        if rows == self.joints:  # one person
-            summed = torch.mm(self.neighbours, x.reshape(rows, -1))
-        else:
-            summed = torch.matmul(self.neighbours, x.reshape(-1, self.joints, count * channels))
-        summed = summed.view(rows, self.parts, count, channels).transpose(1, 2).reshape(rows * count, -1)
-        return torch.addmm(self.mix_bias, summed, self.mix).relu_().view(rows, count, -1)
+        mixed = torch.mm(x.reshape(-1, channels), self.mix)
+        if rows * count == self.joints:  # one step of one person
+            return torch.addmm(self.mix_bias, self.neighbours, mixed.view(self.neighbours.shape[1], -1))[:, None]
+        parts = mixed.view(-1, self.joints, count, self.parts, len(self.mix_bias))
+        summed = torch.matmul(self.neighbours, parts.transpose(1, 2).flatten(2, 3)) + self.mix_bias
+        return summed.transpose(1, 2).reshape(rows, count, -1)
+
+    @property
+    def late(self) -> bool:
+        """Whether steps wait for this call."""
+        return self.waiting is not None and self.waiting.ready > 0
+
+    def _earlier(self, waiting: Steps, x: Tensor, hurry: bool) -> Tensor:
+        """The steps that have waited; x waits in their place."""
+        count = waiting.ready
+        if x.shape[1]:
+            waiting.put(x)
+        count = waiting.ready if hurry else count
+        steps = waiting.windows(count, 1)[:, :, 0]
+        waiting.drop(count)
+        return steps
+
+    def none(self, x: Tensor) -> Tensor:
+        """No outputs."""
+        return x.new_zeros(x.shape[0], 0, self.time.outputs)
 
     def save(self) -> Any:
         """All that `load` needs to come back to here."""
@@ -157,7 +187,7 @@ class DilatedStackSteps:
     def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
         """The outputs that the next steps x make final."""
         count = x.shape[1]
-        x = torch.addmm(self.bias, x.reshape(-1, x.shape[2]), self.enter).view(len(x), count, -1)
+        x = torch.addmm(self.bias, x.reshape(-1, x.shape[2]), self.enter).view(x.shape[0], count, self.enter.shape[1])
         x = masked_rows(x, presence.people(self.seen.done, count, 1))
         self.seen.done += count
         for layer in self.layers:
@@ -227,6 +257,6 @@ def masked(x: Tensor, mask: Tensor | None) -> Tensor:
 
 def masked_rows(x: Tensor, mask: Tensor | None) -> Tensor:
     """x (N R, n, C), zero where mask (N, n) of the people is; None leaves it."""
-    if mask is None:
+    if mask is None or not x.shape[1]:
         return x
-    return (x.view(len(mask), -1, *x.shape[1:]) * mask[:, None, :, None]).view(x.shape)
+    return (x.view(mask.shape[0], -1, *x.shape[1:]) * mask[:, None, :, None]).view(x.shape)

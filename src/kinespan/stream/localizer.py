@@ -18,6 +18,7 @@ from ..localizer import Localizer
 from ..model import Model, Scores
 from ..recording import Recording
 from ..skeleton import Skeleton
+from ..transforms.normalise import num_resampled
 from .heads import Heads
 from .intake import Intake
 from .segmenter import Segmenter
@@ -99,7 +100,7 @@ class StreamLocalizer:
         if self._ahead is not None and self._ahead >= self._lag:
             self._ahead = None  # the whole pass is there by then
         self._segmenter = Segmenter(rate, model.labels, own.min_duration, own.smooth)
-        self._queues: list[list[Scores]] = [[] for _ in self._members]
+        self._queues = [_Queue(len(model.labels) + 1) for _ in self._members]
         self._given = 0
         self._recorded = 0
         self._slots: int | None = None
@@ -121,16 +122,15 @@ class StreamLocalizer:
         frames after `finish`.
         """
         frames = self._checked(positions, valid)
-        before = self._recorded
         self._recorded += len(frames[0])
         with torch.inference_mode():
             for member, queue in zip(self._members, self._queues, strict=True):
-                queue.append(member.push(*frames))
+                queue.put(member.push(*frames))
             if self._ahead is None:
-                ready = min(sum(map(len, queue)) for queue in self._queues)
-                scores = self._mean([_taken(queue, ready) for queue in self._queues])
+                ready = min(queue.end for queue in self._queues)
+                scores = self._mean([queue.take(ready) for queue in self._queues])
             else:
-                scores = self._so_far(before)
+                scores = self._so_far(self._ahead)
         return self._update(scores, self._segmenter.push(scores))
 
     def finish(self) -> Update:
@@ -143,23 +143,21 @@ class StreamLocalizer:
         update = self._update(scores, closed)
         return Update(update.first, scores, update.closed, ())
 
-    def _so_far(self, before: int) -> Scores:
+    def _so_far(self, ahead: int) -> Scores:
         """Scores of frames that are `lookahead` old, of a recording that ends now, where it is time for some."""
-        rate, ahead = self.model.spec.fps, self._ahead
-        assert ahead is not None
-        due = round(self._recorded * rate / self.fps) - ahead
+        due = num_resampled(self._recorded, self.fps, self.model.spec.fps) - ahead
         if due - self._given < self._hop:
             return np.zeros((0, len(self.model.labels) + 1), dtype=np.float32)
         scores = self._cut()[: due - self._given]
         for queue in self._queues:
-            _taken(queue, min(len(scores), sum(map(len, queue))))
+            queue.take(due)
         return scores
 
     def _cut(self) -> Scores:
         """Scores of all frames that are not given yet, for a recording that ends now."""
         with torch.inference_mode():
             tails = [member.tail() for member in self._members]
-        return self._mean([np.concatenate([*queue, tail]) for queue, tail in zip(self._queues, tails, strict=True)])
+        return self._mean([queue.followed_by(tail) for queue, tail in zip(self._queues, tails, strict=True)])
 
     def _mean(self, found: list[Scores]) -> Scores:
         """Scores of the members as one, as `FusedLocalizer` has them."""
@@ -228,11 +226,29 @@ class _Member:
         return self.heads.tail(anybody(valid, axis=1), self.source.tail(positions, valid))
 
 
-def _taken(queue: list[Scores], count: int) -> Scores:
-    """The first rows of a queue, which are taken out of it."""
-    rows = queue[0] if len(queue) == 1 else np.concatenate(queue)
-    queue[:] = [rows[count:]]
-    return rows[:count]
+class _Queue:
+    """Scores of one member that are final, up to frame ``end``, and not given out yet, from frame ``first`` on."""
+
+    def __init__(self, classes: int) -> None:
+        self.rows: Scores = np.zeros((0, classes), dtype=np.float32)
+        self.first = self.end = 0
+
+    def put(self, scores: Scores) -> None:
+        """The next scores; those of frames before ``first`` have been given out before they were final."""
+        late = self.first - self.end
+        self.end += len(scores)
+        scores = scores[max(0, late) :]
+        self.rows = np.concatenate([self.rows, scores]) if len(self.rows) else scores
+
+    def take(self, until: int) -> Scores:
+        """The scores of frames before `until`, as far as they are there; they are given out."""
+        rows, self.rows = self.rows[: until - self.first], self.rows[until - self.first :]
+        self.first = until
+        return rows
+
+    def followed_by(self, tail: Scores) -> Scores:
+        """The scores that are not given out, and those of all frames that are not final."""
+        return np.concatenate([self.rows, tail[max(0, self.first - self.end) :]])
 
 
 def stream_recording(stream: StreamLocalizer, recording: Recording, frames: int = 1) -> Iterator[Update]:

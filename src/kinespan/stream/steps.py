@@ -36,23 +36,32 @@ class Steps:
         """Number of steps that all sources have given and that nobody has dropped."""
         return min(self.ends) - self.begin
 
-    def put(self, new: Tensor, source: int = 0) -> None:
-        """Take the next steps (R, n, C_source) of a source."""
-        count, end = new.shape[1], self.ends[source]
-        if end + count > self.buffer.shape[1]:
+    def place(self, count: int, source: int = 0) -> Tensor:
+        """Where the next steps (R, count, C_source) of a source belong; who asks writes them."""
+        end = self.ends[source]
+        if end + count > self.room:
             self._make_room(count)
             end = self.ends[source]
+        self.ends[source] = end + count
         place = self.buffer.narrow(1, end, count)
         if len(self.ends) > 1:
             place = place.narrow(2, self.offsets[source], self.offsets[source + 1] - self.offsets[source])
-        place.copy_(new)
-        self.ends[source] = end + count
+        return place
+
+    def put(self, new: Tensor, source: int = 0) -> None:
+        """Take the next steps (R, n, C_source) of a source."""
+        self.place(new.shape[1], source).copy_(new)
+
+    @property
+    def room(self) -> int:
+        """Steps that fit in before old ones must go."""
+        return self.buffer.shape[1]
 
     def close(self, padding: int) -> None:
         """The last step has come: steps that not all sources have are dropped, `padding` steps of zeros follow."""
         end = min(self.ends)
         self.ends = [end] * len(self.ends)
-        if end + padding > self.buffer.shape[1]:
+        if end + padding > self.room:
             self._make_room(padding)
             end = self.ends[0]
         self.buffer[:, end : end + padding] = 0
@@ -65,7 +74,7 @@ class Steps:
         return self.buffer.as_strided((rows, count, kernel, channels), strides, self.begin * channels)
 
     def drop(self, count: int) -> None:
-        """Forget the first `count` steps."""
+        """Forget the first `count` steps, also some that are still to come."""
         self.begin += count
 
     def choose(self, rows: Tensor, added: int) -> None:
@@ -82,20 +91,23 @@ class Steps:
         self.buffer, self.begin, self.ends = saved
 
     def _make_room(self, count: int) -> None:
-        length = max(self.ends) - self.begin
-        live = self.buffer[:, self.begin : max(self.ends)]
-        if length + count > self.buffer.shape[1] // 2:  # moving that often costs more than room does
+        shift, end = min(self.begin, max(self.ends)), max(self.ends)
+        live = self.buffer[:, shift:end]
+        if end - shift + count > self.room // 2:  # moving that often costs more than room does
             rows, _, channels = self.buffer.shape
-            self.buffer = self.buffer.new_zeros(rows, 2 * (length + count), channels)
-            self.buffer[:, :length] = live
+            self.buffer = self.buffer.new_zeros(rows, 2 * (end - shift + count), channels)
         else:
-            self.buffer[:, :length] = live.clone()
-        self.ends = [end - self.begin for end in self.ends]
-        self.begin = 0
+            live = live.clone()
+        self.buffer[:, : end - shift] = live
+        self.ends = [one - shift for one in self.ends]
+        self.begin -= shift
 
 
 class Presence:
-    """Which of N people were there in the latest `keep` frames; a step of a level stands for its first frame."""
+    """Which of N people were there in the latest frames; a step of a level stands for its first frame.
+
+    keep: frames before the latest push that are still asked for.
+    """
 
     def __init__(self, keep: int, device: torch.device, people: int = 0) -> None:
         self.keep, self.device = keep, device
@@ -119,7 +131,7 @@ class Presence:
             end = kept.shape[1]
         self.valid[:, end : end + count] = valid
         self.frames += count
-        latest = self._latest()
+        latest = self._latest(self.keep + count)  # outputs may come for frames that late before the first of these
         self.everyone = bool(latest.all())
         self.anyone_always = len(latest) > 0 and (self.everyone or bool(latest.any(axis=0).all()))
 
@@ -137,7 +149,7 @@ class Presence:
 
     def gone(self) -> NDArray[np.bool_]:
         """Which people (N,) have not been seen in all of the frames that are kept."""
-        seen = self._latest().any(axis=1)
+        seen = self._latest(self.keep).any(axis=1)
         return np.logical_not(seen) if self.frames >= self.keep else np.zeros(len(self.valid), dtype=bool)
 
     def choose(self, people: Sequence[int], added: int) -> None:
@@ -155,9 +167,9 @@ class Presence:
         """Come back to where `save` was called."""
         self.__dict__.update(saved)
 
-    def _latest(self) -> NDArray[np.bool_]:
+    def _latest(self, count: int) -> NDArray[np.bool_]:
         end = self.frames - self.origin
-        return self.valid[:, max(0, end - self.keep) : end]
+        return self.valid[:, max(0, end - count) : end]
 
     def _at(self, first: int, count: int, step: int) -> NDArray[np.bool_]:
         start = first * step - self.origin
@@ -172,6 +184,7 @@ class TimeConv:
         self.kernel, self.stride, self.dilation = weight.shape[2], stride, dilation
         self.reach = self.kernel // 2 * dilation
         self.weight = weight.permute(2, 1, 0).flatten(0, 1).contiguous()
+        self.inputs, self.outputs = self.weight.shape
         self.bias = bias.clone()
 
     def ready(self, steps: Steps) -> int:
@@ -181,7 +194,7 @@ class TimeConv:
     def __call__(self, steps: Steps, count: int) -> Tensor:
         """The next `count` outputs (R count, C')."""
         windows = steps.windows(count, self.kernel, self.stride, self.dilation)
-        return torch.addmm(self.bias, windows.reshape(-1, len(self.weight)), self.weight)
+        return torch.addmm(self.bias, windows.reshape(-1, self.inputs), self.weight)
 
 
 def folded(weight: Tensor, bias: Tensor | None, norm: MaskedBatchNorm) -> tuple[Tensor, Tensor]:

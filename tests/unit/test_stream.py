@@ -1,0 +1,532 @@
+"""Streaming: frame by frame the scores are those of one pass over the whole recording, as soon as was promised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.annotation import LabelSet
+from kinespan.config import Normalisation
+from kinespan.decode import DecodeConfig
+from kinespan.encoders import ENCODERS
+from kinespan.encoders.layers import TemporalConv
+from kinespan.encoders.stgcn import STGCN
+from kinespan.encoders.streamwise import Streamwise
+from kinespan.errors import InputError
+from kinespan.fused import fuse
+from kinespan.fusion import build_fusion
+from kinespan.heads import FrameHead
+from kinespan.localizer import Localizer
+from kinespan.model import Model
+from kinespan.model_file import ModelSpec
+from kinespan.recording import Recording
+from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
+from kinespan.stream import StreamLocalizer, push_times, stream_recording, torso_of
+from kinespan.stream.layers import BlockSteps
+from kinespan.stream.localizer import Update
+from kinespan.stream.sources import ClipSource, NetworkSource, WindowSource, source_of
+from kinespan.stream.steps import TimeConv
+
+LABELS = LabelSet(("walk", "sit", "wave"))
+FPS = 10.0
+WIDTHS = (6, 6, 8, 8, 10)
+STEPPED = {"stgcn64", "stgcn16", "stgcn16_light", "tcn", "tcn_long"}
+"""Encoders that are run step by step."""
+STRIDES = {
+    "1": (1, 1, 1, 1, 1),
+    "1-2-4": (1, 2, 1, 2, 1),
+    "1-2-4-8": (1, 2, 2, 2, 1),
+    "1-3": (1, 1, 3, 1, 1),
+    "1-2-6": (1, 2, 1, 3, 1),
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def moving(frames, people=1, skeleton=KINECT_20, fps=FPS, seed=0, valid=None):
+    """A body that wobbles: a rest pose plus a slow random walk of every joint."""
+    rng = np.random.default_rng(seed)
+    rest = np.random.default_rng(99).uniform(-0.5, 0.5, (skeleton.num_joints, 3)) + np.array([0, 1, 0])
+    steps = rng.standard_normal((frames, people, skeleton.num_joints, 3)) * 0.1
+    positions = rest + steps.cumsum(axis=0) + np.arange(people)[:, None, None]
+    return Recording(positions.astype(np.float32), fps, skeleton, "take", valid)
+
+
+def spec_of(**changes):
+    spec = ModelSpec(
+        kind="localizer", skeleton=KINECT_20, fps=FPS, streams=("joint", "joint_motion"),
+        normalisation=Normalisation(), encoder="stgcn16_light", fusion="nested_u", labels=LABELS,
+    )  # fmt: skip
+    return replace(spec, **changes)
+
+
+def made(strides=None, widths=WIDTHS, seed=0, **changes):
+    """A localizer that looks far and whose scores change in time; `strides`: its encoder is a small ST-GCN."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = Localizer(spec_of(**changes))
+        skeleton, count = model.spec.skeleton, len(model.spec.streams)
+        if strides is not None:
+            if model.spec.fuse_streams == "late":
+                model.encoder = Streamwise(lambda channels: STGCN(skeleton, channels, widths, strides), count)
+            else:
+                model.encoder = STGCN(skeleton, 3 * count, widths, strides)
+            model.fusion = build_fusion(model.spec.fusion, model.encoder.channels, model.encoder.strides)
+            model.head = FrameHead(model.fusion.channels, len(model.labels))
+        for module in model.modules():
+            if isinstance(module, TemporalConv) and module.conv.kernel_size[0] > 1:
+                module.conv.weight.data[:, :, [0, -1]] *= 4
+            if isinstance(module, torch.nn.BatchNorm1d):
+                module.momentum = 1.0  # one clip is enough to bring every layer to a common size
+                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.uniform_(module.bias, -0.5, 0.5)
+        clip = torch.from_numpy(moving(120, skeleton=skeleton).positions.copy())[None]
+        with torch.no_grad():
+            logits = model.train()(clip, torch.ones(clip.shape[:3], dtype=torch.bool))
+        model.head.linear.weight.data *= 2 / logits.std(dim=2).mean()
+    return model.eval()
+
+
+SMALL = {name: made(strides) for name, strides in STRIDES.items()}
+
+
+def streamed(model, recording, frames=1, **options):
+    """All updates of a recording that comes `frames` at a time, and the scores of all."""
+    if "torso" not in options:
+        options["torso"] = torso_of(model, recording)
+    stream = StreamLocalizer(model, recording.fps, recording.skeleton, **options)
+    updates = list(stream_recording(stream, recording, frames))
+    for one, other in pairwise(updates):
+        assert other.first == one.first + len(one.scores)
+    return updates, np.concatenate([update.scores for update in updates])
+
+
+def same_scores(model, recording, frames=1, tolerance=3e-5, **options):
+    """The streamed scores, which are those of the whole recording."""
+    _, scores = streamed(model, recording, frames, **options)
+    whole = model.frame_scores(recording)
+    assert scores.shape == whole.shape
+    assert scores.dtype == whole.dtype
+    assert np.allclose(scores, whole, atol=tolerance)
+    return scores
+
+
+def comings(frames, people, gaps):
+    """A mask with holes at (start, length, person), somebody in one frame at least."""
+    valid = np.ones((frames, people), dtype=bool)
+    for start, length, person in gaps:
+        valid[start : start + length, person % people] = False
+    if not valid.any():
+        valid[frames // 2, 0] = True
+    return valid
+
+
+# ---- the same as one pass over the whole -----------------------------------------------------------------------------
+
+
+@given(
+    strides=st.sampled_from(sorted(STRIDES)),
+    frames=st.integers(1, 90),
+    pushed=st.sampled_from([1, 1, 2, 5, 100]),
+    people=st.integers(1, 3),
+    gaps=st.lists(st.tuples(st.integers(0, 89), st.integers(1, 40), st.integers(0, 2)), max_size=4),
+    fps=st.sampled_from([FPS, FPS, 7.0, 25.0, 30.0]),
+)
+@settings(max_examples=25, deadline=None)
+def test_streamed_scores_are_those_of_the_whole(strides, frames, pushed, people, gaps, fps):
+    recording = moving(frames, people, fps=fps, valid=comings(frames, people, gaps))
+    same_scores(SMALL[strides], recording, pushed)
+
+
+@pytest.mark.parametrize(
+    ("name", "fusion"),
+    [
+        ("stgcn16_light", "nested_u"),
+        ("stgcn16_light", "last_map"),
+        ("stgcn64", "nested_u"),
+        ("tcn", "last_map"),
+        ("hyperformer", "nested_u"),
+        ("dste_light", "nested_u"),
+    ],
+)
+def test_so_they_are_for_encoders_of_every_kind(name, fusion):
+    model = made(encoder=name, fusion=fusion, clip_frames=16)
+    gaps = [(0, 7, 1), (20, 30, 0), (70, 30, 1)]
+    same_scores(model, moving(100, 2, valid=comings(100, 2, gaps)), frames=1 if name in STEPPED else 30)
+
+
+@pytest.mark.parametrize("name", sorted(set(ENCODERS) - {"dste"}))  # 51 M parameters, of dste_light's kind
+def test_every_encoder_has_its_way(name):
+    model = Localizer(spec_of(encoder=name))
+    source = source_of(model, hop=0.5)
+    if name in STEPPED:
+        assert isinstance(source, NetworkSource)
+        assert source.lag <= model.feature_halo + 2  # two coarse blocks take turns
+    elif model.halo is None:
+        assert isinstance(source, ClipSource)
+    else:
+        assert isinstance(source, WindowSource)
+
+
+@pytest.mark.parametrize("frames", [1, 8, 15, 16, 17, 23, 24, 25, 40, 61])
+def test_clips_end_where_the_recording_does(frames):
+    """Encoders of whole clips: recordings shorter than a clip, of whole and of broken numbers of windows."""
+    model = made(encoder="dste_light", clip_frames=16)
+    for pushed in (1, 11):
+        same_scores(model, moving(frames, 1), pushed)
+
+
+def test_an_encoder_of_ones_own_is_run_in_windows():
+    class Doubled(STGCN):
+        def body(self, x, mask):
+            return super().body(2 * x, mask)
+
+    model = made((1, 2, 1, 2, 1))
+    own = Doubled(KINECT_20, 6, WIDTHS, (1, 2, 1, 2, 1))
+    own.load_state_dict(model.encoder.state_dict())
+    model.encoder = own.eval()
+    assert isinstance(source_of(model, hop=0.5), WindowSource)
+    same_scores(model, moving(90), 3, hop=0.7)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"streams": ("bone",)},
+        {"streams": ("joint", "bone_motion"), "fuse_streams": "late"},
+        {"labels": LabelSet(LABELS.names, exclusive=False)},
+        {"refine_stages": 2, "clip_frames": 16},
+        {"refine_stages": 2, "clip_frames": 16, "refine_features": True, "labels": LabelSet(LABELS.names, False)},
+        {"fusion": "last_map"},
+        {"normalisation": Normalisation(heading="none", size="none", fill_gap=0.0)},
+        {"skeleton": NTU_25},
+    ],
+    ids=str,
+)
+def test_so_they_are_for_models_of_every_kind(changes):
+    model = made((1, 2, 1, 2, 1), **changes)
+    same_scores(model, moving(70, 2, valid=comings(70, 2, [(10, 15, 0), (50, 4, 1)])))
+    same_scores(model, moving(41, 1, fps=15.0), frames=4)
+
+
+def test_skeletons_are_mapped():
+    same_scores(made((1, 2, 1, 2, 1), skeleton=NTU_25), moving(60, skeleton=COCO_17, fps=25.0))
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_models_that_are_fused(exclusive):
+    labels = LabelSet(LABELS.names, exclusive)
+    one = made((1, 2, 1, 2, 1), labels=labels)
+    other = made((1, 1, 3, 1, 1), seed=1, labels=labels, streams=("bone",), normalisation=Normalisation(size="none"))
+    model = fuse([one, other], [1.0, 3.0])
+    recording = moving(60, 2, valid=comings(60, 2, [(20, 20, 0)]))
+    same_scores(model, recording, torso=torso_of(one, recording))
+
+
+@pytest.mark.parametrize("family", ["crosclr", "agcn", "ctrgcn"])
+def test_published_normalisations_of_the_first_person(family):
+    """Slot 1 is there first, and until the end; slot 0 comes late and leaves for a while."""
+    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(family=family), streams=("position",))
+    recording = moving(60, 2, valid=comings(60, 2, [(0, 9, 0), (0, 9, 1), (30, 12, 0)]))
+    same_scores(model, recording)
+
+
+def test_a_first_person_of_a_higher_slot_stays_the_first():
+    """Where the whole recording would go by the lowest slot, which came later: the slots in the order of coming."""
+    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(family="crosclr"), streams=("position",))
+    valid = comings(60, 2, [(0, 30, 0)])
+    recording = moving(60, 2, valid=valid)
+    turned = Recording(recording.positions[:, ::-1], FPS, KINECT_20, "turned", valid[:, ::-1])
+    _, scores = streamed(model, recording)
+    assert np.allclose(scores, model.frame_scores(turned), atol=3e-5)
+
+
+# ---- size ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_size_is_that_of_the_first_seconds():
+    model = SMALL["1-2-4"]
+    recording = moving(80)
+    early = torso_of(model, Recording(recording.positions[:20], FPS, KINECT_20, "early"))
+    assert abs(early / torso_of(model, recording) - 1) > 0.05  # the test would show a difference
+    _, settled = streamed(model, recording, torso=None, settle=2.0)
+    _, told = streamed(model, recording, torso=early)
+    assert np.allclose(settled, told, atol=3e-5)
+    assert np.abs(settled - model.frame_scores(recording)).max() > 1e-3
+
+
+def test_frames_wait_while_the_size_settles_and_a_short_recording_is_measured_whole():
+    model = SMALL["1"]
+    updates, _ = streamed(model, moving(90), torso=None, settle=8.0)
+    assert not any(len(update.scores) for update in updates[:79])
+    assert len(updates[79].scores) == 80 - round(StreamLocalizer(model, FPS).latency * FPS)
+    same_scores(model, moving(70), torso=None, settle=8.0)
+
+
+# ---- latency ---------------------------------------------------------------------------------------------------------
+
+
+def arrivals(updates, recording, rate):
+    """Seconds (T,) from the end of each frame of the model to the end of the recorded frame that brought its score."""
+    late = []
+    for pushed, update in enumerate(updates[:-1], start=1):
+        frames = np.arange(update.first, update.first + len(update.scores))
+        late += (pushed / recording.fps - (frames + 1) / rate).tolist()
+    return np.array(late)
+
+
+@pytest.mark.parametrize("strides", sorted(STRIDES))
+@pytest.mark.parametrize("fps", [FPS, 30.0, 7.0])
+def test_latency_is_as_stated(strides, fps):
+    model = SMALL[strides]
+    stream = StreamLocalizer(model, fps, torso=0.5)
+    recording = moving(round(20 * fps), fps=fps)
+    late = arrivals(list(stream_recording(stream, recording)), recording, FPS)
+    assert len(late) > 100
+    assert late.max() <= stream.latency + 1e-9
+    assert late.max() >= stream.latency - (1e-9 if fps == FPS else 1.5 / fps)
+
+
+@pytest.mark.parametrize("changes", [{"encoder": "hyperformer"}, {"encoder": "dste_light", "clip_frames": 16}])
+def test_latency_of_windows_is_as_stated(changes):
+    stream = StreamLocalizer(made(**changes), FPS, torso=0.5, hop=1.3)
+    recording = moving(130)
+    late = arrivals(list(stream_recording(stream, recording)), recording, FPS)
+    assert late.max() == pytest.approx(stream.latency)
+
+
+def test_refinement_and_fusing_models_take_their_time():
+    plain, fused = SMALL["1"], fuse([SMALL["1"], SMALL["1-2-4"]])
+    refined = made(STRIDES["1"], refine_stages=1, clip_frames=16)
+    latency = [StreamLocalizer(model, FPS).latency for model in (plain, refined, SMALL["1-2-4"], fused)]
+    assert latency[1] == pytest.approx(latency[0] + refined.refine.halo / FPS)
+    assert latency[3] == latency[2] > latency[0]
+
+
+def test_an_open_gap_is_waited_for():
+    """No score of a frame that may yet be filled; those before it come as ever, and all after it at once."""
+    model = SMALL["1"]
+    lag = round(StreamLocalizer(model, FPS).latency * FPS)
+    valid = comings(120, 1, [(60, 30, 0)])
+    updates, _ = streamed(model, moving(120, valid=valid))
+    out = np.cumsum([len(update.scores) for update in updates[:-1]])
+    longest = round(Normalisation().fill_gap * FPS)
+    assert out[59] == out[60 + longest - 1] == 60 - lag
+    assert out[60 + longest] == 60 + longest + 1 - lag
+
+
+# ---- cut off now -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"encoder": "dste_light", "clip_frames": 16}, {"refine_stages": 1}],
+    ids=str,
+)
+@pytest.mark.parametrize("fps", [FPS, 25.0])
+def test_with_lookahead_scores_are_those_of_a_recording_cut_off_now(changes, fps):
+    model = made(**changes) if "encoder" in changes else made((1, 2, 1, 2, 1), **changes)
+    recording = moving(round(6 * fps), 2, fps=fps, valid=comings(round(6 * fps), 2, [(20, 20, 0), (0, 10, 1)]))
+    model.spec = replace(model.spec, normalisation=Normalisation(size="none"))
+    stream = StreamLocalizer(model, fps, lookahead=0.5, hop=0.6)
+    assert stream.latency < StreamLocalizer(model, fps).latency
+    issued = 0
+    for pushed, update in enumerate(stream_recording(stream, recording), start=1):
+        if not len(update.scores):
+            continue
+        end = min(pushed, recording.num_frames)
+        cut = Recording(recording.positions[:end], fps, KINECT_20, "cut", recording.mask[:end])
+        whole = model.frame_scores(cut)
+        issued += len(update.scores)
+        assert np.allclose(update.scores, whole[update.first : issued], atol=3e-5)
+        assert pushed > recording.num_frames or issued == len(whole) - 5
+    assert issued == 60
+
+
+def test_lookahead_beyond_the_halo_is_the_whole_pass():
+    model = SMALL["1-2-4"]
+    same_scores(model, moving(80), lookahead=60.0)
+    late = StreamLocalizer(model, FPS, lookahead=0.0, hop=0.1)
+    assert late.latency == 0
+    assert len(late.push(moving(1).positions[0]).scores) == 1
+
+
+# ---- spans -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+@pytest.mark.parametrize("smooth", [0.0, 0.7])
+def test_spans_are_those_of_the_segmentation(exclusive, smooth):
+    decode = DecodeConfig(min_duration=0.3, smooth=smooth)
+    model = made((1, 2, 1, 2, 1), labels=LabelSet(LABELS.names, exclusive), decode=decode)
+    recording = moving(150)
+    updates, _ = streamed(model, recording)
+    closed = sorted((span for update in updates for span in update.closed), key=lambda s: (s.start, s.end, s.label))
+    expected = model.segment(model.frame_scores(recording))
+    assert len(expected) > 3
+    assert [(s.start, s.end, s.label) for s in closed] == [(s.start, s.end, s.label) for s in expected]
+    assert [s.score for s in closed] == pytest.approx([s.score for s in expected], abs=1e-4)
+    assert any(update.closed for update in updates[:-1])
+    assert any(update.open for update in updates)
+    assert updates[-1].open == ()
+
+
+# ---- what it costs ---------------------------------------------------------------------------------------------------
+
+
+def test_every_step_of_every_layer_is_computed_once(monkeypatch):
+    model = SMALL["1-2-4"]
+    counts: dict[int, int] = {}
+    real = TimeConv.__call__
+
+    def counting(conv, steps, count):
+        counts[id(conv)] = counts.get(id(conv), 0) + count
+        return real(conv, steps, count)
+
+    monkeypatch.setattr(TimeConv, "__call__", counting)
+    source = source_of(model, hop=1.0)
+    positions, valid = moving(101).positions, np.ones((101, 1), dtype=bool)
+    for frame in range(101):
+        source.push(positions[frame : frame + 1], valid[frame : frame + 1])
+    for block in source.encoder.blocks:
+        assert isinstance(block, BlockSteps)
+        steps = -(-101 // (block.step * block.stride))
+        assert steps - 1 - block.lag // (block.step * block.stride) <= counts[id(block.time)] <= steps
+
+
+def held(thing, seen):
+    """Bytes of arrays and tensors that an object holds, itself and all that it refers to."""
+    if id(thing) in seen or isinstance(thing, torch.nn.Module | Model | type | str | int | float):
+        return 0
+    seen.add(id(thing))
+    if isinstance(thing, torch.Tensor | np.ndarray):
+        return thing.nbytes
+    if isinstance(thing, dict):
+        return sum(held(one, seen) for one in thing.values())
+    if isinstance(thing, list | tuple | set):
+        return sum(held(one, seen) for one in thing)
+    return held(vars(thing), seen) if hasattr(thing, "__dict__") else 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "lookahead"),
+    [({}, None), ({}, 0.5), ({"refine_stages": 1, "clip_frames": 16}, None), ({"encoder": "tcn"}, None)],
+    ids=str,
+)
+def test_memory_is_flat(changes, lookahead):
+    """However long the recording is, and however often people come and go."""
+    model = made(**changes) if "encoder" in changes else made((1, 2, 1, 2, 1), **changes)
+    stream = StreamLocalizer(model, 13.0, torso=0.5, lookahead=lookahead, hop=3.0)
+    sizes = []
+    for turn in range(5):
+        valid = comings(160, 2, [(30, 5, 0), (10, 60, 1), (100, 60, 0), (130, 30, 1)])
+        recording = moving(160, 2, fps=13.0, seed=turn, valid=valid)
+        for position, there in zip(recording.positions, recording.mask, strict=True):
+            stream.push(position, there)
+        sizes.append(held(vars(stream), set()))
+    assert max(sizes[2:]) <= 1.05 * max(sizes[:2])
+
+
+def test_people_who_left_cost_nothing():
+    """Rows are given back, and taken over by the next who come: never more than there are people."""
+    model = SMALL["1-2-4"]
+    source = source_of(model, hop=1.0)
+    rows = []
+    for turn in range(8):
+        valid = np.zeros((200, 8), dtype=bool)
+        valid[:, turn] = True
+        recording = moving(200, 8, valid=valid)
+        source.push(recording.positions, recording.mask)
+        rows.append(len(source.people))
+    assert max(rows) <= 2
+    assert rows[-1] == 1
+
+
+def test_the_model_stays_as_it_was():
+    model = made((1, 2, 1, 2, 1), refine_stages=1).train()
+    model.fusion.eval()
+    state = {name: part.clone() for name, part in model.state_dict().items()}
+    recording = moving(40)
+    streamed(model, recording, lookahead=0.5)
+    assert (model.encoder.training, model.fusion.training) == (True, False)
+    assert all(torch.equal(state[name], part) for name, part in model.state_dict().items())
+
+
+def test_push_times_are_of_single_frames():
+    times = push_times(StreamLocalizer(SMALL["1"], FPS), moving(30), warmup=10)
+    assert times.shape == (20,)
+    assert (times > 0).all()
+
+
+# ---- mistakes --------------------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_is_refused():
+    model = SMALL["1"]
+    for options, hint in (
+        ({"fps": 0}, "fps"),
+        ({"fps": float("nan")}, "fps"),
+        ({"torso": -1.0}, "torso"),
+        ({"settle": -1.0}, "settle"),
+        ({"lookahead": -0.1}, "lookahead"),
+    ):
+        with pytest.raises(InputError, match=hint):
+            StreamLocalizer(model, **{"fps": FPS, **options})
+    odd = replace(KINECT_20, name="odd", joints=tuple(f"j{i}" for i in range(20)), body_parts=(None,) * 20)
+    with pytest.raises(InputError, match="odd"):
+        StreamLocalizer(model, FPS, odd)
+
+
+def test_frames_that_cannot_be_are_refused_and_leave_no_trace():
+    stream = StreamLocalizer(SMALL["1"], FPS, torso=0.5)
+    frames = moving(50, 2).positions.copy()
+    stream.push(frames[0])
+    broken = frames[1].copy()
+    broken[1, 3, 0] = np.nan
+    for wrong, valid, hint in (
+        (frames[1, 0], None, "shape"),
+        (frames[1][:, :5], None, "kinect"),
+        (frames[1], [True], "valid"),
+        (broken, None, "frame 1 holds"),
+        (np.concatenate([frames[1], frames[1]]), None, "4 person slots"),
+    ):
+        with pytest.raises(InputError, match=hint):
+            stream.push(wrong, valid)
+    stream.push(broken, [True, False])  # marked as not seen it is fine
+    stream.push(frames[2][:1])  # a frame without the second slot
+    for frame in frames[3:]:
+        stream.push(frame)
+    last = stream.finish()
+    assert isinstance(last, Update)
+    valid = np.ones((50, 2), dtype=bool)
+    valid[1:3, 1] = False
+    size = replace(SMALL["1"].spec, normalisation=Normalisation(size="none"))
+    whole = Recording(frames / np.float32(0.5), FPS, KINECT_20, "whole", valid)
+    plain = made(STRIDES["1"])
+    plain.spec = size
+    assert np.allclose(last.scores, plain.frame_scores(whole)[last.first :], atol=3e-5)
+    for late in (lambda: stream.push(frames[0]), stream.finish):
+        with pytest.raises(InputError, match="finished"):
+            late()
+
+
+def test_a_recording_without_frames_or_people_has_nothing():
+    assert StreamLocalizer(SMALL["1"], FPS).finish().scores.shape == (0, 4)
+    stream = StreamLocalizer(SMALL["1-2-4"], FPS)
+    nobody = moving(30).positions
+    updates = [stream.push(frame, [False]) for frame in nobody] + [stream.finish()]
+    scores = np.concatenate([update.scores for update in updates])
+    assert np.array_equal(scores, np.tile(np.array([1, 0, 0, 0], np.float32), (30, 1)))
+    assert not any(update.closed for update in updates)
