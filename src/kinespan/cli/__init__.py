@@ -25,6 +25,7 @@ COMMANDS = {
     "recognize": "name trimmed actions by a frozen encoder: the linear and nearest-neighbour probe of pretraining",
     "fuse": "average finetuned models, of several streams, into one model",
     "localize": "find the actions in recordings",
+    "stream": "find the actions in a recording while it is made",
     "evaluate": "hold predictions against truth, or a model against a corpus",
     "report": "write one HTML file that shows recordings, predictions and metrics",
     "reproduce": "run the rows of a paper's table and print ours beside the published figures",

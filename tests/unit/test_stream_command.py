@@ -1,0 +1,90 @@
+"""`kinespan stream`: a file and the same frames from standard input give the spans of the whole recording."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kinespan.annotation import LabelSet
+from kinespan.cli import main
+from kinespan.config import Normalisation
+from kinespan.io import save_npz
+from kinespan.localizer import Localizer, load_model
+from kinespan.model_file import ModelSpec
+from kinespan.recording import Recording
+from kinespan.skeletons import KINECT_20
+
+FPS = 10.0
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A model that sees changes, and a take of two people, one of whom is away for a while."""
+    names = LabelSet(("walk", "sit", "wave"))
+    spec = ModelSpec("localizer", KINECT_20, FPS, ("joint_motion",), Normalisation(size="none"), "tcn", labels=names)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = Localizer(spec).eval()
+        model.head.linear.weight.data *= 30
+    model.save(tmp_path / "model.safetensors")
+    rng = np.random.default_rng(1)
+    rest = rng.uniform(-0.5, 0.5, (20, 3)) + np.array([0, 1, 0])
+    positions = rest + 0.1 * rng.standard_normal((90, 2, 20, 3)).cumsum(axis=0)
+    valid = np.ones((90, 2), dtype=bool)
+    valid[30:60, 1] = False
+    save_npz(Recording(positions.astype(np.float32), FPS, KINECT_20, "take", valid), tmp_path / "take.npz")
+    return tmp_path
+
+
+def lines(recording: Recording) -> str:
+    frames = [
+        [person.tolist() if there else None for person, there in zip(people, seen, strict=True)]
+        for people, seen in zip(recording.positions, recording.mask, strict=True)
+    ]
+    return "\n".join(map(json.dumps, frames)) + "\n"
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_file_and_its_frames_give_the_spans_of_the_whole(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import kinespan
+
+    recording = kinespan.read(files / "take.npz").recording
+    model = load_model(files / "model.safetensors")
+    expected = model.segment(model.frame_scores(recording))
+    assert len(expected) > 2
+    assert main(["stream", str(files / "model.safetensors"), str(files / "take.npz")]) == 0
+    from_file = told(capsys)
+    assert [(span["start"], span["end"], span["label"]) for span in from_file] == [
+        (span.start, span.end, span.label) for span in expected
+    ]
+    assert [span["score"] for span in from_file] == pytest.approx([span.score for span in expected], abs=1e-3)
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines(recording)))
+    assert main(["stream", str(files / "model.safetensors"), "--fps", "10", "--skeleton", "kinect20"]) == 0
+    assert told(capsys) == from_file
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[null]\n[[1, 2]\n", "line 2"),
+        ("[[[0, 0, 0]]]\n", "20 joints"),
+        ("[null, null, null]\n", "--people is 2"),
+        ("3\n", "line 1"),
+    ],
+)
+def test_lines_that_are_no_frames_are_named(
+    files: Path, text: str, named: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert main(["stream", str(files / "model.safetensors"), "--fps", "10"]) == 2
+    assert named in capsys.readouterr().err
