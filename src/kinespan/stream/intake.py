@@ -43,6 +43,10 @@ class Gaps:
             return positions, valid
         if self.absent is None:
             self.absent = np.full(valid.shape[1], -1)
+        if not self.waiting and len(valid) and valid.all():
+            self.absent[:] = 0
+            self.kept = positions[-1:].copy(), valid[-1:].copy()
+            return positions, valid
         for row in valid:
             self.absent = np.where(row, 0, np.where(self.absent < 0, -1, self.absent + 1))
         open_gaps = self.absent[(self.absent > 0) & (self.absent <= self.longest)]
@@ -166,8 +170,8 @@ class Place:
             first = positions[frame, person]
             turn = facing(first, self.skeleton) if self.how.heading == "first" else np.eye(3, dtype=np.float32)
             self.origin = landmark(first, self.skeleton.root) * np.array([1, 0, 1], np.float32), turn.T
-        placed = (positions - self.origin[0]) @ self.origin[1] / np.float32(size)
-        return np.where(valid[:, :, None, None], placed, np.float32(0))
+        placed = np.asarray((positions - self.origin[0]) @ self.origin[1] / np.float32(size), dtype=np.float32)
+        return placed if valid.all() else np.where(valid[:, :, None, None], placed, np.float32(0))
 
 
 class FamilyPlace:

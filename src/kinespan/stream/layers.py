@@ -104,7 +104,7 @@ class BlockSteps(Layer):
         rows, count, channels = x.shape
         mixed = torch.mm(x.reshape(-1, channels), self.mix)
         if rows * count == self.joints:  # one step of one person
-            return torch.addmm(self.mix_bias, self.neighbours, mixed.view(self.neighbours.shape[1], -1))[:, None]
+            return torch.addmm(self.mix_bias, self.neighbours, mixed.view(self.neighbours.shape[1], -1)).unsqueeze(1)
         parts = mixed.view(-1, self.joints, count, self.parts, len(self.mix_bias))
         summed = torch.matmul(self.neighbours, parts.transpose(1, 2).flatten(2, 3)) + self.mix_bias
         return summed.transpose(1, 2).reshape(rows, count, -1)

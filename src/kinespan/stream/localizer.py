@@ -30,16 +30,14 @@ Valid = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Update:
-    """What came of pushed frames: scores (n, C + 1) of the model's frames from ``first`` on, and spans.
+    """What came of pushed frames: scores (n, C + 1) of the model's frames from ``first`` on, and spans that closed.
 
-    ``closed`` spans never change any more. ``open`` are those that would be there if the recording ended after the
-    scores that are out, each with its score so far.
+    Neither changes any more.
     """
 
     first: int
     scores: Scores
     closed: tuple[Span, ...]
-    open: tuple[Span, ...]
 
 
 class StreamLocalizer:
@@ -114,6 +112,11 @@ class StreamLocalizer:
         # between two rates a frame lies between two recorded ones, and the later may have just begun
         return frames / rate if self.fps == rate else (frames - 0.5) / rate + 1.5 / self.fps
 
+    @property
+    def open(self) -> tuple[Span, ...]:
+        """The spans that are not closed, with their scores so far, as if the recording ended with the latest score."""
+        return () if self._over else tuple(self._segmenter.open())
+
     def push(self, positions: Positions, valid: Valid | None = None) -> Update:
         """What the next frames bring: positions (P, J, 3) or (n, P, J, 3) in metres, y up, valid (P,) or (n, P).
 
@@ -139,9 +142,7 @@ class StreamLocalizer:
             raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
         self._over = True
         scores = self._cut() if self._recorded else np.zeros((0, len(self.model.labels) + 1), dtype=np.float32)
-        closed = self._segmenter.finish(scores)
-        update = self._update(scores, closed)
-        return Update(update.first, scores, update.closed, ())
+        return self._update(scores, self._segmenter.finish(scores))
 
     def _so_far(self, ahead: int) -> Scores:
         """Scores of frames that are `lookahead` old, of a recording that ends now, where it is time for some."""
@@ -166,7 +167,7 @@ class StreamLocalizer:
     def _update(self, scores: Scores, closed: list[Span]) -> Update:
         first = self._given
         self._given += len(scores)
-        return Update(first, scores, tuple(closed), tuple(self._segmenter.open()))
+        return Update(first, scores, tuple(closed))
 
     def _checked(self, positions: Positions, valid: Valid | None) -> tuple[Positions, Valid]:
         """Frames (n, P, J, 3) and valid (n, P), zero where not valid, or InputError."""

@@ -13,7 +13,7 @@ from ..decode import moving_mean, segment
 
 Scores = NDArray[np.float32]
 LONGEST_DOUBT = 60.0
-"""Seconds after which runs that are all too short to stand are settled as if the recording ended there."""
+"""Seconds (or ten times `min_duration`) after which runs that are all too short to stand are settled as they are."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Segmenter:
     def __init__(self, fps: float, labels: LabelSet, min_duration: float, smooth: float) -> None:
         self.fps, self.labels, self.min_duration = fps, labels, min_duration
         self.shortest = max(1, math.ceil(min_duration * fps - 1e-6))
-        self.most = max(2 * self.shortest, round(LONGEST_DOUBT * fps))
+        self.most = max(10 * self.shortest, round(LONGEST_DOUBT * fps))
         self.smooth, self.lag = smooth, math.floor(smooth * fps / 2 + 1e-6)
         self._raw: Scores = np.zeros((0, len(labels) + 1), dtype=np.float32)  # what the moving mean still looks at
         self._raw_next = 0  # the row in it whose mean comes next

@@ -120,19 +120,18 @@ class NetworkSource(Source):
         if count <= 0 and not end:
             return self._none()
         self._welcome(valid)
-        rows = [max(0, slot) for slot in self.people]
-        here = valid[:, rows] if len(positions) else np.zeros((0, len(rows)), dtype=bool)
-        here = here & (np.array(self.people) != FREE)
-        x = self._streams(positions[:, rows] if len(positions) else None, here)[:, :, :count]
+        slots = np.maximum(self.people, 0)  # whoever a free row is given is not there
+        here = valid[:, slots] & (np.array(self.people) != FREE)
+        x = self._streams(positions[:, slots], here)[:, :, :count]
         self.presence.add(here[:count].T)
         levels = self.encoder(x, self.presence, end)
         return self.fusion(levels, self.presence, end)
 
-    def _streams(self, positions: Positions | None, here: Valid) -> Tensor:
+    def _streams(self, positions: Positions, here: Valid) -> Tensor:
         """Streams (N, J, n, C) of people."""
         device, spec = self.presence.device, self.spec
-        if positions is None:
-            return torch.zeros(here.shape[1], spec.skeleton.num_joints, 0, 3 * len(spec.streams), device=device)
+        if not len(positions):
+            return torch.zeros(*positions.shape[1:3], 0, 3 * len(spec.streams), device=device)
         where, there = torch.from_numpy(positions).to(device), torch.from_numpy(here).to(device)
         found = compute_streams(where[None], there[None], spec.skeleton, spec.streams, spec.fps)
         return found[0].permute(1, 2, 0, 3)
@@ -140,7 +139,7 @@ class NetworkSource(Source):
     def _welcome(self, valid: Valid) -> None:
         """Give rows to people who have come, and free those of people who have long gone."""
         there = anybody(valid, axis=0)
-        if self.presence.everyone and np.flatnonzero(there).tolist() == sorted(self.people):
+        if np.flatnonzero(there).tolist() == self.people and self.presence.everyone:
             return
         gone = self.presence.gone()
         for row, slot in enumerate(self.people):
