@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from fnmatch import fnmatch
@@ -100,6 +101,7 @@ def main(argv: list[str] | None = None) -> int:
         (work,) = (one for one in works() if one.name == arguments.only[0])
         serve(lambda: work.sides[arguments.side](setting))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and end the sides on the way out
     budget = min(arguments.seconds, 4.0) if arguments.quick else arguments.seconds
     return run(setting, arguments.only, budget, arguments.json)
 

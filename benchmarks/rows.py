@@ -50,7 +50,7 @@ def row(
         "unit": work.unit, "met": None if value is None else work.met(value),
         "shares": {name: _shares(side, medians[name], machine) for name, side in measured.items() if name in medians},
         "peak_bytes": {name: side.facts["peak_bytes"] for name, side in measured.items() if side.facts},
-        "seconds": seconds,
+        "seconds": seconds, "cpu_ratio": _cpu_ratio(measured.get(base), measured.get("ours")),
         "figures": {name: {key: number for key, number in side.facts.items() if key not in _COMMON}
                     for name, side in measured.items()},
         "turns": min(map(len, seconds.values()), default=0), "others_running": others,
@@ -60,6 +60,13 @@ def row(
 
 
 _COMMON = ("operations", "bytes", "peak_bytes", "bf16")
+
+
+def _cpu_ratio(base: Measured | None, ours: Measured | None) -> float | None:
+    """The base over ours in seconds of the processor, which others at work on the machine change less."""
+    if base is None or ours is None or base is ours or not base.cpu or not ours.cpu:
+        return None
+    return statistics.median(base.cpu) / statistics.median(ours.cpu)
 
 
 def _value(measure: Measure, base: float | None, ours: float | None, p99: float | None) -> float | None:
@@ -82,8 +89,8 @@ def _shares(side: Measured, median: float, machine: Mapping[str, Any]) -> dict[s
 
 
 HEADINGS = (
-    f"{'work':<28} {'conventional':>12} {'ours':>10} {'ratio':>7} {'spread':>7}   {'against the goal':<34}"
-    f" {'matrix rate':>13} {'bandwidth':>13}"
+    f"{'work':<28} {'conventional':>12} {'ours':>10} {'ratio':>7} {'by CPU':>7} {'spread':>7}   "
+    f"{'against the goal':<34} {'matrix rate':>13} {'bandwidth':>13}"
 )
 
 
@@ -92,6 +99,7 @@ def shown(found: Mapping[str, Any]) -> str:
     if found["failed"]:
         return f"{found['work']:<28} failed: {found['failed']}"
     ratio = "-" if found["ratio"] is None else f"{found['ratio']:.1f}"
+    cpu = "-" if found["cpu_ratio"] is None else f"{found['cpu_ratio']:.2f}"
     spread = "-" if found["spread"] is None else f"{found['spread']:.0%}"
     mark = "?" if found["doubts"] else " "
     base = "conventional" if "conventional" in found["seconds"] else ""
@@ -102,8 +110,8 @@ def shown(found: Mapping[str, Any]) -> str:
         for kind in ("matrix", "memory")
     ]
     return (
-        f"{found['work']:<28} {_time(found['conventional_s']):>12} {_time(found['ours_s']):>10} {ratio:>7} {spread:>7} "
-        f"{mark} {found['missing'] or _verdict(found):<34} {shares[0]:>13} {shares[1]:>13}"
+        f"{found['work']:<28} {_time(found['conventional_s']):>12} {_time(found['ours_s']):>10} {ratio:>7} {cpu:>7} "
+        f"{spread:>7} {mark} {found['missing'] or _verdict(found):<34} {shares[0]:>13} {shares[1]:>13}"
     )
 
 

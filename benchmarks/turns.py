@@ -49,9 +49,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds a unit of a side's turns, or why it is missing; what a unit needs; the side's own figures."""
+    """Seconds a unit of a side's turns, by the clock and of the processor (its workers' not counted); or why it is
+    missing; what a unit needs; the side's own figures."""
 
     seconds: tuple[float, ...] = ()
+    cpu: tuple[float, ...] = ()
     missing: str | None = None
     facts: Mapping[str, float] = field(default_factory=dict)
 
@@ -68,13 +70,14 @@ def serve(make: Callable[[], Job]) -> None:
         job = make()
         first = math.inf
         for _ in range(job.warmup):
-            first = _timed(job, 1)
+            first, _ = _timed(job, 1)
         loops = max(1, math.ceil(LEAST_SECONDS / first)) if job.warmup else 1
         answer(ready=True, once=job.once)
         for line in sys.stdin:
             if line.strip() != "go":
                 break
-            answer(seconds=_timed(job, loops) / loops / job.units)
+            seconds, cpu = _timed(job, loops)
+            answer(seconds=seconds / loops / job.units, cpu=cpu / loops / job.units)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         need = {"operations": job.need.operations, "bytes": job.need.values * job.value_bytes}
         need["bf16"] = float(job.value_bytes == 2)
@@ -85,13 +88,14 @@ def serve(make: Callable[[], Job]) -> None:
         answer(error=traceback.format_exc())
 
 
-def _timed(job: Job, loops: int) -> float:
+def _timed(job: Job, loops: int) -> tuple[float, float]:
+    """Seconds by the clock and of the processor."""
     job.wait()
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     for _ in range(loops):
         job.repeat()
     job.wait()
-    return time.perf_counter() - begin
+    return time.perf_counter() - begin, time.process_time() - cpu
 
 
 class Side:
@@ -108,6 +112,7 @@ class Side:
             cwd=Path(__file__).parents[1],
         )
         self.seconds: list[float] = []
+        self.cpu: list[float] = []
         try:
             found = self._read()
         except BaseException:
@@ -137,14 +142,14 @@ class Side:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
-    def turn(self) -> float:
-        """Let it go on for one turn; returns and keeps its seconds a unit."""
+    def turn(self) -> None:
+        """Let it go on for one turn; keeps its seconds a unit."""
         self._signal(signal.SIGCONT)
         self._write("go")
-        seconds = float(self._read()["seconds"])
+        found = self._read()
         self.stand()
-        self.seconds.append(seconds)
-        return seconds
+        self.seconds.append(float(found["seconds"]))
+        self.cpu.append(float(found["cpu"]))
 
     def facts(self) -> dict[str, float]:
         """What it has to say at the end."""
@@ -185,7 +190,7 @@ def in_turn(
             if (turn + 1 >= least and time.monotonic() - begin > budget) or all(side.once for side in there.values()):
                 break
         measured = {
-            name: Measured(tuple(side.seconds), side.missing, {} if side.missing else side.facts())
+            name: Measured(tuple(side.seconds), tuple(side.cpu), side.missing, {} if side.missing else side.facts())
             for name, side in running.items()
         }
         return measured, sum(others) / len(others) if others else None
