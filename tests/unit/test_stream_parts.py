@@ -208,8 +208,9 @@ def test_presence_by_hand():
     assert not presence.everyone
     presence.add(np.array([[1, 1, 1, 1], [0, 0, 0, 0]], dtype=bool))
     assert presence.gone().tolist() == [False, True]
-    assert presence.anyone(4, 4, 1) is None
+    assert presence.anyone(4, 4, 1).tolist() == [1, 1, 1, 1]
     assert presence.people(4, 1, 1).tolist() == [[1], [0]]
     presence.choose([0], 0)
     presence.add(np.ones((1, 1), dtype=bool))
     assert presence.people(8, 1, 1) is None
+    assert presence.anyone(8, 1, 1) is None  # somebody in all frames that are still asked for
