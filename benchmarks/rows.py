@@ -50,7 +50,7 @@ def row(
         "unit": work.unit, "met": None if value is None else work.met(value),
         "shares": {name: _shares(side, medians[name], machine) for name, side in measured.items() if name in medians},
         "peak_bytes": {name: side.facts["peak_bytes"] for name, side in measured.items() if side.facts},
-        "seconds": seconds, "cpu_ratio": _cpu_ratio(measured.get(base), measured.get("ours")),
+        "seconds": seconds, "cpu_ratio": _cpu_ratio(measured.get("conventional"), measured.get("ours")),
         "figures": {name: {key: number for key, number in side.facts.items() if key not in _COMMON}
                     for name, side in measured.items()},
         "turns": min(map(len, seconds.values()), default=0), "others_running": others,
@@ -62,11 +62,11 @@ def row(
 _COMMON = ("operations", "bytes", "peak_bytes", "bf16")
 
 
-def _cpu_ratio(base: Measured | None, ours: Measured | None) -> float | None:
-    """The base over ours in seconds of the processor, which others at work on the machine change less."""
-    if base is None or ours is None or base is ours or not base.cpu or not ours.cpu:
+def _cpu_ratio(usual: Measured | None, ours: Measured | None) -> float | None:
+    """Conventional over ours in seconds of the processor, which others at work on the machine change less."""
+    if usual is None or ours is None or not usual.cpu or not ours.cpu:
         return None
-    return statistics.median(base.cpu) / statistics.median(ours.cpu)
+    return statistics.median(usual.cpu) / statistics.median(ours.cpu)
 
 
 def _value(measure: Measure, base: float | None, ours: float | None, p99: float | None) -> float | None:
