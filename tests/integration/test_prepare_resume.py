@@ -189,12 +189,14 @@ def test_a_folder_in_the_way_is_left_alone(folder: Path, tmp_path: Path) -> None
 
 
 _INTERRUPTED = """
-import sys, time
+import signal, sys, time
 from kinespan.corpus.prepare import prepare
 def slow(done, total):
     print(done, flush=True)
     time.sleep(30)
 if __name__ == "__main__":
+    # as in a terminal: what is started in the background may have been told to ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     prepare(sys.argv[1], sys.argv[2], progress=slow, workers=2)
 """
 
