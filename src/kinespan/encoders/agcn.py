@@ -23,7 +23,7 @@ from ..skeleton import Skeleton
 from .base import ENCODERS
 from .graph import directed_partition
 from .layers import MaskedBatchNorm, TemporalConv, masked, neighbours
-from .stack import STRIDES, WIDTHS, GraphBlock, Stack, pairs
+from .stack import STRIDES, WIDTHS, Stack, graph_blocks
 
 KERNEL = 9
 FOUR_STRIDES = (1, 2, 1, 1, 2, 1, 1, 2, 1, 1)
@@ -94,16 +94,12 @@ class AGCN(Stack):
         input_norm: bool = True,
     ) -> None:
         adjacency = torch.from_numpy(directed_partition(skeleton))
-        blocks = (
-            GraphBlock(
-                (before, after),
-                stride,
-                AdaptiveGraphConv(before, after, adjacency),
-                NormedConv(after, stride),
-                dropout if number else 0.0,
-                residual=number > 0,
-            )
-            for number, (before, after, stride) in enumerate(pairs(in_channels, WIDTHS, strides))
+        blocks = graph_blocks(
+            in_channels,
+            strides,
+            lambda before, after: AdaptiveGraphConv(before, after, adjacency),
+            lambda channels, stride: NormedConv(channels, stride),
+            dropout,
         )
         super().__init__(blocks, WIDTHS, strides, None, skeleton.num_joints * in_channels if input_norm else None)
 

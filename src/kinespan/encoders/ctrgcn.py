@@ -19,7 +19,7 @@ from ..skeleton import Skeleton
 from .base import ENCODERS
 from .graph import directed_partition
 from .multiscale import MultiScaleConv
-from .stack import STRIDES, WIDTHS, GraphBlock, Stack, pairs
+from .stack import STRIDES, WIDTHS, Stack, graph_blocks
 
 REDUCTION = 8
 FEWEST = 8
@@ -78,16 +78,12 @@ class CTRGCN(Stack):
 
     def __init__(self, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> None:
         adjacency = torch.from_numpy(directed_partition(skeleton))
-        blocks = (
-            GraphBlock(
-                (before, after),
-                stride,
-                RefinedGraphConv(before, after, adjacency),
-                MultiScaleConv(after, after, stride=stride),
-                dropout if number else 0.0,
-                residual=number > 0,
-            )
-            for number, (before, after, stride) in enumerate(pairs(in_channels, WIDTHS, STRIDES))
+        blocks = graph_blocks(
+            in_channels,
+            STRIDES,
+            lambda before, after: RefinedGraphConv(before, after, adjacency),
+            lambda channels, stride: MultiScaleConv(channels, channels, stride=stride),
+            dropout,
         )
         super().__init__(blocks, WIDTHS, STRIDES, None, skeleton.num_joints * in_channels)
 

@@ -36,7 +36,7 @@ from .base import ENCODERS
 from .graph import hops
 from .layers import MaskedBatchNorm
 from .multiscale import MultiScaleConv
-from .stack import STRIDES, WIDTHS, GraphBlock, Stack, pairs
+from .stack import STRIDES, WIDTHS, Stack, graph_blocks
 
 SUBSETS = 3
 NEAREST_JOINTS = 5
@@ -218,16 +218,12 @@ class HDGCN(Stack):
 
     def __init__(self, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> None:
         adjacency, share = (torch.from_numpy(part) for part in hierarchy(skeleton))
-        blocks = (
-            GraphBlock(
-                (before, after),
-                stride,
-                HierarchicalGraphConv(before, after, adjacency, share),
-                MultiScaleConv(after, after, stride=stride),
-                dropout if number else 0.0,
-                residual=number > 0,
-            )
-            for number, (before, after, stride) in enumerate(pairs(in_channels, WIDTHS, STRIDES))
+        blocks = graph_blocks(
+            in_channels,
+            STRIDES,
+            lambda before, after: HierarchicalGraphConv(before, after, adjacency, share),
+            lambda channels, stride: MultiScaleConv(channels, channels, stride=stride),
+            dropout,
         )
         super().__init__(blocks, WIDTHS, STRIDES, None, skeleton.num_joints * in_channels)
 

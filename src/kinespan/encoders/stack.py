@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, cast
 
 import torch
@@ -66,6 +66,20 @@ class GraphBlock(nn.Module):
         if self.outer is not None:
             hidden = hidden + self.outer(x, mask)
         return masked(torch.relu(hidden), out_mask), out_mask
+
+
+def graph_blocks(
+    in_channels: int,
+    strides: Sequence[int],
+    graph: Callable[[int, int], nn.Module],
+    time: Callable[[int, int], nn.Module],
+    dropout: float = 0.0,
+) -> Iterator[GraphBlock]:
+    """The ten GraphBlocks of WIDTHS; graph makes one's part over joints from its channels in and out, time that over
+    time from its channels and stride. The first has neither dropout nor an outer shortcut."""
+    for number, (before, after, stride) in enumerate(pairs(in_channels, WIDTHS, strides)):
+        parts = graph(before, after), time(after, stride)
+        yield GraphBlock((before, after), stride, *parts, dropout if number else 0.0, residual=number > 0)
 
 
 class Stack(Encoder):

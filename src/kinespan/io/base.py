@@ -221,11 +221,8 @@ def _joined(lengths: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def read_text(path: Path) -> str:
-    """The file as text; motion files are ASCII with the odd Latin-1 letter in a comment or a name.
-
-    Raises InputError where the file cannot be read, is empty or holds NUL bytes.
-    """
+def read_text_bytes(path: Path) -> bytes:
+    """The bytes of a text file. Raises InputError where it cannot be read, is empty or holds NUL bytes."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -234,7 +231,16 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: the file is empty")
     if b"\0" in data:
         raise InputError(f"{path}: the file holds binary data, expected text")
-    return data.decode("latin-1").removeprefix("\xef\xbb\xbf").replace("\r\n", "\n").replace("\r", "\n")
+    return data
+
+
+def read_text(path: Path) -> str:
+    """The file as text; motion files are ASCII with the odd Latin-1 letter in a comment or a name.
+
+    Raises InputError where the file cannot be read, is empty or holds NUL bytes.
+    """
+    text = read_text_bytes(path).decode("latin-1")
+    return text.removeprefix("\xef\xbb\xbf").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def floats(tokens: list[str]) -> NDArray[np.float64] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from .base import read_text_bytes
 
 _LONGEST = 18
 """Bytes of the longest word that is read in bulk."""
@@ -55,15 +55,7 @@ def read_words(path: Path) -> Words:
 
     Raises InputError where the file cannot be read, is empty or holds NUL bytes.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not data.strip():
-        raise InputError(f"{path}: the file is empty")
-    if b"\0" in data:
-        raise InputError(f"{path}: the file holds binary data, expected text")
-    return words_of(data)
+    return words_of(read_text_bytes(path))
 
 
 def words_of(data: bytes) -> Words:
