@@ -246,9 +246,10 @@ class FinetuneConfig:
     """Show the refining stages the fused features beside the scores."""
     smoothing: float = 0.0
     """Weight of the loss on scores that change from frame to frame, beside the frame loss (MS-TCN: 0.15)."""
-    segmentation: Literal["argmax", "viterbi"] = "argmax"
-    """How the model cuts a recording into actions that exclude each other: each frame its best label, or the most
-    probable segments, given how long actions lasted in training."""
+    segmentation: Literal["auto", "argmax", "viterbi"] = "auto"
+    """How the model cuts a recording into actions. argmax: each frame has its best label; viterbi, for labels that
+    exclude each other: the most probable segments, given how long actions lasted in training. auto: viterbi where it
+    can be."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Encoder and its input, where no pretrained run gives them."""
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7, shear=0.2, rotation=30.0))

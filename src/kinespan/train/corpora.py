@@ -32,12 +32,13 @@ def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> Parts:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Recordings of a corpus to train on, and the split and fold that they are the training side of."""
+    """Recordings of a corpus to train on: the training side of a split and fold, less some labels."""
 
     corpus: Corpus
     names: tuple[str, ...]
     split: str | None = None
     fold: int = 1
+    drop_labels: tuple[str, ...] = ()
 
 
 Source = Corpus | TrainingSet
@@ -47,7 +48,8 @@ def training_set(source: Source, split: str | None = None, fold: int = 1) -> Tra
     """The training side of a split; a TrainingSet stays what it is. Raises InputError for an unknown split or fold."""
     if isinstance(source, TrainingSet):
         return source
-    return TrainingSet(source, corpus_parts(source, split, fold).train, split, fold)
+    parts = corpus_parts(source, split, fold)
+    return TrainingSet(source, parts.train, split, fold, parts.drop_labels)
 
 
 def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[str, str | None, int]:

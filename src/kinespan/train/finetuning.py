@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ from ..model_file import ModelSpec, read_spec, read_weights
 from ..transforms.augment import augment
 from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
-from .corpora import TrainingSet, choose_skeleton, corpus_parts
+from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
 from .pretraining import ENCODER_FILE
 from .settings import save_settings
 
@@ -111,7 +111,7 @@ def _accuracy(logits: Tensor, hits: Tensor) -> float:
 
 
 def finetune(
-    corpus: Corpus,
+    source: Source,
     out: Path,
     config: FinetuneConfig,
     *,
@@ -119,20 +119,22 @@ def finetune(
     resume: bool = False,
     quiet: bool = False,
 ) -> Localizer:
-    """Train a Localizer on a corpus's labels and write it to `out` as model.safetensors.
+    """Train a Localizer on the labels of recordings and write it to `out` as model.safetensors.
 
-    Only training recordings of the fold are read; of them the share config.label_fraction, chosen by seed. The
+    Of a Corpus only the training recordings of config.split are read; the labels of the share config.label_fraction
+    of them, chosen by seed, are used. The
     model of the last step is kept: nothing is selected. Raises InputError for bad settings and Interrupted
     after Ctrl-C.
     """
     if config.protocol == "scratch" and pretrained is not None:
         raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
-    fold = corpus_parts(corpus, config.split, config.fold)
-    names, labels = labelled_names(corpus, fold.train, fold.drop_labels, config)
-    spec = _spec(corpus, config, labels, pretrained, names)
+    part = training_set(source, config.split, config.fold)
+    corpus = part.corpus
+    names, labels = labelled_names(corpus, part.names, part.drop_labels, config)
+    spec = _spec(part, config, labels, pretrained, names)
     motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
-    annotations = [corpus.annotation(name, drop=fold.drop_labels) for name in names]
+    annotations = [corpus.annotation(name, drop=part.drop_labels) for name in names]
     pool = ClipPool(motions, annotations, labels)
     spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
     with seeded(config.seed):
@@ -171,7 +173,8 @@ def _decoding(
     pairs = zip(annotations, motions, strict=True)
     ids = [annotation.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation]
     durations = learn_durations(ids, spec.fps, len(spec.labels) + 1)
-    return replace(spec.decode, segmentation=config.segmentation, durations=durations)
+    way: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
+    return replace(spec.decode, segmentation=way, durations=durations)
 
 
 def labelled_names(
@@ -223,12 +226,11 @@ def load_encoder(localizer: Localizer, pretrained: Path) -> None:
 
 
 def _spec(
-    corpus: Corpus, config: FinetuneConfig, labels: LabelSet, pretrained: Path | None, names: tuple[str, ...]
+    part: TrainingSet, config: FinetuneConfig, labels: LabelSet, pretrained: Path | None, names: tuple[str, ...]
 ) -> ModelSpec:
     """What the new localizer is: the network of the pretrained run, or of the configuration."""
     training: dict[str, Any] = {
-        "stage": "finetune", "corpus": corpus.name, "protocol": config.protocol, "split": config.split,
-        "fold": config.fold if config.split else None, "label_fraction": config.label_fraction,
+        "stage": "finetune", "protocol": config.protocol, **trained_on([part]), "label_fraction": config.label_fraction,
         "labelled_recordings": len(names), "seed": config.seed, "steps": config.steps,
     }  # fmt: skip
     if pretrained is not None:
@@ -238,7 +240,7 @@ def _spec(
         network = config.network
         base = ModelSpec(
             kind="encoder",
-            skeleton=choose_skeleton(network.skeleton, [TrainingSet(corpus, names)]),
+            skeleton=choose_skeleton(network.skeleton, [replace(part, names=names)]),
             fps=network.fps,
             streams=network.streams,
             normalisation=network.normalisation,

@@ -1,0 +1,67 @@
+"""Is one model better than another? Compared in pairs: the same fold and seed, so the same labels and test."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .plan import Claim
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Mean difference in points and its paired test over `pairs` of fold and seed; `folds_won` of `folds` in the mean.
+
+    p is two-sided, of Student's paired t test; 1 where all differences are the same or there are fewer than two.
+    Folds share training recordings, so pairs are not independent: p is a little too small.
+    """
+
+    pairs: int
+    difference: float
+    deviation: float
+    p: float
+    folds_won: int
+    folds: int
+
+
+def figure(row: Mapping[str, Any], name: str) -> float:
+    """A figure of a row, in points; `argmax.f1_50` is one of a way to segment."""
+    value: Any = row
+    for part in name.split("."):
+        value = value[part]
+    return 100 * float(value)
+
+
+def compare(rows: Rows, claim: Claim) -> Verdict | None:
+    """How the two models of a claim compare; None where no pair of both is there."""
+    sides: tuple[dict[tuple[int, int], float], ...] = ({}, {})
+    for side, name in zip(sides, (claim.better, claim.than), strict=True):
+        for row in rows:
+            fits = row["row"] == name and str(row["labels"]) == str(claim.labels)
+            if fits and (not claim.folds or row["fold"] in claim.folds):
+                side[row["fold"], row["seed"]] = figure(row, claim.figure)
+    both = sorted(set(sides[0]) & set(sides[1]))
+    if not both:
+        return None
+    gains = {pair: sides[0][pair] - sides[1][pair] for pair in both}
+    folds = sorted({fold for fold, _ in both})
+    won = sum(statistics.mean(gain for pair, gain in gains.items() if pair[0] == fold) > 0 for fold in folds)
+    values = list(gains.values())
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Verdict(len(values), statistics.mean(values), deviation, paired_p(values), won, len(folds))
+
+
+def paired_p(differences: Sequence[float]) -> float:
+    """Two-sided p of Student's t test that differences have mean zero; 1 where nothing can be said."""
+    from scipy import stats
+
+    count = len(differences)
+    if count < 2 or statistics.stdev(differences) == 0:
+        return 1.0
+    t = statistics.mean(differences) / (statistics.stdev(differences) / math.sqrt(count))
+    return float(2 * stats.t.sf(abs(t), count - 1))

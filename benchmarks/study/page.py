@@ -1,0 +1,91 @@
+"""The tables of a study, from its rows."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..trial import markdown
+from .claims import compare, figure
+from .plan import Study
+
+COLUMNS = {"mAP .1-.5": "map", "mAP .5-.9": "map_high", "frame acc.": "frame_accuracy", "F1@10": "f1_10",
+           "F1@25": "f1_25", "F1@50": "f1_50", "edit": "edit"}  # fmt: skip
+FIGURES = {
+    **{name: title for title, name in COLUMNS.items()},
+    "argmax.f1_50": "F1@50 of arg-max",
+    "argmax.edit": "edit of arg-max",
+}
+Rows = Sequence[Mapping[str, Any]]
+
+
+def labels_name(labels: Any) -> str:
+    """How many labels, in words of a table."""
+    return f"{100 * labels:.0f} %" if isinstance(labels, float) else str(labels)
+
+
+def spread(rows: Rows, name: str) -> str:
+    """Mean over folds, then mean and standard deviation over seeds, in per cent."""
+    seeds = sorted({row["seed"] for row in rows})
+    means = [statistics.mean(figure(row, name) for row in rows if row["seed"] == seed) for seed in seeds]
+    return f"{statistics.mean(means):.1f}" + (f" ± {statistics.stdev(means):.1f}" if len(means) > 1 else "")
+
+
+def table(study: Study, rows: Rows, folds: Sequence[int] = ()) -> str:
+    """Every row of the study by number of labels: figures in per cent, runs, parameters, minutes."""
+    lines = []
+    order = list(dict.fromkeys(labels for row in study.rows for labels in row.labels))
+    for labels in order:
+        for row in study.rows:
+            mine = [
+                one for one in rows
+                if one["row"] == row.name and str(one["labels"]) == str(labels) and (not folds or one["fold"] in folds)
+            ]  # fmt: skip
+            if mine:
+                size = mine[0].get("parameters")
+                facts = [str(len(mine)), "-" if size is None else f"{size / 1e6:.2f} M"]
+                minutes = [
+                    f"{statistics.mean(one[name] for one in mine):.1f}" for name in ("pretrain_min", "train_min")
+                ]
+                lines.append(
+                    [
+                        labels_name(labels),
+                        row.name,
+                        *(spread(mine, name) for name in COLUMNS.values()),
+                        *facts,
+                        *minutes,
+                    ]
+                )
+    return markdown(["labels", "model", *COLUMNS, "runs", "parameters", "pretraining, min", "training, min"], lines)
+
+
+def claims(study: Study, rows: Rows) -> str:
+    """The paired comparisons of the study."""
+    lines = []
+    for claim in study.claims:
+        found = compare(rows, claim)
+        if found is not None:
+            p = "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"
+            difference = f"{found.difference:+.1f} ± {found.deviation:.1f}"
+            lines.append([claim.better, claim.than, labels_name(claim.labels), FIGURES[claim.figure], difference,
+                          f"{claim.by:+g}", p, str(found.pairs), f"{found.folds_won} of {found.folds}"])  # fmt: skip
+    return markdown(["model", "against", "labels", "figure", "difference", "goal", "p", "pairs", "folds won"], lines)
+
+
+def errors(study: Study, rows: Rows, labels: str = "all") -> str:
+    """What each kind of error costs, mAP points at tIoU 0.5, and the share of true spans that are missed."""
+    lines, kinds = [], []
+    for row in study.rows:
+        mine = [one for one in rows if one["row"] == row.name and str(one["labels"]) == labels]
+        if mine:
+            kinds = [kind for kind in mine[0]["errors"] if kind.startswith("cost of ")]
+            cost = [f"{statistics.mean(figure(one, f'errors.{kind}') for one in mine):.1f}" for kind in kinds]
+            missed = 100 * statistics.mean(one["errors"]["missed"] / one["errors"]["true"] for one in mine)
+            lines.append([row.name, *cost, f"{missed:.1f}"])
+    return markdown(["model", *(kind.removeprefix("cost of ") for kind in kinds), "missed, %"], lines)
+
+
+def page(study: Study, rows: Rows) -> str:
+    """All tables of a study."""
+    return "\n\n".join([f"# {study.name}", study.about, table(study, rows), claims(study, rows), errors(study, rows)])

@@ -1,0 +1,170 @@
+"""What a study is: YAML to the cells that are to be run, each one training and test on a fold.
+
+A file holds
+
+    about:        what it asks, one or two sentences
+    data: precog  the corpus: precog, synthetic, or the name given by --corpus
+    split:        its split
+    folds, seeds: lists
+    labels:       numbers of labelled recordings, shares of them, or all
+    pools:        names of sets of further corpora to pretrain on, such as {hdm05: [hdm05]}
+    pretraining:  settings of `kinespan pretrain`, by the name of a start
+    rows:         models, each with a name and
+                    start: a name from pretraining (none: random weights)
+                    pool: a name from pools
+                    model: forest, prior or time_prior instead of a network
+                    finetune: settings of `kinespan finetune`
+                    labels, seeds, folds: in place of the file's
+    claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
+
+A setting that is not there, or a name that nothing has, is an error before anything runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kinespan.config import FinetuneConfig, PretrainConfig, settings_of
+from kinespan.errors import InputError
+
+FOLDER = Path(__file__).parent
+MODELS = ("network", "forest", "prior", "time_prior")
+SCRATCH = "scratch"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model of a study: how it is trained, with how many labels, on which folds, by which seeds."""
+
+    name: str
+    start: str = SCRATCH
+    pool: str = "fold"
+    model: str = "network"
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    labels: tuple[int | float | str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    folds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One model is better than another by so many points of a figure, in pairs of the same fold and seed."""
+
+    better: str
+    than: str
+    labels: int | float | str
+    figure: str = "f1_50"
+    by: float = 0.0
+    folds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file, checked."""
+
+    name: str
+    about: str
+    data: str
+    split: str
+    rows: tuple[Row, ...]
+    pretraining: Mapping[str, PretrainConfig]
+    pools: Mapping[str, tuple[str, ...]]
+    claims: tuple[Claim, ...]
+
+    def cells(self, folds: Sequence[int] = (), seeds: Sequence[int] = ()) -> Iterator[Cell]:
+        """Every training of the study, all of a seed before the next, cells of one start together."""
+        every = sorted({seed for row in self.rows for seed in row.seeds})
+        for seed in [seed for seed in every if not seeds or seed in seeds]:
+            for fold in sorted({fold for row in self.rows for fold in row.folds if not folds or fold in folds}):
+                for row in sorted(self.rows, key=lambda row: (row.start, row.pool)):
+                    if seed in row.seeds and fold in row.folds:
+                        for labels in row.labels:
+                            yield Cell(row.name, row.start, row.pool, fold, seed, labels)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and its test."""
+
+    row: str
+    start: str
+    pool: str
+    fold: int
+    seed: int
+    labels: int | float | str
+
+    @property
+    def key(self) -> tuple[str, int, int, str]:
+        """What tells the rows of results apart."""
+        return self.row, self.fold, self.seed, str(self.labels)
+
+    @property
+    def job(self) -> tuple[int, int, str, str]:
+        """Cells of the same job share a pretrained encoder."""
+        return self.seed, self.fold, self.start, self.pool
+
+
+def names() -> list[str]:
+    """The studies that there are."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read(name: str) -> Study:
+    """The study of a name, or in a file. Raises InputError for what is wrong in it."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise InputError(f"no study {name!r}; there is {', '.join(names())}, or give a YAML file")
+    return parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem, path.name)
+
+
+def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
+    """The Study that a mapping describes. Raises InputError, naming the place, for what is wrong in it."""
+    known = {"about", "data", "split", "folds", "seeds", "labels", "pools", "pretraining", "rows", "claims"}
+    _refuse_unknown(data, known, where)
+    pretraining = {
+        key: settings_of(PretrainConfig, value or {}, f"{where}: pretraining {key}")
+        for key, value in data.get("pretraining", {}).items()
+    }
+    pools = {key: tuple(value) for key, value in data.get("pools", {}).items()}
+    common = {part: tuple(data[part]) for part in ("labels", "seeds", "folds")}
+    rows = []
+    for number, given in enumerate(data["rows"], start=1):
+        place = f"{where}: row {given.get('name', number)}"
+        _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", *common}, place)
+        tuning = settings_of(FinetuneConfig, given.get("finetune", {}), f"{place}: finetune")
+        parts = {part: tuple(given.get(part, common[part])) for part in common}
+        rows.append(Row(**{**given, "finetune": tuning, **parts}))
+        _check_row(rows[-1], pretraining, pools, place)
+    titles = [row.name for row in rows]
+    if len(set(titles)) != len(titles):
+        raise InputError(f"{where}: two rows share a name among {', '.join(titles)}")
+    claims = tuple(Claim(**{**one, "folds": tuple(one.get("folds", ()))}) for one in data.get("claims", []))
+    for claim in claims:
+        for title in (claim.better, claim.than):
+            if title not in titles:
+                raise InputError(f"{where}: a claim is about {title!r}; rows are {', '.join(titles)}")
+    return Study(name, data["about"], data["data"], data["split"], tuple(rows), pretraining, pools, claims)
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise InputError(f"{where}: unknown {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+
+
+def _check_row(row: Row, pretraining: Mapping[str, Any], pools: Mapping[str, Any], where: str) -> None:
+    if row.model not in MODELS:
+        raise InputError(f"{where}: model {row.model!r}, expected one of {', '.join(MODELS)}")
+    if row.start != SCRATCH and row.start not in pretraining:
+        raise InputError(f"{where}: start {row.start!r}; pretraining has {', '.join(pretraining) or 'nothing'}")
+    if row.pool != "fold" and row.pool not in pools:
+        raise InputError(f"{where}: pool {row.pool!r}; pools has {', '.join(pools) or 'nothing'}")
+    for labels in row.labels:
+        whole = isinstance(labels, int) and labels > 0
+        if not (labels == "all" or whole or (isinstance(labels, float) and 0 < labels < 1)):
+            raise InputError(f"{where}: labels {labels!r}, expected a number of recordings, a share below 1, or all")

@@ -1,0 +1,154 @@
+"""One job of a study: pretrain where its start says so, then train and test each of its rows."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kinespan.activitynet import Predictions, Truth
+from kinespan.config import FinetuneConfig
+from kinespan.corpus import Corpus
+from kinespan.corpus.sampler import load_motions
+from kinespan.decode import DecodeConfig, decode, segment_as
+from kinespan.decode_durations import learn_durations
+from kinespan.errors import InputError
+from kinespan.evaluate import detection_map, evaluate
+from kinespan.localizer import Localizer
+from kinespan.results import corpus_truth
+from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
+from kinespan.train.finetuning import finetune, labelled_names
+from kinespan.train.pretraining import pretrain
+
+from .baselines import Scores, baseline_scores
+from .plan import SCRATCH, Cell, Row, Study
+
+INNER = "inner"
+"""SPLIT:inner holds out, of fold k's training recordings, those that fold 1 tests; nothing of fold k's test is seen."""
+HIGH_TIOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def parts_of(corpus: Corpus, split: str, fold: int) -> Parts:
+    """The recordings of a fold, also of SPLIT:inner. Raises InputError for an unknown split or fold."""
+    name, _, inner = split.partition(":")
+    parts = corpus_parts(corpus, name, fold)
+    if not inner:
+        return parts
+    held_out = corpus_parts(corpus, name, 1).test
+    if inner != INNER or fold == 1:
+        raise InputError(f"split {split!r}, fold {fold}: expected {name}:{INNER} and a fold from 2 on")
+    return Parts(tuple(one for one in parts.train if one not in held_out), held_out, parts.drop_labels)
+
+
+def run_job(study: Study, corpus: Corpus, pools: Sequence[Source], cells: Sequence[Cell], out: Path) -> None:
+    """Every cell of a job, all of one start, pool, fold and seed; rows go to `out` as they are done."""
+    first = cells[0]
+    folder = out / "work" / "_".join(str(part) for part in first.job)
+    minutes, pretrained = 0.0, None
+    if first.start != SCRATCH:
+        begin = time.monotonic()
+        pretrained = _pretrained(study, corpus, pools, first, folder)
+        minutes = (time.monotonic() - begin) / 60
+    for cell in cells:
+        row = next(row for row in study.rows if row.name == cell.row)
+        begin = time.monotonic()
+        found = _trained(study, corpus, row, cell, pretrained, folder)
+        facts = {"study": study.name, "row": row.name, "data": study.data, "split": study.split, "fold": cell.fold,
+                 "seed": cell.seed, "labels": cell.labels, "start": cell.start, "pool": cell.pool,
+                 "protocol": row.finetune.protocol if row.model == "network" else row.model,
+                 "steps": row.finetune.steps if row.model == "network" else 0,
+                 "pretrain_min": minutes, "train_min": (time.monotonic() - begin) / 60}  # fmt: skip
+        keep(out, {**facts, **found})
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep(out: Path, row: Mapping[str, Any]) -> None:
+    """Add a row to rows.jsonl; several processes may do so at once."""
+    with open(out / "rows.jsonl", "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(json.dumps(row) + "\n")
+
+
+def _pretrained(study: Study, corpus: Corpus, pools: Sequence[Source], cell: Cell, folder: Path) -> Path:
+    """The encoder pretrained on the training recordings of a fold, and on further corpora."""
+    names = parts_of(corpus, study.split, cell.fold).train
+    config = replace(study.pretraining[cell.start], seed=cell.seed, split=None, probe_every=0)
+    shutil.rmtree(folder, ignore_errors=True)
+    return pretrain([TrainingSet(corpus, names), *pools], folder / "pretrain", config, quiet=True)
+
+
+def _trained(
+    study: Study, corpus: Corpus, row: Row, cell: Cell, pretrained: Path | None, folder: Path
+) -> dict[str, Any]:
+    """Figures of a row trained on a cell's labels and tested on the fold's held-out recordings."""
+    parts = parts_of(corpus, study.split, cell.fold)
+    annotated = [name for name in parts.train if corpus.annotation(name) is not None]
+    share = {"all": 1.0}.get(str(cell.labels)) or (
+        cell.labels if isinstance(cell.labels, float) else min(1.0, float(cell.labels) / len(annotated))
+    )
+    config = replace(row.finetune, seed=cell.seed, label_fraction=share, split=None)
+    if pretrained is None and config.protocol == "finetune":
+        config = replace(config, protocol="scratch")
+    truth = corpus_truth(corpus, parts.test, parts.drop_labels)
+    if row.model == "network":
+        run = folder / f"{row.name}_{cell.labels}"
+        shutil.rmtree(run, ignore_errors=True)
+        training = TrainingSet(corpus, parts.train, study.split, cell.fold, parts.drop_labels)
+        model = finetune(training, run, config, pretrained=pretrained, quiet=True)
+        scores = {name: model.frame_scores(corpus[name]) for name in truth.annotations}
+        decoding, fps = model.spec.decode, model.spec.fps
+        sizes = {"parameters": _size(model), "encoder_parameters": _size(model.encoder)}
+        count = int(model.spec.training["labelled_recordings"])
+    else:
+        scores, decoding, fps, count = _baseline(corpus, parts, row, config)
+        sizes = {}
+    return {"labelled": count, "recordings": len(scores), **figures(scores, fps, decoding, truth), **sizes}
+
+
+def _size(module: Localizer | Any) -> int:
+    return sum(part.numel() for part in module.parameters())
+
+
+def _baseline(
+    corpus: Corpus, parts: Parts, row: Row, config: FinetuneConfig
+) -> tuple[Mapping[str, Scores], DecodeConfig, float, int]:
+    """Scores of a baseline on the held-out recordings, how to decode them, their rate, and the labelled recordings."""
+    names, labels = labelled_names(corpus, parts.train, parts.drop_labels, config)
+    network = config.network
+    skeleton = choose_skeleton(network.skeleton, [TrainingSet(corpus, names)])
+    loaded = [load_motions(corpus, part, skeleton, network.fps, network.normalisation) for part in (names, parts.test)]
+    annotations = [corpus.annotation(name, drop=parts.drop_labels) for name in names]
+    pairs = [
+        (motion, annotation.frame_ids(motion.num_frames, motion.fps))
+        for motion, annotation in zip(loaded[0], annotations, strict=True)
+        if annotation is not None
+    ]
+    scores = baseline_scores(row.model, pairs, loaded[1], len(labels) + 1, config.seed)
+    durations = learn_durations([ids for _, ids in pairs], network.fps, len(labels) + 1)
+    decoding = DecodeConfig(segmentation=config.segmentation, durations=durations)
+    return scores, decoding, network.fps, len(names)
+
+
+def figures(scores: Mapping[str, Scores], fps: float, decoding: DecodeConfig, truth: Truth) -> dict[str, Any]:
+    """What a study keeps of a test: mAP, and for each way to segment frame accuracy, F1 and edit; kinds of errors."""
+    labels = truth.labels
+    spans = {name: tuple(decode(part, fps, labels, decoding)) for name, part in scores.items()}
+    found: dict[str, Any] = {}
+    for way in ("argmax", "viterbi"):
+        cut = replace(decoding, segmentation=way)
+        segments = {name: tuple(segment_as(part, fps, labels, cut)) for name, part in scores.items()}
+        metrics = evaluate(Predictions(spans, segments), truth).to_dict()
+        found[way] = {"frame_accuracy": metrics["frame_accuracy"], "edit": metrics["edit"]}
+        found[way] |= {f"f1_{k}": metrics["f1"][k] for k in ("10", "25", "50")}
+    true = {name: annotation.spans for name, annotation in truth.annotations.items()}
+    high = detection_map(spans, true, HIGH_TIOUS, labels=labels.names)
+    errors = metrics["errors"]
+    kinds = {"right": errors["right"], "missed": sum(errors["missed"].values()), "true": sum(errors["true"].values())}
+    cost = {f"cost of {kind}": value for kind, value in errors["cost"].items()}
+    return {"map": metrics["map"]["average"], "map_high": float(high.average), **found[decoding.segmentation],
+            **found, "segmentation": decoding.segmentation, "errors": {**kinds, **cost}}  # fmt: skip

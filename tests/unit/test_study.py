@@ -1,0 +1,222 @@
+"""The study: its files, its baselines, its figures, its paired tests."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from benchmarks.study import plan
+from benchmarks.study.baselines import REACH, baseline_scores, prior_scores, window_features
+from benchmarks.study.claims import compare, paired_p
+from benchmarks.study.page import page, table
+from benchmarks.study.plan import Claim, parse
+from benchmarks.study.work import figures, keep, parts_of
+from scipy import stats
+
+from kinespan.activitynet import Truth
+from kinespan.annotation import IGNORE, Annotation, LabelSet, Span
+from kinespan.corpus.splits import Fold
+from kinespan.decode import DecodeConfig
+from kinespan.errors import InputError
+from kinespan.transforms.normalise import Motion
+
+SMALL: dict[str, Any] = {
+    "about": "A question.", "data": "synthetic", "split": "by-performer", "folds": [1, 2], "seeds": [0, 1],
+    "labels": [2, 0.5, "all"], "pretraining": {"snippets": {"steps": 3}}, "pools": {"wide": ["hdm05"]},
+    "rows": [
+        {"name": "prior", "model": "prior", "labels": ["all"]},
+        {"name": "scratch", "finetune": {"steps": 2}},
+        {"name": "snippets", "start": "snippets", "pool": "wide", "seeds": [1]},
+    ],
+    "claims": [{"better": "snippets", "than": "scratch", "labels": 2, "by": 10}],
+}  # fmt: skip
+
+
+def small(**changes: Any) -> plan.Study:
+    return parse({**SMALL, **changes}, "small", "small.yaml")
+
+
+@pytest.mark.parametrize("name", plan.names())
+def test_every_study_that_is_shipped_can_be_read(name: str) -> None:
+    study = plan.read(name)
+    cells = list(study.cells())
+    assert cells
+    assert study.about
+    assert len({cell.key for cell in cells}) == len(cells)
+
+
+def test_cells_are_every_row_by_fold_seed_and_labels() -> None:
+    cells = list(small().cells())
+    assert len(cells) == 2 * 2 * 1 + 2 * 2 * 3 + 2 * 1 * 3
+    assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
+    assert {cell.key for cell in small().cells(folds=[2], seeds=[0])} == {
+        ("prior", 2, 0, "all"), ("scratch", 2, 0, "2"), ("scratch", 2, 0, "0.5"), ("scratch", 2, 0, "all")
+    }  # fmt: skip
+    jobs = [cell.job for cell in cells]
+    assert all(jobs.index(job) + jobs.count(job) > max(i for i, one in enumerate(jobs) if one == job) for job in jobs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"rows": [{"name": "a", "model": "tree"}]},
+            "small.yaml: row a: model 'tree', expected one of network, forest",
+        ),
+        ({"rows": [{"name": "a", "start": "video"}]}, "start 'video'; pretraining has snippets"),
+        ({"rows": [{"name": "a", "pool": "all"}]}, "pool 'all'; pools has wide"),
+        ({"rows": [{"name": "a", "labels": [0]}]}, "labels 0, expected a number of recordings"),
+        ({"rows": [{"name": "a", "labels": [1.0]}]}, "labels 1.0, expected"),
+        ({"rows": [{"name": "a", "colour": 1}]}, "unknown colour"),
+        ({"rows": [{"name": "a", "finetune": {"step": 1}}]}, "did you mean 'steps'"),
+        ({"rows": [{"name": "a"}, {"name": "a"}]}, "share a name"),
+        ({"claims": [{"better": "b", "than": "scratch", "labels": 2}]}, "a claim is about 'b'"),
+        ({"fold": 1}, "unknown fold"),
+    ],
+)
+def test_a_mistake_in_a_study_is_told_before_anything_runs(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=r"small\.yaml") as error:
+        small(**changes)
+    assert words in str(error.value)
+
+
+def test_an_unknown_study_is_told_with_those_there_are() -> None:
+    with pytest.raises(InputError, match=r"there is .*precog"):
+        plan.read("nothing")
+
+
+def test_windows_hold_position_and_velocity_around_each_frame() -> None:
+    rng = np.random.default_rng(0)
+    motion = Motion(rng.normal(size=(30, 1, 2, 3)).astype(np.float32), np.ones((30, 1), bool), 15.0, "a")
+    windows = window_features(motion).reshape(30, len(REACH), 2, 6)
+    flat = motion.positions[:, 0].reshape(30, 6)
+    for frame in (0, 5, 17, 29):
+        for place, away in enumerate(REACH):
+            at = min(max(frame + away, 0), 29)
+            assert np.allclose(windows[frame, place, 0], flat[at])
+            before, after = max(at - 1, 0), min(at + 1, 29)
+            assert np.allclose(windows[frame, place, 1], (flat[after] - flat[before]) / (after - before), atol=1e-6)
+
+
+def labelled(frames: int, ids: list[int], name: str = "a") -> tuple[Motion, np.ndarray]:
+    motion = Motion(np.zeros((frames, 1, 2, 3), np.float32), np.ones((frames, 1), bool), 15.0, name)
+    return motion, np.array(ids)
+
+
+def test_priors_count_labels_of_all_time_or_of_parts_of_it() -> None:
+    train = [labelled(4, [0, 0, 1, IGNORE]), labelled(8, [0, 0, 0, 1, 2, 2, 2, 2])]
+    test = [labelled(6, [0] * 6, "t")[0]]
+    same = prior_scores(train, test, 3)["t"]
+    assert np.allclose(same, np.tile([5 / 11, 2 / 11, 4 / 11], (6, 1)), atol=1e-5)
+    halves = prior_scores(train, test, 3, steps=2)["t"]
+    assert np.allclose(halves[:3], [5 / 6, 1 / 6, 0], atol=1e-5)
+    assert np.allclose(halves[3:], [0, 1 / 5, 4 / 5], atol=1e-5)
+
+
+def test_a_forest_learns_what_stands_still_where() -> None:
+    rng = np.random.default_rng(1)
+
+    def take(name: str) -> tuple[Motion, np.ndarray]:
+        ids = np.repeat([0, 2, 0], 20)
+        positions = rng.normal(0, 0.05, size=(60, 1, 2, 3)).astype(np.float32)
+        positions[ids == 2] += 1
+        return Motion(positions, np.ones((60, 1), bool), 15.0, name), ids
+
+    test, truth = take("t")
+    scores = baseline_scores("forest", [take("a"), take("b")], [test], 4, seed=0)["t"]
+    assert scores.shape == (60, 4)
+    assert np.all(scores[:, [1, 3]] == 0), "labels that never occur have no probability"
+    assert np.mean(scores.argmax(axis=1) == truth) > 0.85
+
+
+def test_figures_are_perfect_for_scores_that_are_the_truth() -> None:
+    labels = LabelSet(("a", "b"))
+    ids = np.repeat([0, 1, 0, 2, 0], [20, 15, 10, 25, 20])
+    annotation = Annotation((Span(2.0, 3.5, "a"), Span(4.5, 7.0, "b")), labels)
+    truth = Truth({"r": annotation}, labels, {"r": 9.0}, {"r": 10.0})
+    scores = {"r": np.eye(3, dtype=np.float32)[ids] * 0.9 + 0.1 / 3}
+    durations = ((0.5, 0.3), (0.4, 0.3), (0.9, 0.3))
+    found = figures(scores, 10.0, DecodeConfig(segmentation="viterbi", durations=durations), truth)
+    for name in ("map", "map_high", "frame_accuracy", "f1_10", "f1_50", "edit"):
+        assert found[name] == pytest.approx(1.0)
+    assert found["argmax"]["f1_50"] == found["viterbi"]["f1_50"] == pytest.approx(1.0)
+    assert found["errors"]["right"] == found["errors"]["true"] == 2
+    assert found["errors"]["missed"] == 0
+
+
+def made_row(row: str, fold: int, seed: int, value: float, labels: Any = 2) -> dict[str, Any]:
+    common = dict.fromkeys(("map", "map_high", "frame_accuracy", "f1_10", "f1_25", "edit"), 0.5)
+    errors = {"cost of background": 0.1, "missed": 1, "true": 4}
+    return {"row": row, "fold": fold, "seed": seed, "labels": labels, **common, "f1_50": value, "pretrain_min": 0.0,
+            "train_min": 1.0, "parameters": 1_500_000, "errors": errors, "argmax": {"f1_50": value / 2}}  # fmt: skip
+
+
+def test_claims_compare_the_same_fold_and_seed() -> None:
+    values = {(1, 0): (0.6, 0.5), (1, 1): (0.7, 0.5), (2, 0): (0.4, 0.45), (2, 1): (0.5, 0.52)}
+    rows = [
+        made_row(name, *pair, value) for pair, both in values.items() for name, value in zip("xy", both, strict=True)
+    ]
+    rows += [made_row("x", 3, 0, 0.9), made_row("y", 1, 0, 0.99, labels=4)]
+    found = compare(rows, Claim("x", "y", 2))
+    assert found is not None
+    gains = [100 * (x - y) for x, y in values.values()]
+    assert (found.pairs, found.folds_won, found.folds) == (4, 1, 2)
+    assert found.difference == pytest.approx(statistics.mean(gains))
+    assert found.p == pytest.approx(
+        stats.ttest_rel([x for x, _ in values.values()], [y for _, y in values.values()]).pvalue
+    )
+    halved = compare(rows, Claim("x", "y", 2, figure="argmax.f1_50"))
+    assert halved is not None
+    assert halved.difference == pytest.approx(found.difference / 2)
+    assert compare(rows, Claim("x", "z", 2)) is None
+    only = compare(rows, Claim("x", "y", 2, folds=(2,)))
+    assert only is not None
+    assert (only.pairs, only.difference < 0) == (2, True)
+
+
+def test_nothing_is_significant_about_one_pair_or_equal_differences() -> None:
+    assert paired_p([3.0]) == 1.0
+    assert paired_p([2.0, 2.0, 2.0]) == 1.0
+
+
+def test_tables_show_means_over_folds_and_spread_over_seeds() -> None:
+    rows = [made_row("scratch", fold, seed, 0.1 * fold + 0.2 * seed) for fold in (1, 2) for seed in (0, 1)]
+    text = table(small(), rows)
+    assert "| 2 | scratch | 50.0 ± 0.0 |" in text
+    assert "| 25.0 ± 14.1 |" in text
+    assert "| 4 | 1.50 M | 0.0 | 1.0 |" in text
+    assert "A question." in page(small(), rows)
+
+
+def test_rows_are_appended_as_they_are_done(tmp_path: Path) -> None:
+    keep(tmp_path, {"a": 1})
+    keep(tmp_path, {"a": 2})
+    assert [json.loads(line)["a"] for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == [1, 2]
+
+
+class Folds:
+    """As much of a corpus as the choice of recordings looks at: 12 recordings, three tested by each of four folds."""
+
+    def fold(self, split: str, number: int) -> Fold:
+        assert split == "by-performer"
+        names = [f"r{i}" for i in range(12)]
+        test = tuple(names[number - 1 :: 4])
+        return Fold(tuple(name for name in names if name not in test), test, ("x",))
+
+
+def test_the_inner_split_never_shows_the_test_of_its_fold() -> None:
+    corpus: Any = Folds()
+    for fold in (2, 3, 4):
+        outer, inner = corpus.fold("by-performer", fold), parts_of(corpus, "by-performer:inner", fold)
+        assert inner.test == corpus.fold("by-performer", 1).test
+        assert set(inner.train) == set(outer.train) - set(inner.test)
+        assert not set(inner.train + inner.test) & set(outer.test)
+        assert inner.drop_labels == ("x",)
+    for split, fold in (("by-performer:inner", 1), ("by-performer:outer", 2)):
+        with pytest.raises(InputError, match="a fold from 2 on"):
+            parts_of(corpus, split, fold)
+    assert parts_of(corpus, "by-performer", 1).test == corpus.fold("by-performer", 1).test
