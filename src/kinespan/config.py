@@ -73,10 +73,11 @@ class AugmentConfig:
     """Shortest temporal crop of resize, as a share of the clip. 1 = no crop."""
     crop_ratio: int = 6
     """shift moves a clip by up to its length divided by this, either way."""
-    shear: float = 0.3
+    shear: float = 0.2
     """Largest shear between axes."""
-    rotation: float = 180.0
-    """Largest turn about the vertical, degrees."""
+    rotation: float = 30.0
+    """Largest turn about the vertical, degrees. Recordings face one way at first (normalisation.heading), and what is
+    done to the side differs from what is done to the front; 180 where there is no heading to go by."""
     tilt: float = 10.0
     """Largest turn about the horizontal axes, degrees."""
     main_axis: float = 0.0
@@ -191,6 +192,8 @@ class PretrainConfig:
         default_factory=lambda: AugmentConfig(shear=0.5, tilt=30.0, flip=0.5, axis_mask=0.5, joint_mask=0.3)
     )
     """Augmentation of the extreme views of methods that have some (AimCLR)."""
+    mirror: bool = False
+    """Show half of the clips mirrored, in all of their views: twice as much motion to tell apart."""
     split: str | None = None
     """Split whose training recordings are used; none: every recording of the corpus."""
     fold: int = 1
@@ -252,8 +255,11 @@ class FinetuneConfig:
     can be."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Encoder and its input, where no pretrained run gives them."""
-    augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7, shear=0.2, rotation=30.0))
+    augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7))
     """Augmentation of training clips (linear trains on clips as they are)."""
+    mirror: Literal["auto", "on", "off"] = "auto"
+    """Show half of the training clips mirrored, with labels that say left and right (or clockwise and anticlockwise)
+    swapped; the others are taken to be the same in a mirror. auto: where the label set has such a pair."""
     split: str | None = None
     """Split to train and test on; none: all annotated recordings are trained on and nothing is tested."""
     fold: int = 1

@@ -20,8 +20,9 @@ from ..decode_durations import learn_durations
 from ..errors import InputError
 from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
+from ..mirror_labels import mirrored_labels
 from ..model_file import ModelSpec, read_spec, read_weights
-from ..transforms.augment import augment
+from ..transforms.augment import augment, mirror_half
 from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
@@ -29,10 +30,14 @@ from .pretraining import ENCODER_FILE
 from .settings import save_settings
 
 MODEL_FILE = "model.safetensors"
+SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
+"""The encoder that is part of the package: `--pretrained default`."""
 
 
 class FinetuneModule(StepModule):
     """Random clips through a Localizer under the frame loss; `linear` trains the head alone on fixed features."""
+
+    other_side: Tensor
 
     def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool, pretrained: bool) -> None:
         super().__init__(config.seed, pool)
@@ -40,6 +45,9 @@ class FinetuneModule(StepModule):
         self.loss = FrameLoss(localizer.labels.exclusive)
         self.smoothing = SmoothingLoss(localizer.labels.exclusive)
         self.linear = config.protocol == "linear"
+        sides = mirrored_labels(localizer.labels)
+        self.mirror = config.mirror == "on" or (config.mirror == "auto" and sides != tuple(range(len(sides))))
+        self.register_buffer("other_side", torch.tensor([0, *(1 + side for side in sides)]), persistent=False)
         self._features: Tensor | None = None
         if self.linear:
             for part in (localizer.encoder, localizer.fusion):
@@ -71,8 +79,13 @@ class FinetuneModule(StepModule):
             at, _ = self.pool.frames_at(view.recording, view.times, self.config.clip_frames)
             stages = [self.localizer.head(self._features[at].transpose(1, 2))]
         else:
-            view = augment(view, self.config.augment, self.localizer.spec.skeleton, self.generator)
+            skeleton, mirrored = self.localizer.spec.skeleton, None
+            if self.mirror:
+                view, mirrored = mirror_half(view, skeleton, self.generator)
+            view = augment(view, self.config.augment, skeleton, self.generator)
             hits = self.pool.hits_at(view)
+            if mirrored is not None and hits is not None:
+                hits = torch.where(mirrored[:, None, None], hits[..., self.other_side], hits)
             stages = self.localizer.stages(view.positions, view.valid)
         assert hits is not None
         present = view.valid.any(dim=2)
@@ -196,7 +209,12 @@ def labelled_names(
 
 
 def pretrained_file(path: Path) -> Path:
-    """The model file that --pretrained means: itself, or the encoder or model in the folder of a run."""
+    """The model file that --pretrained means: itself, or the encoder or model in the folder of a run.
+
+    `default` is the encoder that is part of the package (pretrained/default.md); a folder of that name is ./default.
+    """
+    if str(path) == "default":
+        return SHIPPED
     if not path.is_dir():
         return path
     for name in (ENCODER_FILE, MODEL_FILE):

@@ -19,6 +19,7 @@ from ..pretrain import Method, SnippetTerm, Step, build_method
 from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
+from ..transforms.augment import mirror_half
 from ..transforms.streams import check_streams
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
@@ -66,6 +67,8 @@ class PretrainModule(StepModule):
         """One step: draw, augment, contrast."""
         config = self.config
         clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
+        if config.mirror:
+            clips, _ = mirror_half(clips, self.skeleton, self.generator)
         augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
         progress = self.global_step / config.steps
         out = self.method(Step(clips, progress, augmentation, *self.stream_options, self.generator))

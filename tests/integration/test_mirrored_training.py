@@ -1,0 +1,73 @@
+"""Training clips shown in a mirror: what was labelled on one side only is known on the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.config import AugmentConfig, FinetuneConfig, NetworkConfig, PretrainConfig
+from kinespan.corpus import Corpus, CorpusWriter
+from kinespan.corpus.synthetic import SyntheticConfig, synthetic_takes
+from kinespan.recording import Recording
+from kinespan.skeleton import Skeleton
+from kinespan.train.finetuning import finetune
+from kinespan.train.pretraining import pretrain
+
+LABELS = LabelSet(("raise left", "raise right", "rest"))
+STILL = AugmentConfig(crop_min=1, shear=0, rotation=0, tilt=0, noise=0, blur=0)
+CONFIG = FinetuneConfig(
+    protocol="scratch", network=NetworkConfig(encoder="tcn"), augment=STILL, fusion="last_map", clip_frames=32,
+    batch_size=8, steps=40, lr=5e-3, dropout=0.0, precision="32",
+)  # fmt: skip
+
+
+def one_armed(side: str, number: int) -> Recording:
+    """Six seconds in which one hand goes up for the middle two, on the body of the built-in corpus."""
+    take, _ = next(iter(synthetic_takes(SyntheticConfig(recordings=1, seconds=(6.0, 6.5), fps=15.0, seed=number))))
+    still = np.repeat(take.positions[:1], 90, axis=0).copy()
+    joints = hand(take.skeleton, side)
+    still[30:60, :, joints, 1] += np.float32(0.8)
+    still += np.random.default_rng(number).normal(0, 0.01, still.shape).astype(np.float32)
+    return Recording(still, 15.0, take.skeleton, f"{side}{number}")
+
+
+def hand(skeleton: Skeleton, side: str) -> list[int]:
+    """Joints of a hand: those of the side whose names say hand."""
+    found = [joint for joint, name in enumerate(skeleton.joints) if "hand" in name.lower() and side in name.lower()]
+    assert found
+    return found
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Corpus:
+    with CorpusWriter(tmp_path / "corpus", "arms", LABELS) as writer:
+        for number in range(3):
+            spans = (Span(0, 2, "rest"), Span(2, 4, "raise left"), Span(4, 6, "rest"))
+            writer.add(one_armed("left", number), Annotation(spans, LABELS))
+    return Corpus.open(tmp_path / "corpus")
+
+
+def share_named(corpus: Corpus, out: Path, mirror: str, label: str) -> float:
+    """Share of the time for which an unseen right hand is up that a model trained on left ones gives a label."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    model = finetune(corpus, out, replace(CONFIG, mirror=mirror), quiet=True)  # type: ignore[arg-type]
+    torch.set_num_threads(threads)
+    best = model.frame_scores(one_armed("right", 7))[32:58].argmax(axis=1)
+    return float(np.mean(best == 1 + LABELS.index(label)))
+
+
+def test_what_was_seen_on_the_left_is_known_on_the_right(corpus: Corpus, tmp_path: Path) -> None:
+    assert share_named(corpus, tmp_path / "auto", "auto", "raise right") > 0.9
+    assert share_named(corpus, tmp_path / "off", "off", "raise right") < 0.1
+
+
+def test_pretraining_may_see_mirrored_clips(corpus: Corpus, tmp_path: Path) -> None:
+    config = PretrainConfig(network=NetworkConfig(encoder="tcn"), clip_frames=32, batch_size=4, steps=2, probe_every=0)
+    files = [pretrain(corpus, tmp_path / str(on), replace(config, mirror=on), quiet=True) for on in (False, True)]
+    assert files[0].read_bytes() != files[1].read_bytes()

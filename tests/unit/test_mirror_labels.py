@@ -1,0 +1,38 @@
+"""What labels are in a mirror."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kinespan.annotation import LabelSet
+from kinespan.mirror_labels import mirrored_labels
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("RightPunch", "LeftPunch", "BackFist"), (1, 0, 2)),
+        (("turn left", "turn right", "jump"), (1, 0, 2)),
+        (("circle clockwise", "circle anticlockwise"), (1, 0)),
+        (("spin counter-clockwise", "spin clockwise"), (1, 0)),
+        (("KICK LEFT", "KICK RIGHT", "kick left"), (1, 0, 2)),
+        (("left hand to right ear", "right hand to left ear"), (1, 0)),
+        (("sit upright", "raise left arm"), (0, 1)),
+        (("left", "anticlockwise"), (0, 1)),
+        ((), ()),
+    ],
+)
+def test_sides_and_turns_are_swapped_where_both_are_there(names: tuple[str, ...], expected: tuple[int, ...]) -> None:
+    assert mirrored_labels(LabelSet(names)) == expected
+
+
+PARTS = ("left", "right", "Left", "clockwise", "anticlockwise", "counterclockwise", " ", "kick", "arm")
+
+
+@given(st.lists(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map("".join), max_size=8, unique=True))
+def test_a_mirror_in_a_mirror_shows_what_there_is(names: list[str]) -> None:
+    found = mirrored_labels(LabelSet(tuple(names)))
+    assert sorted(found) == list(range(len(names)))
+    assert all(found[found[index]] == index for index in range(len(names)))
