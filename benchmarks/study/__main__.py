@@ -76,7 +76,7 @@ def left(study: Study, out: Path, wanted: argparse.Namespace) -> list[list[Cell]
     jobs: dict[Any, list[Cell]] = defaultdict(list)
     for cell in study.cells(wanted.folds, wanted.seeds):
         if cell.key not in done and (not wanted.rows or cell.row in wanted.rows):
-            jobs[cell.job].append(cell)
+            jobs[study.job(cell)].append(cell)
     return list(jobs.values())
 
 
@@ -91,9 +91,8 @@ def run(
         task |= {"cells": [vars(cell) for cell in cells]}
         words = [sys.executable, "-m", "benchmarks.study", study.name, "--job", json.dumps(task)]
         code = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT).returncode
-        print(
-            f"{time.strftime('%H:%M:%S')} {'failed' if code else 'done'}: {cells[0].job} {len(cells)} rows", flush=True
-        )
+        job = " ".join(map(str, study.job(cells[0])))
+        print(f"{time.strftime('%H:%M:%S')} {'failed' if code else 'done'}: {job}, {len(cells)} rows", flush=True)
         return code
 
     with ThreadPoolExecutor(at_once) as threads:

@@ -9,8 +9,9 @@ A file holds
     labels:       numbers of labelled recordings, shares of them, or all
     pools:        names of sets of further corpora to pretrain on, such as {hdm05: [hdm05]}
     pretraining:  settings of `kinespan pretrain`, by the name of a start
+    pretrain_seed: where given, one encoder a fold, of this seed, starts the trainings of all seeds
     rows:         models, each with a name and
-                    start: a name from pretraining (none: random weights)
+                    start: a name from pretraining, or default, the encoder that is shipped (none: random weights)
                     pool: a name from pools
                     model: forest, prior or time_prior instead of a network
                     finetune: settings of `kinespan finetune`
@@ -35,6 +36,7 @@ from kinespan.errors import InputError
 FOLDER = Path(__file__).parent
 MODELS = ("network", "forest", "prior", "time_prior")
 SCRATCH = "scratch"
+SHIPPED = "default"
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,19 @@ class Study:
     pretraining: Mapping[str, PretrainConfig]
     pools: Mapping[str, tuple[str, ...]]
     claims: tuple[Claim, ...]
+    pretrain_seed: int | None = None
+
+    def job(self, cell: Cell) -> tuple[int, int, str, str]:
+        """Fold, seed of pretraining, start and pool: cells for which they are the same share an encoder."""
+        seed = cell.seed if self.pretrain_seed is None or cell.start in (SCRATCH, SHIPPED) else self.pretrain_seed
+        return cell.fold, seed, cell.start, cell.pool
 
     def cells(self, folds: Sequence[int] = (), seeds: Sequence[int] = ()) -> Iterator[Cell]:
-        """Every training of the study, all of a seed before the next, cells of one start together."""
+        """Every training of the study, all of a seed before the next."""
         every = sorted({seed for row in self.rows for seed in row.seeds})
         for seed in [seed for seed in every if not seeds or seed in seeds]:
             for fold in sorted({fold for row in self.rows for fold in row.folds if not folds or fold in folds}):
-                for row in sorted(self.rows, key=lambda row: (row.start, row.pool)):
+                for row in self.rows:
                     if seed in row.seeds and fold in row.folds:
                         for labels in row.labels:
                             yield Cell(row.name, row.start, row.pool, fold, seed, labels)
@@ -103,11 +111,6 @@ class Cell:
         """What tells the rows of results apart."""
         return self.row, self.fold, self.seed, str(self.labels)
 
-    @property
-    def job(self) -> tuple[int, int, str, str]:
-        """Cells of the same job share a pretrained encoder."""
-        return self.seed, self.fold, self.start, self.pool
-
 
 def names() -> list[str]:
     """The studies that there are."""
@@ -124,7 +127,19 @@ def read(name: str) -> Study:
 
 def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     """The Study that a mapping describes. Raises InputError, naming the place, for what is wrong in it."""
-    known = {"about", "data", "split", "folds", "seeds", "labels", "pools", "pretraining", "rows", "claims"}
+    known = {
+        "about",
+        "data",
+        "split",
+        "folds",
+        "seeds",
+        "labels",
+        "pools",
+        "pretraining",
+        "pretrain_seed",
+        "rows",
+        "claims",
+    }
     _refuse_unknown(data, known, where)
     pretraining = {
         key: settings_of(PretrainConfig, value or {}, f"{where}: pretraining {key}")
@@ -148,7 +163,8 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         for title in (claim.better, claim.than):
             if title not in titles:
                 raise InputError(f"{where}: a claim is about {title!r}; rows are {', '.join(titles)}")
-    return Study(name, data["about"], data["data"], data["split"], tuple(rows), pretraining, pools, claims)
+    checked = (tuple(rows), pretraining, pools, claims, data.get("pretrain_seed"))
+    return Study(name, data["about"], data["data"], data["split"], *checked)
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], where: str) -> None:
@@ -160,7 +176,7 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str], where: str) -> No
 def _check_row(row: Row, pretraining: Mapping[str, Any], pools: Mapping[str, Any], where: str) -> None:
     if row.model not in MODELS:
         raise InputError(f"{where}: model {row.model!r}, expected one of {', '.join(MODELS)}")
-    if row.start != SCRATCH and row.start not in pretraining:
+    if row.start not in (SCRATCH, SHIPPED, *pretraining):
         raise InputError(f"{where}: start {row.start!r}; pretraining has {', '.join(pretraining) or 'nothing'}")
     if row.pool != "fold" and row.pool not in pools:
         raise InputError(f"{where}: pool {row.pool!r}; pools has {', '.join(pools) or 'nothing'}")

@@ -23,10 +23,10 @@ from kinespan.localizer import Localizer
 from kinespan.results import corpus_truth
 from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
 from kinespan.train.finetuning import finetune, labelled_names
-from kinespan.train.pretraining import pretrain
+from kinespan.train.pretraining import ENCODER_FILE, pretrain
 
 from .baselines import Scores, baseline_scores
-from .plan import SCRATCH, Cell, Row, Study
+from .plan import SCRATCH, SHIPPED, Cell, Row, Study
 
 INNER = "inner"
 """SPLIT:inner holds out, of fold k's training recordings, those that fold 1 tests; nothing of fold k's test is seen."""
@@ -47,13 +47,14 @@ def parts_of(corpus: Corpus, split: str, fold: int) -> Parts:
 
 def run_job(study: Study, corpus: Corpus, pools: Sequence[Source], cells: Sequence[Cell], out: Path) -> None:
     """Every cell of a job, all of one start, pool, fold and seed; rows go to `out` as they are done."""
-    first = cells[0]
-    folder = out / "work" / "_".join(str(part) for part in first.job)
-    minutes, pretrained = 0.0, None
-    if first.start != SCRATCH:
-        begin = time.monotonic()
-        pretrained = _pretrained(study, corpus, pools, first, folder)
-        minutes = (time.monotonic() - begin) / 60
+    fold, seed, start, pool = study.job(cells[0])
+    folder = out / "work" / f"fold{fold}_seed{seed}_{start}_{pool}"
+    begin, pretrained = time.monotonic(), None
+    if start == SHIPPED:
+        pretrained = Path(SHIPPED)
+    elif start != SCRATCH:
+        pretrained = _pretrained(study, corpus, pools, cells[0], folder)
+    minutes = (time.monotonic() - begin) / 60
     for cell in cells:
         row = next(row for row in study.rows if row.name == cell.row)
         begin = time.monotonic()
@@ -77,7 +78,9 @@ def keep(out: Path, row: Mapping[str, Any]) -> None:
 def _pretrained(study: Study, corpus: Corpus, pools: Sequence[Source], cell: Cell, folder: Path) -> Path:
     """The encoder pretrained on the training recordings of a fold, and on further corpora."""
     names = parts_of(corpus, study.split, cell.fold).train
-    config = replace(study.pretraining[cell.start], seed=cell.seed, split=None, probe_every=0)
+    config = replace(study.pretraining[cell.start], seed=study.job(cell)[1], split=None, probe_every=0)
+    if (folder / "pretrain" / ENCODER_FILE).is_file():  # a job that was stopped goes on with it
+        return folder / "pretrain"
     shutil.rmtree(folder, ignore_errors=True)
     return pretrain([TrainingSet(corpus, names), *pools], folder / "pretrain", config, quiet=True)
 

@@ -56,8 +56,15 @@ def test_cells_are_every_row_by_fold_seed_and_labels() -> None:
     assert {cell.key for cell in small().cells(folds=[2], seeds=[0])} == {
         ("prior", 2, 0, "all"), ("scratch", 2, 0, "2"), ("scratch", 2, 0, "0.5"), ("scratch", 2, 0, "all")
     }  # fmt: skip
-    jobs = [cell.job for cell in cells]
-    assert all(jobs.index(job) + jobs.count(job) > max(i for i, one in enumerate(jobs) if one == job) for job in jobs)
+
+
+def test_cells_of_one_encoder_are_one_job() -> None:
+    cells = [cell for cell in small().cells(folds=[1]) if cell.row == "snippets"]
+    assert {small().job(cell) for cell in cells} == {(1, 1, "snippets", "wide")}
+    shared = small(pretrain_seed=7)
+    assert {shared.job(cell) for cell in shared.cells(folds=[1])} == {
+        (1, 7, "snippets", "wide"), (1, 0, "scratch", "fold"), (1, 1, "scratch", "fold")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
     parser.add_argument("--out", type=str, required=True, help="folder of the run")
-    parser.add_argument("--pretrained", type=str | None, help="folder of a pretraining run, or a model file")
+    parser.add_argument("--pretrained", type=str | None, help="folder of a pretraining run, a model file, or `default`, the shipped encoder")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     add_settings(parser, FinetuneConfig)
 

@@ -18,7 +18,7 @@ from .common import add_settings, check_network, facts_line, open_corpus, percen
 def add_arguments(parser: ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
-    parser.add_argument("--pretrained", type=str | None, help="folder of a pretraining run, or a model file")
+    parser.add_argument("--pretrained", type=str | None, help="folder of a pretraining run, a model file, or `default`, the shipped encoder")
     parser.add_argument("--out", type=str | None, help="JSON file of the figures and the confusion matrix to write")
     add_settings(parser, RecognizeConfig)
 
