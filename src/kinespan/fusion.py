@@ -37,10 +37,10 @@ class Unit(nn.Module):
         self.conv = nn.Conv1d(in_channels, out_channels, 3, padding=1)
         self.norm = MaskedBatchNorm(out_channels)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, T) and mask (B, T) to (B, C', T)."""
+    def forward(self, x: Tensor, mask: Tensor, whole: bool = False) -> Tensor:
+        """(B, C, T) and mask (B, T) to (B, C', T); whole says that the mask is known to be True everywhere."""
         hidden = self.conv(x).transpose(1, 2)
-        hidden = self.norm.normalise(hidden, None if bool(mask.all()) else mask).transpose(1, 2)
+        hidden = self.norm.normalise(hidden, None if whole or bool(mask.all()) else mask).transpose(1, 2)
         return torch.relu(hidden) * mask[:, None].to(x.dtype)
 
 
@@ -90,7 +90,7 @@ class NestedU(Fusion):
                 below = below * mask[:, None].to(below.dtype)
                 beside = [nodes[level, before] for before in range(column)]
                 unit = self.units[f"{level}_{column}"]
-                nodes[level, column] = unit(torch.cat([*beside, below], dim=1), mask)
+                nodes[level, column] = unit(torch.cat([*beside, below], dim=1), mask, pyramid.whole)
         joined: Tensor = self.join(torch.cat([nodes[0, column] for column in range(self.depth)], dim=1))
         return torch.relu(joined) * pyramid.masks[0][:, None].to(joined.dtype)
 

@@ -20,11 +20,13 @@ class Pyramid:
     Level l has a stride s_l in frames: its step i stands for frames i s_l and on, and T_l = ceil(T / s_l).
     A step is valid where somebody is there at frame i s_l. Maps are zero where their mask is False.
     ``joints`` (B, J, C) is the other marginal of the deepest features: pooled over valid time and the people present.
+    ``whole`` is True where it is known, without a look at the device, that all masks are.
     """
 
     maps: tuple[Tensor, ...]
     masks: tuple[Tensor, ...]
     joints: Tensor | None = None
+    whole: bool = False
 
 
 class Body(NamedTuple):
@@ -57,13 +59,12 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor, valid: Tensor) -> Pyramid:
         """The pyramid of a batch."""
-        present = valid.any(dim=1)
-        index, person = present.nonzero(as_tuple=True)
+        there = _who_is_there(valid)
+        index, person = there.clip, there.person
         if len(index) == 0:
             return self._nobody(x)
         people, seen = x[index, :, person], valid[index, :, person]
-        mask = None if bool(seen.all()) else seen
-        found = self.body(people, mask)
+        found = self.body(people, None if there.always else seen)
         pooled, masks = [], []
         for level, stride in zip(found.maps, self.strides, strict=True):
             here = seen[:, ::stride]
@@ -72,8 +73,9 @@ class Encoder(nn.Module):
             pooled.append(_gathered(index, features, len(x)) / count.clamp(min=1)[:, None])
             masks.append(count > 0)
         joints = _over_time(found, seen[:, :: self.strides[-1]])
-        people_there = present.sum(dim=1).clamp(min=1)[:, None, None]
-        return Pyramid(tuple(pooled), tuple(masks), _gathered(index, joints, len(x)) / people_there)
+        people_there = there.present.sum(dim=1).clamp(min=1)[:, None, None]
+        whole = there.always and there.everywhere
+        return Pyramid(tuple(pooled), tuple(masks), _gathered(index, joints, len(x)) / people_there, whole)
 
     def _nobody(self, x: Tensor) -> Pyramid:
         """The pyramid of a batch (B, T, ...) in which nobody is there: zeros."""
@@ -82,6 +84,29 @@ class Encoder(nn.Module):
         maps = tuple(torch.zeros(len(x), channels, length, device=x.device) for channels, length in levels)
         masks = tuple(torch.zeros(len(x), length, dtype=torch.bool, device=x.device) for length in steps)
         return Pyramid(maps, masks, torch.zeros(len(x), x.shape[3], self.channels[-1], device=x.device))
+
+
+class _There(NamedTuple):
+    """Who is there: present (B, P), the clip (N,) and the slot (N,) of each person who is; whether all of them are in
+    every frame, and whether every clip has somebody."""
+
+    present: Tensor
+    clip: Tensor
+    person: Tensor
+    always: bool
+    everywhere: bool
+
+
+def _who_is_there(valid: Tensor) -> _There:
+    """Of valid (B, T, P), by a single look at the device: each look makes a GPU run empty."""
+    present = valid.any(dim=1)
+    always = (valid | ~present[:, None]).all()
+    told = torch.stack([present.sum(), always.long(), present.any(dim=1).all().long()])
+    count, always_there, everywhere = told.tolist()
+    # those who are there first, in their order: what nonzero() gives, which would be a second look
+    place = present.flatten().logical_not().to(torch.uint8).argsort(stable=True)[:count]
+    people = present.shape[1]
+    return _There(present, place // people, place % people, bool(always_there), bool(everywhere))
 
 
 def _over_time(found: Body, here: Tensor) -> Tensor:

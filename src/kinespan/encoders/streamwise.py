@@ -43,4 +43,5 @@ def joined(pyramids: list[Pyramid]) -> Pyramid:
         tuple(torch.cat(level, dim=1) for level in levels),
         pyramids[0].masks,
         torch.cat(joints, dim=2) if joints else None,
+        pyramids[0].whole,
     )

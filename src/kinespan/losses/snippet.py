@@ -56,11 +56,12 @@ class AlignedSnippetLoss(nn.Module):
         far = query @ queue.T  # (B, K, M)
         if usable is not None:
             far = far.masked_fill(~usable[:, None], -torch.inf)
-        logits = torch.cat([near, far], dim=2)[has_positive] / self.temperature
-        if len(logits) == 0:
+        rows = has_positive.flatten().nonzero()[:, 0]  # once: a GPU has to be waited for
+        if len(rows) == 0:
             return query.sum() * 0.0
-        picked = logits.log_softmax(dim=1)[:, : key.shape[1]]
-        return -(weight[has_positive] * picked.masked_fill(~allowed[has_positive], 0.0)).sum(dim=1).mean()
+        logits, weight, allowed = (_rows(x, rows) for x in (torch.cat([near, far], dim=2), weight, allowed))
+        picked = (logits / self.temperature).log_softmax(dim=1)[:, : key.shape[1]]
+        return -(weight * picked.masked_fill(~allowed, 0.0)).sum(dim=1).mean()
 
 
 class PaperSnippetLoss(nn.Module):
@@ -99,13 +100,19 @@ class PaperSnippetLoss(nn.Module):
         best = alike.argmax(dim=2)  # (B, K)
         positive = key.gather(1, best[..., None].expand(-1, -1, key.shape[2]))
         scored = query_valid & key_valid.any(dim=1, keepdim=True)
-        if not scored.any():
+        rows = scored.flatten().nonzero()[:, 0]
+        if len(rows) == 0:
             return query.sum() * 0.0
         allowed = None if usable is None else usable[:, None]
-        logits = contrast_logits(query, positive, queue, allowed, self.temperature)[scored]
+        logits = _rows(contrast_logits(query, positive, queue, allowed, self.temperature), rows)
         if mined is None:
             return -logits.log_softmax(dim=1)[:, 0].mean()
-        return positives_loss(logits, mined[scored]).mean()
+        return positives_loss(logits, _rows(mined, rows)).mean()
+
+
+def _rows(x: Tensor, rows: Tensor) -> Tensor:
+    """Of x (B, K, M) the snippets (N, M) whose numbers rows (N,) names."""
+    return x.flatten(0, 1).index_select(0, rows)
 
 
 def overlap_and_gap(query_edges: Tensor, key_edges: Tensor) -> tuple[Tensor, Tensor]:

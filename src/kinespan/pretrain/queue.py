@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,10 +30,12 @@ class KeyQueue(nn.Module):
         self.register_buffer("keys", torch.zeros(size, dim))
         self.register_buffer("recordings", torch.full((size,), -1, dtype=torch.long))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
+        self._put = 0
+        """What `count` holds, known without a look at the device."""
 
     def negatives(self, recordings: Tensor) -> tuple[Tensor, Tensor]:
         """Keys (M, D) put in so far and usable (B, M): False where a key is of the same recording (B,)."""
-        held = min(int(self.count), self.size)
+        held = min(self._put, self.size)
         # a copy: the queue is written to before the backward pass reads it
         return self.keys[:held].clone(), self.recordings[None, :held] != recordings[:, None]
 
@@ -40,10 +44,16 @@ class KeyQueue(nn.Module):
         """Put keys (N, D) of recordings (N,) in, in place of the oldest."""
         keys, recordings = gather(keys.detach()), gather(recordings)
         keys, recordings = keys[-self.size :], recordings[-self.size :]
-        at = (int(self.count) + torch.arange(len(keys), device=keys.device)) % self.size
+        at = (self._put + torch.arange(len(keys), device=keys.device)) % self.size
         self.keys[at] = keys.to(self.keys.dtype)
         self.recordings[at] = recordings
         self.count += len(keys)
+        self._put += len(keys)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        """Take up how many keys there are, too."""
+        super()._load_from_state_dict(*args, **kwargs)
+        self._put = int(self.count)
 
 
 def gather(values: Tensor) -> Tensor:

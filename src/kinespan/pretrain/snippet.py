@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,7 @@ def pool_snippets(pyramid: Pyramid, count: int) -> tuple[Tensor, Tensor]:
     least half of it is.
     """
     deepest, mask = pyramid.maps[-1], pyramid.masks[-1].to(pyramid.maps[-1].dtype)
-    share = snippet_shares(deepest.shape[2], count).to(deepest)  # (K, T_L)
+    share = _shares_on(deepest.shape[2], count, deepest.dtype, deepest.device)  # (K, T_L)
     weight = mask @ share.T  # (B, K)
     summed = torch.einsum("bct,kt->bkc", deepest * mask[:, None], share)
     return summed / weight.clamp(min=1e-6)[..., None], weight >= 0.5
@@ -39,11 +40,18 @@ def snippet_shares(length: int, count: int) -> Tensor:
     return (end - start).clamp(min=0) * (count / length)
 
 
+@lru_cache(maxsize=64)
+def _shares_on(length: int, count: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`snippet_shares` on a device, sent there once; not to be written to."""
+    with torch.inference_mode(False):  # what is kept serves training too
+        return snippet_shares(length, count).to(device, dtype)
+
+
 def timed_snippets(view: View, count: int) -> Tensor:
     """Which of K snippets of a view lie wholly where its time map says (B, K) bool."""
     if view.timed is None:
         return torch.ones(len(view.positions), count, dtype=torch.bool, device=view.positions.device)
-    share = snippet_shares(view.timed.shape[1], count).to(view.positions)
+    share = _shares_on(view.timed.shape[1], count, view.positions.dtype, view.positions.device)
     return (~view.timed).to(share.dtype) @ share.T < 1e-6
 
 
@@ -89,14 +97,15 @@ class SnippetTerm(nn.Module):
                 mined = nearest(q, negatives, candidates, self.config.neighbours)
             backbone = features.detach(), key_features
             loss: Tensor = self.paper(q, k, *backbone, valid, key_valid, negatives, usable, mined)
-            held = key_valid.any(dim=1)
+            held = key_valid.any(dim=1).nonzero()[:, 0]
             fresh, owners = unit_length((k * key_valid[..., None]).sum(dim=1))[held], recordings[held]
         else:
             edges = query_view.times.edges(count, length), key_view.times.edges(count, length)
             valid = valid & timed_snippets(query_view, count)
             key_valid = key_valid & timed_snippets(key_view, count)
             loss = self.aligned(q, k, *edges, valid, key_valid, negatives, usable)
-            fresh, owners = k[key_valid], recordings[:, None].expand(-1, count)[key_valid]
+            rows = key_valid.flatten().nonzero()[:, 0]
+            fresh, owners = k.flatten(0, 1)[rows], recordings[rows // count]
         if self.training:
             self.queue.put(fresh, owners)
         return loss

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ..config import AugmentConfig
 from ..skeleton import Skeleton
+from .constants import joints_on
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,15 @@ def turn_about_main_axis(degrees: float, batch: int, like: Tensor, generator: Ge
 
 def mirror(x: Tensor, skeleton: Skeleton, chosen: Tensor) -> Tensor:
     """Mirror the chosen clips (B,) left to right: negate x and swap the left and right joints."""
-    swap = torch.as_tensor(skeleton.mirror, device=x.device)
-    flipped = x[..., swap, :] * torch.tensor([-1.0, 1.0, 1.0], device=x.device)
+    flipped = x[..., joints_on(tuple(skeleton.mirror), x.device), :]
+    flipped[..., 0].neg_()
     return torch.where(chosen.view(-1, 1, 1, 1, 1), flipped, x)
+
+
+def mirror_half(view: View, skeleton: Skeleton, generator: Generator) -> tuple[View, Tensor]:
+    """The batch with half of its clips, on average, mirrored, and which (B,) bool they are."""
+    chosen = _chosen(len(view.positions), 0.5, view.positions, generator)
+    return replace(view, positions=mirror(view.positions, skeleton, chosen)), chosen
 
 
 def blur(x: Tensor, valid: Tensor, probability: float, generator: Generator, reach: int = 4) -> Tensor:
@@ -235,7 +242,7 @@ def mask_joints(x: Tensor, skeleton: Skeleton, probability: float, count: int, g
     chosen = _chosen(len(x), probability, x, generator)
     rank = torch.rand(len(x), skeleton.num_joints, generator=generator, device=x.device).argsort(dim=1).argsort(dim=1)
     hidden = ((rank < count) & chosen[:, None]).view(len(x), 1, 1, -1, 1)
-    root = x[..., list(skeleton.root), :].mean(dim=-2, keepdim=True)
+    root = x[..., joints_on(tuple(skeleton.root), x.device), :].mean(dim=-2, keepdim=True)
     return torch.where(hidden, root, x)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..config import STREAMS
 from ..errors import InputError
 from ..skeleton import Skeleton
+from .constants import joints_on
 
 
 def check_streams(names: Sequence[str]) -> None:
@@ -30,11 +31,11 @@ def compute_streams(positions: Tensor, valid: Tensor, skeleton: Skeleton, names:
     check_streams(names)
     parts = {"position": positions}
     if "joint" in names:
-        root = positions[..., list(skeleton.root), :].mean(dim=-2, keepdim=True)
+        root = positions[..., joints_on(tuple(skeleton.root), positions.device), :].mean(dim=-2, keepdim=True)
         parts["joint"] = positions - root
     if "bone" in names or "bone_motion" in names:
-        parents = [parent if parent >= 0 else joint for joint, parent in enumerate(skeleton.parents)]
-        parts["bone"] = positions - positions[..., parents, :]
+        parents = tuple(parent if parent >= 0 else joint for joint, parent in enumerate(skeleton.parents))
+        parts["bone"] = positions - positions[..., joints_on(parents, positions.device), :]
     if "joint_motion" in names:
         parts["joint_motion"] = _motion(positions, valid, fps)
     if "bone_motion" in names:
