@@ -19,8 +19,12 @@ from .model import Model, Scores
 from .model_file import ModelSpec, read_spec, read_weights
 from .recording import Recording
 from .refine import Refinement, probabilities
-from .transforms.normalise import Motion, model_motion
+from .transforms.long_motion import LongMotion, motion_in_parts
+from .transforms.normalise import Motion
 from .transforms.streams import check_streams, compute_streams
+
+STRETCH = 10
+"""Windows whose features are held at once."""
 
 
 class Localizer(Model):
@@ -30,7 +34,8 @@ class Localizer(Model):
     on) and start on multiples of the encoder's coarsest stride, so that scores are those of one pass over the whole
     recording: there are no seams. An encoder that looks at whole clips (its halo is None) sees windows as long as the
     clips it was trained on, each half over the next, and their features are blended from one into the other.
-    Refinement, where there is some, sees the features of the whole recording at once.
+    Refinement, where there is some, sees the features of a stretch of several windows and of its own halo around it.
+    So what is held at a time is some windows and the scores, however long the recording is.
     """
 
     def __init__(self, spec: ModelSpec, dropout: float = 0.0) -> None:
@@ -83,16 +88,24 @@ class Localizer(Model):
         window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
         """
         spec = self.spec
-        return self.motion_scores(model_motion(recording, spec.skeleton, spec.fps, spec.normalisation), window)
+        return self.motion_scores(motion_in_parts(recording, spec.skeleton, spec.fps, spec.normalisation), window)
 
     @torch.no_grad()
-    def motion_scores(self, motion: Motion, window: float = 60.0) -> Scores:
+    def motion_scores(self, motion: Motion | LongMotion, window: float = 60.0) -> Scores:
         """Scores (T, C + 1) of a Motion of the model's skeleton, rate and normalisation."""
-        features = self.motion_features(motion, window)
         present = np.asarray(motion.valid.any(axis=1))
+        scores = np.empty((motion.num_frames, len(self.labels) + 1), dtype=np.float32)
+        stretch = STRETCH * self._core(window)
+        reach = 0 if self.refine is None else self._whole_steps(self.refine.halo)
         with self._evaluating():
-            logits = self._staged(features.T[None], torch.from_numpy(present).to(features.device)[None])[-1]
-        scores = probabilities(logits, self.labels.exclusive)[0].T.cpu().numpy().astype(np.float32)
+            for start in range(0, motion.num_frames, stretch):
+                stop = min(motion.num_frames, start + stretch)
+                first, last = max(0, start - reach), min(motion.num_frames, stop + reach)
+                features = self._features_between(motion, first, last, window)
+                seen = torch.from_numpy(present[first:last]).to(features.device)
+                logits = self._staged(features.T[None], seen[None])[-1]
+                found = probabilities(logits, self.labels.exclusive)[0].T[start - first : stop - first]
+                scores[start:stop] = found.cpu().numpy()
         # where nobody is there nothing is done
         scores[~present] = np.eye(1, scores.shape[1], dtype=np.float32)
         return scores
@@ -109,51 +122,70 @@ class Localizer(Model):
                 module.training = training
 
     @torch.no_grad()
-    def motion_features(self, motion: Motion, window: float = 60.0) -> Tensor:
+    def motion_features(self, motion: Motion | LongMotion, window: float = 60.0) -> Tensor:
         """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is there."""
-        halo = self.feature_halo
         with self._evaluating():
-            return self._blended(motion, window) if halo is None else self._overlapped(motion, window, halo)
+            return self._features_between(motion, 0, motion.num_frames, window)
 
-    def _windows(self, motion: Motion, starts: Sequence[int], length: int) -> Tensor:
+    def _features_between(self, motion: Motion | LongMotion, first: int, last: int, window: float) -> Tensor:
+        """Fused features (N, C) of the frames [first, last), `first` a multiple of the coarsest stride."""
+        if self.feature_halo is None:
+            return self._blended(motion, first, last, window)
+        return self._overlapped(motion, first, last, window, self.feature_halo)
+
+    def _core(self, window: float) -> int:
+        """Frames of a window of so many seconds that are kept of it, a multiple of the coarsest stride."""
+        stride = self.encoder.strides[-1]
+        return max(stride, int(window * self.spec.fps) // stride * stride)
+
+    def _whole_steps(self, frames: int) -> int:
+        """The frames of as many of the coarsest steps as it takes."""
+        stride = self.encoder.strides[-1]
+        return -(-frames // stride) * stride
+
+    def _windows(self, motion: Motion | LongMotion, starts: Sequence[int], length: int) -> Tensor:
         """Fused features (N, length, C) of frames from `starts` on, in one pass; zero where nobody is there."""
         device = next(self.parameters()).device
-        at = [slice(start, start + length) for start in starts]
-        positions = torch.from_numpy(np.stack([motion.positions[one] for one in at])).to(device)
-        valid = torch.from_numpy(np.stack([motion.valid[one] for one in at])).to(device)
-        if not bool(valid.any()):
-            return torch.zeros(len(at), positions.shape[1], self.fusion.channels, device=device)
-        fused: Tensor = self.fusion(self.features(positions, valid))
+        positions, valid = (
+            np.stack(parts) for parts in zip(*(motion.part(start, start + length) for start in starts), strict=True)
+        )
+        if not valid.any():
+            return torch.zeros(*valid.shape[:2], self.fusion.channels, device=device)
+        seen = torch.from_numpy(valid).to(device)
+        fused: Tensor = self.fusion(self.features(torch.from_numpy(positions).to(device), seen))
         return fused.transpose(1, 2)
 
-    def _overlapped(self, motion: Motion, window: float, halo: int) -> Tensor:
-        """Features (T, C) from windows that see a halo around what is kept of them."""
-        stride = self.encoder.strides[-1]
-        core = max(stride, int(window * self.spec.fps) // stride * stride)
-        pad = -(-halo // stride) * stride
+    def _overlapped(self, motion: Motion | LongMotion, first: int, last: int, window: float, halo: int) -> Tensor:
+        """Features (N, C) of the frames [first, last) from windows that see a halo around what is kept of them."""
+        core, pad = self._core(window), self._whole_steps(halo)
         parts = []
-        for start in range(0, motion.num_frames, core):
-            first, last = max(0, start - pad), min(motion.num_frames, start + core + pad)
-            found = self._windows(motion, [first], last - first)[0]
-            parts.append(found[start - first : start - first + core])
+        for start in range(first, last, core):
+            stop = min(last, start + core)
+            begin, end = max(0, start - pad), min(motion.num_frames, stop + pad)
+            found = self._windows(motion, [begin], end - begin)[0]
+            parts.append(found[start - begin : stop - begin])
         return torch.cat(parts)
 
-    def _blended(self, motion: Motion, window: float) -> Tensor:
-        """Features (T, C) from clip-long windows, half over half, weighted by nearness to a window's middle."""
+    def _blended(self, motion: Motion | LongMotion, first: int, last: int, window: float) -> Tensor:
+        """Features (N, C) of the frames [first, last) from clip-long windows, half over half, weighted by nearness to a
+        window's middle."""
         frames = motion.num_frames
         length = min(self.spec.clip_frames, frames)
         starts = [*range(0, frames - length, max(1, length // 2)), frames - length]
+        starts = [start for start in starts if start < last and start + length > first]
         together = max(1, int(window * self.spec.fps) // length)
         device = next(self.parameters()).device
-        total = torch.zeros(frames, self.fusion.channels, device=device)
-        weights = torch.zeros(frames, 1, device=device)
+        total = torch.zeros(last - first, self.fusion.channels, device=device)
+        weights = torch.zeros(last - first, 1, device=device)
         place = torch.arange(length, device=device)
         weight = torch.minimum(place + 1, length - place)[:, None].float()
-        for first in range(0, len(starts), together):
-            some = starts[first : first + together]
+        for number in range(0, len(starts), together):
+            some = starts[number : number + together]
             for start, found in zip(some, self._windows(motion, some, length), strict=True):
-                total[start : start + length] += weight * found
-                weights[start : start + length] += weight
+                here = slice(max(start, first) - first, min(start + length, last) - first)
+                kept = slice(max(start, first) - start, min(start + length, last) - start)
+                total[here] += (weight * found)[kept]
+                weights[here] += weight[kept]
         return total / weights
 
 

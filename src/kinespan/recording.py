@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -53,10 +53,10 @@ class Recording:
             raise InputError(f"recording {self.name!r}: valid has shape {valid.shape}, expected {positions.shape[:2]}")
         if not valid.any():
             raise InputError(f"recording {self.name!r}: no frame with a person in it")
-        if not np.isfinite(positions[valid]).all():
+        if not all(np.isfinite(some[seen]).all() for some, seen in _pieces(positions, valid)):
             frame = int(np.argmax((~np.isfinite(positions).all(axis=(2, 3)) & valid).any(axis=1)))
             raise InputError(f"recording {self.name!r}: frame {frame} holds a value that is not finite")
-        if not valid.all() and np.any(positions[~valid]):
+        if not valid.all() and any(some[~seen].any() for some, seen in _pieces(positions, valid)):
             positions = np.where(valid[:, :, None, None], positions, np.float32(0))
         object.__setattr__(self, "positions", _frozen(positions))
         object.__setattr__(self, "valid", _frozen(valid))
@@ -106,6 +106,13 @@ def motion_checksum(fps: float, positions: NDArray[np.float32], valid: NDArray[n
     digest.update(np.ascontiguousarray(positions).data)
     digest.update(np.ascontiguousarray(valid).data)
     return digest.hexdigest()
+
+
+def _pieces(
+    positions: NDArray[np.float32], valid: NDArray[np.bool_], frames: int = 2**14
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Positions and mask some frames at a time: what is looked through is never copied as a whole."""
+    return ((positions[at : at + frames], valid[at : at + frames]) for at in range(0, len(positions), frames))
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ Training and localizing both come through `model_motion`, so that they cannot dr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,10 @@ class Motion:
     def num_frames(self) -> int:
         """Number of frames T."""
         return int(self.positions.shape[0])
+
+    def part(self, start: int, stop: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """Positions and valid of the frames [start, stop)."""
+        return self.positions[start:stop], self.valid[start:stop]
 
 
 def model_motion(recording: Recording, skeleton: Skeleton, fps: float, normalisation: Normalisation) -> Motion:
@@ -65,45 +69,114 @@ def resample(
     """
     if fps == target_fps:
         return positions, valid
-    count = num_resampled(len(positions), fps, target_fps)
-    at = np.clip((np.arange(count) + 0.5) * fps / target_fps - 0.5, 0, len(positions) - 1)
-    low = np.floor(at).astype(np.int64)
-    high = np.minimum(low + 1, len(positions) - 1)
-    part = (at - low).astype(np.float32)
-    mixed = positions[low] + part[:, None, None, None] * (positions[high] - positions[low])
-    seen = valid[low] & (valid[high] | (part == 0)[:, None])
-    return np.where(seen[:, :, None, None], mixed, np.float32(0)), seen
+    return Between.frames(0, num_resampled(len(positions), fps, target_fps), len(positions), fps, target_fps).mix(
+        positions, valid
+    )
+
+
+class Between(NamedTuple):
+    """Where frames of another rate lie: between the frames low and high (N,), at a part (N,) of the way."""
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    part: Floats
+
+    @classmethod
+    def frames(cls, start: int, stop: int, num_frames: int, fps: float, target_fps: float) -> Between:
+        """Of the frames [start, stop) at the target rate, in `num_frames` frames at `fps`."""
+        at = np.clip((np.arange(start, stop) + 0.5) * fps / target_fps - 0.5, 0, num_frames - 1)
+        low = np.floor(at).astype(np.int64)
+        return cls(low, np.minimum(low + 1, num_frames - 1), (at - low).astype(np.float32))
+
+    def seen(self, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which people (N, P) are there, of valid (T, P)."""
+        seen: NDArray[np.bool_] = valid[self.low] & (valid[self.high] | (self.part == 0)[:, None])
+        return seen
+
+    def mix(self, positions: Floats, valid: NDArray[np.bool_], first: int = 0) -> tuple[Floats, NDArray[np.bool_]]:
+        """Positions (N, P, J, 3) and who is there (N, P), of the frames from `first` on."""
+        here = Between(self.low - first, self.high - first, self.part)
+        before, seen = positions[here.low], here.seen(valid)
+        mixed = before + self.part[:, None, None, None] * (positions[here.high] - before)
+        return np.where(seen[:, :, None, None], mixed, np.float32(0)), seen
 
 
 def fill_gaps(positions: Floats, valid: NDArray[np.bool_], longest: int) -> tuple[Floats, NDArray[np.bool_]]:
     """Interpolate each person's gaps of at most `longest` frames between two valid frames; returns new arrays."""
-    if valid.all() or longest < 1:
+    found = short_gaps(valid, longest)
+    if not found:
         return positions, valid
     positions, valid = positions.copy(), valid.copy()
-    for person in range(valid.shape[1]):
-        seen = np.flatnonzero(valid[:, person])
-        for before, after in pairwise(seen):
-            if 1 < after - before <= longest + 1:
-                part = (np.arange(1, after - before, dtype=np.float32) / (after - before))[:, None, None]
-                ends = positions[before, person], positions[after, person]
-                positions[before + 1 : after, person] = ends[0] + part * (ends[1] - ends[0])
-                valid[before + 1 : after, person] = True
+    for gap in found:
+        here = slice(gap.before + 1, gap.after), gap.person
+        positions[here] = gap.between(positions[gap.before, gap.person], positions[gap.after, gap.person])
+        valid[here] = True
     return positions, valid
+
+
+class Gap(NamedTuple):
+    """Frames in which a person is absent, between two frames in which it is there."""
+
+    person: int
+    before: int
+    after: int
+
+    def between(self, start: Floats, end: Floats) -> Floats:
+        """Poses (N, J, 3) of the gap on the way from one pose (J, 3) to another."""
+        length = self.after - self.before
+        part = (np.arange(1, length) / length)[:, None, None]
+        return (start + part * (end - start)).astype(np.float32)
+
+
+def short_gaps(valid: NDArray[np.bool_], longest: int) -> list[Gap]:
+    """The gaps of at most `longest` frames in valid (T, P), person by person."""
+    found = []
+    for person in range(valid.shape[1] if longest >= 1 else 0):
+        seen = np.flatnonzero(valid[:, person])
+        apart = np.diff(seen)
+        places = np.flatnonzero((apart > 1) & (apart <= longest + 1))
+        found += [Gap(person, int(seen[place]), int(seen[place + 1])) for place in places]
+    return found
 
 
 def _placed(positions: Floats, valid: NDArray[np.bool_], skeleton: Skeleton, how: Normalisation) -> Floats:
     """Move the first root over the origin, turn it to face +z, divide by the torso length."""
     if not valid.any():
         return positions
-    frame, person = (int(index) for index in np.argwhere(valid)[0])
-    first = positions[frame, person]
-    origin = landmark(first, skeleton.root) * np.array([1, 0, 1], np.float32)
-    positions = positions - origin
-    if how.heading == "first":
-        positions = positions @ facing(first, skeleton).T
+    place = Place.of(positions[first_seen(valid)], skeleton, how)
+    positions = place.moved(positions)
     if how.size == "torso":
         positions = positions / torso_length(positions[valid], skeleton)
+    return only_seen(positions, valid)
+
+
+def first_seen(valid: NDArray[np.bool_]) -> tuple[int, int]:
+    """The first frame of valid (T, P) that holds somebody, and who that is."""
+    frame = int(valid.any(axis=1).argmax())
+    return frame, int(valid[frame].argmax())
+
+
+def only_seen(positions: Floats, valid: NDArray[np.bool_]) -> Floats:
+    """positions (T, P, J, 3), zero where valid (T, P) is False."""
     return np.where(valid[:, :, None, None], positions, np.float32(0)).astype(np.float32)
+
+
+class Place(NamedTuple):
+    """Where a motion is taken to: an origin (3,) on the ground and, if it turns, a turn (3, 3) about the vertical."""
+
+    origin: Floats
+    turn: Floats | None
+
+    @classmethod
+    def of(cls, first: Floats, skeleton: Skeleton, how: Normalisation) -> Place:
+        """By the first pose (J, 3) that is seen."""
+        origin = landmark(first, skeleton.root) * np.array([1, 0, 1], np.float32)
+        return cls(origin, facing(first, skeleton) if how.heading == "first" else None)
+
+    def moved(self, positions: Floats) -> Floats:
+        """positions (T, P, J, 3), there."""
+        positions = positions - self.origin
+        return positions if self.turn is None else positions @ self.turn.T
 
 
 def facing(pose: Floats, skeleton: Skeleton) -> Floats:
@@ -120,6 +193,17 @@ def facing(pose: Floats, skeleton: Skeleton) -> Floats:
 
 def torso_length(poses: Floats, skeleton: Skeleton) -> float:
     """Median distance from root to mid-shoulders over poses (N, J, 3); 1 where it is degenerate."""
+    return usual_length(torso_lengths(poses, skeleton))
+
+
+def torso_lengths(poses: Floats, skeleton: Skeleton) -> Floats:
+    """Distances (N,) from root to mid-shoulders of poses (N, J, 3)."""
     shoulders = (landmark(poses, skeleton.left_shoulder) + landmark(poses, skeleton.right_shoulder)) / 2
-    length = float(np.median(np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)))
+    lengths: Floats = np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)
+    return lengths
+
+
+def usual_length(lengths: Floats) -> float:
+    """The median of lengths (N,); 1 where it is degenerate."""
+    length = float(np.median(lengths))
     return length if length > 1e-3 else 1.0

@@ -1,0 +1,147 @@
+"""A long recording made piece by piece: the frames that `model_motion` gives, and scores that show no piece."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.annotation import LabelSet
+from kinespan.config import Normalisation
+from kinespan.errors import InputError
+from kinespan.localizer import Localizer
+from kinespan.model_file import ModelSpec
+from kinespan.recording import Recording
+from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
+from kinespan.transforms import long_motion
+from kinespan.transforms.long_motion import LongMotion, motion_in_parts
+from kinespan.transforms.normalise import model_motion
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def take(frames, people=1, fps=30.0, gaps=(), skeleton=KINECT_20):
+    rng = np.random.default_rng(frames)
+    pose = np.random.default_rng(7).uniform(-0.5, 0.5, (skeleton.num_joints, 3)) + np.array([0, 1, 0])
+    walk = rng.standard_normal((frames, people, skeleton.num_joints, 3)).cumsum(axis=0) * 0.03
+    positions = pose + walk + np.arange(people)[:, None, None] * [2.0, 0.0, 0.5]
+    valid = np.ones((frames, people), bool)
+    for start, length, person in gaps:
+        valid[start : start + length, person % people] = False
+    if not valid.any():
+        valid[frames // 2, 0] = True
+    return Recording(positions.astype(np.float32), fps, skeleton, "take", valid)
+
+
+@given(
+    frames=st.integers(1, 90),
+    people=st.integers(1, 2),
+    gaps=st.lists(st.tuples(st.integers(0, 89), st.integers(1, 40), st.integers(0, 1)), max_size=4),
+    fps=st.sampled_from([10.0, 15.0, 24.0, 30.0]),
+    heading=st.sampled_from(["first", "none"]),
+    size=st.sampled_from(["torso", "none"]),
+    fill_gap=st.sampled_from([0.0, 0.2, 1.0]),
+    piece=st.integers(1, 40),
+    cuts=st.lists(st.integers(0, 90), max_size=5),
+)
+@settings(max_examples=50, deadline=None)
+def test_parts_are_those_of_the_whole(frames, people, gaps, fps, heading, size, fill_gap, piece, cuts):
+    recording = take(frames, people, gaps=gaps)
+    how = Normalisation(heading=heading, size=size, fill_gap=fill_gap)
+    whole = model_motion(recording, KINECT_20, fps, how)
+    long = LongMotion(recording, KINECT_20, fps, how, piece)
+    assert (long.num_frames, long.fps, long.name) == (whole.num_frames, whole.fps, whole.name)
+    assert np.array_equal(long.valid, whole.valid)
+    bounds = sorted({0, whole.num_frames, *(cut for cut in cuts if cut < whole.num_frames)})
+    parts = [long.part(start, stop) for start, stop in pairwise(bounds)]
+    assert np.array_equal(np.concatenate([positions for positions, _ in parts]), whole.positions)
+    assert np.array_equal(np.concatenate([valid for _, valid in parts]), whole.valid)
+    assert all(np.array_equal(one, other) for one, other in zip(long.part(0, 10**6), whole.part(0, 10**6), strict=True))
+
+
+def test_mapped_joints_are_those_of_the_whole():
+    recording = take(60, 2, gaps=[(10, 5, 0), (30, 2, 1)], skeleton=NTU_25)
+    whole = model_motion(recording, COCO_17, 12.0, Normalisation())
+    positions, valid = LongMotion(recording, COCO_17, 12.0, Normalisation(), 7).part(5, 20)
+    assert np.allclose(positions, whole.positions[5:20], atol=1e-6)
+    assert np.array_equal(valid, whole.valid[5:20])
+    with pytest.raises(InputError, match="recording 'take': skeleton"):
+        LongMotion(take(3, skeleton=without_left_knee()), KINECT_20, 12.0, Normalisation(), 7)
+
+
+def without_left_knee():
+    """NTU's joints with one that nothing stands in for called something else."""
+    parts = tuple(None if part == "left_knee" else part for part in NTU_25.body_parts)
+    joints = tuple(name.replace("left knee", "left something") for name in NTU_25.joints)
+    return replace(NTU_25, name="odd", joints=joints, body_parts=parts)
+
+
+def test_nobody_left_after_resampling():
+    """At half the rate a frame needs both of its sources: one lone frame leaves nobody."""
+    recording = take(6, gaps=[(0, 2, 0), (3, 3, 0)])
+    whole = model_motion(recording, KINECT_20, 15.0, Normalisation())
+    long = LongMotion(recording, KINECT_20, 15.0, Normalisation(), 2)
+    assert not long.valid.any()
+    assert np.array_equal(long.part(0, 3)[0], whole.positions)
+
+
+def test_only_long_recordings_of_our_own_normalisation_come_in_parts(monkeypatch):
+    monkeypatch.setattr(long_motion, "LONG", 50)
+    kinds = [
+        type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(family=family))).__name__
+        for frames, family in ((49, "kinespan"), (50, "kinespan"), (50, "agcn"))
+    ]
+    assert kinds == ["Motion", "LongMotion", "Motion"]
+
+
+@pytest.mark.parametrize("refine_stages", [0, 2])
+@pytest.mark.parametrize("encoder", ["stgcn16_light", "hyperformer"])
+def test_stretches_leave_no_seams(monkeypatch, encoder, refine_stages):
+    """However few windows are held at once, the scores are those of one pass, refined or not."""
+    spec = ModelSpec(
+        kind="localizer", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation=Normalisation(),
+        encoder=encoder, fusion="nested_u", labels=LabelSet(("walk", "sit")), clip_frames=16,
+        refine_stages=refine_stages, refine_features=bool(refine_stages),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = Localizer(spec).eval()
+    recording = take(160, 2, gaps=[(40, 20, 0), (40, 20, 1), (100, 30, 0)])
+    whole = model.frame_scores(recording, window=1e6)
+    assert whole.std(axis=0).max() > 1e-4  # there is something to see
+    monkeypatch.setattr("kinespan.localizer.STRETCH", 1)
+    monkeypatch.setattr(long_motion, "LONG", 50)
+    assert np.allclose(model.frame_scores(recording, window=1.0), whole, atol=2e-5)
+
+
+def test_what_is_held_does_not_grow_with_the_recording(monkeypatch):
+    """The most features that are there at once, and the most frames that are made at once."""
+    spec = ModelSpec(
+        kind="localizer", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation=Normalisation(),
+        encoder="tcn", fusion="nested_u", labels=LabelSet(("walk",)),
+    )  # fmt: skip
+    model = Localizer(spec).eval()
+    made, held = [], []
+    part, between = LongMotion._resampled, Localizer._features_between
+    monkeypatch.setattr(long_motion, "LONG", 400)
+    monkeypatch.setattr(LongMotion, "_resampled", lambda self, a, b: made.append(b - a) or part(self, a, b))
+    monkeypatch.setattr(
+        Localizer, "_features_between", lambda self, m, a, b, w: held.append(b - a) or between(self, m, a, b, w)
+    )
+    most = []
+    for frames in (800, 2400):
+        made.clear(), held.clear()
+        model.frame_scores(take(frames), window=2.0)
+        most.append((max(made), max(held)))
+    assert most[0] == most[1]
+    assert sum(held) == 1200
