@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from .annotation import LabelSet, Span, runs
 from .decode_durations import Durations, check_durations, duration_table, most_probable
+from .decode_suppress import hard, soft
 from .errors import InputError
 
 Floats = NDArray[np.float64]
@@ -286,55 +286,15 @@ def _running(values: NDArray[np.float32]) -> Floats:
 
 
 def _suppress(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
-    """Non-maximum suppression within one label. Candidates that cannot touch are worked on apart."""
-    rule: Callable[[_Candidates, DecodeConfig], _Candidates] = _soft if config.nms == "soft" else _hard
+    """Non-maximum suppression within one label."""
     if config.nms == "none" or not len(candidates.start):
         return candidates
-    if config.nms == "soft":
-        # A score at or below zero is no better than silence, and decay would raise it.
-        candidates = candidates.take(candidates.score >= max(config.min_score, 0.0))
-    order = np.argsort(candidates.start, kind="stable")
-    reach = np.maximum.accumulate(candidates.end[order])
-    # STAL counts both ends in, so spans that touch overlap for it.
-    gaps = candidates.start[order][1:] > reach[:-1]
-    groups = np.split(order, np.flatnonzero(gaps) + 1)
-    # Within a group the candidates stay in the order in which they were found: it settles ties.
-    kept = [rule(candidates.take(np.sort(group)), config) for group in groups]
-    return _Candidates(*(np.concatenate(parts) for parts in zip(*kept, strict=True)))
-
-
-def _hard(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
-    """Keep the best, drop what overlaps it too much (by tIoU, or by STAL's containment), and so on."""
-    start, end, _ = candidates
-    left = np.argsort(candidates.score, kind="stable")[::-1]
-    kept: list[int] = []
-    while len(left):
-        best, left = left[0], left[1:]
-        kept.append(int(best))
-        shared = np.minimum(end[best], end[left]) - np.maximum(start[best], start[left])
-        if config.nms == "stal":
-            overlap = np.maximum(0, shared + 1) / (end[left] - start[left] + 1)
-        else:
-            overlap = np.maximum(0, shared) / (end[best] - start[best] + end[left] - start[left] - shared)
-        left = left[overlap <= config.nms_threshold]
-    return candidates.take(np.array(kept, dtype=np.int64))
-
-
-def _soft(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
-    """Keep the best, let what overlaps it decay by exp(-tIoU^2 / sigma), and so on."""
-    start, end, score = candidates.start, candidates.end, candidates.score.copy()
-    left = np.arange(len(start))
-    kept: list[int] = []
-    while len(left):
-        best = left[int(np.argmax(score[left]))]
-        kept.append(int(best))
-        left = left[left != best]
-        shared = np.maximum(0, np.minimum(end[best], end[left]) - np.maximum(start[best], start[left]))
-        overlap = shared / (end[best] - start[best] + end[left] - start[left] - shared)
-        score[left] *= np.exp(-(overlap**2) / config.nms_sigma)
-        left = left[score[left] >= config.min_score]
-    index = np.array(kept, dtype=np.int64)
-    return _Candidates(start[index], end[index], score[index])
+    if config.nms != "soft":
+        return candidates.take(hard(*candidates, config.nms_threshold, contained=config.nms == "stal"))
+    # A score at or below zero is no better than silence, and decay would raise it.
+    start, end, score = candidates.take(candidates.score >= max(config.min_score, 0.0))
+    kept, decayed = soft(start, end, score, config.nms_sigma, config.min_score)
+    return _Candidates(start[kept], end[kept], decayed)
 
 
 def _absorb(pieces: list[tuple[int, int, int]], sums: Floats, min_frames: int) -> list[tuple[int, int, int]]:
