@@ -16,10 +16,22 @@ from pathlib import Path
 from typing import Any
 
 from . import main_job, parts
+from .study import page, plan
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "docs" / "results.md", ROOT / "README.md")
 MARK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+STUDY_TABLES = {
+    "rows": page.table,
+    "unseen": lambda study, rows: page.table(study, rows, folds=(2, 3, 4)),
+    "claims": page.claims,
+    "claims-unseen": lambda study, rows: page.claims(study, rows, folds=(2, 3, 4)),
+    "errors": page.errors,
+    "key": page.key_table,
+}
+"""Tables of a study: <!-- table: study-STUDY-WHAT -->."""
 
 
 def rows(study: str) -> list[dict[str, Any]]:
@@ -29,6 +41,9 @@ def rows(study: str) -> list[dict[str, Any]]:
 
 def table(name: str) -> str:
     """The table of a name. Raises KeyError for one that is not known."""
+    if name.startswith("study-"):
+        _, study, what = name.split("-", 2)
+        return STUDY_TABLES[what](plan.read(study), rows(f"study_{study}"))
     made = {
         "main-job-precog": lambda: main_job.table(rows("main_job_precog")),
         "main-job-precog-unseen": lambda: main_job.table([row for row in rows("main_job_precog") if row["fold"] > 1]),
@@ -48,11 +63,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing")
     check = parser.parse_args().check
-    changed = [page for page in PAGES if page.read_text() != filled(page.read_text())]
-    for page in changed:
-        print(f"{page.relative_to(ROOT)}: {'is not what the rows say' if check else 'written'}")
+    changed = [file for file in PAGES if file.read_text() != filled(file.read_text())]
+    for file in changed:
+        print(f"{file.relative_to(ROOT)}: {'is not what the rows say' if check else 'written'}")
         if not check:
-            page.write_text(filled(page.read_text()))
+            file.write_text(filled(file.read_text()))
     return int(check and bool(changed))
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.shipped_encoder --out runs/shipped          # prepare, pretrain, write src/kinespan/pretrained/
     python -m benchmarks.shipped_encoder --out runs/shipped --try    # a few steps, nothing is written into the package
 
-Pool: CMU (BVH), HDM05 and the built-in corpus, all of each, without labels; the settings of configs/pretrain/default.yaml.
+Pool: CMU (BVH), HDM05 and the built-in corpus, all of each, without labels; settings: configs/pretrain/default.yaml.
 """
 
 from __future__ import annotations
@@ -27,37 +27,41 @@ from .study.__main__ import corpus_folder
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs" / "pretrain" / "default.yaml"
 PACKAGE = ROOT / "src" / "kinespan" / "pretrained"
-POOL = ("cmu", "hdm05", "synthetic")
+POOL = ("cmu_iclone", "cmu_indian", "cmu_martial", "cmu_salsa", "hdm05", "synthetic")
 LICENCE = (
-    "Apache-2.0 for the weights as far as they are ours to license; trained on CMU motion (free for research and commercial "
-    "use, not to be resold directly), HDM05 (CC BY-SA 3.0) and kinespan's built-in corpus (Apache-2.0)"
+    "Apache-2.0 for the weights as far as they are ours to license; trained on CMU motion (free for research and "
+    "commercial use, not to be resold directly), HDM05 (CC BY-SA 3.0) and kinespan's built-in corpus (Apache-2.0)"
 )
 CARD = """# The encoder that is shipped with kinespan
 
-`kinespan finetune CORPUS --pretrained default` starts from it; `default.safetensors`, {size:.2f} MB, {parameters:,} parameters.
+`kinespan finetune CORPUS --pretrained default` starts from it: `default.safetensors`, {size:.2f} MB,
+{parameters:,} parameters.
 
 | | |
 |---|---|
 | network | `{encoder}`, streams {streams}, {fps:g} frames a second, skeleton `{skeleton}` of {joints} joints |
 | method | {method} with {snippets} snippets, {steps} steps of {batch} clips of {clip} frames, seed {seed} |
 | motion | {recordings} recordings, {minutes:.0f} minutes, no labels: {counts} |
+| licence | {licence} |
 | made by | `python -m benchmarks.shipped_encoder`, settings in `configs/pretrain/default.yaml` |
 
 ## What it was trained on
 
-* **CMU Graphics Lab Motion Capture Database**, 75 BVH takes. The data used in this project was obtained from mocap.cs.cmu.edu. The
-  database was created with funding from NSF EIA-0196217. Free for research and commercial use; the motion may not be resold directly.
-* **HDM05**, 287 clips, CC BY-SA 3.0. Müller, Röder, Clausen, Eberhardt, Krüger, Weber: *Documentation Mocap Database HDM05*,
-  technical report CG-2007-2, Universität Bonn, 2007.
+* **CMU Graphics Lab Motion Capture Database**, BVH takes. The data used in this project was obtained from
+  mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217. Free for research and commercial use;
+  the motion may not be resold directly.
+* **HDM05**, 287 clips, CC BY-SA 3.0. Müller, Röder, Clausen, Eberhardt, Krüger, Weber: *Documentation Mocap Database
+  HDM05*, technical report CG-2007-2, Universität Bonn, 2007.
 * **kinespan's built-in corpus**, made by forward kinematics.
 
 None of the motion is in the package, only the weights.
 
 ## What it is for, and not
 
-A start for finetuning on a few labelled recordings of whole bodies. It names no actions by itself. It saw adults who walk, run, jump, sit,
-dance, fight and play sports in front of marker systems: no children, no patients, no objects, no faces or fingers, one person at a time. What it
-gives beside training from scratch on real motion is measured in `docs/results.md`; try both on motion of yours.
+A start for finetuning on a few labelled recordings of whole bodies. It names no actions by itself. It saw adults who
+walk, run, jump, sit, dance, fight and play sports in front of marker systems: no children, no patients, no objects, no
+faces or fingers, one person at a time. What it gives beside training from scratch on real motion is measured in
+`docs/results.md`; try both on motion of yours.
 """
 
 
@@ -70,7 +74,7 @@ def card(file: Path, config: PretrainConfig, corpora: list[Corpus]) -> str:
         encoder=spec.encoder, streams=" and ".join(spec.streams), fps=spec.fps, skeleton=spec.skeleton.name,
         joints=spec.skeleton.num_joints, method=config.method, snippets=config.snippet.variant, steps=config.steps,
         batch=config.batch_size, clip=config.clip_frames, seed=config.seed, recordings=spec.training["recordings"],
-        minutes=spec.training["seconds"] / 60, counts=counts,
+        minutes=spec.training["seconds"] / 60, counts=counts, licence=spec.licence,
     )  # fmt: skip
 
 

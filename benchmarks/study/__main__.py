@@ -6,7 +6,8 @@
     python -m benchmarks.study precog --corpus my_corpus --split by-performer --out runs/mine   # on motion of yours
     python -m benchmarks.study precog --out runs/study --keep     # also put the rows into benchmarks/results/
 
-Rows are kept in OUT/STUDY/rows.jsonl as they are done; OUT/STUDY/tables.md has the tables and the paired tests.
+Rows are kept in OUT/STUDY/rows.jsonl as they are done; OUT/STUDY/tables.md has the tables and the paired tests,
+curves.svg accuracy over the number of labelled recordings.
 The real motion is looked for in $KINESPAN_DATA, else in ../shared/data.
 """
 
@@ -28,7 +29,8 @@ from typing import Any
 
 from kinespan.errors import InputError
 
-from .page import page
+from .curves import drawing
+from .page import CURVES, page
 from .plan import Cell, Study, names, read
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +49,12 @@ def sources() -> dict[str, list[str]]:
         "precog": [str(data / "precog" / "csv")],
         "synthetic": ["synthetic"],
         "hdm05": ["--recipe", "hdm05", "--raw", str(data / "hdm05")],
-        "cmu": [str(data / "cmu_bvh" / "iclone"), str(data / "cmu_bvh" / "acrnn")],
+        # the first frame of each of these is a T-pose
+        "cmu_iclone": [str(data / "cmu_bvh" / "iclone"), "--skip-frames", "1"],
+        "cmu_indian": [str(data / "cmu_bvh" / "acrnn" / "indian")],
+        "cmu_martial": [str(data / "cmu_bvh" / "acrnn" / "martial")],
+        # their headers say 120, the motion is 60 frames a second
+        "cmu_salsa": [str(data / "cmu_bvh" / "acrnn" / "salsa"), "--fps", "60"],
     }
 
 
@@ -154,8 +161,10 @@ def main() -> None:
     run(study, out, jobs, corpus, pools, wanted.jobs)
     text = page(study, rows_of(out))
     (out / "tables.md").write_text(text + "\n")
+    (out / "curves.svg").write_text(drawing(study.curves, rows_of(out), CURVES))
     print(text)
     if wanted.keep:
+        shutil.copy(out / "curves.svg", ROOT / "docs" / "images" / f"study_{study.name}.svg")
         shutil.copy(out / "rows.jsonl", RESULTS / f"study_{study.name}.jsonl")
 
 

@@ -17,6 +17,8 @@ FIGURES = {
     "argmax.f1_50": "F1@50 of arg-max",
     "argmax.edit": "edit of arg-max",
 }
+KEY = {"mAP .1-.5": "map", "mAP .5-.9": "map_high", "F1@50": "f1_50", "edit": "edit"}
+CURVES = {"F1@50": "f1_50", "mAP .5-.9": "map_high"}
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -60,11 +62,11 @@ def table(study: Study, rows: Rows, folds: Sequence[int] = ()) -> str:
     return markdown(["labels", "model", *COLUMNS, "runs", "parameters", "pretraining, min", "training, min"], lines)
 
 
-def claims(study: Study, rows: Rows) -> str:
+def claims(study: Study, rows: Rows, folds: Sequence[int] = ()) -> str:
     """The paired comparisons of the study."""
     lines = []
     for claim in study.claims:
-        found = compare(rows, claim)
+        found = compare([row for row in rows if not folds or row["fold"] in folds], claim)
         if found is not None:
             p = "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"
             difference = f"{found.difference:+.1f} ± {found.deviation:.1f}"
@@ -84,6 +86,18 @@ def errors(study: Study, rows: Rows, labels: str = "all") -> str:
             missed = 100 * statistics.mean(one["errors"]["missed"] / one["errors"]["true"] for one in mine)
             lines.append([row.name, *cost, f"{missed:.1f}"])
     return markdown(["model", *(kind.removeprefix("cost of ") for kind in kinds), "missed, %"], lines)
+
+
+def key_table(study: Study, rows: Rows) -> str:
+    """The curves of the study as a table: F1@50, edit and mAP by number of labels."""
+    lines = []
+    for labels in dict.fromkeys(labels for row in study.rows for labels in row.labels):
+        for title, names in study.curves.items():
+            mine = [one for one in rows if one["row"] in names and str(one["labels"]) == str(labels)]
+            if mine:
+                figures = [spread(mine, name) for name in KEY.values()]
+                lines.append([labels_name(labels), title, *figures, str(len(mine))])
+    return markdown(["labels", "model", *KEY, "runs"], lines)
 
 
 def page(study: Study, rows: Rows) -> str:

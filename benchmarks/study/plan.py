@@ -16,6 +16,7 @@ A file holds
                     model: forest, prior or time_prior instead of a network
                     finetune: settings of `kinespan finetune`
                     labels, seeds, folds: in place of the file's
+    curves:       rows that make a line of the picture over labelled recordings, by its name
     claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
 
 A setting that is not there, or a name that nothing has, is an error before anything runs.
@@ -78,6 +79,7 @@ class Study:
     pools: Mapping[str, tuple[str, ...]]
     claims: tuple[Claim, ...]
     pretrain_seed: int | None = None
+    curves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def job(self, cell: Cell) -> tuple[int, int, str, str]:
         """Fold, seed of pretraining, start and pool: cells for which they are the same share an encoder."""
@@ -139,6 +141,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         "pretrain_seed",
         "rows",
         "claims",
+        "curves",
     }
     _refuse_unknown(data, known, where)
     pretraining = {
@@ -163,7 +166,11 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         for title in (claim.better, claim.than):
             if title not in titles:
                 raise InputError(f"{where}: a claim is about {title!r}; rows are {', '.join(titles)}")
-    checked = (tuple(rows), pretraining, pools, claims, data.get("pretrain_seed"))
+    curves = {key: tuple(value) for key, value in data.get("curves", {}).items()}
+    for title in (title for part in curves.values() for title in part):
+        if title not in titles:
+            raise InputError(f"{where}: a curve is made of {title!r}; rows are {', '.join(titles)}")
+    checked = (tuple(rows), pretraining, pools, claims, data.get("pretrain_seed"), curves)
     return Study(name, data["about"], data["data"], data["split"], *checked)
 
 

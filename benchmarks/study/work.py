@@ -23,7 +23,7 @@ from kinespan.localizer import Localizer
 from kinespan.results import corpus_truth
 from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
 from kinespan.train.finetuning import finetune, labelled_names
-from kinespan.train.pretraining import ENCODER_FILE, pretrain
+from kinespan.train.pretraining import pretrain
 
 from .baselines import Scores, baseline_scores
 from .plan import SCRATCH, SHIPPED, Cell, Row, Study
@@ -49,12 +49,11 @@ def run_job(study: Study, corpus: Corpus, pools: Sequence[Source], cells: Sequen
     """Every cell of a job, all of one start, pool, fold and seed; rows go to `out` as they are done."""
     fold, seed, start, pool = study.job(cells[0])
     folder = out / "work" / f"fold{fold}_seed{seed}_{start}_{pool}"
-    begin, pretrained = time.monotonic(), None
+    minutes, pretrained = 0.0, None
     if start == SHIPPED:
         pretrained = Path(SHIPPED)
     elif start != SCRATCH:
-        pretrained = _pretrained(study, corpus, pools, cells[0], folder)
-    minutes = (time.monotonic() - begin) / 60
+        pretrained, minutes = _pretrained(study, corpus, pools, cells[0], folder)
     for cell in cells:
         row = next(row for row in study.rows if row.name == cell.row)
         begin = time.monotonic()
@@ -75,14 +74,17 @@ def keep(out: Path, row: Mapping[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def _pretrained(study: Study, corpus: Corpus, pools: Sequence[Source], cell: Cell, folder: Path) -> Path:
-    """The encoder pretrained on the training recordings of a fold, and on further corpora."""
-    names = parts_of(corpus, study.split, cell.fold).train
-    config = replace(study.pretraining[cell.start], seed=study.job(cell)[1], split=None, probe_every=0)
-    if (folder / "pretrain" / ENCODER_FILE).is_file():  # a job that was stopped goes on with it
-        return folder / "pretrain"
-    shutil.rmtree(folder, ignore_errors=True)
-    return pretrain([TrainingSet(corpus, names), *pools], folder / "pretrain", config, quiet=True)
+def _pretrained(study: Study, corpus: Corpus, pools: Sequence[Source], cell: Cell, folder: Path) -> tuple[Path, float]:
+    """The encoder pretrained on the training recordings of a fold and on further corpora, and its minutes."""
+    run, took = folder / "pretrain", folder / "minutes"
+    if not took.is_file():  # else a job that was stopped goes on
+        names = parts_of(corpus, study.split, cell.fold).train
+        config = replace(study.pretraining[cell.start], seed=study.job(cell)[1], split=None, probe_every=0)
+        shutil.rmtree(folder, ignore_errors=True)
+        begin = time.monotonic()
+        pretrain([TrainingSet(corpus, names), *pools], run, config, quiet=True)
+        took.write_text(str((time.monotonic() - begin) / 60))
+    return run, float(took.read_text())
 
 
 def _trained(
@@ -133,7 +135,8 @@ def _baseline(
     ]
     scores = baseline_scores(row.model, pairs, loaded[1], len(labels) + 1, config.seed)
     durations = learn_durations([ids for _, ids in pairs], network.fps, len(labels) + 1)
-    decoding = DecodeConfig(segmentation=config.segmentation, durations=durations)
+    way: Any = "argmax" if config.segmentation == "argmax" else "viterbi"
+    decoding = DecodeConfig(segmentation=way, durations=durations)
     return scores, decoding, network.fps, len(names)
 
 

@@ -127,8 +127,9 @@ class SnippetConfig:
 
     variant: Literal["aligned", "paper", "off"] = "aligned"
     """aligned: positives cover the same time. paper: arg-max positives, one negative a video. off: none."""
-    weight: float = 1.0
-    """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5)."""
+    weight: float = 10.0
+    """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5). Ours is the term that
+    teaches frames; the video term alone teaches them little."""
     frames: int = 8
     """Frames a snippet covers, about."""
     margin: float = 0.5
@@ -139,8 +140,9 @@ class SnippetConfig:
     """Most similar queue entries that count as positives too (paper only; its release: 5)."""
     neighbours_from: float = 0.33
     """Share of the steps after which neighbours are looked for (its release: epoch 200 of 600)."""
-    queue: int = 32768
-    """Keys kept as negatives of the snippet term."""
+    queue: int = 256
+    """Keys kept as negatives of the snippet term (the paper's release: 32768). Few and fresh ones do for small corpora,
+    where a long queue holds the same moments many times over."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
@@ -202,7 +204,7 @@ class PretrainConfig:
     """Frames of a clip, at the network's rate."""
     batch_size: int = 32
     """Clips in a batch."""
-    steps: int = 200
+    steps: int = 400
     """Optimiser steps."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """adamw suits short runs; sgd (momentum 0.9, lr 0.1, weight decay 1e-4) is the papers' choice for long ones."""
@@ -270,7 +272,7 @@ class FinetuneConfig:
     """Frames of a training clip, at the network's rate."""
     batch_size: int = 16
     """Clips in a batch."""
-    steps: int = 200
+    steps: int = 300
     """Optimiser steps."""
     lr: float = 2e-3
     """Peak learning rate (AdamW)."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from benchmarks.study import plan
 from benchmarks.study.baselines import REACH, baseline_scores, prior_scores, window_features
 from benchmarks.study.claims import compare, paired_p
+from benchmarks.study.curves import Point, drawing, points
 from benchmarks.study.page import page, table
 from benchmarks.study.plan import Claim, parse
 from benchmarks.study.work import figures, keep, parts_of
@@ -83,6 +86,7 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ({"rows": [{"name": "a"}, {"name": "a"}]}, "share a name"),
         ({"claims": [{"better": "b", "than": "scratch", "labels": 2}]}, "a claim is about 'b'"),
         ({"fold": 1}, "unknown fold"),
+        ({"curves": {"a": ["b"]}}, "a curve is made of 'b'"),
     ],
 )
 def test_a_mistake_in_a_study_is_told_before_anything_runs(changes: dict[str, Any], words: str) -> None:
@@ -197,6 +201,22 @@ def test_tables_show_means_over_folds_and_spread_over_seeds() -> None:
     assert "| 25.0 ± 14.1 |" in text
     assert "| 4 | 1.50 M | 0.0 | 1.0 |" in text
     assert "A question." in page(small(), rows)
+
+
+def test_curves_join_rows_by_how_many_recordings_are_labelled() -> None:
+    rows = [{**made_row("few", fold, 0, value, labels=2), "labelled": 2} for fold, value in ((1, 0.2), (2, 0.4))]
+    rows += [
+        {**made_row("many", 1, 0, 0.8, labels="all"), "labelled": 50},
+        {**made_row("other", 1, 0, 0.9), "labelled": 2},
+    ]
+    assert points(rows, ["few", "many"], "f1_50") == [
+        Point(2, pytest.approx(30.0), pytest.approx(math.sqrt(200))), Point(50, pytest.approx(80.0), 0.0)
+    ]  # fmt: skip
+    text = drawing({"ours <": ["few", "many"], "none": ["nobody"]}, rows, {"F1@50": "f1_50"})
+    svg = ElementTree.fromstring(text)
+    assert sum(part.tag.endswith("circle") for part in svg.iter()) == 2
+    assert "ours &lt;" in text
+    assert "no rows yet" in drawing({"none": ["nobody"]}, rows, {"F1@50": "f1_50"})
 
 
 def test_rows_are_appended_as_they_are_done(tmp_path: Path) -> None:
