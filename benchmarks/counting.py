@@ -63,6 +63,26 @@ def stgcn(
     return need
 
 
+def ctrgcn(frames: float, widths: Sequence[int], in_channels: int = 3, joints: int = JOINTS) -> Need:
+    """One forward pass of CTR-GCN over one person of `frames` frames; joints are compared after the mean over time."""
+    need = Need()
+    for number, (before, after, stride) in enumerate(zip((in_channels, *widths[:-1]), widths, STRIDES, strict=True)):
+        compared, share, rows = max(8, before // 8), after // 4, frames * joints
+        need += product(joints, before, 2 * PARTS * compared)
+        topology = 2 * PARTS * joints**2 * after * compared
+        need += Need(topology + 2 * PARTS * rows * after * (before + joints), rows * (before + after))
+        need += product(rows, after, after)
+        if before != after:
+            need += product(rows, before, after)
+        frames = -(-frames // stride)
+        need += 2.0 * convolution(share, share, 5, frames * joints, stride)
+        if number and (before != after or stride > 1):
+            need += convolution(before, after, 1, frames * joints)
+        elif number:
+            need += Need(values=frames * joints * before)
+    return need
+
+
 def head(clips: int, width: int, dim: int) -> Need:
     """Two linear maps."""
     return product(clips, width, width) + product(clips, width, dim)
@@ -76,10 +96,18 @@ def contrast(clips: int, queue: int, dim: int) -> Need:
 def skeletonclr(
     clips: int, frames: int, people: int, widths: Sequence[int], queue: int, dim: int, order: Order = "least"
 ) -> Need:
-    """A step: one view through the query network and back, one through the key network, the queue."""
+    """A step over ST-GCN; see `two_views`."""
+    return two_views(clips, people, stgcn(frames, widths, order=order), widths[-1], queue, dim)
+
+
+def two_views(clips: int, people: int, network: Need, width: int, queue: int, dim: int) -> Need:
+    """A step: one view through the query network and back, one through the key network, the queue.
+
+    network: what a pass over one person needs.
+    """
     passes = clips * people * (TRAINING + 1)
-    heads = (TRAINING + 1) * head(clips, widths[-1], dim)
-    return passes * stgcn(frames, widths, order=order) + heads + contrast(clips, queue, dim)
+    heads = (TRAINING + 1) * head(clips, width, dim)
+    return passes * network + heads + contrast(clips, queue, dim)
 
 
 def aimclr(

@@ -32,6 +32,7 @@ from kinespan.train.pretraining import PretrainModule
 from kinespan.transforms.normalise import Motion, model_motion
 
 from . import conventional, counting
+from .conventional_ctrgcn import CTRGCN
 from .conventional_views import Views, loader
 from .turns import Job
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 RECIPES = Path(__file__).parents[1] / "configs" / "pretrain"
 QUEUE, DIM = 32768, 128
+WIDTHS = {"stgcn16": conventional.WIDTHS_16, "stgcn64": conventional.WIDTHS_64}
 COUNTS = {"skeletonclr": counting.skeletonclr, "aimclr": counting.aimclr}
 Snippets = Literal["off", "aligned"]
 
@@ -52,13 +54,13 @@ class Size(NamedTuple):
     people: int = 2
 
 
-def made_motions(people: int, recordings: int = 48, frames: int = 400) -> list[Motion]:
-    """Motions (T, P, 25, 3) that drift: what they show changes no time."""
+def made_motions(people: int, recordings: int = 48, frames: int = 400, joints: int = 25) -> list[Motion]:
+    """Motions (T, P, J, 3) that drift: what they show changes no time."""
     rng = np.random.default_rng(0)
     motions = []
     for number in range(recordings):
-        place = rng.normal(0, 0.4, (1, people, 25, 3))
-        drift = rng.normal(0, 0.02, (frames, people, 25, 3)).cumsum(axis=0)
+        place = rng.normal(0, 0.4, (1, people, joints, 3))
+        drift = rng.normal(0, 0.02, (frames, people, joints, 3)).cumsum(axis=0)
         valid = np.ones((frames, people), dtype=bool)
         motions.append(Motion((place + drift).astype(np.float32), valid, 30.0, f"made {number}"))
     return motions
@@ -86,13 +88,11 @@ def value_bytes(setting: Setting) -> int:
     return 2 if lightning_precision(setting.precision) == "bf16-mixed" else 4
 
 
-def usual_step(setting: Setting, kind: str, size: Size) -> Job:
+def usual_step(setting: Setting, kind: str, size: Size, encoder: str = "stgcn16") -> Job:
     """A step of the field: views from workers, float32, two people padded, SGD."""
     torch.manual_seed(0)
-    adjacency = torch.from_numpy(_adjacency())
-    network = conventional.STGCN(adjacency, dropout=0.5)
     method = conventional.AimCLR if kind == "aimclr" else conventional.SkeletonCLR
-    model = method(network, QUEUE, DIM).to(setting.device).train()
+    model = method(usual_network(encoder), QUEUE, DIM).to(setting.device).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.1, momentum=0.9, weight_decay=1e-4)
     batches = iter(loader(usual_views(kind, size), size.batch, workers=os.cpu_count() or 1))
@@ -105,8 +105,24 @@ def usual_step(setting: Setting, kind: str, size: Size) -> Job:
         optimizer.step()
         loss.item()
 
-    need = COUNTS[kind](size.batch, size.frames, conventional.PEOPLE, conventional.WIDTHS_16, QUEUE, DIM)
-    return Job(step, need=need, wait=waiter(setting.device))
+    return Job(step, need=step_need(kind, encoder, size, conventional.PEOPLE), wait=waiter(setting.device))
+
+
+def usual_network(encoder: str) -> Any:
+    """The field's network of the size of one of ours."""
+    from kinespan.encoders.graph import directed_partition, spatial_partition
+
+    if encoder == "ctrgcn":
+        return CTRGCN(torch.from_numpy(directed_partition(NTU_25)), dropout=0.5)
+    return conventional.STGCN(torch.from_numpy(spatial_partition(NTU_25)), widths=WIDTHS[encoder], dropout=0.5)
+
+
+def step_need(kind: str, encoder: str, size: Size, people: int) -> counting.Need:
+    """What a step needs, whoever takes it."""
+    if encoder == "ctrgcn":
+        network = counting.ctrgcn(size.frames, conventional.WIDTHS_64)
+        return counting.two_views(size.batch, people, network, conventional.WIDTHS_64[-1], QUEUE, DIM)
+    return COUNTS[kind](size.batch, size.frames, people, WIDTHS[encoder], QUEUE, DIM)
 
 
 def usual_views(kind: str, size: Size) -> Views:
@@ -115,17 +131,13 @@ def usual_views(kind: str, size: Size) -> Views:
     return Views(made_clips(size, 256 if size.frames < 100 else 96), swap)
 
 
-def _adjacency() -> NDArray[np.float32]:
-    from kinespan.encoders.graph import spatial_partition
-
-    return spatial_partition(NTU_25)
-
-
-def our_module(setting: Setting, kind: str, size: Size, snippets: Snippets = "off") -> PretrainModule:
+def our_module(
+    setting: Setting, kind: str, size: Size, snippets: Snippets = "off", encoder: str = "stgcn16"
+) -> PretrainModule:
     """Pretraining by the long recipe of configs/pretrain, at a size of the yardstick, its queues full."""
     file = RECIPES / f"{kind}_paper_recipe.yaml"
     config = settings_of(PretrainConfig, yaml.safe_load(file.read_text()), file.name)
-    network = replace(config.network, streams=("position",), fps=30.0)
+    network = replace(config.network, encoder=encoder, streams=("position",), fps=30.0)
     options = {**config.options, "mine_from": 0.0} if kind == "aimclr" else config.options
     config = replace(
         config, network=network, options=options, snippet=SnippetConfig(variant=snippets), batch_size=size.batch,
@@ -133,19 +145,22 @@ def our_module(setting: Setting, kind: str, size: Size, snippets: Snippets = "of
     )  # fmt: skip
     torch.manual_seed(0)
     pool = ClipPool(made_motions(size.people), device=setting.device)
-    module = PretrainModule(config, NTU_25, pool).to(setting.device).train()
+    return with_full_queues(PretrainModule(config, NTU_25, pool).to(setting.device).train())
+
+
+def with_full_queues(module: PretrainModule) -> PretrainModule:
+    """The module as it is after its first few hundred steps: every queue full, of random keys of no recording."""
     for part in module.modules():
         if isinstance(part, KeyQueue):
-            keys = torch.nn.functional.normalize(torch.randn(part.keys.shape, device=setting.device), dim=1)
-            part.put(keys, torch.full((len(keys),), -1, device=setting.device))
+            keys = torch.nn.functional.normalize(torch.randn_like(part.keys), dim=1)
+            part.put(keys, torch.full((len(keys),), -1, device=keys.device))
     return module
 
 
-def our_step(setting: Setting, kind: str, size: Size, snippets: Snippets = "off") -> Job:
+def our_step(setting: Setting, kind: str, size: Size, snippets: Snippets = "off", encoder: str = "stgcn16") -> Job:
     """A step of ours as its trainer takes it."""
-    module = our_module(setting, kind, size, snippets)
-    need = COUNTS[kind](size.batch, size.frames, size.people, conventional.WIDTHS_16, QUEUE, DIM)
-    step = stepper(module, setting)
+    module = our_module(setting, kind, size, snippets, encoder)
+    need, step = step_need(kind, encoder, size, size.people), stepper(module, setting)
     return Job(step, need=need, value_bytes=value_bytes(setting), wait=waiter(setting.device))
 
 
