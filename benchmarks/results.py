@@ -1,6 +1,6 @@
 """Write the tables of the docs from the rows that the studies left, so that no figure is written by hand.
 
-    python -m benchmarks.results            puts each table between its marks in docs/results.md and README.md
+    python -m benchmarks.results            puts each table between its marks in the pages of docs and README.md
     python -m benchmarks.results --check    says which file would change, and fails if one would
 
 A table stands between the lines <!-- table: NAME --> and <!-- end -->.
@@ -15,11 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import main_job, parts
+from . import growth, main_job, parts
 from .study import page, plan
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "docs" / "results.md", ROOT / "README.md")
+PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "performance.md", ROOT / "README.md")
 MARK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -50,6 +50,9 @@ def table(name: str) -> str:
         "main-job-synthetic": lambda: main_job.table(rows("main_job_synthetic")),
         "methods-precog": lambda: parts.table(rows("parts_precog"), "method"),
         "encoders-precog": lambda: parts.table(rows("parts_precog"), "encoder"),
+        "growth": lambda: growth.growth_table(growth.kept()),
+        "growth-memory": lambda: growth.stages_table(growth.kept()),
+        "growth-picture": lambda: growth.picture_link(growth.kept()),
     }
     return made[name]()
 

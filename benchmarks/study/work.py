@@ -22,11 +22,12 @@ from kinespan.evaluate import detection_map, evaluate
 from kinespan.localizer import Localizer
 from kinespan.results import corpus_truth
 from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
-from kinespan.train.finetuning import finetune, labelled_names
+from kinespan.train.finetuning import SHIPPED, finetune, labelled_names
 from kinespan.train.pretraining import pretrain
 
+from . import plan
 from .baselines import Scores, baseline_scores
-from .plan import SCRATCH, SHIPPED, Cell, Row, Study
+from .plan import SCRATCH, Cell, Row, Study
 
 INNER = "inner"
 """SPLIT:inner holds out, of fold k's training recordings, those that fold 1 tests; nothing of fold k's test is seen."""
@@ -50,8 +51,8 @@ def run_job(study: Study, corpus: Corpus, pools: Sequence[Source], cells: Sequen
     fold, seed, start, pool = study.job(cells[0])
     folder = out / "work" / f"fold{fold}_seed{seed}_{start}_{pool}"
     minutes, pretrained = 0.0, None
-    if start == SHIPPED:
-        pretrained = Path(SHIPPED)
+    if start == plan.SHIPPED:
+        pretrained = SHIPPED
     elif start != SCRATCH:
         pretrained, minutes = _pretrained(study, corpus, pools, cells[0], folder)
     for cell in cells:

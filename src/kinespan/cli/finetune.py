@@ -7,8 +7,6 @@ last step is kept: nothing is selected on test recordings.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jsonargparse import ArgumentParser, Namespace
 
 from ..config import FinetuneConfig
@@ -29,7 +27,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
     parser.add_argument("--out", type=str, required=True, help="folder of the run")
-    parser.add_argument("--pretrained", type=str | None, help="folder of a pretraining run, a model file, or `default`, the shipped encoder")
+    parser.add_argument(
+        "--pretrained",
+        type=str | None,
+        help="folder of a pretraining run, a model file, or `default`, the shipped encoder",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     add_settings(parser, FinetuneConfig)
 
@@ -40,16 +42,15 @@ def run(arguments: Namespace) -> int:
 
     config = settings(arguments, FinetuneConfig, command_parser("finetune"))
     corpus = open_corpus(arguments.corpus)
-    pretrained = None if arguments.pretrained is None else Path(arguments.pretrained)
 
     from ..train.common import Interrupted
-    from ..train.finetuning import MODEL_FILE, finetune
+    from ..train.finetuning import MODEL_FILE, finetune, pretrained_path
     from ..train.testing import run_test
 
     check_network(config.network)
     out = run_folder(arguments.out)
     try:
-        model = finetune(corpus, out, config, pretrained=pretrained, resume=arguments.resume)
+        model = finetune(corpus, out, config, pretrained=pretrained_path(arguments.pretrained), resume=arguments.resume)
     except Interrupted as stopped:
         print(f"\n{stopped}")
         return 130

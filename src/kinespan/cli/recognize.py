@@ -18,7 +18,11 @@ from .common import add_settings, check_network, facts_line, open_corpus, percen
 def add_arguments(parser: ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
-    parser.add_argument("--pretrained", type=str | None, help="folder of a pretraining run, a model file, or `default`, the shipped encoder")
+    parser.add_argument(
+        "--pretrained",
+        type=str | None,
+        help="folder of a pretraining run, a model file, or `default`, the shipped encoder",
+    )
     parser.add_argument("--out", type=str | None, help="JSON file of the figures and the confusion matrix to write")
     add_settings(parser, RecognizeConfig)
 
@@ -33,13 +37,13 @@ def run(arguments: Namespace) -> int:
     from ..progress import Progress
     from ..results import write_metrics
     from ..train.corpora import corpus_parts
+    from ..train.finetuning import pretrained_path
     from ..train.recognition import recognize
 
     check_network(config.network)
     parts = corpus_parts(corpus, config.split, config.fold)
-    pretrained = None if arguments.pretrained is None else Path(arguments.pretrained)
     with Progress("features", len(parts.train) + len(parts.test)) as progress:
-        found = recognize(corpus, config, pretrained, lambda done, _: progress.update(done))
+        found = recognize(corpus, config, pretrained_path(arguments.pretrained), lambda done, _: progress.update(done))
     facts = found["facts"]
     print(f"{facts['test_clips']} clips by {facts['train_clips']}; {facts_line(facts)}")
     print(

@@ -31,7 +31,7 @@ from .settings import save_settings
 
 MODEL_FILE = "model.safetensors"
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
-"""The encoder that is part of the package: `--pretrained default`."""
+"""The encoder that is part of the package, `--pretrained default`; pretrained/default.md tells of it."""
 
 
 class FinetuneModule(StepModule):
@@ -208,13 +208,13 @@ def labelled_names(
     return annotated, without_labels(corpus.labels, dropped)
 
 
-def pretrained_file(path: Path) -> Path:
-    """The model file that --pretrained means: itself, or the encoder or model in the folder of a run.
+def pretrained_path(text: str | None) -> Path | None:
+    """What --pretrained names: `default` is the encoder of the package, a folder of that name is ./default."""
+    return SHIPPED if text == "default" else None if text is None else Path(text)
 
-    `default` is the encoder that is part of the package (pretrained/default.md); a folder of that name is ./default.
-    """
-    if str(path) == "default":
-        return SHIPPED
+
+def pretrained_file(path: Path) -> Path:
+    """The model file that a path means: itself, or the encoder or model in the folder of a run."""
     if not path.is_dir():
         return path
     for name in (ENCODER_FILE, MODEL_FILE):

@@ -1,0 +1,59 @@
+"""The encoder that is part of the package: what its card says is so, and it can be started from."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+import yaml
+from benchmarks.shipped_encoder import CONFIG
+
+from kinespan.config import FinetuneConfig, PretrainConfig, settings_of
+from kinespan.corpus import Corpus
+from kinespan.corpus.prepare import prepare_synthetic
+from kinespan.corpus.synthetic import SyntheticConfig
+from kinespan.model_file import read_spec, read_weights
+from kinespan.train.finetuning import SHIPPED, finetune, pretrained_path
+
+
+def test_it_is_in_the_package_small_and_says_where_it_comes_from() -> None:
+    assert Path(str(files("kinespan"))) / "pretrained" / "default.safetensors" == SHIPPED
+    assert SHIPPED.stat().st_size < 5_000_000
+    spec, config = read_spec(SHIPPED), settings_of(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
+    assert (spec.kind, spec.skeleton.name) == ("encoder", "ntu25")
+    assert (spec.encoder, spec.streams, spec.fps) == (
+        config.network.encoder,
+        config.network.streams,
+        config.network.fps,
+    )
+    assert (spec.training["steps"], spec.training["snippets"]) == (config.steps, "aligned")
+    assert "HDM05" in spec.licence
+
+
+def test_its_card_is_its_own() -> None:
+    card, spec = SHIPPED.with_suffix(".md").read_text(encoding="utf-8"), read_spec(SHIPPED)
+    size = sum(part.numel() for part in read_weights(SHIPPED).values())
+    for fact in (f"{size:,} parameters", f"{spec.training['recordings']} recordings", spec.licence, spec.encoder,
+                 "The data used in this project was obtained from", "mocap.cs.cmu.edu", "CG-2007-2"):  # fmt: skip
+        assert fact in card
+
+
+def test_finetuning_starts_from_it(tmp_path: Path) -> None:
+    prepare_synthetic(tmp_path / "corpus", SyntheticConfig(recordings=4, seconds=(6.0, 7.0), fps=15.0))
+    config = FinetuneConfig(steps=1, batch_size=2, lr=1e-12, weight_decay=0.0)
+    model = finetune(Corpus.open(tmp_path / "corpus"), tmp_path / "run", config, pretrained=SHIPPED, quiet=True)
+    assert model.spec.training["pretrained"]["corpus"] == read_spec(SHIPPED).training["corpus"]
+    weights = {
+        name: part
+        for name, part in read_weights(SHIPPED).items()
+        if "running" not in name and "num_batches" not in name
+    }
+    own = model.encoder.state_dict()
+    assert all(torch.allclose(own[name], part, atol=1e-6) for name, part in weights.items())
+
+
+def test_a_folder_called_default_is_still_to_be_had() -> None:
+    assert pretrained_path("default") == SHIPPED
+    assert pretrained_path("./default") == Path("default")
+    assert pretrained_path(None) is None
