@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .counting import Need
-from .machine import others_running
+from .machine import memory, others_running
 
 LEAST_SECONDS = 0.25
 """A turn of short work repeats it until it lasts this long."""
@@ -78,10 +77,9 @@ def serve(make: Callable[[], Job]) -> None:
                 break
             seconds, cpu = _timed(job, loops)
             answer(seconds=seconds / loops / job.units, cpu=cpu / loops / job.units)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         need = {"operations": job.need.operations, "bytes": job.need.values * job.value_bytes}
         need["bf16"] = float(job.value_bytes == 2)
-        answer(facts={**need, "peak_bytes": peak, **job.figures()})
+        answer(facts={**need, "peak_bytes": memory()["VmHWM"], **job.figures()})
     except NotThereError as error:
         answer(missing=str(error))
     except Exception:
