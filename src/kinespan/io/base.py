@@ -227,7 +227,7 @@ def read_text_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not data.strip():
+    if not data or data.isspace():
         raise InputError(f"{path}: the file is empty")
     if b"\0" in data:
         raise InputError(f"{path}: the file holds binary data, expected text")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..skeletons import NTU_25
 from .base import READERS, FileMotion, ReadOptions
-from .decimals import Words, numbers, read_words
+from .decimals import Lines, read_lines
 
 _JOINTS = NTU_25.num_joints
 _BODY_WORDS = 10
@@ -96,116 +96,129 @@ def read_bodies(path: Path) -> Bodies:
     of joints, for a line with too few or too many values and for a coordinate that is no finite number; and, naming
     the file, where no frame has a body.
     """
-    words = read_words(path)
-    num_frames, found = _layout(path, words)
-    if not found:
+    lines = read_lines(path)
+    heads, in_frame = _layout(path, lines)
+    num_frames = len(in_frame)
+    if not len(heads):
         raise InputError(
             f"{path}: none of its {num_frames} frames has a body (a sample without skeletons); leave it out"
         )
-    values = _coordinates(path, words, np.array([body.first_joint for body in found]))
-    slots = {id: slot for slot, id in enumerate(dict.fromkeys(body.id for body in found))}
-    held = {(body.frame, slots[body.id]): at for at, body in reversed(list(enumerate(found)))}  # the first of doubles
+    values = _coordinates(path, lines, heads)
+    ids = lines.first_words(heads)
+    slots = {id: slot for slot, id in enumerate(dict.fromkeys(ids))}
+    people = np.array([slots[id] for id in ids])
+    frames = np.repeat(np.arange(num_frames), in_frame)
+    places = np.arange(len(heads)) - np.repeat(np.cumsum(in_frame) - in_frame, in_frame)
+    cells, held = np.unique(frames * len(slots) + people, return_index=True)  # the first of doubles
     positions = np.zeros((num_frames, len(slots), _JOINTS, 3))
-    place = np.full((num_frames, len(slots)), -1, dtype=np.int64)
-    frames, people = np.array(list(held)).T
-    positions[frames, people] = values[list(held.values())]
-    place[frames, people] = [found[at].place for at in held.values()]
-    valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
+    positions.reshape(-1, _JOINTS, 3)[cells] = values[held]
+    place = np.full((num_frames, len(slots)), -1)
+    place.ravel()[cells] = places[held]
+    valid: NDArray[np.bool_] = (positions != 0).reshape(*place.shape, -1).any(axis=2)
     if not valid.any():
         raise InputError(f"{path}: its bodies hold only zeros, the sensor saw nobody; leave it out")
-    doubles = len(found) - len(held)
+    doubles = len(heads) - len(cells)
     notes = (f"passed over {doubles} bodies whose bodyID their frame lists twice",) if doubles else ()
     return Bodies(positions, valid, np.where(valid, place, -1), notes)
 
 
-class _Body(NamedTuple):
-    """A body in a frame: which, at what place of the frame's list, and the first word of its joints."""
-
-    frame: int
-    place: int
-    id: str
-    first_joint: int
+_BODY_LINES = [_BODY_WORDS, 1] + [_JOINT_WORDS] * _JOINTS
+"""Words on the lines of a body."""
+_WHOLE_FILE = re.compile(b"\1(\1(%b)*)+" % re.escape(bytes(_BODY_LINES)))
+"""Words on the lines of a file: a count of frames, then frames: a count of bodies, then bodies."""
 
 
-_ALL_JOINTS = [_JOINT_WORDS] * _JOINTS
+def _layout(path: Path, lines: Lines) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first line of each body (N,), counted from 0, and the number of bodies in each frame (T,)."""
+    counts = np.minimum(lines.counts, 255).astype(np.uint8)
+    if not _WHOLE_FILE.fullmatch(counts.tobytes()):
+        raise _what_is_wrong(path, lines)
+    alone = np.flatnonzero(counts == 1)  # the number of frames, of bodies, of joints
+    of_joints = counts[alone - 1] == _BODY_WORDS
+    frames = alone[~of_joints][1:]
+    in_frame = np.diff(frames, append=len(counts)) // len(_BODY_LINES)
+    expected = np.full(len(alone), _JOINTS)
+    expected[~of_joints] = [len(frames), *in_frame.tolist()]
+    words = lines.first_words(alone)
+    meaning = {word: _whole(word) for word in set(words)}
+    if [meaning[word] for word in words] != expected.tolist():
+        raise _what_is_wrong(path, lines)
+    return np.flatnonzero(counts == _BODY_WORDS), in_frame
 
 
-def _layout(path: Path, words: Words) -> tuple[int, list[_Body]]:
-    """The number of frames, and all bodies in the order of the file; checks the number of values on every line."""
-    counts, first = words.counts, words.first.tolist()
-    num_frames = _whole(words, 0)
+def _whole(word: bytes) -> int | None:
+    """A word as a whole number, None where it is none."""
+    return int(word) if word.isdigit() and len(word) < 10 else None
+
+
+def _what_is_wrong(path: Path, lines: Lines) -> InputError:
+    """The first fault in the layout of a file."""
+    num_frames = _count(lines, 0)
     if num_frames is None:
-        raise _no_count(path, words, 0, "the number of frames")
+        return _no_count(path, lines, 0, "the number of frames")
     if num_frames == 0:
-        raise InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
-    line = 1
-    found: list[_Body] = []
+        return InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
+    counts, line = lines.counts.tolist(), 1
     for frame in range(num_frames):
-        bodies = _whole(words, line)
+        bodies = _count(lines, line)
         if bodies is None:
-            raise _no_count(path, words, line, f"the number of bodies in frame {frame + 1} of {num_frames}")
+            return _no_count(path, lines, line, f"the number of bodies in frame {frame + 1} of {num_frames}")
         line += 1
         for place in range(bodies):
-            joints = slice(line + 2, line + 2 + _JOINTS)
-            if counts[line : line + 1] != [_BODY_WORDS] or _whole(words, line + 1) != _JOINTS:
-                raise _no_body(path, words, line, f"body {place + 1} of frame {frame + 1} of {num_frames}")
-            if counts[joints] != _ALL_JOINTS:
-                raise _no_body(path, words, line, f"body {place + 1} of frame {frame + 1} of {num_frames}")
-            found.append(_Body(frame, place, words[first[line]], first[line + 2]))
-            line = joints.stop
-    if line < len(counts):
-        raise InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
-    return num_frames, found
+            rows = counts[line : line + len(_BODY_LINES)]
+            if rows != _BODY_LINES or _count(lines, line + 1) != _JOINTS:
+                return _no_body(path, lines, line, f"body {place + 1} of frame {frame + 1} of {num_frames}")
+            line += len(_BODY_LINES)
+    return InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
 
 
-def _whole(words: Words, line: int) -> int | None:
-    """The whole number that stands alone on a line (from 0), None where the line is another."""
-    if line >= len(words.counts) or words.counts[line] != 1:
+def _count(lines: Lines, line: int) -> int | None:
+    """The whole number that stands alone on a line, None where the line is another."""
+    if line >= len(lines.counts) or lines.counts[line] != 1:
         return None
-    text = words[int(words.first[line])]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    (word,) = lines.first_words(np.array([line]))
+    return _whole(word)
 
 
-def _no_body(path: Path, words: Words, line: int, what: str) -> InputError:
-    """What is wrong with the lines of a body, the first of them at `line` (from 0)."""
-    if (wrong := _wrong_length(path, words, line, _BODY_WORDS, f"the line of {what}")) is not None:
+def _no_body(path: Path, lines: Lines, line: int, what: str) -> InputError:
+    """What is wrong with the lines of a body, the first of them at `line`."""
+    if (wrong := _wrong_length(path, lines, line, _BODY_WORDS, f"the line of {what}")) is not None:
         return wrong
-    joints = _whole(words, line + 1)
+    joints = _count(lines, line + 1)
     if joints is None:
-        return _no_count(path, words, line + 1, f"the number of joints of {what}")
+        return _no_count(path, lines, line + 1, f"the number of joints of {what}")
     if joints != _JOINTS:
         return InputError(f"{path}:{line + 2}: {what} has {joints} joints, expected {_JOINTS}")
-    lines = enumerate(range(line + 2, line + 2 + _JOINTS), start=1)
-    each = (_wrong_length(path, words, at, _JOINT_WORDS, f"joint {joint} of {what}") for joint, at in lines)
+    rows = enumerate(range(line + 2, line + 2 + _JOINTS), start=1)
+    each = (_wrong_length(path, lines, at, _JOINT_WORDS, f"joint {joint} of {what}") for joint, at in rows)
     return next(wrong for wrong in each if wrong is not None)
 
 
-def _no_count(path: Path, words: Words, line: int, what: str) -> InputError:
-    """What is wrong with a line (from 0) that should be a whole number."""
-    wrong = _wrong_length(path, words, line, 1, what)
-    text = "" if wrong is not None else words[int(words.first[line])]
+def _no_count(path: Path, lines: Lines, line: int, what: str) -> InputError:
+    """What is wrong with a line that should be a whole number."""
+    wrong = _wrong_length(path, lines, line, 1, what)
+    text = "" if wrong is not None else lines.word(line, 0)
     return wrong or InputError(f"{path}:{line + 1}: {what} is {text[:40]!r}, expected a whole number")
 
 
-def _wrong_length(path: Path, words: Words, line: int, values: int, what: str) -> InputError | None:
-    """What is wrong with a line (from 0) that is not there or has another number of values; None where it is right."""
-    if line >= len(words.counts):
-        return InputError(f"{path}:{len(words.counts)}: the file is cut off: {what} does not follow; get it again")
-    if words.counts[line] != values:
-        return InputError(f"{path}:{line + 1}: {what} has {words.counts[line]} values, expected {values}")
+def _wrong_length(path: Path, lines: Lines, line: int, words: int, what: str) -> InputError | None:
+    """What is wrong with a line that is not there or has another number of values; None where it is right."""
+    if line >= len(lines.counts):
+        return InputError(f"{path}:{len(lines.counts)}: the file is cut off: {what} does not follow; get it again")
+    if lines.counts[line] != words:
+        return InputError(f"{path}:{line + 1}: {what} has {lines.counts[line]} values, expected {words}")
     return None
 
 
-def _coordinates(path: Path, words: Words, first_joint: NDArray[np.int64]) -> NDArray[np.floating[Any]]:
-    """x y z (N, 25, 3) of the bodies whose joints begin at these words (N,)."""
-    offsets = np.arange(_JOINTS)[:, None] * _JOINT_WORDS + np.arange(3)
-    which = (first_joint[:, None, None] + offsets).ravel()
-    values = numbers(words, which)
-    wrong = np.flatnonzero(np.isnan(values))
-    if wrong.size:
-        word = int(which[wrong[0]])
+def _coordinates(path: Path, lines: Lines, heads: NDArray[np.int64]) -> NDArray[np.float64]:
+    """x y z (N, 25, 3) of the bodies that begin on these lines (N,)."""
+    joints = (heads[:, None] + np.arange(2, 2 + _JOINTS)).ravel()
+    values = lines.numbers(joints, 3)
+    if np.isnan(values).any():
+        joint, axis = map(int, np.argwhere(np.isnan(values))[0])
+        line = int(joints[joint])
         raise InputError(
-            f"{path}:{words.line_of(word)}: {'xyz'[wrong[0] % 3]} of joint {wrong[0] // 3 % _JOINTS + 1} is "
-            f"{words[word][:40]!r}, expected a finite number"
+            f"{path}:{line + 1}: {'xyz'[axis]} of joint {joint % _JOINTS + 1} is "
+            f"{lines.word(line, axis)[:40]!r}, expected a finite number"
         )
     return values.reshape(-1, _JOINTS, 3)

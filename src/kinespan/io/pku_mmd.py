@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..skeletons import NTU_25
 from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions
-from .decimals import numbers, read_words, words_of
+from .decimals import lines_of, read_lines
 
 FPS = 30.0
 _PEOPLE = 2
@@ -39,24 +39,25 @@ class PkuMmdReader:
         first, end, _ = head.replace(b"\r", b"\n").partition(b"\n")
         if not first.strip() or b"\0" in head or (not end and len(head) >= HEAD_BYTES):
             return False
-        words = words_of(first)
-        return len(words.starts) == _WORDS and not np.isnan(numbers(words, np.arange(_WORDS))).any()
+        lines = lines_of(first)
+        return lines.counts.tolist() == [_WORDS] and not np.isnan(lines.numbers(np.array([0]), _WORDS)).any()
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
         """Positions (T, P, 25, 3), P 1 or 2, and valid (T, P)."""
-        words = read_words(path)
-        for line, count in enumerate(words.counts, start=1):
-            if count != _WORDS:
-                cut = "; the file may be cut off" if line == len(words.counts) else ""
-                raise InputError(
-                    f"{path}:{line}: found {count} values, expected {_WORDS} (2 bodies x 25 joints x 3){cut}"
-                )
-        values = numbers(words, np.arange(len(words.starts)))
-        wrong = np.flatnonzero(np.isnan(values))
-        if wrong.size:
-            word = int(wrong[0])
-            raise InputError(f"{path}:{words.line_of(word)}: found {words[word][:40]!r}, expected a finite number")
+        lines = read_lines(path)
+        wrong = np.flatnonzero(lines.counts != _WORDS)
+        if len(wrong):
+            line = int(wrong[0]) + 1
+            cut = "; the file may be cut off" if line == len(lines.counts) else ""
+            raise InputError(
+                f"{path}:{line}: found {lines.counts[line - 1]} values, expected {_WORDS} "
+                f"(2 bodies x 25 joints x 3){cut}"
+            )
+        values = lines.numbers(np.arange(len(lines.counts)), _WORDS)
+        if np.isnan(values).any():
+            line, place = map(int, np.argwhere(np.isnan(values))[0])
+            raise InputError(f"{path}:{line + 1}: found {lines.word(line, place)[:40]!r}, expected a finite number")
         positions = values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
         valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
         seen = valid.any(axis=0)
