@@ -1,6 +1,7 @@
-"""The main job measured: does pretraining help, at the linear probe and finetuned, with few labels and all?
+"""The main job measured on the built-in corpus: does pretraining help, at the linear probe and finetuned?
 
-    python -m benchmarks.main_job precog --data ../shared/data/precog/csv --out runs/main_job_precog
+The study of real motion is `benchmarks.study`.
+
     python -m benchmarks.main_job synthetic --out runs/main_job_synthetic --folds 1
 
 Every cell of the table: for each fold and seed, an encoder that is untrained, pretrained by the video term, or by the
@@ -22,7 +23,7 @@ from typing import Any
 
 from .trial import COLUMNS, keep_rows, markdown, prepared, read_rows, run_jobs, spread, tuned
 
-SPLITS = {"precog": "cross-performer", "synthetic": "by-performer"}
+SPLITS = {"synthetic": "by-performer"}
 STARTS = ("untrained", "video", "snippets")
 FRACTIONS = (0.2, 1.0)
 
@@ -84,7 +85,6 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", choices=SPLITS)
-    parser.add_argument("--data", dest="source", help="folder of PRECOG's csv files")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--folds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -97,7 +97,7 @@ def main() -> None:
         seed, fold, start = int(arguments.job[0]), int(arguments.job[1]), arguments.job[2]
         job(corpus, arguments.data, out, seed, fold, start, tuple(arguments.steps))
         return
-    prepared(arguments.data, arguments.source, corpus)
+    prepared(arguments.data, None, corpus)
     done = {(row["seed"], row["fold"], row["start"]) for row in read_rows(out)}
     left = [cell for cell in cells(arguments.folds, arguments.seeds) if cell not in done]
     words = ["-m", "benchmarks.main_job", arguments.data, "--out", str(out), "--steps", *map(str, arguments.steps)]

@@ -45,8 +45,6 @@ def table(name: str) -> str:
         _, study, what = name.split("-", 2)
         return STUDY_TABLES[what](plan.read(study), rows(f"study_{study}"))
     made = {
-        "main-job-precog": lambda: main_job.table(rows("main_job_precog")),
-        "main-job-precog-unseen": lambda: main_job.table([row for row in rows("main_job_precog") if row["fold"] > 1]),
         "main-job-synthetic": lambda: main_job.table(rows("main_job_synthetic")),
         "methods-precog": lambda: parts.table(rows("parts_precog"), "method"),
         "encoders-precog": lambda: parts.table(rows("parts_precog"), "encoder"),

@@ -43,7 +43,7 @@ def drawing(curves: Mapping[str, Sequence[str]], rows: Sequence[Mapping[str, Any
     every = {
         title: {part: points(rows, names, name) for part, names in curves.items()} for title, name in figures.items()
     }
-    width, height = WIDTH * len(figures), HEIGHT + 16 * math.ceil(len(curves) / 3)
+    width, height = WIDTH * len(figures), HEIGHT + 16 + 16 * math.ceil(len(curves) / 3)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'font-family="sans-serif" font-size="11" fill="{INK}">',
@@ -52,7 +52,7 @@ def drawing(curves: Mapping[str, Sequence[str]], rows: Sequence[Mapping[str, Any
     for number, (title, lines) in enumerate(every.items()):
         parts += [f'<g transform="translate({number * WIDTH} 0)">', *_panel(title, lines), "</g>"]
     for number, name in enumerate(curves):
-        x, y = LEFT + number % 3 * (width - LEFT) / 3, HEIGHT + 16 * (number // 3)
+        x, y = LEFT + number % 3 * (width - LEFT) / 3, HEIGHT + 12 + 16 * (number // 3)
         parts.append(f'<path d="M{x:.0f} {y - 4}h18" stroke="{COLOURS[number]}" stroke-width="2.5"/>')
         parts.append(f'<text x="{x + 24:.0f}" y="{y}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"

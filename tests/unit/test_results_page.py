@@ -23,7 +23,7 @@ def test_the_tables_are_what_the_rows_say() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("study", ["main_job_precog", "main_job_synthetic", "parts_precog"])
+@pytest.mark.parametrize("study", ["study_precog", "main_job_synthetic", "parts_precog"])
 def test_every_row_says_where_it_comes_from(study: str) -> None:
     rows = [json.loads(line) for line in (ROOT / "benchmarks" / "results" / f"{study}.jsonl").read_text().splitlines()]
     assert rows

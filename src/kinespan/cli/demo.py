@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> int:
 
 
 RECORDINGS = 72
-STEPS = {"pretrain": 120, "linear": 300, "finetune": 360}
+STEPS = {"pretrain": 120, "linear": 300, "finetune": 240}
 
 
 def _fresh(out: Path) -> Path:
