@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,81 @@ class Span:
     def duration(self) -> float:
         """Length in seconds."""
         return self.end - self.start
+
+
+@dataclass(frozen=True, eq=False)
+class SpanTable(Mapping[str, tuple[Span, ...]]):
+    """The Spans of many recordings as columns; as a mapping it gives those of a recording, made when asked for.
+
+    ``recordings`` (R of them) are the keys; the rows of recording r are bounds[r] to bounds[r + 1], in the order of
+    its Spans. A row of the N has ``label``, an index into ``labels`` (those that occur), ``start`` and ``end`` in
+    seconds, ``score`` (NaN: none) and ``person`` (-1: none). Rows are taken as valid.
+    """
+
+    recordings: tuple[str, ...]
+    bounds: NDArray[np.int64]
+    labels: tuple[str, ...]
+    label: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    score: NDArray[np.float64]
+    person: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, spans: Mapping[str, Iterable[Span]]) -> SpanTable:
+        """The table of Spans by recording; a table stays itself."""
+        if isinstance(spans, SpanTable):
+            return spans
+        groups = [tuple(group) for group in spans.values()]
+        rows = list(chain.from_iterable(groups))
+        index = {name: number for number, name in enumerate(dict.fromkeys(span.label for span in rows))}
+        return cls(
+            tuple(spans),
+            np.cumsum([0, *map(len, groups)]),
+            tuple(index),
+            np.array([index[span.label] for span in rows], dtype=np.int64),
+            np.array([span.start for span in rows], dtype=np.float64),
+            np.array([span.end for span in rows], dtype=np.float64),
+            np.array([span.score for span in rows], dtype=np.float64),  # None becomes NaN
+            np.array([-1 if span.person is None else span.person for span in rows], dtype=np.int64),
+        )
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.recordings)}
+
+    @property
+    def recording(self) -> NDArray[np.int64]:
+        """Index of each row's recording, (N,)."""
+        return np.repeat(np.arange(len(self.recordings)), np.diff(self.bounds))
+
+    def __getitem__(self, name: str) -> tuple[Span, ...]:
+        row = self._row[name]
+        mine = slice(self.bounds[row], self.bounds[row + 1])
+        labels = [self.labels[label] for label in self.label[mine].tolist()]
+        scores = [None if math.isnan(score) else score for score in self.score[mine].tolist()]
+        people = [None if person < 0 else person for person in self.person[mine].tolist()]
+        return tuple(map(Span, self.start[mine].tolist(), self.end[mine].tolist(), labels, scores, people))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.recordings)
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def where(self, chosen: NDArray[np.bool_]) -> SpanTable:
+        """The chosen (N,) rows; all recordings and labels stay."""
+        before = np.concatenate([[0], np.cumsum(chosen)])
+        return SpanTable(
+            self.recordings,
+            before[self.bounds],
+            self.labels,
+            self.label[chosen],
+            self.start[chosen],
+            self.end[chosen],
+            self.score[chosen],
+            self.person[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -85,8 +162,10 @@ class Annotation:
 
     def __post_init__(self) -> None:
         """Check the labels, sort the spans."""
+        known = set(self.labels.names)
         for span in self.spans:
-            self.labels.index(span.label)
+            if span.label not in known:
+                self.labels.index(span.label)
         object.__setattr__(
             self, "spans", tuple(sorted(self.spans, key=lambda span: (span.start, span.end, span.label)))
         )
@@ -98,17 +177,23 @@ class Annotation:
         """
         centres = frame_centres(num_frames, fps)
         ids = np.where(self._covered(centres), BACKGROUND, IGNORE).astype(np.int64)
-        for span in self.spans:
-            ids[(centres >= span.start) & (centres < span.end)] = self.labels.index(span.label) + 1
+        for label, first, stop in self._frames(centres):
+            ids[first:stop] = label + 1
         return ids
 
     def frame_hits(self, num_frames: int, fps: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """For overlapping labels: which labels hold, (T, C) bool, and which frames were looked at, (T,) bool."""
         centres = frame_centres(num_frames, fps)
         hits = np.zeros((num_frames, len(self.labels)), dtype=bool)
-        for span in self.spans:
-            hits[(centres >= span.start) & (centres < span.end), self.labels.index(span.label)] = True
+        for label, first, stop in self._frames(centres):
+            hits[first:stop, label] = True
         return hits, self._covered(centres) | hits.any(axis=1)
+
+    def _frames(self, centres: NDArray[np.float64]) -> Iterator[tuple[int, int, int]]:
+        """Index of the label, first frame and frame after the last of each span, by its frames' centres (T,)."""
+        index = {name: number for number, name in enumerate(self.labels.names)}
+        bounds = np.searchsorted(centres, [(span.start, span.end) for span in self.spans]).tolist()
+        return ((index[span.label], *pair) for span, pair in zip(self.spans, bounds, strict=True))
 
     def _covered(self, times: NDArray[np.float64]) -> NDArray[np.bool_]:
         if self.covered is None:

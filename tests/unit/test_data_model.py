@@ -17,6 +17,7 @@ from kinespan.annotation import (
     Annotation,
     LabelSet,
     Span,
+    SpanTable,
     frame_centres,
     label_set_of,
     runs,
@@ -164,6 +165,46 @@ def test_frame_ids_by_hand():
     hits, covered = annotation.frame_hits(6, 2)
     assert hits.T.astype(int).tolist() == [[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0]]
     assert covered.tolist() == [True] * 5 + [False]
+
+
+SECONDS = st.integers(0, 60).map(lambda tenths: tenths / 10)
+SPANS = st.tuples(
+    SECONDS, SECONDS, st.sampled_from(LABELS.names), st.none() | st.floats(-1, 1), st.none() | st.integers(0, 3)
+).map(lambda drawn: Span(drawn[0], drawn[0] + drawn[1] + 0.1, *drawn[2:]))
+
+
+@given(st.lists(SPANS, max_size=5), st.sampled_from([1.0, 5.0, 29.97]), st.integers(0, 70))
+def test_frames_are_those_whose_centre_is_in_the_span(spans, fps, num_frames):
+    annotation = Annotation(tuple(spans), LABELS)
+    ids = [BACKGROUND] * num_frames
+    hits = [[False, False] for _ in range(num_frames)]
+    for span in annotation.spans:
+        for frame in range(num_frames):
+            if span.start <= (frame + 0.5) / fps < span.end:
+                ids[frame] = LABELS.index(span.label) + 1
+                hits[frame][LABELS.index(span.label)] = True
+    assert annotation.frame_ids(num_frames, fps).tolist() == ids
+    assert annotation.frame_hits(num_frames, fps)[0].tolist() == hits
+
+
+GROUPS = st.dictionaries(st.text(max_size=3), st.lists(SPANS, max_size=4).map(tuple), max_size=4)
+
+
+@given(GROUPS, st.randoms(use_true_random=False))
+def test_a_table_is_the_mapping_that_it_was_made_of(groups, random):
+    table = SpanTable.of(groups)
+    assert (dict(table), list(table), len(table)) == (groups, list(groups), len(groups))
+    assert table == groups
+    assert groups == table
+    assert SpanTable.of(table) is table
+    assert set(table.labels) == {span.label for spans in groups.values() for span in spans}
+    rows = [(name, span) for name, spans in groups.items() for span in spans]
+    assert [table.recordings[row] for row in table.recording] == [name for name, _ in rows]
+    chosen = [random.random() < 0.5 for _ in rows]
+    kept = {name: tuple(span for (its, span), keep in zip(rows, chosen) if keep and its == name) for name in groups}
+    assert table.where(np.array(chosen, dtype=bool)) == kept
+    with pytest.raises(KeyError):
+        table["no such name"]
 
 
 def test_overlapping_spans_hit_the_same_frames():

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import gc
 import json
 import os
 import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kinespan import activitynet_file
 from kinespan.activitynet import Predictions, Truth, read_predictions, read_truth, write_predictions, write_truth
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.atomic import write_atomically
@@ -166,6 +169,120 @@ def test_bad_truth_is_named(tmp_path, data, message):
     path = written(tmp_path, data)
     with pytest.raises(InputError, match=re.escape(str(path)) + ".*" + message):
         read_truth(path)
+
+
+ODD_NUMBERS = [
+    "0",
+    "-0",
+    "1",
+    "2.5",
+    "1e-3",
+    "1E2",
+    "9" * 400,
+    "1e999",
+    "NaN",
+    "-Infinity",
+    "true",
+    "null",
+    '"1"',
+]
+ODD_STRINGS = ['"walk"', '"sit: {down}"', r'"a\u003ab"', r'"\u00e9 \"q\""', '"é"', '""', r'"\ud800"', "3", "null", "[]"]
+good = st.sampled_from(["0", "0.5", "1", "2.25", "3"])
+number = st.one_of(good, good, st.sampled_from(ODD_NUMBERS))
+string = st.sampled_from(ODD_STRINGS[:2] * 4 + ODD_STRINGS)
+
+
+def json_object(fields):
+    """JSON text of fields (name, value), each JSON text; names may come twice."""
+    return fields.map(lambda pairs: "{" + ", ".join(f"{name}: {value}" for name, value in pairs) + "}")
+
+
+def json_list(values, **sizes):
+    return st.lists(values, **sizes).map(lambda texts: "[" + ",".join(texts) + "]")
+
+
+def fields(**values):
+    """The fields, in order, now and then without one, or with one twice or more."""
+    pairs = [st.tuples(st.just(f'"{name}"'), value) for name, value in values.items()]
+    more = st.tuples(
+        st.sampled_from([f'"{name}"' for name in values] + ['"x:y"', r'"x\u003ay"']), string | json_list(good)
+    )
+    odd = st.tuples(*pairs).flatmap(lambda all: st.lists(st.sampled_from(all) | more, max_size=6))
+    return st.one_of(st.tuples(*pairs), st.tuples(*pairs), odd)
+
+
+segment = st.one_of(
+    st.tuples(st.sampled_from(["0", "1"]), st.sampled_from(["2", "3.5"])).map(lambda pair: f"[{pair[0]}, {pair[1]}]"),
+    json_list(number, max_size=3),
+    string,
+)
+spans = json_list(json_object(fields(label=string, segment=segment)), max_size=3)
+scored = json_list(json_object(fields(label=string, score=number, segment=segment, person=number)), max_size=3)
+names = st.sampled_from(['"a"', '"b: {}"', '"c"', r'"\u0061"'])
+P_JSON = json_object(
+    fields(
+        results=json_object(st.lists(st.tuples(names, scored | string), max_size=3)),
+        segmentation=st.just("null") | json_object(st.lists(st.tuples(names, spans), max_size=2)),
+        external_data=st.sampled_from(["null", '{"a": {"b": "c:d"}}', '{"a": 1, "a": 2}', "[[{}]]", "{}"]),
+    )
+)
+T_JSON = json_object(
+    fields(
+        database=json_object(
+            st.lists(
+                st.tuples(names, json_object(fields(annotations=spans, duration=number, covered=json_list(segment)))),
+                max_size=3,
+            )
+        ),
+        url=string,
+    )
+)
+
+
+@pytest.mark.parametrize("reader, text", [(read_predictions, P_JSON), (read_truth, T_JSON)])
+@given(st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_read_at_once_is_what_is_read_one_by_one(tmp_path_factory, reader, text, data):
+    """The fast parser and the checks of whole columns, against the standard library and one span after the other."""
+
+    def read():
+        try:
+            return reader(path)
+        except InputError as error:
+            return str(error)
+
+    path = tmp_path_factory.mktemp("json") / "file.json"
+    drawn = data.draw(text)
+    path.write_text(
+        data.draw(st.sampled_from([drawn, "\ufeff" + drawn, drawn + "]", drawn.replace(" ", "\n")])), "utf-8"
+    )
+    fast = read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(activitynet_file, "_is_whole", lambda text, data: False)
+        patch.setattr(activitynet_file, "_columns", lambda groups, scored: None)
+        slow = read()
+    assert fast == slow
+
+
+def test_a_good_file_is_read_at_once(tmp_path, monkeypatch):
+    """Whole files take the fast way; names and texts with colons and braces do not stop it."""
+    monkeypatch.setattr(activitynet_file, "_parse_strictly", lambda path, text: pytest.fail("parsed twice"))
+    monkeypatch.setattr(activitynet_file.JsonFile, "_span", lambda *_: pytest.fail("span by span"))
+    monkeypatch.setattr(activitynet_file.JsonFile, "_span_list", lambda *_: pytest.fail("span by span"))
+    write_predictions(SAMPLE, tmp_path / "P.json")
+    assert read_predictions(tmp_path / "P.json") == SAMPLE
+    labels = LabelSet(("a: {b}",))
+    truth = Truth({"08:15": Annotation((Span(0, 1, "a: {b}"),), labels)}, labels)
+    write_truth(truth, tmp_path / "T.json")
+    assert read_truth(tmp_path / "T.json") == truth
+
+
+def test_the_collector_runs_again_after_reading(tmp_path):
+    write_predictions(SAMPLE, tmp_path / "P.json")
+    for path in (tmp_path / "P.json", tmp_path / "none.json"):
+        with contextlib.suppress(InputError):
+            read_predictions(path)
+        assert gc.isenabled()
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):

@@ -21,7 +21,7 @@ SOURCE = Path(kinespan.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("_version", "errors", "progress"),
     ("annotation", "atomic", "config", "plugins", "skeleton"),
-    ("decode_durations", "decode_suppress", "mirror_labels"),
+    ("activitynet_file", "decode_durations", "decode_suppress", "mirror_labels"),
     ("activitynet", "decode", "joint_names", "recording", "registry"),
     ("decode_presets", "joint_map", "skeletons"),
     ("io", "transforms", "evaluate", "export"),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import Span
+from ..annotation import Span, SpanTable
 from ..errors import InputError
 
 Floats = NDArray[np.float64]
@@ -47,29 +47,31 @@ def table(spans: Mapping[str, Sequence[Span]], recordings: Sequence[str], labels
 
     Raises InputError for a recording that is not in `recordings` and a prediction without a finite score.
     """
+    rows = SpanTable.of(spans)
     place = {name: index for index, name in enumerate(recordings)}
     column = {name: index for index, name in enumerate(labels)}
-    unknown = [name for name in spans if name not in place]
+    unknown = [name for name in rows.recordings if name not in place]
     if unknown:
         raise InputError(
             f"{len(unknown)} recordings have predictions and are not in truth: {', '.join(map(repr, unknown[:5]))}"
             f"{', ...' if len(unknown) > 5 else ''}; give the truth that belongs to the predictions"
         )
-    groups = [[span for span in group if span.label in column] for group in spans.values()]
-    rows = [span for group in groups for span in group]
-    recording = np.repeat(np.array([place[name] for name in spans], dtype=np.int64), [len(group) for group in groups])
-    label = np.array([column[span.label] for span in rows], dtype=np.int64)
-    start, end = (np.array([getattr(span, name) for span in rows], dtype=np.float64) for name in ("start", "end"))
-    # No score becomes NaN.
-    score = np.array([span.score for span in rows] if scored else np.zeros(len(rows)), dtype=np.float64)
+    index = np.array([column.get(name, -1) for name in rows.labels], dtype=np.int64)
+    if index.min(initial=0) < 0:
+        rows = rows.where(index[rows.label] >= 0)
+    recording = np.array([place[name] for name in rows.recordings], dtype=np.int64)[rows.recording]
+    label, score = index[rows.label], rows.score if scored else np.zeros(len(rows.label))
     if not np.isfinite(score).all():
-        bad = int(np.argmin(np.isfinite(score)))
+        name = recordings[recording[np.argmin(np.isfinite(score))]]
+        bad = next(s for s in spans[name] if s.label in column and (s.score is None or not np.isfinite(s.score)))
         raise InputError(
-            f"recording {recordings[recording[bad]]!r}: predicted span {rows[bad].label!r} at {rows[bad].start} s has "
-            f"score {rows[bad].score}, expected a finite number"
+            f"recording {name!r}: predicted span {bad.label!r} at {bad.start} s has score {bad.score}, "
+            "expected a finite number"
         )
-    order = np.lexsort((label, end, start, recording, -score))
-    return Table(recording[order], label[order], start[order], end[order], score[order])
+    order = np.argsort(-score, kind="stable")
+    if np.any(np.diff(score[order]) == 0):
+        order = np.lexsort((label, rows.end, rows.start, recording, -score))
+    return Table(recording[order], label[order], rows.start[order], rows.end[order], score[order])
 
 
 def pairs(found: Table, true: Table) -> Iterator[Pairs]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..activitynet import Predictions, Truth
-from ..annotation import Annotation, LabelSet, Span
+from ..annotation import Annotation, LabelSet, Span, SpanTable
 from ..errors import InputError
 from .errors import Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
@@ -105,33 +105,29 @@ def evaluate(
     """
     strange = _check(predictions, truth)
     labels = replace(truth.labels, names=(*truth.labels.names, *strange))
-    true_spans = {name: annotation.spans for name, annotation in truth.annotations.items()}
-    found = {
-        name: [span for span in spans if _looked_at(span, truth.annotations[name])]
-        for name, spans in predictions.spans.items()
-    }
+    true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
+    predicted = SpanTable.of(predictions.spans)
+    found = predicted.where(_looked_at(predicted, truth.annotations))
     fps = {name: truth.fps.get(name, DEFAULT_FPS) for name in truth.annotations}
     tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
     every = detection_map(found, true_spans, sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS}), rule, labels.names, fps)
     averages = {"0.1:0.5": every.at(DEFAULT_TIOUS).average, "0.5:0.95": every.at(STRICT_TIOUS).average}
-    num_found = sum(map(len, predictions.spans.values()))
     counts = {
         "recordings": len(truth.annotations),
         "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
-        "recordings_without_predictions": sum(not predictions.spans.get(name) for name in truth.annotations),
-        "true_spans": sum(map(len, true_spans.values())),
-        "predicted_spans": num_found,
-        "predicted_spans_left_out": num_found - sum(map(len, found.values())),
+        "recordings_without_predictions": len(truth.annotations) - int(np.count_nonzero(np.diff(predicted.bounds))),
+        "true_spans": len(true_spans.label),
+        "predicted_spans": len(predicted.label),
+        "predicted_spans_left_out": len(predicted.label) - len(found.label),
     }
     frames = _exclusive_frames if labels.exclusive else _overlapping_frames
-    present = {span.label for spans in true_spans.values() for span in spans}
     return Metrics(
         labels,
         every.at(tious),
         averages,
         *frames(predictions, truth, labels, fps),
         counts,
-        tuple(name for name in labels.names if name not in present),
+        tuple(name for name in labels.names if name not in true_spans.labels),
         detection_errors(found, true_spans, labels.names),
     )
 
@@ -205,12 +201,20 @@ def _num_frames(name: str, truth: Truth, spans: Iterable[Span], fps: float) -> i
     return max(0, round(duration * fps))
 
 
-def _looked_at(span: Span, annotation: Annotation) -> bool:
-    """Whether at least half of the span lies in time that the annotation covers."""
-    if annotation.covered is None:
-        return True
-    shared = sum(max(0.0, min(span.end, end) - max(span.start, start)) for start, end in annotation.covered)
-    return shared >= span.duration / 2
+def _looked_at(spans: SpanTable, annotations: Mapping[str, Annotation]) -> NDArray[np.bool_]:
+    """Whether at least half of each span (N,) lies in time that the annotation of its recording covers."""
+    chosen = np.ones(len(spans.label), dtype=bool)
+    for row, name in enumerate(spans.recordings):
+        covered = annotations[name].covered
+        if covered is None:
+            continue
+        mine = slice(spans.bounds[row], spans.bounds[row + 1])
+        start, end = spans.start[mine], spans.end[mine]
+        shared = np.zeros(len(start))
+        for first, last in covered:
+            shared += np.maximum(0.0, np.minimum(end, last) - np.maximum(start, first))
+        chosen[mine] = shared >= (end - start) / 2
+    return chosen
 
 
 def _check(predictions: Predictions, truth: Truth) -> list[str]:
@@ -223,8 +227,7 @@ def _check(predictions: Predictions, truth: Truth) -> list[str]:
             f"{', '.join(map(repr, missing[:5]))}{', ...' if len(missing) > 5 else ''}; "
             "give the truth (and the subset) that belongs to the predictions"
         )
-    groups = (*predictions.spans.values(), *segmentation.values())
-    used = {span.label for spans in groups for span in spans}
+    used = {*SpanTable.of(predictions.spans).labels, *SpanTable.of(segmentation).labels}
     strange = sorted(used - set(truth.labels.names))
     if strange and (truth.labels_are_declared or len(strange) == len(used)):
         raise InputError(
