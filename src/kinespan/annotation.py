@@ -184,7 +184,7 @@ class Annotation:
     def frame_hits(self, num_frames: int, fps: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """For overlapping labels: which labels hold, (T, C) bool, and which frames were looked at, (T,) bool."""
         centres = frame_centres(num_frames, fps)
-        hits = np.zeros((num_frames, len(self.labels)), dtype=bool)
+        hits = np.zeros((len(self.labels), num_frames), dtype=bool).T  # label by label in memory: spans are long
         for label, first, stop in self._frames(centres):
             hits[first:stop, label] = True
         return hits, self._covered(centres) | hits.any(axis=1)

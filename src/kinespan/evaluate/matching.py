@@ -155,7 +155,8 @@ def _serve(mine: Ints, goal: Ints, num_found: int, num_true: int) -> Ints:
     alike, the one stable matching is that of serving predictions one after the other.
     """
     holder = np.full(num_true, num_found, dtype=np.int64)
-    asking, choice = np.unique(mine, return_index=True)
+    choice = np.flatnonzero(_is_new(mine))
+    asking = mine[choice]
     next_choice, last = np.zeros(num_found, dtype=np.int64), np.zeros(num_found, dtype=np.int64)
     next_choice[asking] = choice
     last[asking] = np.append(choice[1:], len(mine))
@@ -164,8 +165,13 @@ def _serve(mine: Ints, goal: Ints, num_found: int, num_true: int) -> Ints:
         held = holder[wanted]
         np.minimum.at(holder, wanted, asking)
         refused = asking[holder[wanted] != asking]
-        displaced = np.unique(held[(held < num_found) & (holder[wanted] != held)])
-        asking = np.concatenate([refused, displaced])
+        displaced = np.sort(held[(held < num_found) & (holder[wanted] != held)])
+        asking = np.concatenate([refused, displaced[_is_new(displaced)]])
         next_choice[asking] += 1
         asking = asking[next_choice[asking] < last[asking]]
     return holder
+
+
+def _is_new(values: Ints) -> NDArray[np.bool_]:
+    """Which of sorted values (N,) are not those before them. (`np.unique` imports masked arrays, which takes long.)"""
+    return np.append(True, values[1:] != values[:-1])[: len(values)]

@@ -109,7 +109,10 @@ def read_bodies(path: Path) -> Bodies:
     people = np.array([slots[id] for id in ids])
     frames = np.repeat(np.arange(num_frames), in_frame)
     places = np.arange(len(heads)) - np.repeat(np.cumsum(in_frame) - in_frame, in_frame)
-    cells, held = np.unique(frames * len(slots) + people, return_index=True)  # the first of doubles
+    cells = frames * len(slots) + people
+    held = np.argsort(cells, kind="stable")
+    held = held[np.append(True, np.diff(cells[held]) != 0)]  # the first of doubles
+    cells = cells[held]
     positions = np.zeros((num_frames, len(slots), _JOINTS, 3))
     positions.reshape(-1, _JOINTS, 3)[cells] = values[held]
     place = np.full((num_frames, len(slots)), -1)
