@@ -71,6 +71,16 @@ def test_what_is_no_number_is_nan(words):
     check([words])
 
 
+@pytest.mark.parametrize(
+    "text", ["0  0\n\n\n", "0 0\n\n\n1", "0 \n\n\n0  1\n", "0  0\r\n\r\n\r\n\r\n1", "1  2 \n \n  \n\n3"]
+)
+def test_empty_lines_hide_no_double_blank(text):
+    rows = split_slowly(text)
+    lines = lines_of(text.encode())
+    assert lines.counts.tolist() == [len(row) for row in rows]
+    assert [[lines.word(line, place) for place in range(len(row))] for line, row in enumerate(rows)] == rows
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_lines_and_words_are_those_of_split(data):

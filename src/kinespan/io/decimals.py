@@ -124,7 +124,9 @@ def _split(text: bytes) -> tuple[Lines, bool]:
     stops = ends[last]
     behind = white[stops - 1].astype(np.int64)
     behind += touching[stops - 1]
-    regular = not white[0] and np.count_nonzero(touching) == behind.sum()
+    # an end of a line before another belongs to the line that it ends, not to what stands behind the next
+    own = np.count_nonzero(touching[stops]) + np.count_nonzero(touching[stops - 1] & (letters[stops - 1] != ord("\n")))
+    regular = not white[0] and np.count_nonzero(touching) == own
     first, starts = np.zeros((2, len(last)), dtype=np.int64)
     np.add(last[:-1], 1, out=first[1:])
     np.add(stops[:-1], 1, out=starts[1:])
