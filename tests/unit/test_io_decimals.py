@@ -109,6 +109,13 @@ def test_more_words_than_are_read_at_once():
     check([[f"{value:.6f}" for value in row] for row in values.tolist()])
 
 
+@pytest.mark.parametrize(
+    "text", ["0\n\n\n\n0 0\n0   0\n", "\n\n1\n", "1 \n \n", "1\r\n\r\n\n2  3", " 1", "1\n 2\n\n", "1\n\n"]
+)
+def test_empty_lines_and_blanks_do_not_make_up_for_each_other(text):
+    assert lines_of(text.encode()).counts.tolist() == [len(row) for row in split_slowly(text)]
+
+
 def test_of_each_line_only_the_first_words_are_read():
     lines = lines_of(b"3\n0.5 1.5 NaN x\n4\n-0.25 2e3 7")
     assert lines.numbers(np.array([1, 3]), 2).tolist() == [[0.5, 1.5], [-0.25, 2000.0]]

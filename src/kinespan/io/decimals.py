@@ -103,8 +103,8 @@ def lines_of(text: bytes) -> Lines:
     text = text.removeprefix(b"\xef\xbb\xbf")
     if b"\n" not in text:
         text = text.replace(b"\r", b"\n")
-    if not text.endswith(b"\n"):
-        text += b"\n"
+    if not text.endswith(b"\n") or text.endswith(b"\n\n") or text[-3:].isspace():
+        text = text.rstrip(bytes(range(33))) + b"\n"
     lines, regular = _split(text)
     if not regular:
         lines, _ = _split(b"\n".join(b" ".join(line.split()) for line in text.translate(_WHITE).split(b"\n")))
@@ -112,8 +112,9 @@ def lines_of(text: bytes) -> Lines:
 
 
 def _split(text: bytes) -> tuple[Lines, bool]:
-    """The lines of a text, and whether it is as `Lines` has to be: one letter of white space between words, none
-    before the first, not more than two before the end of the line (a blank, a CR)."""
+    """The lines of a text, and whether it is as `Lines` has to be: on each line a word, one letter of white space
+    between words, none before the first, not more than two before the end of the line (a blank, a CR). Empty lines
+    are taken too, if there is no other white space but what is between words."""
     letters = np.frombuffer(text, dtype=np.uint8)
     white, touching = np.empty((_ROOM, len(letters)), dtype=bool)[:2]
     np.less_equal(letters, ord(" "), out=white)
