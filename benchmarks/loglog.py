@@ -52,8 +52,8 @@ def ticks(low: float, high: float) -> list[float]:
 def short(value: float) -> str:
     """A number with few digits: 0.002, 50, 10k, 1M."""
     for scale, letter in ((1e6, "M"), (1e3, "k")):
-        if value >= scale:
-            return f"{value / scale:g}{letter}"
+        if value >= scale and (value >= 1e4 or value % scale == 0):
+            return f"{value / scale:.4g}{letter}"
     return f"{value:g}"
 
 
@@ -76,7 +76,7 @@ def _panel(panel: Panel) -> list[str]:
         f'<text x="{LEFT}" y="27" fill="#555">{escape(panel.unit)}, slope {escape(panel.slope)}</text>',
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}" text-anchor="middle">{escape(panel.over)}</text>',
     ]
-    for value in ticks(x_low, x_high):
+    for value in sorted({x for x, _ in panel.points})[-6:]:
         x, _ = at(value, y_low)
         parts.append(f'<path d="M{x:.1f} {TOP}V{bottom}" stroke="{GREY}" stroke-width="0.5"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 13}" text-anchor="middle">{short(value)}</text>')
