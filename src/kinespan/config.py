@@ -261,7 +261,9 @@ class FinetuneConfig:
     """Augmentation of training clips (linear trains on clips as they are)."""
     mirror: Literal["auto", "on", "off"] = "auto"
     """Show half of the training clips mirrored, with labels that say left and right (or clockwise and anticlockwise)
-    swapped; the others are taken to be the same in a mirror. auto: where the label set has such a pair."""
+    swapped; the others are taken to be the same in a mirror. auto: where the label set has such a pair, and fewer and
+    fewer up to none in the last step, so that the network still learns which side people do things with; half to the
+    end where one of a pair is not labelled at all."""
     split: str | None = None
     """Split to train and test on; none: all annotated recordings are trained on and nothing is tested."""
     fold: int = 1

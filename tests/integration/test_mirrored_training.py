@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,10 @@ from kinespan.corpus import Corpus, CorpusWriter
 from kinespan.corpus.synthetic import SyntheticConfig, synthetic_takes
 from kinespan.recording import Recording
 from kinespan.skeleton import Skeleton
+from kinespan.train import finetuning
 from kinespan.train.finetuning import finetune
 from kinespan.train.pretraining import pretrain
+from kinespan.transforms.augment import mirror_some
 
 LABELS = LabelSet(("raise left", "raise right", "rest"))
 STILL = AugmentConfig(crop_min=1, shear=0, rotation=0, tilt=0, noise=0, blur=0)
@@ -43,13 +47,18 @@ def hand(skeleton: Skeleton, side: str) -> list[int]:
     return found
 
 
+def arms(folder: Path, sides: Sequence[str]) -> Corpus:
+    """Three recordings of each side."""
+    with CorpusWriter(folder, "arms", LABELS) as writer:
+        for side, number in product(sides, range(3)):
+            spans = (Span(0, 2, "rest"), Span(2, 4, f"raise {side}"), Span(4, 6, "rest"))
+            writer.add(one_armed(side, number), Annotation(spans, LABELS))
+    return Corpus.open(folder)
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
-    with CorpusWriter(tmp_path / "corpus", "arms", LABELS) as writer:
-        for number in range(3):
-            spans = (Span(0, 2, "rest"), Span(2, 4, "raise left"), Span(4, 6, "rest"))
-            writer.add(one_armed("left", number), Annotation(spans, LABELS))
-    return Corpus.open(tmp_path / "corpus")
+    return arms(tmp_path / "corpus", ["left"])
 
 
 def share_named(corpus: Corpus, out: Path, mirror: str, label: str) -> float:
@@ -65,6 +74,27 @@ def share_named(corpus: Corpus, out: Path, mirror: str, label: str) -> float:
 def test_what_was_seen_on_the_left_is_known_on_the_right(corpus: Corpus, tmp_path: Path) -> None:
     assert share_named(corpus, tmp_path / "auto", "auto", "raise right") > 0.9
     assert share_named(corpus, tmp_path / "off", "off", "raise right") < 0.1
+
+
+@pytest.mark.parametrize(
+    ("mirror", "sides", "expected"),
+    [
+        ("auto", ("left", "right"), [0.5, 0.4, 0.3, 0.2, 0.1]),
+        ("auto", ("left",), [0.5] * 5),  # the other side is known from mirrored clips alone
+        ("on", ("left", "right"), [0.5] * 5),
+        ("off", ("left", "right"), []),
+    ],
+)
+def test_how_many_clips_are_mirrored(mirror, sides, expected, tmp_path: Path, monkeypatch) -> None:
+    shares: list[float] = []
+
+    def noted(view, skeleton, share, generator):
+        shares.append(share)
+        return mirror_some(view, skeleton, share, generator)
+
+    monkeypatch.setattr(finetuning, "mirror_some", noted)
+    finetune(arms(tmp_path / "corpus", sides), tmp_path / "run", replace(CONFIG, steps=5, mirror=mirror), quiet=True)
+    assert shares == pytest.approx(expected)
 
 
 def test_pretraining_may_see_mirrored_clips(corpus: Corpus, tmp_path: Path) -> None:

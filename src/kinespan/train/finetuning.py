@@ -22,7 +22,7 @@ from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
 from ..mirror_labels import mirrored_labels
 from ..model_file import ModelSpec, read_spec, read_weights
-from ..transforms.augment import augment, mirror_half
+from ..transforms.augment import augment, mirror_some
 from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
@@ -47,6 +47,7 @@ class FinetuneModule(StepModule):
         self.linear = config.protocol == "linear"
         sides = mirrored_labels(localizer.labels)
         self.mirror = config.mirror == "on" or (config.mirror == "auto" and sides != tuple(range(len(sides))))
+        self.mirror_fades = config.mirror == "auto" and pool.hits is not None and _both_sides(pool.hits, sides)
         self.register_buffer("other_side", torch.tensor([0, *(1 + side for side in sides)]), persistent=False)
         self._features: Tensor | None = None
         if self.linear:
@@ -81,7 +82,8 @@ class FinetuneModule(StepModule):
         else:
             skeleton, mirrored = self.localizer.spec.skeleton, None
             if self.mirror:
-                view, mirrored = mirror_half(view, skeleton, self.generator)
+                share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
+                view, mirrored = mirror_some(view, skeleton, share, self.generator)
             view = augment(view, self.config.augment, skeleton, self.generator)
             hits = self.pool.hits_at(view)
             if mirrored is not None and hits is not None:
@@ -113,6 +115,12 @@ class FinetuneModule(StepModule):
         lr = config.linear_lr if self.linear else config.lr
         optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=config.weight_decay)
         return self.scheduled(optimizer, config)
+
+
+def _both_sides(hits: Tensor, sides: tuple[int, ...]) -> bool:
+    """Whether every label that is labelled in hits (N, C + 1) is so on its other side too."""
+    seen = hits.any(dim=0)[1:].tolist()
+    return all(seen[side] for label, side in enumerate(sides) if seen[label])
 
 
 def _accuracy(logits: Tensor, hits: Tensor) -> float:

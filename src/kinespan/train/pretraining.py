@@ -19,7 +19,7 @@ from ..pretrain import Method, SnippetTerm, Step, build_method
 from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
-from ..transforms.augment import mirror_half
+from ..transforms.augment import mirror_some
 from ..transforms.streams import check_streams
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
@@ -68,7 +68,7 @@ class PretrainModule(StepModule):
         config = self.config
         clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
         if config.mirror:
-            clips, _ = mirror_half(clips, self.skeleton, self.generator)
+            clips, _ = mirror_some(clips, self.skeleton, 0.5, self.generator)
         augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
         progress = self.global_step / config.steps
         out = self.method(Step(clips, progress, augmentation, *self.stream_options, self.generator))

@@ -204,9 +204,9 @@ def mirror(x: Tensor, skeleton: Skeleton, chosen: Tensor) -> Tensor:
     return torch.where(chosen.view(-1, 1, 1, 1, 1), flipped, x)
 
 
-def mirror_half(view: View, skeleton: Skeleton, generator: Generator) -> tuple[View, Tensor]:
-    """The batch with half of its clips, on average, mirrored, and which (B,) bool they are."""
-    chosen = _chosen(len(view.positions), 0.5, view.positions, generator)
+def mirror_some(view: View, skeleton: Skeleton, share: float, generator: Generator) -> tuple[View, Tensor]:
+    """The batch with a share of its clips, on average, mirrored, and which (B,) bool they are."""
+    chosen = _chosen(len(view.positions), share, view.positions, generator)
     return replace(view, positions=mirror(view.positions, skeleton, chosen)), chosen
 
 
