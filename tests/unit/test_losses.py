@@ -31,7 +31,7 @@ def coin(*shape, seed, chance=0.7):
 
 
 def dot(a, b):
-    return sum(float(x) * float(y) for x, y in zip(a, b, strict=True))
+    return sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
 
 
 # ---- slow references -------------------------------------------------------------------------------------------------

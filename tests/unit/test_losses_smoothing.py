@@ -67,7 +67,7 @@ def test_padding_costs_nothing_and_gets_no_gradient():
     logits = torch.randn(1, 3, 6, generator=torch.Generator().manual_seed(1)).requires_grad_()
     mask = torch.tensor([[True, True, False, True, False, False]])
     loss = SmoothingLoss(True)(logits, mask)
-    assert float(loss) == pytest.approx(float(SmoothingLoss(True)(logits[..., :2], mask[:, :2])))
+    assert loss.item() == pytest.approx(SmoothingLoss(True)(logits[..., :2], mask[:, :2]).item())
     loss.backward()
     # the later frame of the only pair alone moves
     assert [bool(frame.any()) for frame in logits.grad[0].T] == [False, True, False, False, False, False]
