@@ -450,7 +450,7 @@ def test_frame_unlabelled_time_is_ignored_not_background(exclusive):
     logits = torch.where(labelled[:, None], logits, 10 * other).requires_grad_()
     loss = FrameLoss(exclusive)(logits, targets)
     loss.backward()
-    assert float(loss) == pytest.approx(before)
+    assert loss.item() == pytest.approx(before)
     assert not logits.grad.transpose(1, 2)[~labelled].any()
     assert logits.grad.transpose(1, 2)[labelled].any()
 
