@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import growth, main_job, parts
+from . import growth, parts
+from . import rows as speed
 from .study import page, plan
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +35,12 @@ STUDY_TABLES = {
 """Tables of a study: <!-- table: study-STUDY-WHAT -->."""
 
 
+def speed_rows() -> dict[str, Any]:
+    """The kept run of `python -m benchmarks`."""
+    kept: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())
+    return kept
+
+
 def rows(study: str) -> list[dict[str, Any]]:
     """The kept rows of a study."""
     return [json.loads(line) for line in (ROOT / "benchmarks" / "results" / f"{study}.jsonl").read_text().splitlines()]
@@ -45,9 +52,11 @@ def table(name: str) -> str:
         _, study, what = name.split("-", 2)
         return STUDY_TABLES[what](plan.read(study), rows(f"study_{study}"))
     made = {
-        "main-job-synthetic": lambda: main_job.table(rows("main_job_synthetic")),
         "methods-precog": lambda: parts.table(rows("parts_precog"), "method"),
         "encoders-precog": lambda: parts.table(rows("parts_precog"), "encoder"),
+        "speed": lambda: speed.speed_table(speed_rows()),
+        "speed-defaults": lambda: speed.defaults_table(speed_rows()),
+        "speed-machine": lambda: speed.machine_line(speed_rows()),
         "growth": lambda: growth.growth_table(growth.kept()),
         "growth-memory": lambda: growth.stages_table(growth.kept()),
         "growth-picture": lambda: growth.picture_link(growth.kept()),

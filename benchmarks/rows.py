@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .machine import doubts
+from .trial import markdown
 from .turns import Measured
 from .works import Measure, Work
 
@@ -144,3 +145,48 @@ def _verdict(found: Mapping[str, Any]) -> str:
     if goal is None:
         return said.format(value)
     return f"{said.format(value)}, goal {wanted.format(goal)}: {'met' if found['met'] else 'not yet'}"
+
+
+# ---- tables of the docs ----------------------------------------------------------------------------------------------
+
+
+def speed_table(kept: Mapping[str, Any]) -> str:
+    """The rows of a run that have a goal, or another side to stand beside, as Markdown."""
+    lines = []
+    for found in kept["rows"]:
+        if found["goal"] is None and found["ratio"] is None:
+            continue
+        ratio, cpu = (("-" if found[name] is None else f"{found[name]:.3g}") for name in ("ratio", "cpu_ratio"))
+        shares = [_percent(found["shares"].get(side, {}).get("matrix")) for side in ("conventional", "ours")]
+        name = f"`{found['work']}`" + (" ?" if found["doubts"] else "")
+        spread = _percent(found["spread"])
+        times = _time(found["conventional_s"]), _time(found["ours_s"])
+        lines.append([name, *times, ratio, cpu, spread, *shares, found["failed"] or _verdict(found)])
+    columns = ["work", "conventional", "ours", "ratio", "by CPU", "spread", "matrix rate, conventional", "ours"]
+    return markdown([*columns, "against the goal"], lines)
+
+
+def defaults_table(kept: Mapping[str, Any]) -> str:
+    """What the commands do by default, for each network that was measured, as Markdown."""
+    found = {one["work"]: one for one in kept["rows"] if one["ours_s"]}
+    kinds = {"pretrain-snippets": "{:.1f} steps/s", "finetune": "{:.1f} steps/s", "localize": "{:.0f} s of motion/s"}
+    encoders = [work.removeprefix("finetune-") for work in found if work.startswith("finetune-")]
+    lines = []
+    for encoder in encoders:
+        said = []
+        for kind, text in kinds.items():
+            one = found.get(f"{kind}-{encoder}")
+            said.append("-" if one is None else text.format(one["value"]) + (" ?" if one["doubts"] else ""))
+        lines.append([f"`{encoder}`", *said])
+    return markdown(["network", "pretraining with snippets", "finetuning", "localizing"], lines)
+
+
+def machine_line(kept: Mapping[str, Any]) -> str:
+    """What the rows were measured on."""
+    machine = kept["machine"]
+    rates = ", ".join(f"{kind} {rate / 1e9:.0f}" for kind, rate in machine["matrix_rate"].items())
+    return (
+        f"{machine['name']}, {machine['cores']} cores, {machine['threads']} threads, torch {machine['torch']}; matrix "
+        f"products {rates} x 10^9 operations a second, memory {machine['bandwidth'] / 1e9:.1f} GB/s; ours in "
+        f"{kept['precision']}; load before {machine['load_before']:.2f}. A row with ? was too unsteady to trust."
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -72,13 +71,6 @@ def run_jobs(commands: Sequence[Sequence[str]], at_once: int) -> None:
 
     with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(one, commands))
-
-
-def spread(rows: Sequence[Mapping[str, Any]], name: str) -> str:
-    """Mean over folds, then mean and standard deviation over seeds, of a figure in per cent."""
-    seeds = sorted({row["seed"] for row in rows})
-    means = [100 * statistics.mean(row[name] for row in rows if row["seed"] == seed) for seed in seeds]
-    return f"{statistics.mean(means):.1f}" + (f" ± {statistics.stdev(means):.1f}" if len(means) > 1 else "")
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

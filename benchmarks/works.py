@@ -23,7 +23,7 @@ ratio: conventional over ours, at least. extra: what ours takes more than `witho
 ours takes, below. rate: units of ours a second, at least. seconds: of ours, at most. p99: seconds that 99 of 100
 units of ours stay within, at most.
 """
-ENCODERS = ("stgcn16_light", "stgcn16", "stgcn64")
+ENCODERS = ("stgcn16_light", "tcn", "stgcn16", "stgcn64")
 
 
 @dataclass(frozen=True)

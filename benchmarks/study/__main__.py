@@ -161,10 +161,12 @@ def main() -> None:
     run(study, out, jobs, corpus, pools, wanted.jobs)
     text = page(study, rows_of(out))
     (out / "tables.md").write_text(text + "\n")
-    (out / "curves.svg").write_text(drawing(study.curves, rows_of(out), CURVES))
+    if study.curves:
+        (out / "curves.svg").write_text(drawing(study.curves, rows_of(out), CURVES))
     print(text)
     if wanted.keep:
-        shutil.copy(out / "curves.svg", ROOT / "docs" / "images" / f"study_{study.name}.svg")
+        if study.curves:
+            shutil.copy(out / "curves.svg", ROOT / "docs" / "images" / f"study_{study.name}.svg")
         shutil.copy(out / "rows.jsonl", RESULTS / f"study_{study.name}.jsonl")
 
 

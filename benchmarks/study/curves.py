@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .claims import figure
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 330, 270, 40, 12, 30, 42
-COLOURS = ("#d0772b", "#888888", "#1f5fa8", "#2f8f4e", "#8a4fbf", "#b03a48")
+COLOURS = ("#d0772b", "#888888", "#1f5fa8", "#2f8f4e", "#8a4fbf", "#b03a48", "#1f9c9c", "#7a5c2e")
 INK, GREY = "#222", "#ddd"
 
 

@@ -36,6 +36,7 @@ from kinespan.errors import InputError
 
 FOLDER = Path(__file__).parent
 MODELS = ("network", "forest", "prior", "time_prior")
+MOST_CURVES = 8
 SCRATCH = "scratch"
 SHIPPED = "default"
 
@@ -170,6 +171,8 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     for title in (title for part in curves.values() for title in part):
         if title not in titles:
             raise InputError(f"{where}: a curve is made of {title!r}; rows are {', '.join(titles)}")
+    if len(curves) > MOST_CURVES:
+        raise InputError(f"{where}: {len(curves)} curves, expected at most {MOST_CURVES}: one a colour")
     checked = (tuple(rows), pretraining, pools, claims, data.get("pretrain_seed"), curves)
     return Study(name, data["about"], data["data"], data["split"], *checked)
 

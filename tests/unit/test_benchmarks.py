@@ -10,7 +10,7 @@ import torch
 from benchmarks import __main__ as yardstick
 from benchmarks import conventional, counting
 from benchmarks.machine import doubts
-from benchmarks.rows import row, shown, spread_of
+from benchmarks.rows import defaults_table, machine_line, row, shown, speed_table, spread_of
 from benchmarks.turns import Measured, in_turn
 from benchmarks.works import Setting, Work, works
 from torch.utils.flop_counter import FlopCounterMode
@@ -190,6 +190,24 @@ def test_it_says_when_the_machine_was_too_busy() -> None:
     assert ["load average" in text for text in doubts(1.7, 0.0, 0.05)] == [True]
     assert ["other threads" in text for text in doubts(0.1, 0.9, 0.05)] == [True]
     assert ["spreads" in text for text in doubts(0.1, 0.0, 0.4)] == [True]
+
+
+def test_tables_of_the_docs_by_hand() -> None:
+    sides = {"conventional": Measured((10.0, 10.0)), "ours": Measured((2.0, 2.0))}
+    shaky = {"ours": Measured((0.2, 0.25, 0.4))}
+    rows = [
+        row(Work("some-step", "-", {}, "ratio", 6.0), sides, MACHINE, 0.0),
+        row(Work("finetune-tcn", "-", {}, "rate", unit="steps"), {"ours": Measured((0.2, 0.2))}, MACHINE, 0.0),
+        row(Work("localize-tcn", "-", {}, "rate", unit="s of motion"), shaky, MACHINE, 0.0),
+        row(Work("demo", "-", {}, "seconds", 180.0), {}, MACHINE, None, failed="no room"),
+    ]
+    kept = {"machine": MACHINE, "precision": "float32", "rows": rows}
+    table = speed_table(kept).splitlines()
+    assert [line.split(" | ")[0] for line in table[2:]] == ["| `some-step`", "| `demo`"]
+    assert table[2].endswith("| 10 s | 2 s | 5 | - | 0.0% | - | - | 5.0 times, goal at least 6: not yet |")
+    assert table[3].endswith("| no room |")
+    assert defaults_table(kept).splitlines()[2:] == ["| `tcn` | - | 5.0 steps/s | 4 s of motion/s ? |"]
+    assert "made, 2 cores, 1 threads" in machine_line(kept)
 
 
 def test_a_run_prints_and_keeps_its_rows(tmp_path, monkeypatch, capsys) -> None:

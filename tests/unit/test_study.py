@@ -87,6 +87,7 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ({"claims": [{"better": "b", "than": "scratch", "labels": 2}]}, "a claim is about 'b'"),
         ({"fold": 1}, "unknown fold"),
         ({"curves": {"a": ["b"]}}, "a curve is made of 'b'"),
+        ({"curves": {str(number): ["scratch"] for number in range(9)}}, "9 curves, expected at most 8"),
     ],
 )
 def test_a_mistake_in_a_study_is_told_before_anything_runs(changes: dict[str, Any], words: str) -> None:
@@ -217,6 +218,7 @@ def test_curves_join_rows_by_how_many_recordings_are_labelled() -> None:
     assert sum(part.tag.endswith("circle") for part in svg.iter()) == 2
     assert "ours &lt;" in text
     assert "no rows yet" in drawing({"none": ["nobody"]}, rows, {"F1@50": "f1_50"})
+    assert drawing({str(number): ["few"] for number in range(plan.MOST_CURVES)}, rows, {"F1@50": "f1_50"})
 
 
 def test_rows_are_appended_as_they_are_done(tmp_path: Path) -> None:
