@@ -27,6 +27,12 @@ def labels_name(labels: Any) -> str:
     return f"{100 * labels:.0f} %" if isinstance(labels, float) else str(labels)
 
 
+def label_counts(study: Study) -> list[Any]:
+    """The numbers of labels of a study: recordings, then shares of them, then all."""
+    every = {labels for row in study.rows for labels in row.labels}
+    return sorted(every, key=lambda labels: (labels == "all", isinstance(labels, float), str(labels).zfill(8)))
+
+
 def spread(rows: Rows, name: str) -> str:
     """Mean over folds, then mean and standard deviation over seeds, in per cent."""
     seeds = sorted({row["seed"] for row in rows})
@@ -37,8 +43,7 @@ def spread(rows: Rows, name: str) -> str:
 def table(study: Study, rows: Rows, folds: Sequence[int] = ()) -> str:
     """Every row of the study by number of labels: figures in per cent, runs, parameters, minutes."""
     lines = []
-    order = list(dict.fromkeys(labels for row in study.rows for labels in row.labels))
-    for labels in order:
+    for labels in label_counts(study):
         for row in study.rows:
             mine = [
                 one for one in rows
@@ -91,7 +96,7 @@ def errors(study: Study, rows: Rows, labels: str = "all") -> str:
 def key_table(study: Study, rows: Rows) -> str:
     """The curves of the study as a table: F1@50, edit and mAP by number of labels."""
     lines = []
-    for labels in dict.fromkeys(labels for row in study.rows for labels in row.labels):
+    for labels in label_counts(study):
         for title, names in study.curves.items():
             mine = [one for one in rows if one["row"] in names and str(one["labels"]) == str(labels)]
             if mine:

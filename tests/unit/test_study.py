@@ -15,7 +15,7 @@ from benchmarks.study import plan
 from benchmarks.study.baselines import REACH, baseline_scores, prior_scores, window_features
 from benchmarks.study.claims import compare, paired_p
 from benchmarks.study.curves import Point, drawing, points
-from benchmarks.study.page import page, table
+from benchmarks.study.page import label_counts, page, table
 from benchmarks.study.plan import Claim, parse
 from benchmarks.study.work import figures, keep, parts_of
 from scipy import stats
@@ -249,3 +249,8 @@ def test_the_inner_split_never_shows_the_test_of_its_fold() -> None:
         with pytest.raises(InputError, match="a fold from 2 on"):
             parts_of(corpus, split, fold)
     assert parts_of(corpus, "by-performer", 1).test == corpus.fold("by-performer", 1).test
+
+
+def test_tables_go_from_few_labels_to_all() -> None:
+    rows = [{"name": "a", "labels": ["all", 0.5, 10, 0.2, 2]}]
+    assert label_counts(small(rows=rows, claims=[], curves={})) == [2, 10, 0.2, 0.5, "all"]
