@@ -29,7 +29,7 @@ def labels_name(labels: Any) -> str:
 
 def label_counts(study: Study) -> list[Any]:
     """The numbers of labels of a study: recordings, then shares of them, then all."""
-    every = {labels for row in study.rows for labels in row.labels}
+    every = {labels for row in study.rows for labels in row.seeds}
     return sorted(every, key=lambda labels: (labels == "all", isinstance(labels, float), str(labels).zfill(8)))
 
 

@@ -5,8 +5,9 @@ A file holds
     about:        what it asks, one or two sentences
     data: precog  the corpus: precog, synthetic, or the name given by --corpus
     split:        its split
-    folds, seeds: lists
-    labels:       numbers of labelled recordings, shares of them, or all
+    folds:        a list
+    labels:       a list: numbers of labelled recordings, shares of them, or all
+    seeds:        a list, or one for each of the labels, such as {4: [0, 1, 2], all: [0]}
     pools:        names of sets of further corpora to pretrain on, such as {hdm05: [hdm05]}
     pretraining:  settings of `kinespan pretrain`, by the name of a start
     pretrain_seed: where given, one encoder a fold, of this seed, starts the trainings of all seeds
@@ -39,19 +40,20 @@ MODELS = ("network", "forest", "prior", "time_prior")
 MOST_CURVES = 8
 SCRATCH = "scratch"
 SHIPPED = "default"
+Labels = int | float | str
+"""How many labels: a number of recordings, a share of them, or `all`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model of a study: how it is trained, with how many labels, on which folds, by which seeds."""
+    """A model of a study: how it is trained, with how many labels by which seeds, on which folds."""
 
     name: str
     start: str = SCRATCH
     pool: str = "fold"
     model: str = "network"
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
-    labels: tuple[int | float | str, ...] = ()
-    seeds: tuple[int, ...] = ()
+    seeds: Mapping[Labels, tuple[int, ...]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
 
 
@@ -61,7 +63,7 @@ class Claim:
 
     better: str
     than: str
-    labels: int | float | str
+    labels: Labels
     figure: str = "f1_50"
     by: float = 0.0
     folds: tuple[int, ...] = ()
@@ -89,13 +91,12 @@ class Study:
 
     def cells(self, folds: Sequence[int] = (), seeds: Sequence[int] = ()) -> Iterator[Cell]:
         """Every training of the study, all of a seed before the next."""
-        every = sorted({seed for row in self.rows for seed in row.seeds})
+        every = sorted({seed for row in self.rows for some in row.seeds.values() for seed in some})
         for seed in [seed for seed in every if not seeds or seed in seeds]:
             for fold in sorted({fold for row in self.rows for fold in row.folds if not folds or fold in folds}):
                 for row in self.rows:
-                    if seed in row.seeds and fold in row.folds:
-                        for labels in row.labels:
-                            yield Cell(row.name, row.start, row.pool, fold, seed, labels)
+                    for labels in (labels for labels, some in row.seeds.items() if seed in some and fold in row.folds):
+                        yield Cell(row.name, row.start, row.pool, fold, seed, labels)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Cell:
     pool: str
     fold: int
     seed: int
-    labels: int | float | str
+    labels: Labels
 
     @property
     def key(self) -> tuple[str, int, int, str]:
@@ -150,14 +151,15 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         for key, value in data.get("pretraining", {}).items()
     }
     pools = {key: tuple(value) for key, value in data.get("pools", {}).items()}
-    common = {part: tuple(data[part]) for part in ("labels", "seeds", "folds")}
+    common = {part: data[part] for part in ("labels", "seeds", "folds")}
     rows = []
     for number, given in enumerate(data["rows"], start=1):
         place = f"{where}: row {given.get('name', number)}"
         _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", *common}, place)
         tuning = settings_of(FinetuneConfig, given.get("finetune", {}), f"{place}: finetune")
-        parts = {part: tuple(given.get(part, common[part])) for part in common}
-        rows.append(Row(**{**given, "finetune": tuning, **parts}))
+        kept = {key: value for key, value in given.items() if key not in ("labels", "finetune")}
+        seeds, folds = _seeds({**common, **given}, place), tuple(given.get("folds", common["folds"]))
+        rows.append(Row(**{**kept, "finetune": tuning, "seeds": seeds, "folds": folds}))
         _check_row(rows[-1], pretraining, pools, place)
     titles = [row.name for row in rows]
     if len(set(titles)) != len(titles):
@@ -183,6 +185,17 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str], where: str) -> No
         raise InputError(f"{where}: unknown {', '.join(unknown)}; it has {', '.join(sorted(known))}")
 
 
+def _seeds(given: Mapping[str, Any], where: str) -> dict[Labels, tuple[int, ...]]:
+    """The seeds of each of a row's labels."""
+    labels, seeds = given["labels"], given["seeds"]
+    if not isinstance(seeds, Mapping):
+        return {count: tuple(seeds) for count in labels}
+    for count in labels:
+        if count not in seeds:
+            raise InputError(f"{where}: seeds has none for labels {count!r}; it has {', '.join(map(str, seeds))}")
+    return {count: tuple(seeds[count]) for count in labels}
+
+
 def _check_row(row: Row, pretraining: Mapping[str, Any], pools: Mapping[str, Any], where: str) -> None:
     if row.model not in MODELS:
         raise InputError(f"{where}: model {row.model!r}, expected one of {', '.join(MODELS)}")
@@ -190,7 +203,7 @@ def _check_row(row: Row, pretraining: Mapping[str, Any], pools: Mapping[str, Any
         raise InputError(f"{where}: start {row.start!r}; pretraining has {', '.join(pretraining) or 'nothing'}")
     if row.pool != "fold" and row.pool not in pools:
         raise InputError(f"{where}: pool {row.pool!r}; pools has {', '.join(pools) or 'nothing'}")
-    for labels in row.labels:
+    for labels in row.seeds:
         whole = isinstance(labels, int) and labels > 0
         if not (labels == "all" or whole or (isinstance(labels, float) and 0 < labels < 1)):
             raise InputError(f"{where}: labels {labels!r}, expected a number of recordings, a share below 1, or all")

@@ -61,6 +61,15 @@ def test_cells_are_every_row_by_fold_seed_and_labels() -> None:
     }  # fmt: skip
 
 
+def test_seeds_may_differ_by_labels() -> None:
+    study = small(seeds={2: [0, 1, 2], 0.5: [3], "all": [0]})
+    assert {cell.key for cell in study.cells(folds=[1]) if cell.row == "scratch"} == {
+        ("scratch", 1, 0, "2"), ("scratch", 1, 1, "2"), ("scratch", 1, 2, "2"), ("scratch", 1, 3, "0.5"),
+        ("scratch", 1, 0, "all"),
+    }  # fmt: skip
+    assert {cell.seed for cell in study.cells() if cell.row == "snippets"} == {1}, "a row's own list holds for all"
+
+
 def test_cells_of_one_encoder_are_one_job() -> None:
     cells = [cell for cell in small().cells(folds=[1]) if cell.row == "snippets"]
     assert {small().job(cell) for cell in cells} == {(1, 1, "snippets", "wide")}
@@ -81,6 +90,7 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ({"rows": [{"name": "a", "pool": "all"}]}, "pool 'all'; pools has wide"),
         ({"rows": [{"name": "a", "labels": [0]}]}, "labels 0, expected a number of recordings"),
         ({"rows": [{"name": "a", "labels": [1.0]}]}, "labels 1.0, expected"),
+        ({"seeds": {2: [0], "all": [0]}}, "row scratch: seeds has none for labels 0.5; it has 2, all"),
         ({"rows": [{"name": "a", "colour": 1}]}, "unknown colour"),
         ({"rows": [{"name": "a", "finetune": {"step": 1}}]}, "did you mean 'steps'"),
         ({"rows": [{"name": "a"}, {"name": "a"}]}, "share a name"),
