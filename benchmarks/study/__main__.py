@@ -93,10 +93,16 @@ def run(
     """Run jobs in processes of one thread each, some at once. Raises SystemExit where one fails."""
 
     def one(cells: Sequence[Cell]) -> int:
-        task = {"study": study.name, "split": study.split, "data": study.data, "corpus": str(corpus), "out": str(out)}
+        task = {
+            "study": str(study.file),
+            "split": study.split,
+            "data": study.data,
+            "corpus": str(corpus),
+            "out": str(out),
+        }
         task |= {"pools": [str(path) for path in pools.get(cells[0].pool, [])]}
         task |= {"cells": [vars(cell) for cell in cells]}
-        words = [sys.executable, "-m", "benchmarks.study", study.name, "--job", json.dumps(task)]
+        words = [sys.executable, "-m", "benchmarks.study", "--job", json.dumps(task)]
         code = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT).returncode
         job = " ".join(map(str, study.job(cells[0])))
         print(f"{time.strftime('%H:%M:%S')} {'failed' if code else 'done'}: {job}, {len(cells)} rows", flush=True)

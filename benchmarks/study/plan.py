@@ -26,7 +26,7 @@ A setting that is not there, or a name that nothing has, is an error before anyt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,8 @@ class Study:
     claims: tuple[Claim, ...]
     pretrain_seed: int | None = None
     curves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    file: Path = Path()
+    """Where it is written."""
 
     def job(self, cell: Cell) -> tuple[int, int, str, str]:
         """Fold, seed of pretraining, start and pool: cells for which they are the same share an encoder."""
@@ -126,7 +128,8 @@ def read(name: str) -> Study:
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise InputError(f"no study {name!r}; there is {', '.join(names())}, or give a YAML file")
-    return parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem, path.name)
+    study = parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem, path.name)
+    return replace(study, file=path.absolute())
 
 
 def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
