@@ -245,17 +245,19 @@ class FinetuneConfig:
     """linear: only a linear frame head on frozen features. finetune: all of it. scratch: all, untrained at first."""
     fusion: Literal["auto", "nested_u", "last_map"] = "auto"
     """U-shaped fusion or the plain upsampled deepest map; auto: nested_u, and last_map for linear."""
-    refine_stages: int = 0
-    """Stages of dilated temporal convolutions that refine the frame scores, each supervised (MS-TCN); 0: none."""
-    refine_features: bool = False
+    refine_stages: int | Literal["auto"] = "auto"
+    """Stages of dilated temporal convolutions that refine the frame scores, each supervised (MS-TCN); 0: none. auto: 2
+    after an encoder of one resolution (TCN); none where a U-shaped fusion sees several, and for linear."""
+    refine_features: bool = True
     """Show the refining stages the fused features beside the scores."""
-    smoothing: float = 0.0
-    """Weight of the loss on scores that change from frame to frame, beside the frame loss (MS-TCN: 0.15)."""
+    smoothing: float | Literal["auto"] = "auto"
+    """Weight of the loss on scores that change from frame to frame, beside the frame loss. auto: 0.15, as MS-TCN has
+    it, where there is refinement, else 0."""
     segmentation: Literal["auto", "argmax", "viterbi"] = "auto"
     """How the model cuts a recording into actions. argmax: each frame has its best label; viterbi, for labels that
     exclude each other: the most probable segments, given how long actions lasted in training. auto: viterbi where it
     can be."""
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(encoder="tcn"))
     """Encoder and its input, where no pretrained run gives them."""
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7))
     """Augmentation of training clips (linear trains on clips as they are)."""
@@ -303,9 +305,10 @@ class FinetuneConfig:
         _shares(self, "warmup", "lr_drops")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
-        if not (self.refine_stages >= 0 and self.smoothing >= 0):
+        stages, smoothing = (0 if value == "auto" else value for value in (self.refine_stages, self.smoothing))
+        if not (stages >= 0 and smoothing >= 0):
             raise InputError("refine_stages and smoothing must not be negative")
-        if self.protocol == "linear" and self.refine_stages:
+        if self.protocol == "linear" and stages:
             raise InputError(
                 f"refine_stages is {self.refine_stages}, but the linear probe trains nothing but a linear head; "
                 "leave refinement out, or use --protocol finetune"
@@ -315,6 +318,16 @@ class FinetuneConfig:
                 "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never "
                 "trained would be measured; use --fusion last_map or --protocol finetune"
             )
+
+    def stages(self, resolutions: int) -> int:
+        """The stages of refinement that are meant for an encoder of so many resolutions."""
+        if self.refine_stages == "auto":
+            return 2 if resolutions == 1 and self.protocol != "linear" else 0
+        return self.refine_stages
+
+    def smoothing_weight(self, stages: int) -> float:
+        """The weight of smoothing that is meant beside so many stages of refinement."""
+        return (0.15 if stages else 0.0) if self.smoothing == "auto" else self.smoothing
 
     @property
     def fusion_name(self) -> str:

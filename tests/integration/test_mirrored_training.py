@@ -26,7 +26,7 @@ LABELS = LabelSet(("raise left", "raise right", "rest"))
 STILL = AugmentConfig(crop_min=1, shear=0, rotation=0, tilt=0, noise=0, blur=0)
 CONFIG = FinetuneConfig(
     protocol="scratch", network=NetworkConfig(encoder="tcn"), augment=STILL, fusion="last_map", clip_frames=32,
-    batch_size=8, steps=40, lr=5e-3, dropout=0.0, precision="32",
+    batch_size=8, steps=40, lr=5e-3, dropout=0.0, precision="32", refine_stages=0,
 )  # fmt: skip
 
 

@@ -64,6 +64,16 @@ def test_a_refined_model_is_trained_tested_and_read_again(corpus, tmp_path):
     assert again.segment(scores) == segment_as(scores, again.spec.fps, again.labels, model.spec.decode)
 
 
+@pytest.mark.parametrize(("network", "stages"), [({}, 2), ({"encoder": "stgcn16_light"}, 0)])
+def test_what_finetuning_makes_from_random_weights_by_default(corpus, tmp_path, network, stages):
+    settings = FinetuneConfig(protocol="scratch", steps=1, batch_size=2)
+    model = finetune(
+        corpus, tmp_path / "run", replace(settings, network=replace(settings.network, **network)), quiet=True
+    )
+    assert model.spec.encoder == network.get("encoder", "tcn")
+    assert (model.spec.refine_stages, model.spec.fusion) == (stages, "nested_u")
+
+
 def test_durations_are_those_of_the_labels_that_were_trained_on(corpus, tmp_path):
     model = finetune(corpus, tmp_path / "run", replace(CONFIG, steps=1), quiet=True)
     durations = model.spec.decode.durations

@@ -284,4 +284,22 @@ def test_the_linear_probe_refuses_refinement():
         FinetuneConfig(protocol="linear", refine_stages=2)
     with pytest.raises(InputError, match="negative"):
         FinetuneConfig(smoothing=-0.1)
-    assert FinetuneConfig(protocol="linear", smoothing=0.15).refine_stages == 0
+    assert FinetuneConfig(protocol="linear", smoothing=0.15).stages(1) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "resolutions", "stages", "smoothing"),
+    [
+        ({}, 1, 2, 0.15),
+        ({}, 3, 0, 0.0),
+        ({"protocol": "linear"}, 1, 0, 0.0),
+        ({"refine_stages": 3}, 3, 3, 0.15),
+        ({"refine_stages": 0}, 1, 0, 0.0),
+        ({"refine_stages": 1, "smoothing": 0.5}, 1, 1, 0.5),
+        ({"smoothing": 0.5}, 3, 0, 0.5),
+    ],
+)
+def test_refinement_is_for_encoders_of_one_resolution_unless_told(settings, resolutions, stages, smoothing):
+    config = FinetuneConfig(**settings)
+    assert config.stages(resolutions) == stages
+    assert config.smoothing_weight(stages) == smoothing

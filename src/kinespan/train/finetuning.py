@@ -17,6 +17,7 @@ from ..corpus.splits import label_fraction, without_labels
 from ..corpus.store import Corpus
 from ..decode import DecodeConfig
 from ..decode_durations import learn_durations
+from ..encoders import build_encoder
 from ..errors import InputError
 from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
@@ -44,6 +45,7 @@ class FinetuneModule(StepModule):
         self.config, self.localizer, self.pretrained = config, localizer, pretrained
         self.loss = FrameLoss(localizer.labels.exclusive)
         self.smoothing = SmoothingLoss(localizer.labels.exclusive)
+        self.smoothing_weight = config.smoothing_weight(localizer.spec.refine_stages)
         self.linear = config.protocol == "linear"
         sides = mirrored_labels(localizer.labels)
         self.mirror = config.mirror == "on" or (config.mirror == "auto" and sides != tuple(range(len(sides))))
@@ -98,8 +100,8 @@ class FinetuneModule(StepModule):
     def _stage_loss(self, logits: Tensor, hits: Tensor, present: Tensor) -> Tensor:
         """Scalar of a stage's logits (B, C + 1, T), hits (B, T, C + 1) and present (B, T)."""
         loss: Tensor = self.loss(logits, hits)
-        if self.config.smoothing:
-            loss = loss + self.config.smoothing * self.smoothing(logits, present)
+        if self.smoothing_weight:
+            loss = loss + self.smoothing_weight * self.smoothing(logits, present)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -277,5 +279,7 @@ def _spec(
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
     spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
-    spec = replace(spec, refine_stages=config.refine_stages, refine_features=config.refine_features)
+    channels = 3 * len(spec.streams)
+    resolutions = len(build_encoder(spec.encoder, spec.skeleton, channels, 0.0, spec.fuse_streams).strides)
+    spec = replace(spec, refine_stages=config.stages(resolutions), refine_features=config.refine_features)
     return replace(spec, training=training, metrics={})
