@@ -27,7 +27,7 @@ from kinespan.pretrain import Step
 from kinespan.pretrain.queue import KeyQueue
 from kinespan.skeletons import NTU_25
 from kinespan.train.common import lightning_precision
-from kinespan.train.finetuning import FinetuneModule
+from kinespan.train.finetuning import FinetuneModule, with_refinement
 from kinespan.train.pretraining import PretrainModule
 from kinespan.transforms.normalise import Motion, model_motion
 
@@ -243,4 +243,4 @@ def our_localizer(network: NetworkConfig, device: str) -> Localizer:
         kind="localizer", skeleton=NTU_25, fps=network.fps, streams=network.streams,
         normalisation=network.normalisation, encoder=network.encoder, fusion="nested_u", labels=ACTIONS,
     )  # fmt: skip
-    return Localizer(spec).to(device)
+    return Localizer(with_refinement(spec, FinetuneConfig())).to(device)

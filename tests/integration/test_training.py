@@ -43,7 +43,7 @@ SMALL = PretrainConfig(
     save_every=100,
     precision="32",
 )
-TUNE = FinetuneConfig(clip_frames=32, batch_size=4, steps=STEPS, save_every=100, precision="32")
+TUNE = FinetuneConfig(network=SMALL.network, clip_frames=32, batch_size=4, steps=STEPS, save_every=100, precision="32")
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -279,7 +279,11 @@ def _spec(
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
     spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
-    channels = 3 * len(spec.streams)
-    resolutions = len(build_encoder(spec.encoder, spec.skeleton, channels, 0.0, spec.fuse_streams).strides)
-    spec = replace(spec, refine_stages=config.stages(resolutions), refine_features=config.refine_features)
-    return replace(spec, training=training, metrics={})
+    return replace(with_refinement(spec, config), training=training, metrics={})
+
+
+def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
+    """The spec with the stages of refinement that the settings mean for its encoder."""
+    encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), 0.0, spec.fuse_streams)
+    stages = config.stages(len(encoder.strides))
+    return replace(spec, refine_stages=stages, refine_features=config.refine_features)
