@@ -35,9 +35,9 @@ STUDY_TABLES = {
 """Tables of a study: <!-- table: study-STUDY-WHAT -->."""
 
 
-def speed_rows() -> dict[str, Any]:
-    """The kept run of `python -m benchmarks`."""
-    kept: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text())
+def speed_rows(name: str = "speed") -> dict[str, Any]:
+    """A kept run of `python -m benchmarks`."""
+    kept: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
     return kept
 
 
@@ -55,8 +55,9 @@ def table(name: str) -> str:
         "methods-precog": lambda: parts.table(rows("parts_precog"), "method"),
         "encoders-precog": lambda: parts.table(rows("parts_precog"), "encoder"),
         "speed": lambda: speed.speed_table(speed_rows()),
-        "speed-defaults": lambda: speed.defaults_table(speed_rows()),
+        "speed-defaults": lambda: speed.defaults_table(speed_rows("speed_defaults")),
         "speed-machine": lambda: speed.machine_line(speed_rows()),
+        "speed-defaults-machine": lambda: speed.machine_line(speed_rows("speed_defaults")),
         "growth": lambda: growth.growth_table(growth.kept()),
         "growth-memory": lambda: growth.stages_table(growth.kept()),
         "growth-picture": lambda: growth.picture_link(growth.kept()),
