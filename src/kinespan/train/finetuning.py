@@ -283,7 +283,10 @@ def _spec(
 
 
 def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
-    """The spec with the stages of refinement that the settings mean for its encoder."""
+    """The spec with the stages of refinement that the settings mean for its encoder.
+
+    Raises InputError for an unknown encoder.
+    """
     encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), 0.0, spec.fuse_streams)
     stages = config.stages(len(encoder.strides))
     return replace(spec, refine_stages=stages, refine_features=config.refine_features)
