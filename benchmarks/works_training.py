@@ -28,6 +28,7 @@ from kinespan.pretrain.queue import KeyQueue
 from kinespan.skeletons import NTU_25
 from kinespan.train.common import lightning_precision
 from kinespan.train.finetuning import FinetuneModule, with_refinement
+from kinespan.train.memory import freed_memory_kept
 from kinespan.train.pretraining import PretrainModule
 from kinespan.transforms.normalise import Motion, model_motion
 
@@ -169,8 +170,10 @@ def stepper(module: Any, setting: Setting) -> Callable[[], None]:
     module.note = lambda **values: None  # there is no trainer to log to
     optimizer = module.configure_optimizers()["optimizer"]
     half = lightning_precision(setting.precision) == "bf16-mixed"
+    memory = contextlib.ExitStack()
+    memory.enter_context(freed_memory_kept())  # as the trainer does, for as long as there is the step
 
-    def step() -> None:
+    def step(memory: contextlib.ExitStack = memory) -> None:
         with torch.autocast(setting.device, torch.bfloat16) if half else contextlib.nullcontext():
             loss = module.training_step(0, 0)
         optimizer.zero_grad()

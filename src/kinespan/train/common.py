@@ -24,6 +24,7 @@ from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..corpus.sampler import ClipPool
 from ..errors import InputError
 from ..progress import Progress
+from .memory import freed_memory_kept
 
 CHECKPOINT = "last.ckpt"
 
@@ -216,7 +217,8 @@ def fit(
     log = out / "metrics.csv"
     earlier = log.read_text().splitlines() if checkpoint is not None and log.is_file() else []
     loader = DataLoader(_Steps(steps), batch_size=None)
-    trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+    with freed_memory_kept():
+        trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
     if earlier and trainer.is_global_zero:
         _prepend(log, earlier)
     if show.interrupted and trainer.global_step < steps:
