@@ -8,6 +8,7 @@ import json
 import math
 import re
 import zlib
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from kinespan.recording import Recording
 from kinespan.report import ReportData, ReportRecording, render_report, write_report
 from kinespan.report.page import SCRIPTS
 from kinespan.report.payload import MAX_FPS, build_payload, frame_picks
+from kinespan.skeleton import Skeleton
 from kinespan.skeletons import NTU_25
 
 LABELS = LabelSet(("walk", "wave", "sit"))
@@ -83,6 +85,22 @@ def test_positions_survive_to_half_a_step(reach: float, unit: float | None) -> N
     assert unit is None or motion["unit"] == unit
     assert motion["unit"] <= 2 * reach / 65000 or motion["unit"] == 0.001
     assert_allclose(unpacked(motion), positions, atol=0.5 * motion["unit"] + 1e-4)
+
+
+def test_no_bone_goes_to_a_root_that_only_says_where_the_body_is() -> None:
+    count = NTU_25.num_joints
+    parts = {"joints": (*NTU_25.joints, "reference"), "body_parts": (*NTU_25.body_parts, None)}
+    parents = tuple(count if parent < 0 else parent for parent in NTU_25.parents)
+    carried = replace(NTU_25, name="carried", parents=(*parents, -1), **parts)
+
+    def bones(skeleton: Skeleton) -> list[list[int]]:
+        positions = np.zeros((4, 1, skeleton.num_joints, 3), dtype=np.float32)
+        recording = Recording(positions=positions, fps=30.0, skeleton=skeleton, name="take")
+        found: list[list[int]] = payload_of(ReportRecording(recording))["skeleton"]["bones"]
+        return found
+
+    assert bones(carried) == bones(NTU_25)
+    assert len(bones(replace(carried, body_parts=()))) == count
 
 
 def test_recording_that_does_not_move_or_has_one_frame() -> None:

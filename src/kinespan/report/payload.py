@@ -80,11 +80,20 @@ def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
     return {
         "name": skeleton.name,
         "joints": skeleton.num_joints,
-        "bones": [list(bone) for bone in skeleton.bones],
+        "bones": [list(bone) for bone in skeleton.bones if not _carries(skeleton, bone[1])],
         "sides": sides,
         "torso": [list(corner) for corner in corners],
         "head": skeleton.body_parts.index("head") if "head" in skeleton.body_parts else -1,
     }
+
+
+def _carries(skeleton: Skeleton, joint: int) -> bool:
+    """Whether a joint is a root that only says where the body is, often on the floor: no part of it, with one child.
+
+    In a skeleton of which no part is known, any joint may be of the body.
+    """
+    apart = skeleton.body_parts[joint] is None and any(skeleton.body_parts)
+    return apart and skeleton.parents[joint] < 0 and skeleton.parents.count(joint) == 1
 
 
 def _motion(recording: Recording) -> dict[str, Any]:
