@@ -285,8 +285,11 @@ def _spec(
 def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
     """The spec with the stages of refinement that the settings mean for its encoder.
 
-    Raises InputError for an unknown encoder.
+    auto asks the encoder, built without a trace, for its resolutions. Raises InputError for an unknown one.
     """
-    encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), 0.0, spec.fuse_streams)
-    stages = config.stages(len(encoder.strides))
+    stages = config.refine_stages
+    if stages == "auto":
+        with seeded(config.seed):
+            encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), 0.0, spec.fuse_streams)
+        stages = config.stages(len(encoder.strides))
     return replace(spec, refine_stages=stages, refine_features=config.refine_features)
