@@ -89,43 +89,49 @@ def most_probable(scores: NDArray[np.float32], table: Floats, weight: float = 1.
     cost = weight * (table - math.log(classes - 1))
     longest = cost.shape[1]
     slope = np.minimum(0.0, cost[:, -1] - cost[:, -2])
-    sums = np.zeros((classes, total + 1))
-    np.cumsum(np.log(np.maximum(scores.T, LEAST_SCORE)), axis=1, out=sums[:, 1:])
-    # entry[c, s]: the best score of what is before frame s where class c begins there, less the sum of c up to there
-    entry = np.full((classes, total + 1), -np.inf)
-    entry[:, 0] = 0.0
     rising = cost[:, ::-1]
     every = np.arange(classes)
-    begin = np.zeros((total + 1, classes), dtype=np.int64)
+    # entry[c, s - at]: the best score of what is before frame s where class c begins there, less the sum of c up to
+    # there; of the frames that a segment of D frames may still begin at, in room for twice as many
+    entry, at = np.full((classes, 2 * longest), -np.inf), 0
+    entry[:, 0] = 0.0
+    sums = np.zeros(classes)
+    # of the two best classes of a segment that ends before a frame: which, and where it begins
     best = np.zeros((total + 1, 2), dtype=np.int64)
+    begin = np.zeros((total + 1, 2), dtype=np.int64)
     long, long_begin = np.full(classes, -np.inf), np.zeros(classes, dtype=np.int64)
     for end in range(1, total + 1):
         first = max(0, end - longest)
-        window = entry[:, first:end] + rising[:, longest - (end - first) :]
-        at = window.argmax(axis=1)
-        value, begin[end] = window[every, at], first + at
+        if end - at == entry.shape[1]:
+            entry[:, : end - first] = entry[:, first - at : end - at]
+            at = first
+        window = entry[:, first - at : end - at] + rising[:, longest - (end - first) :]
+        place = window.argmax(axis=1)
+        value, since = window[every, place], first + place
         # segments of D frames or more: those that were so long a frame ago, and those that have just become it
         long = long + slope
         better = long > value
-        value, begin[end] = np.where(better, long, value), np.where(better, long_begin, begin[end])
+        value, since = np.where(better, long, value), np.where(better, long_begin, since)
         if end >= longest:
             newly = window[:, 0] > long
             long, long_begin = np.where(newly, window[:, 0], long), np.where(newly, first, long_begin)
-        value = value + sums[:, end]
-        best[end] = np.argsort(-value, kind="stable")[:2]
-        top, second = best[end]
-        entry[:, end] = value[top] - sums[:, end]
-        entry[top, end] = value[second] - sums[top, end]
+        sums += np.log(np.maximum(scores[end - 1], LEAST_SCORE))
+        value = value + sums
+        two = np.argsort(-value, kind="stable")[:2]
+        top, second = two
+        best[end], begin[end] = two, since[two]
+        entry[:, end - at] = value[top] - sums
+        entry[top, end - at] = value[second] - sums[top]
     return _traced(begin, best)
 
 
 def _traced(begin: Ints, best: Ints) -> Ints:
-    """Classes (T,), from the end back: begin (T + 1, C + 1) of each class's last segment, the two best classes."""
+    """Classes (T,), from the end back: the two best classes (T + 1, 2) of the last segment, and where it begins."""
     end = len(begin) - 1
     classes = np.zeros(end, dtype=np.int64)
     found = int(best[end, 0])
     while end > 0:
-        start = int(begin[end, found])
+        start = int(begin[end, int(best[end, 0] != found)])
         classes[start:end] = found
         end = start
         found = int(best[end, 0]) if best[end, 0] != found else int(best[end, 1])
