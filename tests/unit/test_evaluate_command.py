@@ -11,9 +11,7 @@ import pytest
 from kinespan.activitynet import Predictions, Truth, write_predictions, write_truth
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.cli import main
-from kinespan.cli.common import Decoder
 from kinespan.cli.evaluate import RuleName
-from kinespan.decode_presets import DECODERS
 from kinespan.evaluate import RULES
 
 LABELS = LabelSet(("walk", "sit"))
@@ -41,9 +39,8 @@ def rows(text: str) -> dict[str, list[str]]:
     return {words[0]: words[1:] for line in text.splitlines() if (words := line.split())}
 
 
-def test_the_command_offers_what_there_is() -> None:
+def test_the_command_offers_the_rules_that_there_are() -> None:
     assert get_args(RuleName) == RULES
-    assert sorted(get_args(Decoder)) == list(DECODERS)
 
 
 def test_the_official_figures_of_pku_mmd(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

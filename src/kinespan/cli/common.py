@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from ..corpus.store import Corpus
 
 Config = TypeVar("Config")
-
-Decoder = Literal["kinespan", "stal", "simple-det", "found-skel"]
-"""The names in `kinespan.decode_presets.DECODERS`, here so that help needs no import of it."""
 
 
 def add_settings(parser: ArgumentParser, kind: type[Config], skip: set[str] | None = None) -> None:
@@ -102,6 +99,14 @@ def check_network(network: NetworkConfig) -> None:
     check_streams(network.streams)
     if network.skeleton != "auto":
         SKELETONS[network.skeleton]
+
+
+def check_decoder(name: str | None) -> None:
+    """Raise InputError for an unknown decoder, before anything is worked out."""
+    from ..decode_presets import DECODERS
+
+    if name is not None and name not in DECODERS:
+        raise InputError(f"--decoder {name}: there is {', '.join(DECODERS)}")
 
 
 def run_folder(text: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from ..errors import InputError
-from .common import METRIC_COLUMNS, Decoder, facts_line, metric_row, open_corpus, percent, table
+from .common import METRIC_COLUMNS, check_decoder, facts_line, metric_row, open_corpus, percent, table
 
 RuleName = Literal["activitynet", "stal", "pku", "simple-det"]
 """The names in `kinespan.evaluate.RULES`, here so that help needs no import of it."""
@@ -33,7 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         help="tIoU thresholds; default: .1 to .5, of pku .5, of simple-det .1 .3 .5",
     )
-    parser.add_argument("--decoder", type=Decoder, help="corpus: how scores become spans; default: the model's own way")
+    parser.add_argument(
+        "--decoder",
+        type=str | None,
+        help="corpus: how scores become spans, one of `kinespan list decoders`; default: the model's own way",
+    )
     parser.add_argument("--split", type=str | None, help="corpus: evaluate on the test recordings of this split")
     parser.add_argument("--fold", type=int, default=1, help="corpus: fold of the split")
     parser.add_argument("--out", type=str | None, help="metrics.json to write")
@@ -44,6 +48,7 @@ def run(arguments: Namespace) -> int:
     for value in arguments.tiou or ():
         if not 0 < value <= 1:
             raise InputError(f"--tiou {value}: expected above 0 and at most 1")
+    check_decoder(arguments.decoder)
     if arguments.decoder is not None and arguments.model is None:
         raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; it is for MODEL CORPUS")
     files = arguments.predictions, arguments.truth

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from ..errors import InputError
-from .common import Decoder, check_device, is_corpus, need_folder, open_corpus
+from .common import check_decoder, check_device, is_corpus, need_folder, open_corpus
 
 if TYPE_CHECKING:
     from ..recording import Recording
@@ -27,7 +27,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--people", type=Literal["together", "each"], default="together", help="one result a recording, or a person"
     )
-    parser.add_argument("--decoder", type=Decoder, help="how scores become spans; default: the model's own way")
+    parser.add_argument(
+        "--decoder",
+        type=str | None,
+        help="how scores become spans, one of `kinespan list decoders`; default: the model's own way",
+    )
     parser.add_argument("--fps", type=float | None, help="files: frames a second, in place of the file's own")
     parser.add_argument("--skip_frames", type=int, default=0, help="files: leading frames to drop, such as a T-pose")
     parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
@@ -41,6 +45,7 @@ def run(arguments: Namespace) -> int:
         raise InputError(f"{corpora[0]} is a corpus: localize it alone, or give motion files only")
     if arguments.split is not None and not corpora:
         raise InputError("--split is for a corpus; files are all localized")
+    check_decoder(arguments.decoder)
 
     from ..activitynet import write_truth
     from ..localizer import load_model
