@@ -195,6 +195,20 @@ def test_evaluate_prints_the_protocol_and_a_row_a_label(jobs: Path, command: Com
         assert f"  {label} " in done.out
 
 
+def test_evaluate_says_how_many_recordings_were_trained_on(jobs: Path, command: Command) -> None:
+    fold = Corpus.open(jobs / "corpus").fold("by-performer", 1)
+    assert "was trained on" not in command("evaluate", "fine", "corpus", *SPLIT).out
+    assert f"was trained on {len(fold.train)} of these" in command("evaluate", "fine", "corpus").out
+    others = set(Corpus.open(jobs / "corpus").fold("by-performer", 2).test)
+    assert (
+        f"was trained on {len(others & set(fold.train))} of these"
+        in command("evaluate", "fine", "corpus", *SPLIT[:2], "--fold", 2).out
+    )
+    done = command("fuse", "fine", "fine", "--out", "twice.safetensors")
+    assert done.code == 0, done.err
+    assert f"was trained on {len(fold.train)} of these" in command("evaluate", "twice.safetensors", "corpus").out
+
+
 def test_label_fraction_with_dash_or_underscore(jobs: Path, command: Command) -> None:
     used = []
     for number, flag in enumerate(("--label-fraction", "--label_fraction")):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus, CorpusWriter
+from kinespan.corpus.splits import Fold, Split
 from kinespan.errors import InputError
+from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
 from kinespan.skeleton import Skeleton
 from kinespan.skeletons import KINECT_20, NTU_25
@@ -17,16 +20,19 @@ from kinespan.train.corpora import (
     corpus_parts,
     joined_annotations,
     parse_source,
+    seen_in_training,
     trained_on,
     training_set,
 )
 
 
-def corpus_of(path: Path, *skeletons: Skeleton) -> Corpus:
+def corpus_of(path: Path, *skeletons: Skeleton, split: Split | None = None) -> Corpus:
     with CorpusWriter(path, "made") as writer:
         for number, skeleton in enumerate(skeletons):
             positions = np.ones((4, 1, skeleton.num_joints, 3), np.float32)
             writer.add(Recording(positions, 30.0, skeleton, f"r{number}"))
+        if split is not None:
+            writer.add_split(split)
     return Corpus.open(path)
 
 
@@ -83,3 +89,23 @@ def test_annotations_of_several_corpora_share_one_label_set(tmp_path: Path) -> N
     assert choose_skeleton("auto", sets) == NTU_25
     assert trained_on(sets) == {"corpus": "one + two + made", "split": None, "fold": None}
     assert joined_annotations(sets[2:]) == ([None], None)
+
+
+def test_what_a_model_was_trained_on_is_told_by_its_file_as_far_as_it_can_be(tmp_path: Path) -> None:
+    split = Split("half", {1: Fold(("r0", "r1"), ("r2",)), 2: Fold(("r2",), ("r0", "r1"))})
+    corpus = corpus_of(tmp_path / "made", KINECT_20, KINECT_20, KINECT_20, split=split)
+    spec = ModelSpec(
+        kind="encoder", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation="torso", encoder="tcn"
+    )
+
+    def seen(*facts: dict[str, object]) -> tuple[str, ...]:
+        parts = tuple(replace(spec, training=one) for one in facts)
+        whole = parts[0] if len(parts) == 1 else replace(spec, members=parts)
+        return seen_in_training(whole, corpus, ("r2", "r1", "r0"))
+
+    half = {"corpus": "made", "split": "half", "fold": 1}
+    assert seen(half) == ("r1", "r0")
+    assert seen({**half, "fold": 2}) == ("r2",)
+    assert seen(half, {**half, "fold": 2}) == ("r2", "r1", "r0")
+    assert seen({"corpus": "made", "split": None, "fold": None}) == ("r2", "r1", "r0")
+    assert seen({**half, "corpus": "another"}) == seen({**half, "split": "gone"}) == seen({}) == ()

@@ -84,13 +84,18 @@ def _of_model(arguments: Namespace) -> dict[str, Any]:
     from ..localizer import load_model
     from ..progress import Progress
     from ..results import evaluate_on
-    from ..train.corpora import corpus_parts
+    from ..train.corpora import corpus_parts, seen_in_training
 
     model = load_model(arguments.model)
     corpus = open_corpus(arguments.corpus)
     fold = corpus_parts(corpus, arguments.split, arguments.fold)
     names = fold.test
-    details = {"evaluated_on": corpus.name, "evaluated_split": arguments.split, "evaluated_recordings": len(names)}
+    details = {
+        "evaluated_on": corpus.name,
+        "evaluated_split": arguments.split,
+        "evaluated_recordings": len(names),
+        "seen_in_training": len(seen_in_training(model.spec, corpus, names)),
+    }
     with Progress("localizing", len(names)) as progress:
         _, _, metrics = evaluate_on(
             model,
@@ -110,6 +115,8 @@ def _tell(metrics: dict[str, Any]) -> None:
     """The headline, the rule's own figures, then a row a label."""
     facts = facts_line(metrics.get("facts", {}))
     print(f"{metrics['recordings']} recordings, rule {metrics['rule']}{', ' + facts if facts else ''}")
+    if seen := metrics.get("facts", {}).get("seen_in_training"):
+        print(f"the model was trained on {seen} of these recordings, by its file: on others it will do less well")
     if metrics["recordings_without_fps"]:
         print(f"truth gives no fps of {metrics['recordings_without_fps']} recordings; their frames are taken as 1/30 s")
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))

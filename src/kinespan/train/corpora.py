@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..annotation import Annotation, LabelSet
 from ..corpus.store import Corpus
 from ..errors import InputError
+from ..model_file import ModelSpec
 from ..skeleton import Skeleton
 from ..skeletons import NTU_25, SKELETONS
 
@@ -97,3 +98,21 @@ def trained_on(sets: Sequence[TrainingSet]) -> dict[str, Any]:
     split = " + ".join(part.split or "all" for part in sets) if any(part.split for part in sets) else None
     fold = sets[0].fold if len(sets) == 1 and split else None
     return {"corpus": " + ".join(part.corpus.name for part in sets), "split": split, "fold": fold}
+
+
+def seen_in_training(spec: ModelSpec, corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of some recordings of a corpus whose labels a model, or a member of it, may have been trained on.
+
+    A model file tells the name of the corpus, its split and fold. Where the corpus has no such split any more, none.
+    """
+    if spec.members:
+        seen = {name for member in spec.members for name in seen_in_training(member, corpus, names)}
+        return tuple(name for name in names if name in seen)
+    facts = spec.training
+    if facts.get("corpus") != corpus.name:
+        return ()
+    try:
+        train = set(corpus_parts(corpus, facts.get("split"), facts.get("fold") or 1).train)
+    except InputError:
+        return ()
+    return tuple(name for name in names if name in train)
