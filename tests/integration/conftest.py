@@ -1,4 +1,4 @@
-"""The main job done once, by the commands as people type them, on a corpus small enough for a test."""
+"""What tests of commands and of training share: the main job done once, as people type it, and short runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from training_cases import SMALL, write
 
 from kinespan.cli import main
+from kinespan.corpus import Corpus
+from kinespan.train.pretraining import pretrain
 
 FEW = ("--steps", "2", "--batch-size", "4", "--clip-frames", "32")
 SPLIT = ("--split", "by-performer")
@@ -64,3 +67,26 @@ def jobs(done_jobs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, and the current one, with corpus, pre (a pretraining run) and fine (a linear probe on it)."""
     monkeypatch.chdir(done_jobs)
     return done_jobs
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Sums in another order round differently, so runs are compared bit by bit on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """A corpus of a few seconds of made motion, with labels and a split by performer."""
+    return write(tmp_path_factory.mktemp("corpora") / "made")
+
+
+@pytest.fixture(scope="module")
+def pretrained(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short pretraining run."""
+    out = tmp_path_factory.mktemp("runs") / "pretrain"
+    pretrain(corpus, out, SMALL, quiet=True)
+    return out

@@ -1,84 +1,28 @@
-"""Both stages of training on a few seconds of made motion: what is learnt from, what is left alone, what is resumed."""
+"""Both stages of training on a few seconds of made motion: what is learnt from and what is left alone."""
 
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from training_cases import SMALL, STEPS, TUNE, same, write
 
-from kinespan.config import (
-    AugmentConfig,
-    FinetuneConfig,
-    MethodConfig,
-    NetworkConfig,
-    PretrainConfig,
-    SnippetConfig,
-)
-from kinespan.corpus import Corpus, CorpusWriter, group_split
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.config import AugmentConfig, NetworkConfig, PretrainConfig, SnippetConfig
+from kinespan.corpus import Corpus
+from kinespan.corpus.synthetic import ACTIONS
 from kinespan.errors import InputError
 from kinespan.localizer import load_model
 from kinespan.model_file import read_spec, read_weights
 from kinespan.pretrain import METHODS
 from kinespan.skeletons import NTU_25
-from kinespan.train.common import CHECKPOINT, Interrupted, ShowProgress
 from kinespan.train.corpora import training_set
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
 from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, method_of, pretrain
 from kinespan.train.settings import load_settings
 
-STEPS = 4
-MOTION = SyntheticConfig(recordings=6, seconds=(6.0, 8.0), fps=15.0)
-SMALL = PretrainConfig(
-    contrast=MethodConfig(queue=24, dim=16),
-    snippet=SnippetConfig(queue=40),
-    clip_frames=32,
-    batch_size=4,
-    steps=STEPS,
-    probe_every=0,
-    save_every=100,
-    precision="32",
-)
-TUNE = FinetuneConfig(network=SMALL.network, clip_frames=32, batch_size=4, steps=STEPS, save_every=100, precision="32")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Sums in another order round differently, so runs are compared bit by bit on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def write(path, *, labelled=True):
-    with CorpusWriter(path, "made", ACTIONS if labelled else None) as writer:
-        for recording, annotation in synthetic_takes(MOTION):
-            writer.add(recording, annotation if labelled else None)
-        writer.add_split(group_split(writer.infos, "performer", 3, seed=0))
-    return Corpus.open(path)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("corpora") / "made")
-
-
-@pytest.fixture(scope="module")
-def pretrained(corpus, tmp_path_factory):
-    """The folder of a short pretraining run."""
-    out = tmp_path_factory.mktemp("runs") / "pretrain"
-    pretrain(corpus, out, SMALL, quiet=True)
-    return out
-
-
-def same(one, other):
-    assert one.keys() == other.keys()
-    return all(torch.equal(one[name], other[name]) for name in one)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -98,6 +42,7 @@ def losses(monkeypatch):
 
 LATE = ("crosclr",)
 """Methods that want an encoder for each stream."""
+
 
 # ---- pretraining -----------------------------------------------------------------------------------------------------
 
@@ -326,82 +271,6 @@ def test_contradictions_are_refused(corpus, pretrained, tmp_path):
     with pytest.raises(InputError, match="finished"):
         finetune(corpus, tmp_path / "run", TUNE, pretrained=tmp_path / "empty", quiet=True)
     assert not (tmp_path / "run").exists()
-
-
-# ---- runs that stop and go on ----------------------------------------------------------------------------------------
-
-LONG = replace(SMALL, steps=6, dropout=0.3, augment=AugmentConfig(flip=0.5, joint_mask=0.5))
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(corpus, tmp_path_factory):
-    return read_weights(pretrain(corpus, tmp_path_factory.mktemp("runs") / "whole", LONG, quiet=True))
-
-
-def press_ctrl_c_after(monkeypatch, step):
-    after = ShowProgress.on_train_batch_end
-
-    def pressed(self, trainer, module, *rest):
-        after(self, trainer, module, *rest)
-        if trainer.global_step == step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(ShowProgress, "on_train_batch_end", pressed)
-
-
-def test_ctrl_c_keeps_the_run_and_resume_ends_where_it_would_have(corpus, uninterrupted, tmp_path, monkeypatch):
-    out, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
-    with monkeypatch.context() as patch:
-        press_ctrl_c_after(patch, 2)
-        with pytest.raises(Interrupted, match=r"--resume"):
-            pretrain(corpus, out, LONG, quiet=True)
-    assert signal.getsignal(signal.SIGINT) is handler
-    assert (out / CHECKPOINT).is_file()
-    assert not (out / ENCODER_FILE).exists()
-    with pytest.raises(InputError, match="--resume"):
-        pretrain(corpus, out, LONG, quiet=True)
-    file = pretrain(corpus, out, LONG, resume=True, quiet=True)
-    assert same(read_weights(file), uninterrupted)
-
-
-def test_a_killed_run_goes_on_from_its_last_checkpoint(corpus, uninterrupted, tmp_path, monkeypatch):
-    """The checkpoint of step 3, as it was on disk when step 4 had begun."""
-    out, config = tmp_path / "run", replace(LONG, save_every=3)
-    step = PretrainModule.training_step
-
-    def killed(self, batch, batch_idx):
-        if self.global_step == 4:
-            raise RuntimeError("the power went out")
-        return step(self, batch, batch_idx)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PretrainModule, "training_step", killed)
-        with pytest.raises(RuntimeError, match="power"):
-            pretrain(corpus, out, config, quiet=True)
-    file = pretrain(corpus, out, config, resume=True, quiet=True)
-    assert same(read_weights(file), uninterrupted)
-
-
-@pytest.mark.parametrize("protocol", ["linear", "finetune"])
-def test_finetuning_goes_on_too(corpus, pretrained, tmp_path, monkeypatch, protocol):
-    config = replace(TUNE, protocol=protocol, steps=5, save_every=2)
-    whole = finetune(corpus, tmp_path / "whole", config, pretrained=pretrained, quiet=True)
-    with monkeypatch.context() as patch:
-        press_ctrl_c_after(patch, 3)
-        with pytest.raises(Interrupted):
-            finetune(corpus, tmp_path / "run", config, pretrained=pretrained, quiet=True)
-    resumed = finetune(corpus, tmp_path / "run", config, pretrained=pretrained, resume=True, quiet=True)
-    assert same(resumed.state_dict(), whole.state_dict())
-
-
-def test_run_folders_are_not_overwritten(corpus, pretrained, tmp_path):
-    with pytest.raises(InputError, match="--resume"):
-        pretrain(corpus, pretrained, SMALL, quiet=True)
-    with pytest.raises(InputError, match="no checkpoint"):
-        pretrain(corpus, tmp_path / "fresh", SMALL, resume=True, quiet=True)
-    finetune(corpus, tmp_path / "run", replace(TUNE, steps=1), quiet=True)
-    with pytest.raises(InputError, match="--resume"):
-        finetune(corpus, tmp_path / "run", TUNE, quiet=True)
 
 
 # ---- that anything is learnt -----------------------------------------------------------------------------------------
