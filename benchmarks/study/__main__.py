@@ -77,9 +77,19 @@ def rows_of(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
 
 
+def rows_in(study: Study, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of some rows that a study asks for; its file may have asked for more before."""
+    asked = {cell.key for cell in study.cells()}
+    return [row for row in rows if _key(row) in asked]
+
+
+def _key(row: dict[str, Any]) -> tuple[str, int, int, str]:
+    return row["row"], row["fold"], row["seed"], str(row["labels"])
+
+
 def left(study: Study, out: Path, wanted: argparse.Namespace) -> list[list[Cell]]:
     """The cells that are still to be run, those of one job together."""
-    done = {(row["row"], row["fold"], row["seed"], str(row["labels"])) for row in rows_of(out)}
+    done = {_key(row) for row in rows_of(out)}
     jobs: dict[Any, list[Cell]] = defaultdict(list)
     for cell in study.cells(wanted.folds, wanted.seeds):
         if cell.key not in done and (not wanted.rows or cell.row in wanted.rows):
@@ -165,15 +175,17 @@ def main() -> None:
     pools = {name: [corpus_folder(one, wanted.out).absolute() for one in study.pools[name]] for name in needed}
     print(f"{study.name}: {sum(map(len, jobs))} trainings left, in {len(jobs)} jobs", flush=True)
     run(study, out, jobs, corpus, pools, wanted.jobs)
-    text = page(study, rows_of(out))
+    rows = rows_in(study, rows_of(out))
+    text = page(study, rows)
     (out / "tables.md").write_text(text + "\n")
     if study.curves:
-        (out / "curves.svg").write_text(drawing(study.curves, rows_of(out), CURVES))
+        (out / "curves.svg").write_text(drawing(study.curves, rows, CURVES))
     print(text)
     if wanted.keep:
         if study.curves:
             shutil.copy(out / "curves.svg", ROOT / "docs" / "images" / f"study_{study.name}.svg")
-        shutil.copy(out / "rows.jsonl", RESULTS / f"study_{study.name}.jsonl")
+        kept = "".join(json.dumps(row) + "\n" for row in rows)
+        (RESULTS / f"study_{study.name}.jsonl").write_text(kept)
 
 
 if __name__ == "__main__":

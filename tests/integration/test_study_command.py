@@ -59,7 +59,15 @@ def test_a_study_of_ones_own_runs_and_goes_on_where_it_stopped(corpus: Path, tmp
     assert rows[1]["pretrain_min"] == rows[2]["pretrain_min"] > 0
     tables = (tmp_path / "out" / "own" / "tables.md").read_text()
     assert "| pretrained | prior | all | F1@50 |" in tables
+    assert "| 2 | pretrained |" in tables
     assert (tmp_path / "out" / "own" / "curves.svg").read_text().startswith("<svg")
+
+    fewer = {**STUDY, "rows": [{**row, "labels": ["all"]} for row in STUDY["rows"]]}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(fewer))
+    assert "own: 0 trainings left" in study(tmp_path, "--corpus", str(corpus)).stdout
+    tables = (tmp_path / "out" / "own" / "tables.md").read_text()
+    assert "| all | pretrained |" in tables
+    assert "| 2 | pretrained |" not in tables
 
 
 def test_a_study_that_is_not_there_is_told_in_one_line(tmp_path: Path) -> None:
