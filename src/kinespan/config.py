@@ -136,6 +136,9 @@ class SnippetConfig:
     """Seconds between two snippets of a recording from which on they count as different."""
     within: bool = True
     """Take snippets of the same recording beyond the margin as negatives (aligned only)."""
+    soft: bool = True
+    """Weigh every snippet that covers some of the same time, by how much of it; else only the one that covers most of
+    it counts (aligned only)."""
     neighbours: int = 0
     """Most similar queue entries that count as positives too (paper only; its release: 5)."""
     neighbours_from: float = 0.33

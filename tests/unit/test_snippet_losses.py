@@ -34,7 +34,7 @@ class Snippets:
         return tuple(self.__dict__.values())
 
 
-def slow_aligned(s, temperature, margin, within):
+def slow_aligned(s, temperature, margin, within, soft=True):
     losses = []
     for b in range(len(s.query)):
         for i in range(s.query.shape[1]):
@@ -55,6 +55,11 @@ def slow_aligned(s, temperature, margin, within):
                     bottom += math.exp(logits[j])
             if not shared:
                 continue
+            if not soft:
+                most = max(shared.values())
+                best = next(j for j, sec in shared.items() if sec == most)
+                bottom -= sum(math.exp(logits[j]) for j in shared if j != best)
+                shared = {best: 1.0}
             for n in range(len(s.queue)):
                 if s.usable is None or s.usable[b, n]:
                     bottom += math.exp(dot(s.query[b, i], s.queue[n]) / temperature)
@@ -107,10 +112,11 @@ def made_snippets(seed, batch=3, count=5, keys=None, dim=6, queue=7, usable=True
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("margin", [0.0, 0.5, 3.0])
 @pytest.mark.parametrize("within", [True, False])
-def test_aligned_is_its_equation(seed, margin, within):
+@pytest.mark.parametrize("soft", [True, False])
+def test_aligned_is_its_equation(seed, margin, within, soft):
     s = made_snippets(10 * seed, usable=seed % 2 == 0, queue=7 if seed != 3 else 0)
-    found = AlignedSnippetLoss(0.2, margin, within)(*s.args())
-    assert float(found) == pytest.approx(slow_aligned(s, 0.2, margin, within), rel=1e-9, abs=1e-12)
+    found = AlignedSnippetLoss(0.2, margin, within, soft)(*s.args())
+    assert float(found) == pytest.approx(slow_aligned(s, 0.2, margin, within, soft), rel=1e-9, abs=1e-12)
 
 
 def test_aligned_takes_another_number_of_key_snippets():
@@ -152,6 +158,18 @@ def test_aligned_soft_targets_by_hand():
     bottom += e(-1)
     expected = -0.25 * math.log(e(1) / bottom) - 0.75 * math.log(e(0) / bottom)
     assert float(AlignedSnippetLoss(1.0, 0.2)(*s.args())) == pytest.approx(expected)
+
+
+def test_aligned_hard_targets_by_hand():
+    s = hand_made([0.25, 1.25, 2.25, 3.25])
+    s.query_valid = torch.tensor([[False, True, False]])
+    # of the keys along x, for a quarter, and along y, for three quarters, the latter is the positive; the former is
+    # left out, as is -x, which begins 0.25 s after
+    hard = AlignedSnippetLoss(1.0, 0.5, soft=False)
+    assert float(hard(*s.args())) == pytest.approx(-math.log(1 / 2))
+    # of equals the earliest
+    s.key_edges = torch.tensor([[0.5, 1.5, 2.5, 3.5]])
+    assert float(hard(*s.args())) == pytest.approx(-math.log(math.e / (math.e + 1)))
 
 
 def test_aligned_crops_that_do_not_meet_have_no_say():

@@ -19,14 +19,15 @@ class AlignedSnippetLoss(nn.Module):
         Z_i = sum_j [j overlaps i, or is further from i than the margin] exp(q_i.k_j / tau) + sum_n exp(q_i.n / tau)
 
     Key snippets nearer than the margin that do not overlap are neither positive nor negative. A query snippet
-    without a valid key snippet over its time (the crops do not meet there, or padding) has no say.
+    without a valid key snippet over its time (the crops do not meet there, or padding) has no say. With hard targets
+    w_ij is 1 for the key snippet that overlaps most, the earliest of equals; others that overlap are left out.
     """
 
-    def __init__(self, temperature: float = 0.07, margin: float = 0.5, within: bool = True) -> None:
+    def __init__(self, temperature: float = 0.07, margin: float = 0.5, within: bool = True, soft: bool = True) -> None:
         """margin in seconds, between snippet borders; within=False takes no negatives of the same recording."""
         super().__init__()
         check_temperature(temperature)
-        self.temperature, self.margin, self.within = temperature, margin, within
+        self.temperature, self.margin, self.within, self.soft = temperature, margin, within, soft
 
     def forward(
         self,
@@ -46,6 +47,9 @@ class AlignedSnippetLoss(nn.Module):
         """
         overlap, gap = overlap_and_gap(query_edges, key_edges)  # (B, K, K) both
         overlap = overlap * key_valid[:, None]
+        if not self.soft:
+            most = overlap.argmax(dim=2, keepdim=True)
+            overlap = torch.zeros_like(overlap).scatter_(2, most, overlap.gather(2, most))
         total = overlap.sum(dim=2)
         has_positive = (total > 0) & query_valid
         weight = overlap / total.clamp(min=1e-9)[..., None]

@@ -73,7 +73,7 @@ class SnippetTerm(nn.Module):
         self.key_head = slow_copy(self.head)
         self.momentum = Momentum(momentum)
         self.queue = KeyQueue(config.queue, dim)
-        self.aligned = AlignedSnippetLoss(temperature, config.margin, config.within)
+        self.aligned = AlignedSnippetLoss(temperature, config.margin, config.within, config.soft)
         self.paper = PaperSnippetLoss(temperature)
 
     def forward(self, query: Pyramid, key: Pyramid, query_view: View, key_view: View, progress: float = 0.0) -> Tensor:
