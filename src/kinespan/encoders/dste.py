@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from ..skeleton import Skeleton
 from .base import ENCODERS, Body, Encoder
-from .layers import MaskedBatchNorm, masked
+from .layers import Dropout, MaskedBatchNorm, masked
 
 FRAMES = 64
 GAP = 4
@@ -133,10 +133,10 @@ class DenseLayer(nn.Module):
             nn.LayerNorm(channels),
             nn.Linear(channels, EXPANSION * channels),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(EXPANSION * channels, channels),
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """mask (N, S), None where all tokens are valid. What stands at the others carries no meaning."""

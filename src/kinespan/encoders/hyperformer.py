@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from ..skeleton import Skeleton
 from .base import ENCODERS
 from .graph import hops
-from .layers import masked
+from .layers import Dropout, masked
 from .multiscale import MultiScaleConv, Shortcut
 from .stack import STRIDES, Stack, pairs
 
@@ -144,7 +144,7 @@ class Block(nn.Module):
         self.widen = nn.Linear(in_channels, out_channels) if first else nn.Identity()
         self.time = MultiScaleConv(out_channels, out_channels, stride=stride)
         self.short = None if first else Shortcut(in_channels, out_channels, stride)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The block's output and the mask of its steps."""

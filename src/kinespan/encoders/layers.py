@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import InputError
+
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:
     """x (N, T, J, C) with the frames outside mask (N, T) set to zero; None means that all frames are valid."""
@@ -41,6 +43,42 @@ class MaskedBatchNorm(nn.BatchNorm1d):
 def _spread(mask: Tensor, x: Tensor) -> Tensor:
     """mask (N, T) for every value of x (N, T, ..., C)."""
     return mask.view(*mask.shape, *[1] * (x.ndim - 2)).expand_as(x)
+
+
+class Dropout(nn.Module):
+    """Dropout (Srivastava et al., JMLR 2014). On a CPU masks are cut from random words, eight values or four of each.
+
+    torch draws a number for every value there, which took a quarter of a pretraining step. A value is dropped by the
+    given probability to within 2^-17, exactly where that is a multiple of 1/256 (1/2 and 1/4 are), and what stays is
+    divided by the probability that it really stays, so that the mean is kept in any case. Draws come from torch's
+    global generator, as those of `nn.Dropout` do.
+    """
+
+    def __init__(self, probability: float) -> None:
+        """Raises InputError for a probability outside [0, 1)."""
+        super().__init__()
+        if not 0 <= probability < 1:
+            raise InputError(f"dropout is {probability}, expected at least 0 and below 1")
+        self.probability = probability
+        self.bits = 8 if (probability * 256).is_integer() else 16
+        self.dropped = round(probability * 2**self.bits)
+        """How many of the 2^bits values that a mask is cut from mean that a value is dropped."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x with some of its values zero and the others larger; x itself in eval mode."""
+        if not self.training or not self.dropped:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, self.probability)
+        stays = 1 - self.dropped / 2**self.bits
+        return x * self.kept(x.shape).to(x.dtype).div_(stays)
+
+    def kept(self, shape: torch.Size) -> Tensor:
+        """Which values (shape, bool) stay."""
+        count = shape.numel()
+        words = torch.empty(-(-count * self.bits // 64), dtype=torch.int64).random_(-(2**63), None)
+        cut = words.view(torch.int8 if self.bits == 8 else torch.int16)[:count].view(shape)
+        return cut >= self.dropped - 2 ** (self.bits - 1)
 
 
 class TemporalConv(nn.Module):

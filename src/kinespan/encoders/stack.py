@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Body, Encoder
-from .layers import MaskedBatchNorm, masked
+from .layers import Dropout, MaskedBatchNorm, masked
 from .multiscale import Shortcut
 
 WIDTHS = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
@@ -56,7 +56,7 @@ class GraphBlock(nn.Module):
         nn.init.constant_(self.graph_norm.weight, START)
         self.inner = Shortcut(*channels)
         self.outer = Shortcut(*channels, stride) if residual else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The block's output and the mask of its steps."""

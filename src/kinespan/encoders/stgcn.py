@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..skeleton import Skeleton
 from .base import ENCODERS
 from .graph import spatial_partition
-from .layers import GraphConv, MaskedBatchNorm, TemporalConv, masked
+from .layers import Dropout, GraphConv, MaskedBatchNorm, TemporalConv, masked
 from .stack import STRIDES, WIDTHS, Stack, pairs
 
 KERNEL = 9
@@ -40,7 +40,7 @@ class Block(nn.Module):
         self.graph_norm = MaskedBatchNorm(out_channels)
         self.time = TemporalConv(out_channels, out_channels, KERNEL, stride)
         self.time_norm = MaskedBatchNorm(out_channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.residual = residual
         self.short: TemporalConv | None = None
         if residual and (in_channels != out_channels or stride != 1):

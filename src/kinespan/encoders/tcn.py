@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..skeleton import Skeleton
 from .base import ENCODERS, Body, Encoder
-from .layers import MaskedBatchNorm
+from .layers import Dropout, MaskedBatchNorm
 
 WIDTH = 64
 PAPER = "Lea et al.: Temporal Convolutional Networks, CVPR 2017; layers as in Abu Farha, Gall: MS-TCN, CVPR 2019"
@@ -44,7 +44,7 @@ class DilatedLayer(nn.Module):
         super().__init__()
         self.conv = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.mix = nn.Conv1d(channels, channels, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """(N, C, T) to (N, C, T); frames outside mask (N, T) are zero in x and in the result."""
