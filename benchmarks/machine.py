@@ -24,6 +24,7 @@ def facts(device: str) -> dict[str, Any]:
     import torch
 
     from kinespan import __version__
+    from kinespan.precision import has_bf16_units
 
     name = torch.cuda.get_device_name() if device == "cuda" else _processor()
     rates = {"float32": matrix_rate(torch.float32, device)}
@@ -43,16 +44,6 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def has_bf16_units(device: str) -> bool:
-    """Whether bfloat16 products run on units of their own: tensor cores, AMX or AVX512-BF16."""
-    import torch
-
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    found = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return any(bool(ask()) for ask in found if ask is not None)
 
 
 def changed(before: dict[str, Any]) -> str | None:

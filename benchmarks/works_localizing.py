@@ -19,7 +19,7 @@ from kinespan.transforms.normalise import Motion, model_motion
 
 from . import conventional, counting
 from .turns import Job
-from .works_training import our_localizer, waiter
+from .works_training import our_localizer, value_bytes, waiter
 
 if TYPE_CHECKING:
     from .works import Setting
@@ -65,14 +65,18 @@ def usual_localizing(setting: Setting) -> Job:
 def our_localizing(setting: Setting) -> Job:
     """Frame scores of the same recording."""
     motion, model = long_motion(setting), our_localizer(PLAIN, setting.device).eval()
+    model.precision = setting.precision
     need = counting.localizer(motion.num_frames, motion.valid.shape[1], conventional.WIDTHS_64, len(ACTIONS))
-    return Job(lambda: model.motion_scores(motion), need=need, wait=waiter(setting.device))
+    return Job(
+        lambda: model.motion_scores(motion), need=need, value_bytes=value_bytes(setting), wait=waiter(setting.device)
+    )
 
 
 def whole_localizing(setting: Setting, encoder: str) -> Job:
     """A recording of five minutes from positions to spans, a second of motion a unit: mapping, resampling, decoding."""
     recording = long_recording(30.0 if setting.quick else 300.0)
     model = our_localizer(NetworkConfig(encoder=encoder), setting.device).eval()
+    model.precision = setting.precision
     return Job(lambda: model.localize(recording), units=recording.duration, wait=waiter(setting.device))
 
 

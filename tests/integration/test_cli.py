@@ -333,3 +333,23 @@ def test_output_into_a_closed_pipe_is_no_error(jobs: Path) -> None:
         cwd=jobs, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stderr == ""
+
+
+def test_localizing_in_bfloat16_finds_the_same_but_for_rounding(jobs: Path, command: Command) -> None:
+    """On trained weights: scores a few thousandths apart, the same actions, and the figures of float32 nearly."""
+    found = {}
+    for precision in ("32", "bf16"):
+        words = ("localize", "fine", "corpus", "--out", f"in_{precision}", "--precision", precision, *SPLIT)
+        assert command(*words).code == 0
+        with np.load(f"in_{precision}/scores.npz") as scores:
+            found[precision] = {name: scores[name] for name in scores.files if scores[name].ndim == 2}
+    assert found["32"].keys() == found["bf16"].keys()
+    apart = [np.abs(found["bf16"][name] - scores) for name, scores in found["32"].items()]
+    assert 0 < max(float(part.max()) for part in apart) < 0.1
+    assert max(float(part.mean()) for part in apart) < 0.005
+    figures = []
+    for way in ("32", "bf16"):
+        files = ("--predictions", f"in_{way}/predictions.json", "--truth", f"in_{way}/truth.json")
+        assert command("evaluate", *files, "--out", f"in_{way}/metrics.json").code == 0
+        figures.append(load(jobs / f"in_{way}" / "metrics.json")["frame_accuracy"])
+    assert figures[1] == pytest.approx(figures[0], abs=0.02)

@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("activitynet", "decode", "joint_names", "recording", "registry"),
     ("decode_presets", "joint_map", "skeletons"),
     ("io", "transforms", "evaluate", "export"),
-    ("corpus", "encoders", "losses"),
+    ("corpus", "encoders", "losses", "precision"),
     ("fusion", "heads", "model_file", "pretrain", "refine"),
     ("model",),
     ("fused",),

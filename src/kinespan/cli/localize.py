@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
+from ..config import Precision
 from ..errors import InputError
 from .common import check_decoder, check_device, is_corpus, need_folder, open_corpus
 
@@ -35,6 +36,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fps", type=float | None, help="files: frames a second, in place of the file's own")
     parser.add_argument("--skip_frames", type=int, default=0, help="files: leading frames to drop, such as a T-pose")
     parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
+    parser.add_argument(
+        "--precision",
+        type=Precision,
+        default="32",
+        help="32: float32, the same scores everywhere; bf16: bfloat16; auto: bfloat16 where the machine has units for it",
+    )
 
 
 def run(arguments: Namespace) -> int:
@@ -52,7 +59,7 @@ def run(arguments: Namespace) -> int:
     from ..progress import Progress
     from ..results import TRUTH_FILE, localize_recordings, write_outcome
 
-    model = load_model(arguments.model, check_device(arguments.device))
+    model = load_model(arguments.model, check_device(arguments.device), arguments.precision)
     recordings, details, truth = _corpus(corpora[0], arguments) if corpora else _files(inputs, arguments)
     out = need_folder(Path(arguments.out))
     with Progress("localizing", len(recordings)) as progress:

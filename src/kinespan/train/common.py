@@ -23,6 +23,7 @@ from ..atomic import write_atomically
 from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..corpus.sampler import ClipPool
 from ..errors import InputError
+from ..precision import in_bfloat16
 from ..progress import Progress
 from .memory import freed_memory_kept
 
@@ -45,14 +46,9 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def lightning_precision(precision: Precision) -> Literal["32-true", "bf16-mixed"]:
-    """The trainer's precision; auto takes bfloat16 only where the device has matrix units for it."""
-    if precision == "auto":
-        if torch.cuda.is_available():
-            fast = torch.cuda.is_bf16_supported()
-        else:
-            fast = bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
-        precision = "bf16" if fast else "32"
-    return "bf16-mixed" if precision == "bf16" else "32-true"
+    """The trainer's precision on the device that it will choose."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return "bf16-mixed" if in_bfloat16(precision, device) else "32-true"
 
 
 def lr_share(step: int, steps: int, warmup: float = 0.1, drops: Sequence[float] = ()) -> float:

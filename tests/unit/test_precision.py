@@ -1,0 +1,91 @@
+"""Where bfloat16 is taken by itself, and what it does to scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from kinespan.annotation import LabelSet
+from kinespan.config import Normalisation
+from kinespan.fused import FusedLocalizer, fused_spec
+from kinespan.localizer import Localizer, load_model
+from kinespan.model_file import ModelSpec
+from kinespan.precision import has_bf16_units, in_bfloat16
+from kinespan.recording import Recording
+from kinespan.skeletons import KINECT_20
+
+ASKED = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+
+
+def processor(monkeypatch, **units):
+    """A processor that has some units."""
+    for name in ASKED:
+        monkeypatch.setattr(torch.cpu, name, lambda has=units.get(name, False): has, raising=False)
+
+
+@pytest.mark.parametrize("unit", ASKED)
+def test_each_unit_counts(monkeypatch, unit):
+    processor(monkeypatch)
+    assert not has_bf16_units("cpu")
+    processor(monkeypatch, **{unit: True})
+    assert has_bf16_units("cpu")
+    assert not has_bf16_units("mps")
+
+
+def test_a_torch_that_cannot_say_has_none(monkeypatch):
+    for name in ASKED:
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert not has_bf16_units("cpu")
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_gpu_is_asked_itself(monkeypatch, supported):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
+    assert has_bf16_units("cuda") is supported
+
+
+@pytest.mark.parametrize("units", [True, False])
+def test_auto_goes_by_the_machine_and_others_by_their_name(monkeypatch, units):
+    processor(monkeypatch, _is_avx512_bf16_supported=units)
+    assert in_bfloat16("auto", "cpu") is units
+    assert in_bfloat16("bf16", "cpu")
+    assert not in_bfloat16("32", "cpu")
+
+
+def test_a_localizer_scores_in_the_precision_it_is_told(monkeypatch):
+    """float32 unless told otherwise, whatever the machine has; what comes out is float32 in any case."""
+    processor(monkeypatch, _is_amx_tile_supported=True)
+    spec = ModelSpec(
+        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
+        encoder="stgcn16_light", fusion="nested_u", labels=LabelSet(("walk", "sit")),
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = Localizer(spec).eval()
+    positions = np.random.default_rng(0).normal(0, 0.3, (60, 1, 20, 3)).cumsum(axis=0).astype(np.float32)
+    recording = Recording(positions, 10.0, KINECT_20, "take")
+    found = {}
+    for precision in ("32", "auto", "bf16"):
+        model.precision = precision
+        found[precision] = model.frame_scores(recording)
+        assert found[precision].dtype == np.float32
+        assert not torch.is_autocast_enabled("cpu"), "only scoring is in bfloat16"
+    assert Localizer(spec).precision == "32"
+    np.testing.assert_array_equal(found["auto"], found["bf16"])
+    assert 0 < np.abs(found["bf16"] - found["32"]).max() < 0.02
+
+
+def test_a_model_is_loaded_with_a_precision(tmp_path):
+    spec = ModelSpec(
+        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
+        encoder="tcn", fusion="last_map", labels=LabelSet(("walk", "sit")),
+    )  # fmt: skip
+    Localizer(spec).save(tmp_path / "model.safetensors")
+    fused = FusedLocalizer(fused_spec([spec, spec]), [Localizer(spec), Localizer(spec)])
+    fused.save(tmp_path / "fused.safetensors")
+    for name, parts in (("model", 1), ("fused", 2)):
+        for precision in ("32", "bf16"):
+            model = load_model(tmp_path / f"{name}.safetensors", precision=precision)
+            told = [part.precision for part in model.modules() if isinstance(part, Localizer)]
+            assert told == [precision] * parts
+    assert load_model(tmp_path).precision == "32"
