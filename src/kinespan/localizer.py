@@ -208,7 +208,8 @@ def build_model(spec: ModelSpec) -> Model:
 def load_model(path: str | Path, device: str = "cpu", precision: Precision = "32") -> Model:
     """The model in a model file or in the folder of a finetuning run, ready to localize.
 
-    precision: of scoring recordings (`Localizer`), of each member where several are fused. Raises InputError for a file that is not a kinespan localizer.
+    precision: of scoring recordings (`Localizer`), of each member where several are fused. Raises InputError for a file
+    that is not a kinespan localizer.
     """
     path = Path(path)
     if path.is_dir():

@@ -40,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--precision",
         type=Precision,
         default="32",
-        help="32: float32, the same scores everywhere; bf16: bfloat16; auto: bfloat16 where the machine has units for it",
+        help="32: float32, the same scores everywhere; bf16: bfloat16; auto: bf16 where the machine has units for it",
     )
 
 
