@@ -78,7 +78,8 @@ class Dropout(nn.Module):
         count = shape.numel()
         words = torch.empty(-(-count * self.bits // 64), dtype=torch.int64).random_(-(2**63), None)
         cut = words.view(torch.int8 if self.bits == 8 else torch.int16)[:count].view(shape)
-        return cut >= self.dropped - 2 ** (self.bits - 1)
+        kept: Tensor = cut >= self.dropped - 2 ** (self.bits - 1)
+        return kept
 
 
 class TemporalConv(nn.Module):
