@@ -127,6 +127,9 @@ class SnippetConfig:
 
     variant: Literal["aligned", "paper", "off"] = "aligned"
     """aligned: positives cover the same time. paper: arg-max positives, one negative a video. off: none."""
+    features: Literal["deepest", "fused"] = "deepest"
+    """What snippets are cut from. deepest: the encoder's coarsest map, as in the paper. fused: what a U-shaped fusion
+    makes of all maps, at full rate (aligned only); the fusion is then pretrained too, and finetuning starts from it."""
     weight: float = 10.0
     """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5). Ours is the term that
     teaches frames; the video term alone teaches them little."""
@@ -153,6 +156,11 @@ class SnippetConfig:
         _probability(self, "snippet.", "neighbours_from")
         if self.weight < 0 or self.margin < 0 or self.neighbours < 0:
             raise InputError("snippet.weight, snippet.margin and snippet.neighbours must not be negative")
+        if self.variant == "paper" and self.features == "fused":
+            raise InputError(
+                "snippet.features fused is for aligned snippets; the paper's positives are the most alike in the "
+                "encoder's own features, so use --snippet.features deepest or --snippet.variant aligned"
+            )
 
 
 @dataclass(frozen=True)
@@ -247,7 +255,8 @@ class FinetuneConfig:
     protocol: Protocol = "finetune"
     """linear: only a linear frame head on frozen features. finetune: all of it. scratch: all, untrained at first."""
     fusion: Literal["auto", "nested_u", "last_map"] = "auto"
-    """U-shaped fusion or the plain upsampled deepest map; auto: nested_u, and last_map for linear."""
+    """U-shaped fusion or the plain upsampled deepest map. auto: nested_u; for linear the fusion that was pretrained
+    with the encoder (--snippet.features fused), and last_map where none was."""
     refine_stages: int | Literal["auto"] = "auto"
     """Stages of dilated temporal convolutions that refine the frame scores, each supervised (MS-TCN); 0: none. auto: 2
     after an encoder of one resolution (TCN); none where a U-shaped fusion sees several, and for linear."""
@@ -316,11 +325,6 @@ class FinetuneConfig:
                 f"refine_stages is {self.refine_stages}, but the linear probe trains nothing but a linear head; "
                 "leave refinement out, or use --protocol finetune"
             )
-        if self.protocol == "linear" and self.fusion == "nested_u":
-            raise InputError(
-                "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never "
-                "trained would be measured; use --fusion last_map or --protocol finetune"
-            )
 
     def stages(self, resolutions: int) -> int:
         """The stages of refinement that are meant for an encoder of so many resolutions."""
@@ -332,10 +336,20 @@ class FinetuneConfig:
         """The weight of smoothing that is meant beside so many stages of refinement."""
         return (0.15 if stages else 0.0) if self.smoothing == "auto" else self.smoothing
 
-    @property
-    def fusion_name(self) -> str:
-        """The fusion that auto stands for."""
-        return ("last_map" if self.protocol == "linear" else "nested_u") if self.fusion == "auto" else self.fusion
+    def fusion_name(self, pretrained: str | None = None) -> str:
+        """The fusion that is meant, where `pretrained` is the one that was pretrained with the encoder, if any was.
+
+        Raises InputError for a linear probe of a fusion that was not.
+        """
+        if self.fusion == "auto":
+            return (pretrained or "last_map") if self.protocol == "linear" else "nested_u"
+        if self.protocol == "linear" and self.fusion == "nested_u" != pretrained:
+            raise InputError(
+                "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never "
+                "trained would be measured; use --fusion last_map, --protocol finetune, or an encoder that was "
+                "pretrained with --snippet.features fused"
+            )
+        return self.fusion
 
 
 @dataclass(frozen=True)

@@ -262,8 +262,9 @@ def test_finetuning_is_the_same_for_the_same_seed(corpus, pretrained, tmp_path):
 def test_contradictions_are_refused(corpus, pretrained, tmp_path):
     with pytest.raises(InputError, match="scratch"):
         finetune(corpus, tmp_path / "run", replace(TUNE, protocol="scratch"), pretrained=pretrained, quiet=True)
+    probe = replace(TUNE, protocol="linear", fusion="nested_u")
     with pytest.raises(InputError, match="nested_u"):
-        replace(TUNE, protocol="linear", fusion="nested_u")
+        finetune(corpus, tmp_path / "run", probe, pretrained=pretrained, quiet=True)
     unlabelled = write(tmp_path / "unlabelled", labelled=False)
     with pytest.raises(InputError, match="labels"):
         finetune(unlabelled, tmp_path / "run", TUNE, quiet=True)

@@ -53,7 +53,7 @@ def test_numbers_that_must_be_positive(part, name, value):
         (FinetuneConfig, {"label_fraction": 1.2}, "label_fraction"),
         (FinetuneConfig, {"label_fraction": 0}, "label_fraction"),
         (FinetuneConfig, {"encoder_lr": 0}, "encoder_lr"),
-        (FinetuneConfig, {"protocol": "linear", "fusion": "nested_u"}, "last_map"),
+        (SnippetConfig, {"variant": "paper", "features": "fused"}, "deepest"),
     ],
 )
 def test_contradictions_name_the_setting(part, values, named):
@@ -66,17 +66,25 @@ def test_two_snippets_are_enough():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "fusion", "expected"),
+    ("protocol", "fusion", "pretrained", "expected"),
     [
-        ("linear", "auto", "last_map"),
-        ("finetune", "auto", "nested_u"),
-        ("scratch", "auto", "nested_u"),
-        ("finetune", "last_map", "last_map"),
-        ("linear", "last_map", "last_map"),
+        ("linear", "auto", None, "last_map"),
+        ("linear", "auto", "nested_u", "nested_u"),
+        ("finetune", "auto", None, "nested_u"),
+        ("finetune", "auto", "nested_u", "nested_u"),
+        ("scratch", "auto", None, "nested_u"),
+        ("finetune", "last_map", "nested_u", "last_map"),
+        ("linear", "last_map", "nested_u", "last_map"),
+        ("linear", "nested_u", "nested_u", "nested_u"),
     ],
 )
-def test_what_auto_stands_for(protocol, fusion, expected):
-    assert FinetuneConfig(protocol=protocol, fusion=fusion).fusion_name == expected
+def test_what_auto_stands_for(protocol, fusion, pretrained, expected):
+    assert FinetuneConfig(protocol=protocol, fusion=fusion).fusion_name(pretrained) == expected
+
+
+def test_a_fusion_that_was_never_trained_is_not_probed():
+    with pytest.raises(InputError, match="last_map"):
+        FinetuneConfig(protocol="linear", fusion="nested_u").fusion_name()
 
 
 def test_settings_from_plain_data_keep_the_defaults_of_what_they_leave_out():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..config import SnippetConfig
 from ..encoders.base import Pyramid
+from ..fusion import Fusion
 from ..losses import AlignedSnippetLoss, PaperSnippetLoss
 from ..transforms.augment import View
 from .base import Method, MethodOutput, Step, projection, unit_length
@@ -18,16 +19,17 @@ from .momentum import Momentum, slow_copy
 from .queue import KeyQueue
 
 
-def pool_snippets(pyramid: Pyramid, count: int) -> tuple[Tensor, Tensor]:
-    """K equal, non-overlapping snippets of the deepest map: features (B, K, C) and valid (B, K).
+def pool_snippets(features: Tensor, mask: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """K equal, non-overlapping snippets of features (B, C, T) under mask (B, T): features (B, K, C) and valid (B, K).
 
     A snippet is the mean over its valid steps, steps on a border counted by their share; it is valid where at
     least half of it is.
     """
-    deepest, mask = pyramid.maps[-1], pyramid.masks[-1].to(pyramid.maps[-1].dtype)
-    share = _shares_on(deepest.shape[2], count, deepest.dtype, deepest.device)  # (K, T_L)
-    weight = mask @ share.T  # (B, K)
-    summed = torch.einsum("bct,kt->bkc", deepest * mask[:, None], share)
+    features = features.float()
+    there = mask.to(features.dtype)
+    share = _shares_on(features.shape[2], count, features.dtype, features.device)  # (K, T)
+    weight = there @ share.T  # (B, K)
+    summed = torch.einsum("bct,kt->bkc", features * there[:, None], share)
     return summed / weight.clamp(min=1e-6)[..., None], weight >= 0.5
 
 
@@ -56,19 +58,33 @@ def timed_snippets(view: View, count: int) -> Tensor:
 
 
 class SnippetTerm(nn.Module):
-    """Snippet discrimination over the deepest map; variant `aligned` is ours, `paper` the release's.
+    """Snippet discrimination over fused features or the deepest map; variant `aligned` is ours, `paper` the release's.
 
     aligned: positives cover the same time of the recording, found through the time maps of the views; snippets with
     frames that are mirrored in time have no part in it; the queue holds single snippets. paper: positives by arg-max
     backbone similarity, later also the nearest neighbours in the queue, which holds one time-averaged vector per
     clip. Heads are applied snippet by snippet (1x1, ReLU, 1x1) and L2-normalised.
+
+    With a ``fusion`` snippets are cut from what it makes of a pyramid, by the query network's own and, for keys, by a
+    momentum copy; it is trained with the encoder, and is where finetuning starts from. Without one they are cut from
+    the deepest map.
     """
 
     def __init__(
-        self, in_channels: int, config: SnippetConfig, *, dim: int, momentum: float, temperature: float
+        self,
+        in_channels: int,
+        config: SnippetConfig,
+        *,
+        dim: int,
+        momentum: float,
+        temperature: float,
+        fusion: Fusion | None = None,
     ) -> None:
+        """in_channels: of the features that snippets are cut from."""
         super().__init__()
         self.config = config
+        self.fusion = fusion
+        self.key_fusion = None if fusion is None else slow_copy(fusion)
         self.head = projection(in_channels, dim)
         self.key_head = slow_copy(self.head)
         self.momentum = Momentum(momentum)
@@ -83,10 +99,10 @@ class SnippetTerm(nn.Module):
         """
         length = query_view.positions.shape[1]
         count = max(1, round(length / self.config.frames))
-        features, valid = pool_snippets(query, count)
+        features, valid = pool_snippets(*self._cut_from(query, self.fusion), count)
         q = unit_length(self.head(features))
         with torch.no_grad():
-            key_features, key_valid = pool_snippets(key, count)
+            key_features, key_valid = pool_snippets(*self._cut_from(key, self.key_fusion), count)
             k = unit_length(self.key_head(key_features))
         recordings = query_view.recording
         negatives, usable = self.queue.negatives(recordings)
@@ -110,9 +126,18 @@ class SnippetTerm(nn.Module):
             self.queue.put(fresh, owners)
         return loss
 
+    @staticmethod
+    def _cut_from(pyramid: Pyramid, fusion: nn.Module | None) -> tuple[Tensor, Tensor]:
+        """The features (B, C, T) that snippets are cut from, and their mask (B, T)."""
+        if fusion is None:
+            return pyramid.maps[-1], pyramid.masks[-1]
+        return fusion(pyramid), pyramid.masks[0]
+
     def after_step(self) -> None:
-        """Move the key head towards the query head."""
+        """Move the key head and fusion towards those of the query."""
         self.momentum.update(self.head, self.key_head)
+        if self.fusion is not None and self.key_fusion is not None:
+            self.momentum.update(self.fusion, self.key_fusion)
 
 
 class WithSnippets(Method):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from ..transforms.augment import augment, mirror_some
 from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
-from .pretraining import ENCODER_FILE
+from .pretraining import ENCODER_FILE, FUSION_WEIGHTS
 from .settings import save_settings
 
 MODEL_FILE = "model.safetensors"
@@ -163,7 +163,7 @@ def finetune(
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
-            load_encoder(localizer, pretrained)
+            load_pretrained(localizer, pretrained)
         module = FinetuneModule(config, localizer, pool, pretrained is not None)
         facts = {"corpus": str(corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
@@ -239,16 +239,24 @@ def encoder_weights(file: Path) -> dict[str, Tensor]:
     if kind == "fused":
         raise InputError(f"{file}: fused of several models, it has no encoder of its own; give a run it was made of")
     if kind == "localizer":
-        start = "encoder."
-        weights = {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
-    return weights
+        return _beginning(weights, "encoder.")
+    return {name: part for name, part in weights.items() if not name.startswith(FUSION_WEIGHTS)}
 
 
-def load_encoder(localizer: Localizer, pretrained: Path) -> None:
-    """Copy the encoder's weights from a pretrained encoder, or from another localizer."""
+def _beginning(weights: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    """The weights whose names begin so, without that beginning."""
+    return {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
+
+
+def load_pretrained(localizer: Localizer, pretrained: Path) -> None:
+    """Copy the weights of a pretrained encoder, and of the fusion that was pretrained with it where the localizer has
+    one like it; or those of another localizer's encoder. Raises InputError where they do not fit."""
     file = pretrained_file(pretrained)
+    base = read_spec(file)
     try:
         localizer.encoder.load_state_dict(encoder_weights(file))
+        if base.kind == "encoder" and base.fusion == localizer.spec.fusion:
+            localizer.fusion.load_state_dict(_beginning(read_weights(file), FUSION_WEIGHTS))
     except RuntimeError as error:
         raise InputError(f"{file}: weights do not fit the encoder {localizer.spec.encoder!r}: {error}") from None
 
@@ -278,7 +286,8 @@ def _spec(
     # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
-    spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
+    fusion = config.fusion_name(base.fusion if base.kind == "encoder" else None)
+    spec = replace(base, kind="localizer", fusion=fusion, labels=labels, clip_frames=clip_frames)
     return replace(with_refinement(spec, config), training=training, metrics={})
 
 

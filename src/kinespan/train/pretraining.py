@@ -14,6 +14,7 @@ from ..config import AugmentConfig, PretrainConfig
 from ..corpus.sampler import ClipPool, load_motions
 from ..encoders import build_encoder
 from ..errors import InputError
+from ..fusion import build_fusion
 from ..model_file import ModelSpec, save_weights
 from ..pretrain import Method, SnippetTerm, Step, build_method
 from ..pretrain.base import Strength
@@ -27,6 +28,10 @@ from .probe import FrameProbe, embedding_spread
 from .settings import save_settings
 
 ENCODER_FILE = "encoder.safetensors"
+FUSION = "nested_u"
+"""The fusion that is pretrained where snippets are cut from fused features."""
+FUSION_WEIGHTS = "fusion."
+"""How the names of its weights begin in an encoder's file."""
 
 
 def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
@@ -38,7 +43,8 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     method = build_method(config.method, encoder, config.contrast, config.options)
     if config.snippet.variant == "off":
         return method
-    stride, frames = encoder.strides[-1], method.view_frames(config.clip_frames)
+    fused = config.snippet.features == "fused"
+    stride, frames = 1 if fused else encoder.strides[-1], method.view_frames(config.clip_frames)
     if config.snippet.variant == "aligned" and frames % stride:
         share = config.clip_frames // frames
         near = [share * stride * (frames // stride + more) for more in (0, 1)]
@@ -49,7 +55,9 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
         )
     contrast = config.contrast
     shared = {"dim": contrast.dim, "momentum": contrast.momentum, "temperature": contrast.temperature}
-    term = SnippetTerm(encoder.channels[-1], config.snippet, **shared)  # type: ignore[arg-type]
+    fusion = build_fusion(FUSION, encoder.channels, encoder.strides) if fused else None
+    channels = encoder.channels[-1] if fusion is None else fusion.channels
+    term = SnippetTerm(channels, config.snippet, fusion=fusion, **shared)  # type: ignore[arg-type]
     return WithSnippets(method, term, config.snippet.weight)
 
 
@@ -61,6 +69,7 @@ class PretrainModule(StepModule):
         self.config, self.skeleton = config, skeleton
         self.method = method_of(config, skeleton)
         self.encoder = self.method.encoder
+        self.fusion = self.method.term.fusion if isinstance(self.method, WithSnippets) else None
         self.stream_options = (skeleton, config.network.streams, config.network.fps)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -138,10 +147,14 @@ def pretrain(
         normalisation=network.normalisation,
         encoder=network.encoder,
         fuse_streams=network.fuse_streams,
+        fusion=None if module.fusion is None else FUSION,
         clip_frames=module.method.view_frames(config.clip_frames),
         training={"stage": "pretrain", **trained_on(sets), "recordings": len(pool), "seconds": pool.seconds,
                   "seed": config.seed, "method": config.method, "snippets": config.snippet.variant,
                   "steps": config.steps},
     )  # fmt: skip
-    save_weights(out / ENCODER_FILE, module.encoder.state_dict(), spec)
+    weights = module.encoder.state_dict()
+    if module.fusion is not None:
+        weights |= module.fusion.state_dict(prefix=FUSION_WEIGHTS)
+    save_weights(out / ENCODER_FILE, weights, spec)
     return out / ENCODER_FILE
