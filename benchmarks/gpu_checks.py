@@ -96,6 +96,7 @@ def numbers(encoder: str, device: str, precision: Precision, size: CheckSize) ->
     module = step_module(encoder, size)
     motion = made_motion(size.localized)
     localizer = localizer_of(module, encoder, motion).to(device, exact)
+    localizer.precision = "bf16" if precision == "bf16" else "32"
     if precision == "float64":
         motion = replace(motion, positions=motion.positions.astype(np.float64))
     module.to(device, exact)
