@@ -63,4 +63,4 @@ def test_sizes():
 
 def test_dropout_is_in_every_layer():
     encoder = build_encoder("tcn", NTU_25, 3, dropout=0.25)
-    assert [layer.dropout.p for layer in encoder.stack.layers] == [0.25] * 6
+    assert [layer.dropout.probability for layer in encoder.stack.layers] == [0.25] * 6
