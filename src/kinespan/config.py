@@ -343,7 +343,7 @@ class FinetuneConfig:
         """
         if self.fusion == "auto":
             return (pretrained or "last_map") if self.protocol == "linear" else "nested_u"
-        if self.protocol == "linear" and self.fusion == "nested_u" != pretrained:
+        if self.protocol == "linear" and self.fusion == "nested_u" and self.fusion != pretrained:
             raise InputError(
                 "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never "
                 "trained would be measured; use --fusion last_map, --protocol finetune, or an encoder that was "

@@ -86,6 +86,7 @@ def test_nothing_happens_in_eval_mode_or_without_a_probability():
     x = torch.randn(20)
     assert Dropout(0.5).eval()(x) is x
     assert Dropout(0.0).train()(x) is x
+    assert Dropout(0).train()(x) is x  # as a YAML file may have it
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.0, math.nan])

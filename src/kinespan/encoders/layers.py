@@ -59,9 +59,9 @@ class Dropout(nn.Module):
         super().__init__()
         if not 0 <= probability < 1:
             raise InputError(f"dropout is {probability}, expected at least 0 and below 1")
-        self.probability = probability
-        self.bits = 8 if (probability * 256).is_integer() else 16
-        self.dropped = round(probability * 2**self.bits)
+        self.probability = float(probability)
+        self.bits = 8 if (self.probability * 256).is_integer() else 16
+        self.dropped = round(self.probability * 2**self.bits)
         """How many of the 2^bits values that a mask is cut from mean that a value is dropped."""
 
     def forward(self, x: Tensor) -> Tensor:
