@@ -20,7 +20,8 @@ A file holds
     curves:       rows that make a line of the picture over labelled recordings, by its name
     claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
 
-A setting that is not there, or a name that nothing has, is an error before anything runs.
+Networks are trained in float32 unless a start or a row says `precision`, so that rows do not hang on what a machine has
+units for. A setting that is not there, or a name that nothing has, is an error before anything runs.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from kinespan.errors import InputError
 FOLDER = Path(__file__).parent
 MODELS = ("network", "forest", "prior", "time_prior")
 MOST_CURVES = 8
+FLOAT32 = {"precision": "32"}
 SCRATCH = "scratch"
 SHIPPED = "default"
 Labels = int | float | str
@@ -150,7 +152,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     }
     _refuse_unknown(data, known, where)
     pretraining = {
-        key: settings_of(PretrainConfig, value or {}, f"{where}: pretraining {key}")
+        key: settings_of(PretrainConfig, {**FLOAT32, **(value or {})}, f"{where}: pretraining {key}")
         for key, value in data.get("pretraining", {}).items()
     }
     pools = {key: tuple(value) for key, value in data.get("pools", {}).items()}
@@ -159,7 +161,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     for number, given in enumerate(data["rows"], start=1):
         place = f"{where}: row {given.get('name', number)}"
         _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", *common}, place)
-        tuning = settings_of(FinetuneConfig, given.get("finetune", {}), f"{place}: finetune")
+        tuning = settings_of(FinetuneConfig, {**FLOAT32, **given.get("finetune", {})}, f"{place}: finetune")
         kept = {key: value for key, value in given.items() if key not in ("labels", "finetune")}
         seeds, folds = _seeds({**common, **given}, place), tuple(given.get("folds", common["folds"]))
         rows.append(Row(**{**kept, "finetune": tuning, "seeds": seeds, "folds": folds}))

@@ -70,6 +70,15 @@ def test_seeds_may_differ_by_labels() -> None:
     assert {cell.seed for cell in study.cells() if cell.row == "snippets"} == {1}, "a row's own list holds for all"
 
 
+def test_networks_are_in_float32_unless_it_is_said() -> None:
+    """Whatever units the machine has."""
+    study = small(pretraining={"snippets": {"steps": 3}, "half": {"precision": "bf16"}})
+    assert {name: start.precision for name, start in study.pretraining.items()} == {"snippets": "32", "half": "bf16"}
+    assert {row.finetune.precision for row in study.rows} == {"32"}
+    rows = [*SMALL["rows"], {"name": "half", "finetune": {"precision": "bf16"}}]
+    assert small(rows=rows).rows[-1].finetune.precision == "bf16"
+
+
 def test_cells_of_one_encoder_are_one_job() -> None:
     cells = [cell for cell in small().cells(folds=[1]) if cell.row == "snippets"]
     assert {small().job(cell) for cell in cells} == {(1, 1, "snippets", "wide")}
