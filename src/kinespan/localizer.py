@@ -117,14 +117,18 @@ class Localizer(Model):
         scores[~present] = np.eye(1, scores.shape[1], dtype=np.float32)
         return scores
 
+    def autocast(self) -> torch.autocast:
+        """The precision of scoring, to be entered."""
+        device = next(self.parameters()).device.type
+        return torch.autocast(device, torch.bfloat16, enabled=in_bfloat16(self.precision, device))
+
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
         """Eval mode and the precision of scoring for a while; each part is then in the mode that it was in."""
         modes = {module: module.training for module in self.modules()}
-        device = next(self.parameters()).device.type
         self.eval()
         try:
-            with torch.autocast(device, torch.bfloat16, enabled=in_bfloat16(self.precision, device)):
+            with self.autocast():
                 yield
         finally:
             for module, training in modes.items():

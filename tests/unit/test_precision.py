@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from stream_cases import made, moving
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
@@ -14,6 +15,7 @@ from kinespan.model_file import ModelSpec
 from kinespan.precision import has_bf16_units, in_bfloat16
 from kinespan.recording import Recording
 from kinespan.skeletons import KINECT_20
+from kinespan.stream import StreamLocalizer, stream_recording, torso_of
 
 ASKED = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
 
@@ -73,6 +75,18 @@ def test_a_localizer_scores_in_the_precision_it_is_told(monkeypatch):
     assert Localizer(spec).precision == "32"
     np.testing.assert_array_equal(found["auto"], found["bf16"])
     assert 0 < np.abs(found["bf16"] - found["32"]).max() < 0.02
+
+
+def test_streaming_takes_the_precision_too():
+    """Large products in bfloat16: near the scores of float32, and not those."""
+    model, recording = made(encoder="stgcn16"), moving(60)
+    whole = model.frame_scores(recording)
+    for precision, least, most in (("32", 0, 1e-4), ("bf16", 1e-4, 0.05)):
+        model.precision = precision
+        stream = StreamLocalizer(model, recording.fps, torso=torso_of(model, recording))
+        streamed = np.concatenate([update.scores for update in stream_recording(stream, recording)])
+        assert streamed.dtype == np.float32
+        assert least <= np.abs(streamed - whole).max() < most
 
 
 def test_a_model_is_loaded_with_a_precision(tmp_path):

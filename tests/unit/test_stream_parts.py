@@ -16,8 +16,10 @@ from kinespan.decode import segment
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, KINECT_20
+from kinespan.stream import products
 from kinespan.stream import segmenter as segmenter_module
 from kinespan.stream.intake import Intake
+from kinespan.stream.products import LARGE, Product
 from kinespan.stream.segmenter import Segmenter
 from kinespan.stream.steps import ROOM, Presence, Steps, TimeConv
 from kinespan.transforms.normalise import model_motion
@@ -180,6 +182,43 @@ def test_a_convolution_of_steps_is_the_convolution(pushes, kernel, stride, dilat
     if at:
         expected = torch.nn.functional.conv1d(x.transpose(1, 2), weight, bias, stride, conv.reach, dilation)
         assert torch.allclose(torch.cat(got, dim=1), expected.transpose(1, 2), atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 25, 77])
+@pytest.mark.parametrize("shape", [(LARGE // 256, 256), (40, 30)])
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_product_is_the_product(monkeypatch, rows, shape, with_bias, packs, lower):
+    """Of any size, packed or not; only large matrices are bfloat16, and what comes out never is."""
+    if not packs:
+        monkeypatch.setattr(products, "_packs", lambda dtype: False)
+    torch.manual_seed(rows)
+    weight, bias, x = torch.randn(shape), torch.randn(shape[1]) if with_bias else None, torch.randn(rows, shape[0])
+    expected = x.double() @ weight.double() + (0 if bias is None else bias.double())
+    with torch.autocast("cpu", torch.bfloat16, enabled=lower):
+        product = Product(weight.clone(), bias)
+    weight.zero_()  # it has its own
+    found = product(x)
+    assert (product.inputs, product.outputs) == shape
+    assert found.dtype == torch.float32
+    large = shape != (40, 30)
+    assert product.packed == (large and packs and products._packs(product.dtype))
+    rough = lower and large
+    assert torch.allclose(found.double(), expected, rtol=0, atol=0.6 if rough else 1e-4)
+    if rough and rows:
+        assert not torch.allclose(found.double(), expected, rtol=0, atol=1e-3), "bfloat16 is seen"
+
+
+@pytest.mark.parametrize("missing", ["mkldnn", "operator"])
+def test_a_torch_that_cannot_pack_multiplies_plainly(monkeypatch, missing):
+    if missing == "mkldnn":
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    else:
+        monkeypatch.setattr(products, "PACKED_PRODUCT", "_no_such_product")
+    product = Product(torch.ones(LARGE // 64, 64))
+    assert not product.packed
+    assert torch.equal(product(torch.ones(2, LARGE // 64)), torch.full((2, 64), LARGE / 64))
 
 
 def test_sources_wait_for_each_other():

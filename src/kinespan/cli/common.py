@@ -24,6 +24,18 @@ def add_settings(parser: ArgumentParser, kind: type[Config], skip: set[str] | No
     parser.add_class_arguments(kind, nested_key=None, skip=skip or set(), fail_untyped=True)
 
 
+def add_precision(parser: ArgumentParser) -> None:
+    """--precision of a model that localizes."""
+    from ..config import Precision
+
+    parser.add_argument(
+        "--precision",
+        type=Precision,
+        default="32",
+        help="32: float32, the same scores everywhere; bf16: bfloat16; auto: bf16 where the machine has units for it",
+    )
+
+
 def settings(arguments: Namespace, kind: type[Config], parser: ArgumentParser) -> Config:
     """The settings dataclass that flags and YAML make. Raises InputError where they contradict each other."""
     made = parser.instantiate(arguments)

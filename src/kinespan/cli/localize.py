@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from ..config import Precision
 from ..errors import InputError
-from .common import check_decoder, check_device, is_corpus, need_folder, open_corpus
+from .common import add_precision, check_decoder, check_device, is_corpus, need_folder, open_corpus
 
 if TYPE_CHECKING:
     from ..recording import Recording
@@ -36,12 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fps", type=float | None, help="files: frames a second, in place of the file's own")
     parser.add_argument("--skip_frames", type=int, default=0, help="files: leading frames to drop, such as a T-pose")
     parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
-    parser.add_argument(
-        "--precision",
-        type=Precision,
-        default="32",
-        help="32: float32, the same scores everywhere; bf16: bfloat16; auto: bf16 where the machine has units for it",
-    )
+    add_precision(parser)
 
 
 def run(arguments: Namespace) -> int:

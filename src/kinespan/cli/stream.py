@@ -17,7 +17,7 @@ from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .common import check_device
+from .common import add_precision, check_device
 
 if TYPE_CHECKING:
     from ..annotation import Span
@@ -40,6 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--hop", type=float, default=0.2, help="seconds between two looks at windows or with lookahead")
     parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
+    add_precision(parser)
 
 
 def run(arguments: Namespace) -> int:
@@ -49,7 +50,7 @@ def run(arguments: Namespace) -> int:
     from ..skeletons import SKELETONS
     from ..stream import StreamLocalizer
 
-    model = load_model(arguments.model, check_device(arguments.device))
+    model = load_model(arguments.model, check_device(arguments.device), arguments.precision)
     fps, skeleton = arguments.fps, model.spec.skeleton
     if arguments.input is not None:
         if arguments.skeleton is not None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..localizer import Localizer
 from ..refine import Stage, probabilities
-from .layers import Count, DilatedStackSteps, Layer, matrix
+from .layers import Count, DilatedStackSteps, Layer, by_frame
 from .steps import Presence, Steps
 
 Scores = NDArray[np.float32]
@@ -21,9 +20,9 @@ class StageSteps(Layer):
     def __init__(self, stage: Stage, classes: int, features: int, lag: int) -> None:
         """features: channels of the features that it sees; 0: none."""
         self.stack = DilatedStackSteps(stage.stack, lag, rows=1)
-        self.out, self.bias = matrix(stage.out)
+        self.out = by_frame(stage.out)
         widths = [classes, features] if features else [classes]
-        self.input = Steps(widths, self.bias.device, rows=1)
+        self.input = Steps(widths, stage.out.weight.device, rows=1)
         self.memory, self.lag = (self.input,), self.stack.lag
 
     def __call__(self, scores: Tensor, features: Tensor, presence: Presence, end: bool) -> Tensor:
@@ -34,7 +33,7 @@ class StageSteps(Layer):
         count = self.input.ready
         x = self.input.windows(count, 1)[:, :, 0].clone()
         self.input.drop(count)
-        return torch.addmm(self.bias, self.stack(x, presence, end)[0], self.out)
+        return self.out(self.stack(x, presence, end)[0])
 
 
 class Heads:
@@ -42,21 +41,21 @@ class Heads:
 
     def __init__(self, model: Localizer) -> None:
         self.exclusive = model.labels.exclusive
-        self.weight, self.bias = matrix(model.head.linear)
+        self.head, self.device = by_frame(model.head.linear), model.head.linear.weight.device
         self.stages: list[StageSteps] = []
         self.lag = 0
         if model.refine is not None:
             features = model.fusion.channels if model.refine.beside else 0
             for stage in model.refine.stages:
                 assert isinstance(stage, Stage)
-                self.stages.append(StageSteps(stage, len(self.bias), features, self.lag))
+                self.stages.append(StageSteps(stage, self.head.outputs, features, self.lag))
                 self.lag = self.stages[-1].lag
-        self.presence = Presence(0, self.bias.device, people=1)
+        self.presence = Presence(0, self.device, people=1)
         self.given = Count()
 
     def expect(self, lag: int) -> None:
         """Features will come up to `lag` frames after their frames."""
-        self.presence = Presence(lag + 2 * self.lag + 1, self.bias.device, people=1)
+        self.presence = Presence(lag + 2 * self.lag + 1, self.device, people=1)
 
     @property
     def parts(self) -> list[Layer]:
@@ -69,8 +68,8 @@ class Heads:
 
     def __call__(self, features: Tensor, end: bool = False) -> Scores:
         """Scores (n', C + 1) that the next features (n, C) make final."""
-        features = features.to(self.bias.device)
-        logits = torch.addmm(self.bias, features, self.weight)
+        features = features.to(self.device)
+        logits: Tensor = self.head(features)
         for stage in self.stages:
             logits = stage(self._probable(logits), features, self.presence, end)
         scores: Scores = self._probable(logits).cpu().numpy()

@@ -16,6 +16,7 @@ from ..encoders.layers import TemporalConv
 from ..encoders.stgcn import Block
 from ..encoders.tcn import DilatedLayer, DilatedStack
 from ..fusion import Unit
+from .products import Product
 from .steps import Presence, Steps, TimeConv, folded
 
 COARSE = 4
@@ -51,7 +52,7 @@ class BlockSteps(Layer):
         self.parts, self.joints = weights.shape[:2]
         mix, self.mix_bias = folded(graph.mix.weight, graph.mix.bias, block.graph_norm)
         # channels are mixed for every partition, then joints summed: nothing is moved in between
-        self.mix = mix.view(len(mix), self.parts, -1).permute(2, 1, 0).flatten(1).contiguous()  # (C, K C')
+        self.mix = Product(mix.view(len(mix), self.parts, -1).permute(2, 1, 0).flatten(1))  # (C, K C')
         self.neighbours = weights.permute(2, 1, 0).flatten(1).contiguous()  # (J, J K), to joint from (joint, partition)
         weight, bias = folded(block.time.conv.weight[..., 0], block.time.conv.bias, block.time_norm)
         self.short: Tensor | None = None
@@ -60,8 +61,8 @@ class BlockSteps(Layer):
             self.short, bias = short.T.contiguous(), bias + more
         self.time = TimeConv(weight, bias, block.stride)
         self.hidden = Steps([weight.shape[1]], weight.device, before=self.time.reach)
-        self.residual = Steps([len(self.mix)], weight.device) if block.residual else None
-        self.waiting = Steps([len(self.mix)], weight.device) if step >= COARSE else None
+        self.residual = Steps([self.mix.inputs], weight.device) if block.residual else None
+        self.waiting = Steps([self.mix.inputs], weight.device) if step >= COARSE else None
         self.memory = tuple(steps for steps in (self.hidden, self.residual, self.waiting) if steps is not None)
         self.step, self.stride = step, block.stride
         self.lag = lag + self.time.reach * step + (self.waiting is not None)
@@ -102,7 +103,7 @@ class BlockSteps(Layer):
     def over_joints(self, x: Tensor) -> Tensor:
         """Graph convolution and norm of steps (N J, n, C), each by itself, to (N J, n, C')."""
         rows, count, channels = x.shape
-        mixed = torch.mm(x.reshape(-1, channels), self.mix)
+        mixed = self.mix(x.reshape(-1, channels))
         if rows * count == self.joints:  # one step of one person
             return torch.addmm(self.mix_bias, self.neighbours, mixed.view(self.neighbours.shape[1], -1)).unsqueeze(1)
         parts = mixed.view(-1, self.joints, count, self.parts, len(self.mix_bias))
@@ -146,7 +147,7 @@ class DilatedSteps(Layer):
         conv = layer.conv
         assert conv.bias is not None
         self.conv = TimeConv(conv.weight.detach(), conv.bias.detach(), dilation=conv.dilation[0])
-        self.mix, self.mix_bias = matrix(layer.mix)
+        self.mix = by_frame(layer.mix)
         self.input = Steps([conv.in_channels], conv.weight.device, before=self.conv.reach, rows=rows)
         self.memory = (self.input,)
         self.lag = lag + self.conv.reach
@@ -160,7 +161,7 @@ class DilatedSteps(Layer):
         if not count:
             return x.new_zeros(x.shape[0], 0, x.shape[2])
         here = self.input.windows(count, 3, dilation=self.conv.dilation)[:, :, 1]
-        out = torch.addmm(self.mix_bias, self.conv(self.input, count).relu_(), self.mix).view(here.shape)
+        out = self.mix(self.conv(self.input, count).relu_()).view(here.shape)
         out = masked_rows(out, presence.people(self.done, count, 1)).add_(here)
         self.input.drop(count)
         self.done += count
@@ -171,7 +172,7 @@ class DilatedStackSteps:
     """A 1x1 convolution and dilated layers; x (R, n, C) to (R, n', C')."""
 
     def __init__(self, stack: DilatedStack, lag: int, rows: int) -> None:
-        self.enter, self.bias = matrix(stack.enter)
+        self.enter = by_frame(stack.enter)
         self.layers: list[DilatedSteps] = []
         for layer in stack.layers:
             assert isinstance(layer, DilatedLayer)
@@ -187,7 +188,7 @@ class DilatedStackSteps:
     def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
         """The outputs that the next steps x make final."""
         count = x.shape[1]
-        x = torch.addmm(self.bias, x.reshape(-1, x.shape[2]), self.enter).view(x.shape[0], count, self.enter.shape[1])
+        x = self.enter(x.reshape(-1, x.shape[2])).view(x.shape[0], count, self.enter.outputs)
         x = masked_rows(x, presence.people(self.seen.done, count, 1))
         self.seen.done += count
         for layer in self.layers:
@@ -243,11 +244,11 @@ class Count(Layer):
     """A layer that only counts."""
 
 
-def matrix(conv: nn.Conv1d | TemporalConv) -> tuple[Tensor, Tensor]:
-    """Weight (C, C') and bias (C',) of a convolution of kernel 1 or of a map by frame."""
+def by_frame(conv: nn.Conv1d | TemporalConv) -> Product:
+    """A convolution of kernel 1, or a map by frame, as a product."""
     inner = conv.conv if isinstance(conv, TemporalConv) else conv
     assert inner.bias is not None
-    return inner.weight.detach().flatten(1).T.contiguous(), inner.bias.detach().clone()
+    return Product(inner.weight.detach().flatten(1).T, inner.bias.detach())
 
 
 def masked(x: Tensor, mask: Tensor | None) -> Tensor:

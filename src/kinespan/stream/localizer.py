@@ -208,8 +208,9 @@ class _Member:
         self, model: Localizer, skeleton: Skeleton, fps: float, torso: float | None, settle: float, hop: float
     ) -> None:
         self.intake = Intake(model.spec, skeleton, fps, torso, settle)
-        self.source = source_of(model, hop)
-        self.heads = Heads(model)
+        with model.autocast():
+            self.source = source_of(model, hop)
+            self.heads = Heads(model)
         self.heads.expect(self.source.lag)
         self.lag = self.source.lag + self.heads.lag
         self.like: tuple[Positions, Valid] | None = None

@@ -71,7 +71,7 @@ class StackSteps(EncoderSteps):
         self.taps, self.channels = stack.taps, stack.channels
         self.lags = tuple(self.blocks[tap].lag for tap in self.taps)
         self.parts = list(self.blocks)
-        self.none = [self.blocks[0].time.bias.new_zeros(0, size) for size in self.channels]
+        self.none = [torch.zeros(0, size, device=blocks[0].graph.mix.weight.device) for size in self.channels]
 
     def __call__(self, x: Tensor, presence: Presence, end: bool) -> list[Tensor]:
         """What the next frames x make final."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..encoders.layers import MaskedBatchNorm
+from .products import Product
 
 ROOM = 32
 """Steps that a buffer holds at least; when it is full, what is still looked at moves to its front."""
@@ -27,9 +28,15 @@ class Steps:
     def __init__(self, widths: Sequence[int], device: torch.device, before: int = 0, rows: int = 0) -> None:
         """rows: R at the start."""
         self.offsets = [0, *accumulate(widths)]
-        self.buffer = torch.zeros(rows, max(ROOM, 2 * before), self.offsets[-1], device=device)
+        self._hold(torch.zeros(rows, max(ROOM, 2 * before), self.offsets[-1], device=device))
         self.begin = 0
         self.ends = [before] * len(widths)
+
+    def _hold(self, buffer: Tensor) -> None:
+        """Steps are in this buffer now, and views of the one before are of no use."""
+        self.buffer = buffer
+        self._places: dict[tuple[int, int], Tensor] = {}
+        self._windows: dict[tuple[int, int, int], Tensor] = {}
 
     @property
     def ready(self) -> int:
@@ -43,7 +50,15 @@ class Steps:
             self._make_room(count)
             end = self.ends[source]
         self.ends[source] = end + count
-        place = self.buffer.narrow(1, end, count)
+        if count != 1:
+            return self._place(end, count, source)
+        # frame by frame the same few views come again and again, and to make one takes as long as a small product
+        if (end, source) not in self._places:
+            self._places[end, source] = self._place(end, count, source)
+        return self._places[end, source]
+
+    def _place(self, start: int, count: int, source: int) -> Tensor:
+        place = self.buffer.narrow(1, start, count)
         if len(self.ends) > 1:
             place = place.narrow(2, self.offsets[source], self.offsets[source + 1] - self.offsets[source])
         return place
@@ -69,6 +84,13 @@ class Steps:
 
     def windows(self, count: int, kernel: int, stride: int = 1, dilation: int = 1) -> Tensor:
         """The next `count` windows (R, count, kernel, C) from the first step on, as a view."""
+        if count != 1:
+            return self._window(count, kernel, stride, dilation)
+        if (self.begin, kernel, dilation) not in self._windows:
+            self._windows[self.begin, kernel, dilation] = self._window(count, kernel, stride, dilation)
+        return self._windows[self.begin, kernel, dilation]
+
+    def _window(self, count: int, kernel: int, stride: int, dilation: int) -> Tensor:
         rows, room, channels = self.buffer.shape
         strides = (room * channels, stride * channels, dilation * channels, 1)
         return self.buffer.as_strided((rows, count, kernel, channels), strides, self.begin * channels)
@@ -80,7 +102,7 @@ class Steps:
     def choose(self, rows: Tensor, added: int) -> None:
         """Keep some rows (R',) and add `added` rows that have seen nothing."""
         _, room, channels = self.buffer.shape
-        self.buffer = torch.cat([self.buffer[rows], self.buffer.new_zeros(added, room, channels)])
+        self._hold(torch.cat([self.buffer[rows], self.buffer.new_zeros(added, room, channels)]))
 
     def save(self) -> Any:
         """All that `load` needs to come back to here."""
@@ -88,14 +110,15 @@ class Steps:
 
     def load(self, saved: Any) -> None:
         """Come back to where `save` was called."""
-        self.buffer, self.begin, self.ends = saved
+        buffer, self.begin, self.ends = saved
+        self._hold(buffer)
 
     def _make_room(self, count: int) -> None:
         shift, end = min(self.begin, max(self.ends)), max(self.ends)
         live = self.buffer[:, shift:end]
         if end - shift + count > self.room // 2:  # moving that often costs more than room does
             rows, _, channels = self.buffer.shape
-            self.buffer = self.buffer.new_zeros(rows, 2 * (end - shift + count), channels)
+            self._hold(self.buffer.new_zeros(rows, 2 * (end - shift + count), channels))
         else:
             live = live.clone()
         self.buffer[:, : end - shift] = live
@@ -183,9 +206,8 @@ class TimeConv:
         """weight (C', C, kernel) and bias (C',)."""
         self.kernel, self.stride, self.dilation = weight.shape[2], stride, dilation
         self.reach = self.kernel // 2 * dilation
-        self.weight = weight.permute(2, 1, 0).flatten(0, 1).contiguous()
-        self.inputs, self.outputs = self.weight.shape
-        self.bias = bias.clone()
+        self.product = Product(weight.permute(2, 1, 0).flatten(0, 1), bias)
+        self.inputs, self.outputs = self.product.inputs, self.product.outputs
 
     def ready(self, steps: Steps) -> int:
         """How many outputs can be made."""
@@ -194,7 +216,7 @@ class TimeConv:
     def __call__(self, steps: Steps, count: int) -> Tensor:
         """The next `count` outputs (R count, C')."""
         windows = steps.windows(count, self.kernel, self.stride, self.dilation)
-        return torch.addmm(self.bias, windows.reshape(-1, self.inputs), self.weight)
+        return self.product(windows.reshape(-1, self.inputs))
 
 
 def folded(weight: Tensor, bias: Tensor | None, norm: MaskedBatchNorm) -> tuple[Tensor, Tensor]:
