@@ -19,7 +19,8 @@ class Groups(NamedTuple):
 
 def grouped(group: Ints, count: int) -> Groups:
     """The Groups of the group (N,) of each prediction, 0 .. count - 1, each in the order of the predictions."""
-    order = np.argsort(group, kind="stable")
+    # of few groups, in 16 bits, which numpy sorts digit by digit
+    order = np.argsort(group.astype(np.uint16) if count <= 1 << 16 else group, kind="stable")
     return Groups(order, np.searchsorted(group[order], np.arange(count + 1)))
 
 
@@ -31,11 +32,12 @@ def interpolated_ap(right: NDArray[np.bool_], label: Ints, count: Ints) -> Float
     result = np.full((len(count), len(right)), np.nan)
     order, bounds = grouped(label, len(count))
     for row in np.flatnonzero(count):
-        hit = right[:, order[bounds[row] : bounds[row + 1]]]
-        precision = np.cumsum(hit, axis=1) / np.arange(1, hit.shape[1] + 1)
-        # Each step of recall counts with the best precision at that recall or beyond.
-        best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        result[row] = (best * hit).sum(axis=1) / count[row]
+        mine = right[:, order[bounds[row] : bounds[row + 1]]]
+        for column, hit in enumerate(mine):
+            rank = np.flatnonzero(hit) + 1
+            precision = np.arange(1, len(rank) + 1) / rank
+            # Each step of recall, which is where a hit is, counts with the best precision at that recall or beyond.
+            result[row, column] = np.maximum.accumulate(precision[::-1]).sum() / count[row]
     return result
 
 

@@ -68,9 +68,8 @@ def table(spans: Mapping[str, Sequence[Span]], recordings: Sequence[str], labels
             f"recording {name!r}: predicted span {bad.label!r} at {bad.start} s has score {bad.score}, "
             "expected a finite number"
         )
-    order = np.argsort(-score, kind="stable")
-    if np.any(np.diff(score[order]) == 0):
-        order = np.lexsort((label, rows.end, rows.start, recording, -score))
+    order = np.argsort(-score)
+    order = _within_runs(order, _is_new(score[order]), recording, rows.start, rows.end, label)
     return Table(recording[order], label[order], rows.start[order], rows.end[order], score[order])
 
 
@@ -80,8 +79,13 @@ def pairs(found: Table, true: Table) -> Iterator[Pairs]:
     group, true_group = (spans.recording * width + spans.label for spans in (found, true))
     # Stable: within a recording and label the true spans stay in order of time.
     order = np.argsort(true_group, kind="stable")
-    first = np.searchsorted(true_group[order], group, side="left")
-    count = np.searchsorted(true_group[order], group, side="right") - first
+    in_order = true_group[order]
+    bounds = np.append(np.flatnonzero(_is_new(in_order)), len(order))
+    place = np.searchsorted(in_order[bounds[:-1]], group)
+    first, after = bounds[place], bounds[np.minimum(place + 1, len(bounds) - 1)]
+    known = first < len(order)
+    known[known] = in_order[first[known]] == group[known]
+    count = np.where(known, after - first, 0)
     total = np.concatenate([[0], np.cumsum(count)])
     begin = 0
     while begin < len(found):
@@ -138,11 +142,12 @@ def match(found: Table, true: Table, tious: Sequence[float]) -> list[Ints]:
     if not chunks:
         return [np.full(len(true), len(found), dtype=np.int64) for _ in tious]
     mine, goal, overlap = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
-    order = np.lexsort((goal, -overlap, mine))
-    mine, goal, overlap = mine[order], goal[order], overlap[order]
+    # as they come, pairs are in order of predictions, most of which have one
+    order = _within_runs(np.arange(len(mine)), _is_new(mine), -overlap, goal)
+    goal, overlap = goal[order], overlap[order]
     result = []
     for threshold in tious:
-        reached = overlap >= threshold
+        reached = np.flatnonzero(overlap >= threshold)
         result.append(_serve(mine[reached], goal[reached], len(found), len(true)))
     return result
 
@@ -154,24 +159,37 @@ def _serve(mine: Ints, goal: Ints, num_found: int, num_true: int) -> Ints:
     keeps the earliest that asked (deferred acceptance, Gale and Shapley 1962); as all true spans rank predictions
     alike, the one stable matching is that of serving predictions one after the other.
     """
-    holder = np.full(num_true, num_found, dtype=np.int64)
-    choice = np.flatnonzero(_is_new(mine))
-    asking = mine[choice]
-    next_choice, last = np.zeros(num_found, dtype=np.int64), np.zeros(num_found, dtype=np.int64)
-    next_choice[asking] = choice
-    last[asking] = np.append(choice[1:], len(mine))
+    # those who have a list, by their place among them
+    next_choice = np.flatnonzero(_is_new(mine))
+    who, last = mine[next_choice], np.append(next_choice[1:], len(mine))
+    asking, nobody = np.arange(len(who)), len(who)
+    holder = np.full(num_true, nobody, dtype=np.int64)
     while len(asking):
         wanted = goal[next_choice[asking]]
         held = holder[wanted]
         np.minimum.at(holder, wanted, asking)
         refused = asking[holder[wanted] != asking]
-        displaced = np.sort(held[(held < num_found) & (holder[wanted] != held)])
+        displaced = np.sort(held[(held < nobody) & (holder[wanted] != held)])
         asking = np.concatenate([refused, displaced[_is_new(displaced)]])
         next_choice[asking] += 1
         asking = asking[next_choice[asking] < last[asking]]
-    return holder
+    return np.append(who, num_found)[holder]
 
 
-def _is_new(values: Ints) -> NDArray[np.bool_]:
+def _is_new(values: Ints | Floats) -> NDArray[np.bool_]:
     """Which of sorted values (N,) are not those before them. (`np.unique` imports masked arrays, which takes long.)"""
     return np.append(True, values[1:] != values[:-1])[: len(values)]
+
+
+def _within_runs(order: Ints, new: NDArray[np.bool_], *keys: Ints | Floats) -> Ints:
+    """The order (N,) of rows, those of each run (`new` (N,) says where one begins) by keys, the first of which is first.
+
+    Only runs of more than one row are sorted, which are few where order is nearly decided.
+    """
+    alone = new & np.append(new[1:], True)[: len(new)]
+    places = np.flatnonzero(~alone)
+    rows = order[places]
+    run = np.cumsum(new)[places]
+    order = order.copy()
+    order[places] = rows[np.lexsort((*(key[rows] for key in reversed(keys)), run))]
+    return order
