@@ -182,7 +182,7 @@ def _is_new(values: Ints | Floats) -> NDArray[np.bool_]:
 
 
 def _within_runs(order: Ints, new: NDArray[np.bool_], *keys: Ints | Floats) -> Ints:
-    """The order (N,) of rows, those of each run (`new` (N,) says where one begins) by keys, the first of which is first.
+    """The order (N,) of rows, those of each run by keys, the first counting most; `new` (N,) says where a run begins.
 
     Only runs of more than one row are sorted, which are few where order is nearly decided.
     """
