@@ -66,11 +66,24 @@ def test_gradients_go_where_values_went():
     torch.testing.assert_close(x.grad, kept / 0.6, rtol=1e-4, atol=0)
 
 
-def test_types_and_layouts_stay():
-    x = torch.randn(4, 6, 8, dtype=torch.bfloat16).transpose(1, 2)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_types_and_layouts_stay(dtype):
+    x = torch.randn(4, 6, 8, dtype=dtype).transpose(1, 2).requires_grad_()
     out = Dropout(0.5).train()(x)
-    assert out.dtype == torch.bfloat16
+    assert out.dtype == dtype
     assert (out == torch.where(out == 0, 0, 2 * x)).all()
+    out.backward(torch.full_like(out, 3))
+    assert x.grad.dtype == dtype
+    assert torch.equal(x.grad, torch.where(out == 0, 0, 6).to(dtype))
+
+
+def test_what_is_dropped_leaves_nothing_behind():
+    x = torch.tensor([math.inf, -math.inf, math.nan, -1.0] * 50)
+    out = Dropout(0.5).train()(x)
+    dropped = out == 0
+    assert 0 < int(dropped.sum()) < 200
+    assert not torch.signbit(out[dropped]).any()
+    assert torch.equal(torch.isnan(out), torch.isnan(x) & ~dropped)
 
 
 def test_the_global_generator_decides():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from kinespan.encoders import base
 from kinespan.encoders.graph import hops, spatial_partition
 from kinespan.encoders.layers import GraphConv, MaskedBatchNorm, TemporalConv
 from kinespan.skeleton import Skeleton
@@ -138,3 +139,22 @@ def test_masked_batch_norm_passes_the_right_gradient():
     assert not x.grad[~mask].any()
     for name in ("weight", "bias"):
         assert torch.allclose(getattr(mine, name).grad, getattr(plain, name).grad, atol=1e-4)
+
+
+# ---- marginals of maps in bfloat16 -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_marginals_of_a_map_are_rounded_once_at_most(lower):
+    """Of bfloat16 values as of float32: sums of hundreds of them would be lost in bfloat16."""
+    torch.manual_seed(0)
+    level = 100 + torch.randn(2, 300, 25, 6)
+    level = level.bfloat16() if lower else level
+    here = torch.rand(2, 300) < 0.7
+    with torch.autocast("cpu", torch.bfloat16, enabled=lower):
+        joints, time = base._over_joints(level), base._over_time(base.Body([level]), here)
+    exact = level.double() * here[:, :, None, None]
+    within = {"rtol": 2**-8 if lower else 1e-6, "atol": 0}
+    for found, expected in ((joints, level.double().mean(dim=2)), (time, exact.sum(1) / here.sum(1)[:, None, None])):
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), expected, **within)

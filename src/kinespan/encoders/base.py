@@ -68,7 +68,7 @@ class Encoder(nn.Module):
         pooled, masks = [], []
         for level, stride in zip(found.maps, self.strides, strict=True):
             here = seen[:, ::stride]
-            features = (level.float().mean(dim=2) * here[..., None]).transpose(1, 2)
+            features = (_over_joints(level) * here[..., None]).transpose(1, 2)
             count = _gathered(index, here.float(), len(x))
             pooled.append(_gathered(index, features, len(x)) / count.clamp(min=1)[:, None])
             masks.append(count > 0)
@@ -109,12 +109,28 @@ def _who_is_there(valid: Tensor) -> _There:
     return _There(present, place // people, place % people, bool(always_there), bool(everywhere))
 
 
+def _over_joints(level: Tensor) -> Tensor:
+    """The mean (N, T, C) float32 of a map (N, T, J, C) over its joints."""
+    if level.dtype == torch.float32:
+        return level.mean(dim=2)
+    return _sum(level.new_ones(1, level.shape[2]), level)[:, :, 0] / level.shape[2]
+
+
 def _over_time(found: Body, here: Tensor) -> Tensor:
     """Features of joints (N, J, C), by default the deepest map's mean over its valid steps, here (N, T_L)."""
     if found.joints is not None:
         return found.joints.float()
-    share = here.float() / here.sum(dim=1, keepdim=True).clamp(min=1)
-    return (found.maps[-1].float() * share[:, :, None, None]).sum(dim=1)
+    deepest, steps = found.maps[-1], here.sum(dim=1).clamp(min=1)[:, None, None]
+    if deepest.dtype == torch.float32:
+        return (deepest * here[:, :, None, None]).sum(dim=1) / steps
+    return _sum(here[:, None].to(deepest.dtype), deepest.flatten(2)).view(len(deepest), *deepest.shape[2:]) / steps
+
+
+def _sum(which: Tensor, values: Tensor) -> Tensor:
+    """Sums (..., 1, C) float32 of the values (..., M, C) that which (..., 1, M) is 1 for, as a product: there is no sum
+    of bfloat16 that adds up in float32 without a float32 copy. Only what comes out is rounded to bfloat16."""
+    with torch.autocast(values.device.type, enabled=False):
+        return torch.matmul(which, values).float()
 
 
 def _gathered(index: Tensor, values: Tensor, clips: int) -> Tensor:
