@@ -172,7 +172,8 @@ def main() -> None:
     corpus = (wanted.corpus or corpus_folder(study.data, wanted.out)).absolute()
     jobs = left(study, out, wanted)
     needed = {cells[0].pool for cells in jobs} & set(study.pools)
-    pools = {name: [corpus_folder(one, wanted.out).absolute() for one in study.pools[name]] for name in needed}
+    sets = {name: pool for name, pool in study.pools.items() if name in needed and not isinstance(pool, float)}
+    pools = {name: [corpus_folder(one, wanted.out).absolute() for one in pool] for name, pool in sets.items()}
     print(f"{study.name}: {sum(map(len, jobs))} trainings left, in {len(jobs)} jobs", flush=True)
     run(study, out, jobs, corpus, pools, wanted.jobs)
     rows = rows_in(study, rows_of(out))

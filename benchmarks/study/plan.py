@@ -8,7 +8,8 @@ A file holds
     folds:        a list
     labels:       a list: numbers of labelled recordings, shares of them, or all
     seeds:        a list, or one for each of the labels, such as {4: [0, 1, 2], all: [0]}
-    pools:        names of sets of further corpora to pretrain on, such as {hdm05: [hdm05]}
+    pools:        what pretraining sees, by name: further corpora beside a fold's training recordings, such as [hdm05],
+                  or a share of those alone, such as 0.5 (by seed; those of 0.25 are among those of 0.5)
     pretraining:  settings of `kinespan pretrain`, by the name of a start
     pretrain_seed: where given, one encoder a fold, of this seed, starts the trainings of all seeds
     rows:         models, each with a name and
@@ -81,7 +82,7 @@ class Study:
     split: str
     rows: tuple[Row, ...]
     pretraining: Mapping[str, PretrainConfig]
-    pools: Mapping[str, tuple[str, ...]]
+    pools: Mapping[str, tuple[str, ...] | float]
     claims: tuple[Claim, ...]
     pretrain_seed: int | None = None
     curves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -155,7 +156,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         key: settings_of(PretrainConfig, {**FLOAT32, **(value or {})}, f"{where}: pretraining {key}")
         for key, value in data.get("pretraining", {}).items()
     }
-    pools = {key: tuple(value) for key, value in data.get("pools", {}).items()}
+    pools = {key: _pool(value, f"{where}: pool {key}") for key, value in data.get("pools", {}).items()}
     common = {part: data[part] for part in ("labels", "seeds", "folds")}
     rows = []
     for number, given in enumerate(data["rows"], start=1):
@@ -188,6 +189,15 @@ def _refuse_unknown(given: Mapping[str, Any], known: set[str], where: str) -> No
     unknown = sorted(set(given) - known)
     if unknown:
         raise InputError(f"{where}: unknown {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+
+
+def _pool(given: Any, where: str) -> tuple[str, ...] | float:
+    """Names of corpora, or a share of the fold's training recordings."""
+    if isinstance(given, float) and 0 < given < 1:
+        return given
+    if isinstance(given, list):
+        return tuple(given)
+    raise InputError(f"{where}: found {given!r}, expected a list of corpora or a share between 0 and 1")
 
 
 def _seeds(given: Mapping[str, Any], where: str) -> dict[Labels, tuple[int, ...]]:

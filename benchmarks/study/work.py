@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kinespan.activitynet import Predictions, Truth
 from kinespan.config import FinetuneConfig
 from kinespan.corpus import Corpus
@@ -46,6 +48,12 @@ def parts_of(corpus: Corpus, split: str, fold: int) -> Parts:
     return Parts(tuple(one for one in parts.train if one not in held_out), held_out, parts.drop_labels)
 
 
+def some_of(names: Sequence[str], share: float, seed: int) -> tuple[str, ...]:
+    """A share of the names by seed, at least one, in their order; those of a smaller share are among them."""
+    order = np.random.default_rng(seed).permutation(len(names))
+    return tuple(names[place] for place in sorted(order[: max(1, round(share * len(names)))]))
+
+
 def run_job(study: Study, corpus: Corpus, pools: Sequence[Source], cells: Sequence[Cell], out: Path) -> None:
     """Every cell of a job, all of one start, pool, fold and seed; rows go to `out` as they are done."""
     fold, seed, start, pool = study.job(cells[0])
@@ -79,8 +87,11 @@ def _pretrained(study: Study, corpus: Corpus, pools: Sequence[Source], cell: Cel
     """The encoder pretrained on the training recordings of a fold and on further corpora, and its minutes."""
     run, took = folder / "pretrain", folder / "minutes"
     if not took.is_file():  # else a job that was stopped goes on
+        seed, share = study.job(cell)[1], study.pools.get(cell.pool)
         names = parts_of(corpus, study.split, cell.fold).train
-        config = replace(study.pretraining[cell.start], seed=study.job(cell)[1], split=None, probe_every=0)
+        if isinstance(share, float):
+            names = some_of(names, share, seed)
+        config = replace(study.pretraining[cell.start], seed=seed, split=None, probe_every=0)
         shutil.rmtree(folder, ignore_errors=True)
         begin = time.monotonic()
         pretrain([TrainingSet(corpus, names), *pools], run, config, quiet=True)

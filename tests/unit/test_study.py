@@ -17,7 +17,9 @@ from benchmarks.study.claims import compare, paired_p
 from benchmarks.study.curves import Point, drawing, points
 from benchmarks.study.page import label_counts, page, table
 from benchmarks.study.plan import Claim, parse
-from benchmarks.study.work import figures, keep, parts_of
+from benchmarks.study.work import figures, keep, parts_of, some_of
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from kinespan.activitynet import Truth
@@ -97,6 +99,7 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ),
         ({"rows": [{"name": "a", "start": "video"}]}, "start 'video'; pretraining has snippets"),
         ({"rows": [{"name": "a", "pool": "all"}]}, "pool 'all'; pools has wide"),
+        ({"pools": {"more": 2.0}}, "pool more: found 2.0, expected a list of corpora or a share"),
         ({"rows": [{"name": "a", "labels": [0]}]}, "labels 0, expected a number of recordings"),
         ({"rows": [{"name": "a", "labels": [1.0]}]}, "labels 1.0, expected"),
         ({"seeds": {2: [0], "all": [0]}}, "row scratch: seeds has none for labels 0.5; it has 2, all"),
@@ -113,6 +116,16 @@ def test_a_mistake_in_a_study_is_told_before_anything_runs(changes: dict[str, An
     with pytest.raises(InputError, match=r"small\.yaml") as error:
         small(**changes)
     assert words in str(error.value)
+
+
+@given(st.integers(1, 60), st.integers(0, 5), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_more_of_the_recordings_are_the_same_and_others(count: int, seed: int, one: float, other: float) -> None:
+    names = [f"take {number}" for number in range(count)]
+    fewer, more = (some_of(names, share, seed) for share in sorted((one, other)))
+    assert set(fewer) <= set(more) <= set(names)
+    assert len(more) == max(1, round(max(one, other) * count))
+    assert list(more) == sorted(more, key=names.index)
+    assert small(pools={"wide": ["hdm05"], "some": 0.5}).pools == {"wide": ("hdm05",), "some": 0.5}
 
 
 def test_an_unknown_study_is_told_with_those_there_are() -> None:
