@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,11 +12,13 @@ import torch
 from stream_cases import FPS, SMALL, STRIDES, comings, made, moving, streamed
 
 from kinespan.config import Normalisation
+from kinespan.encoders import build_encoder
+from kinespan.encoders.stgcn import STGCN
 from kinespan.errors import InputError
 from kinespan.model import Model
 from kinespan.recording import Recording
 from kinespan.skeletons import KINECT_20
-from kinespan.stream import StreamLocalizer, push_times
+from kinespan.stream import StreamLocalizer, networks, push_times
 from kinespan.stream.layers import BlockSteps
 from kinespan.stream.localizer import Update
 from kinespan.stream.sources import source_of
@@ -169,3 +173,52 @@ def test_a_recording_without_frames_or_people_has_nothing():
     scores = np.concatenate([update.scores for update in updates])
     assert np.array_equal(scores, np.tile(np.array([1, 0, 0, 0], np.float32), (30, 1)))
     assert not any(update.closed for update in updates)
+
+
+# ---- turns -----------------------------------------------------------------------------------------------------------
+
+
+def fullest(blocks, waits, lag):
+    """What the frame with most to do has to do, counted frame by frame over a long recording."""
+    work, step, late = [0] * 400, 1, lag
+    for block, wait in zip(blocks, waits, strict=True):
+        joints, time, *short = (part.numel() for part in networks._matrices(block))
+        late += wait
+        for frame in range(late % step, 400, step):
+            work[frame] += joints + networks.CALL
+        late, step = late + 4 * step, step * block.stride
+        for frame in range(late % step, 400, step):
+            work[frame] += time + sum(short) + networks.CALL
+    return max(work)
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+@pytest.mark.parametrize("strides", sorted(STRIDES))
+def test_blocks_take_turns_as_well_as_they_can(strides, lag):
+    """Against every way to wait that there is."""
+    blocks = list(SMALL[strides].encoder.blocks)
+    steps = [math.prod(block.stride for block in blocks[:at]) for at in range(len(blocks))]
+
+    def badness(waits):
+        return fullest(blocks, waits, lag) * (1 + networks.DELAY * sum(waits))
+
+    found = networks.turns(blocks, lag)
+    assert all(0 <= wait < step for wait, step in zip(found, steps, strict=True))
+    best = min(badness(waits) for waits in product(*map(range, steps)))
+    assert badness(found) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("encoder", ["stgcn64", "stgcn16", "stgcn16_light"])
+def test_turns_of_the_published_networks_spread_the_work(encoder):
+    """The fullest frame does less than two thirds of what it would, for three frames of latency at most."""
+    blocks = list(build_encoder(encoder, KINECT_20, 3).blocks)
+    waits = networks.turns(blocks, 0)
+    assert sum(waits) <= 3
+    assert fullest(blocks, waits, 0) < 2 / 3 * fullest(blocks, [0] * 10, 0)
+
+
+def test_many_coarse_blocks_are_planned_in_bounds():
+    """Without a bound there would be 4 ** 12 plans."""
+    blocks = list(STGCN(KINECT_20, 3, (4,) * 14, (2, 2, *[1] * 12)).blocks)
+    waits = networks.turns(blocks, 0)
+    assert fullest(blocks, waits, 0) < 0.5 * fullest(blocks, [0] * 14, 0)

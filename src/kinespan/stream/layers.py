@@ -19,9 +19,6 @@ from ..fusion import Unit
 from .products import Product
 from .steps import Presence, Steps, TimeConv, folded
 
-COARSE = 4
-"""Frames of a step from which on a block waits for its turn."""
-
 
 class Layer:
     """A layer that remembers ``memory``; ``lag`` is how many frames after a step's first frame its output is final."""
@@ -43,10 +40,10 @@ class Layer:
 
 
 class BlockSteps(Layer):
-    """A block of ST-GCN; x (N J, n, C) to (N J, n', C'). With coarse steps it takes them one call late."""
+    """A block of ST-GCN; x (N J, n, C) to (N J, n', C'). It may take steps some calls late, when there is time."""
 
-    def __init__(self, block: Block, step: int, lag: int) -> None:
-        """step: frames of a step of the input, which lags by `lag` frames."""
+    def __init__(self, block: Block, step: int, lag: int, wait: int = 0) -> None:
+        """step: frames of a step of the input, which lags by `lag` frames; wait: calls that it waits, below step."""
         graph = block.graph
         weights = (graph.adjacency * graph.importance).detach()  # (K, J, J), from joint to joint
         self.parts, self.joints = weights.shape[:2]
@@ -62,14 +59,15 @@ class BlockSteps(Layer):
         self.time = TimeConv(weight, bias, block.stride)
         self.hidden = Steps([weight.shape[1]], weight.device, before=self.time.reach)
         self.residual = Steps([self.mix.inputs], weight.device) if block.residual else None
-        self.waiting = Steps([self.mix.inputs], weight.device) if step >= COARSE else None
+        self.waiting = Steps([self.mix.inputs], weight.device) if wait else None
+        self.wait, self.calls = wait, 0
         self.memory = tuple(steps for steps in (self.hidden, self.residual, self.waiting) if steps is not None)
         self.step, self.stride = step, block.stride
-        self.lag = lag + self.time.reach * step + (self.waiting is not None)
+        self.lag = lag + self.time.reach * step + wait
         self.seen = 0
 
     def __call__(self, x: Tensor, presence: Presence, end: bool, hurry: bool) -> Tensor:
-        """The outputs that the next steps x make final; in a `hurry` nothing waits for the next call."""
+        """The outputs that the next steps x make final; in a `hurry` nothing waits for a later call."""
         if self.waiting is not None:
             x = self._earlier(self.waiting, x, hurry)
         count = x.shape[1]
@@ -112,14 +110,16 @@ class BlockSteps(Layer):
 
     @property
     def late(self) -> bool:
-        """Whether steps wait for this call."""
+        """Whether steps wait, for this call or a later one."""
         return self.waiting is not None and self.waiting.ready > 0
 
     def _earlier(self, waiting: Steps, x: Tensor, hurry: bool) -> Tensor:
-        """The steps that have waited; x waits in their place."""
-        count = waiting.ready
+        """The steps that have waited long enough; x waits in their place."""
+        self.calls += 1
+        count = waiting.ready if x.shape[1] or self.calls >= self.wait else 0
         if x.shape[1]:
             waiting.put(x)
+            self.calls = 0
         count = waiting.ready if hurry else count
         steps = waiting.windows(count, 1)[:, :, 0]
         waiting.drop(count)
@@ -131,11 +131,11 @@ class BlockSteps(Layer):
 
     def save(self) -> Any:
         """All that `load` needs to come back to here."""
-        return self.seen, super().save()
+        return (self.seen, self.calls), super().save()
 
     def load(self, saved: Any) -> None:
         """Come back to where `save` was called."""
-        self.seen, kept = saved
+        (self.seen, self.calls), kept = saved
         super().load(kept)
 
 

@@ -7,6 +7,8 @@ recording gives, as late as that context asks for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import cast
 
 import torch
@@ -56,8 +58,49 @@ class InputNorm:
         return x if mask is None else x * mask[:, None, :, None]
 
 
+CALL = 70_000
+"""What calling a block or its convolution takes, in numbers of a matrix that it could multiply by meanwhile."""
+DELAY = 0.02
+"""By how much the fullest frame has to get shorter for a frame more of latency."""
+PLANS = 256
+"""Ways to take turns that are followed at once; of the published networks that is all there are."""
+
+
+def turns(blocks: Sequence[Block], lag: int) -> list[int]:
+    """How many calls each block waits with a step, below the frames of a step, so that no frame has to do all the work.
+
+    A block does its part over joints when a step comes, that over time when an output is due, which is every so many
+    frames; waiting moves both, and all that comes behind, to other frames. Of all ways the one whose fullest frame is
+    least, a frame of latency counting as DELAY of it.
+    """
+    period = prod(block.stride for block in blocks)
+    plans: list[tuple[float, list[int], int, list[int]]] = [(0.0, [], lag, [0] * period)]
+    step = 1
+    for block in blocks:
+        joints, time, *more = (part.numel() for part in _matrices(block))
+        every, found = step * block.stride, []
+        for _, waits, late, loads in plans:
+            for wait in range(step):
+                at, out = late + wait, late + wait + block.time.conv.kernel_size[0] // 2 * step
+                load = [
+                    sum((before, joints + CALL if not (frame - at) % step else 0,
+                         time + sum(more) + CALL if not (frame - out) % every else 0))
+                    for frame, before in enumerate(loads)
+                ]  # fmt: skip
+                delay = 1 + DELAY * (sum(waits) + wait)
+                found.append((max(load) * delay, [*waits, wait], out, load))
+        plans, step = sorted(found)[:PLANS], every
+    return plans[0][1]
+
+
+def _matrices(block: Block) -> list[Tensor]:
+    """What a block multiplies by: over joints, over time, in its shortcut."""
+    short = [] if block.short is None else [block.short.conv.weight]
+    return [block.graph.mix.weight, block.time.conv.weight, *short]
+
+
 class StackSteps(EncoderSteps):
-    """An ST-GCN. Coarse blocks take turns, each a frame after the other, so that no frame has to do all the work."""
+    """An ST-GCN whose blocks take turns."""
 
     def __init__(self, stack: Stack, lag: int) -> None:
         blocks = [cast(Block, block) for block in stack.blocks]
@@ -65,8 +108,8 @@ class StackSteps(EncoderSteps):
         self.norm = InputNorm(stack.input_norm, self.rows)
         self.blocks: list[BlockSteps] = []
         step = 1
-        for block in blocks:
-            self.blocks.append(BlockSteps(block, step, lag))
+        for block, wait in zip(blocks, turns(blocks, lag), strict=True):
+            self.blocks.append(BlockSteps(block, step, lag, wait))
             step, lag = step * block.stride, self.blocks[-1].lag
         self.taps, self.channels = stack.taps, stack.channels
         self.lags = tuple(self.blocks[tap].lag for tap in self.taps)
