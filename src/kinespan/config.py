@@ -213,6 +213,8 @@ class PretrainConfig:
     """Fold of the split."""
     clip_frames: int = 64
     """Frames of a clip, at the network's rate."""
+    whole_clips: bool = False
+    """Leave recordings out that are shorter than a clip, which are padded otherwise."""
     batch_size: int = 32
     """Clips in a batch."""
     steps: int = 400

@@ -17,7 +17,7 @@ from kinespan.localizer import load_model
 from kinespan.model_file import read_spec, read_weights
 from kinespan.pretrain import METHODS
 from kinespan.skeletons import NTU_25
-from kinespan.train.corpora import training_set
+from kinespan.train.corpora import TrainingSet, training_set
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
 from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, method_of, pretrain
 from kinespan.train.settings import load_settings
@@ -45,6 +45,21 @@ LATE = ("crosclr",)
 
 
 # ---- pretraining -----------------------------------------------------------------------------------------------------
+
+
+def test_recordings_shorter_than_a_clip_are_left_out_where_told_to(corpus, tmp_path):
+    """As if they were not there; and where none is left it is said."""
+    frames = sorted(corpus[name].num_frames for name in corpus.names)
+    config = replace(SMALL, whole_clips=True, clip_frames=frames[len(frames) // 2] // 8 * 8)
+    long_ones = tuple(name for name in corpus.names if corpus[name].num_frames >= config.clip_frames)
+    assert 0 < len(long_ones) < len(corpus.names)
+    whole = pretrain(corpus, tmp_path / "whole", config, quiet=True)
+    alone = pretrain(TrainingSet(corpus, long_ones), tmp_path / "alone", replace(config, whole_clips=False), quiet=True)
+    assert same(read_weights(whole), read_weights(alone))
+    assert read_spec(whole).training["recordings"] == len(long_ones)
+    too_long = replace(config, clip_frames=frames[-1] // 8 * 8 + 8)
+    with pytest.raises(InputError, match=f"whole_clips: none of {len(frames)} .*longest has {frames[-1]},"):
+        pretrain(corpus, tmp_path / "none", too_long, quiet=True)
 
 
 @pytest.mark.parametrize("method", list(METHODS))

@@ -21,6 +21,7 @@ from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
 from ..transforms.augment import mirror_some
+from ..transforms.normalise import Motion
 from ..transforms.streams import check_streams
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
@@ -103,6 +104,19 @@ class PretrainModule(StepModule):
         return self.scheduled(optimizer, self.config)
 
 
+def _long_enough(motions: Sequence[Motion], config: PretrainConfig) -> list[int]:
+    """The numbers of the motions that clips are drawn from. Raises InputError where none is as long as it has to be."""
+    least = config.clip_frames if config.whole_clips else 0
+    kept = [number for number, motion in enumerate(motions) if motion.num_frames >= least]
+    if motions and not kept:
+        longest = max(motion.num_frames for motion in motions)
+        raise InputError(
+            f"whole_clips: none of {len(motions)} recordings has the {least} frames of a clip, at "
+            f"{config.network.fps:g} a second; the longest has {longest}, choose a smaller --clip_frames"
+        )
+    return kept
+
+
 def pretrain(
     source: Source | Sequence[Source], out: Path, config: PretrainConfig, *, resume: bool = False, quiet: bool = False
 ) -> Path:
@@ -120,7 +134,9 @@ def pretrain(
         motion for part in sets
         for motion in load_motions(part.corpus, part.names, skeleton, network.fps, network.normalisation)
     ]  # fmt: skip
-    pool = ClipPool(motions, *joined_annotations(sets))
+    annotations, labels = joined_annotations(sets)
+    kept = _long_enough(motions, config)
+    pool = ClipPool([motions[number] for number in kept], [annotations[number] for number in kept], labels)
     with seeded(config.seed):
         module = PretrainModule(config, skeleton, pool)
         facts = {"corpus": [str(part.corpus.path) for part in sets], "recordings": len(pool)}
