@@ -94,6 +94,7 @@ def usual_streaming(setting: Setting, encoder: str) -> Job:
 def our_streaming(setting: Setting, encoder: str) -> Job:
     """Four seconds of frames, one after the other: from positions to scores and spans."""
     model = our_localizer(replace(PLAIN, encoder=encoder), setting.device).eval()
+    model.precision = setting.precision
     recording = long_recording(30.0)
     motion = model_motion(recording, NTU_25, PLAIN.fps, PLAIN.normalisation)
     frames = [np.ascontiguousarray(positions) for positions in motion.positions]
