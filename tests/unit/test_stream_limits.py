@@ -217,6 +217,11 @@ def test_turns_of_the_published_networks_spread_the_work(encoder):
     assert fullest(blocks, waits, 0) < 2 / 3 * fullest(blocks, [0] * 10, 0)
 
 
+def test_no_block_waits_long_however_coarse_it_is():
+    blocks = list(STGCN(KINECT_20, 3, (4,) * 8, (2,) * 8).blocks)
+    assert max(networks.turns(blocks, 0)) < networks.LONGEST
+
+
 def test_many_coarse_blocks_are_planned_in_bounds():
     """Without a bound there would be 4 ** 12 plans."""
     blocks = list(STGCN(KINECT_20, 3, (4,) * 14, (2, 2, *[1] * 12)).blocks)

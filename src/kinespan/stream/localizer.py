@@ -51,6 +51,8 @@ class StreamLocalizer:
     after their frames, and are those of a recording that is cut off when they come; each `hop` then costs about as
     much as a window does.
 
+    The localizer's `precision` when the stream is made is the stream's: in bfloat16 only large products are.
+
     Spans are those of `Model.segment` by arg-max, the people together: the most probable segments (viterbi) hang on all
     that follows for about as long as the longest action. While a track has a gap that may yet be filled, its frames
     wait for up to the normalisation's `fill_gap` seconds.

@@ -62,16 +62,19 @@ CALL = 70_000
 """What calling a block or its convolution takes, in numbers of a matrix that it could multiply by meanwhile."""
 DELAY = 0.02
 """By how much the fullest frame has to get shorter for a frame more of latency."""
+LONGEST = 8
+"""Calls that a block never waits as many as."""
 PLANS = 256
 """Ways to take turns that are followed at once; of the published networks that is all there are."""
 
 
 def turns(blocks: Sequence[Block], lag: int) -> list[int]:
-    """How many calls each block waits with a step, below the frames of a step, so that no frame has to do all the work.
+    """How many calls each of the blocks waits with a step, so that no frame has to do all the work.
 
-    A block does its part over joints when a step comes, that over time when an output is due, which is every so many
-    frames; waiting moves both, and all that comes behind, to other frames. Of all ways the one whose fullest frame is
-    least, a frame of latency counting as DELAY of it.
+    It waits fewer calls than a step has frames; `lag`: frames by which the first block's input is late. A block does
+    its part over joints when a step comes, that over time when an output is due, which is every so many frames; waiting
+    moves both, and all that comes behind, to other frames. Of all ways the one whose fullest frame is least, a frame of
+    latency counting as DELAY of it.
     """
     period = prod(block.stride for block in blocks)
     plans: list[tuple[float, list[int], int, list[int]]] = [(0.0, [], lag, [0] * period)]
@@ -80,7 +83,7 @@ def turns(blocks: Sequence[Block], lag: int) -> list[int]:
         joints, time, *more = (part.numel() for part in _matrices(block))
         every, found = step * block.stride, []
         for _, waits, late, loads in plans:
-            for wait in range(step):
+            for wait in range(min(step, LONGEST)):
                 at, out = late + wait, late + wait + block.time.conv.kernel_size[0] // 2 * step
                 load = [
                     sum((before, joints + CALL if not (frame - at) % step else 0,
