@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
@@ -164,16 +165,16 @@ def test_a_convolution_of_steps_is_the_convolution(pushes, kernel, stride, dilat
     weight, bias = torch.randn(4, 3, kernel, generator=generator), torch.randn(4, generator=generator)
     x = torch.randn(2, sum(pushes), 3, generator=generator)
     conv = TimeConv(weight, bias, stride, dilation)
-    steps = Steps([3], torch.device("cpu"), before=conv.reach, rows=2)
+    steps = Steps([3], before=conv.reach, rows=2)
     got, at = [], 0
 
     def take():
         count = conv.ready(steps)
-        got.append(conv(steps, count).view(2, count, 4))
+        got.append(conv(steps, count).reshape(2, count, 4))
         steps.drop(count * stride)
 
     for count in pushes:
-        steps.put(x[:, at : at + count])
+        steps.put(x[:, at : at + count].numpy())
         at += count
         take()
     steps.close(conv.reach)
@@ -181,7 +182,7 @@ def test_a_convolution_of_steps_is_the_convolution(pushes, kernel, stride, dilat
     assert steps.buffer.shape[1] <= max(ROOM, 2 * conv.reach, 4 * (max(pushes) + 2 * conv.reach + stride))
     if at:
         expected = torch.nn.functional.conv1d(x.transpose(1, 2), weight, bias, stride, conv.reach, dilation)
-        assert torch.allclose(torch.cat(got, dim=1), expected.transpose(1, 2), atol=1e-4)
+        assert np.allclose(np.concatenate(got, axis=1), expected.transpose(1, 2).numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 25, 77])
@@ -189,25 +190,26 @@ def test_a_convolution_of_steps_is_the_convolution(pushes, kernel, stride, dilat
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("packs", [True, False])
 @pytest.mark.parametrize("lower", [True, False])
-def test_a_product_is_the_product(monkeypatch, rows, shape, with_bias, packs, lower):
-    """Of any size, packed or not; only large matrices are bfloat16, and what comes out never is."""
+@pytest.mark.parametrize("expected_rows", [1, 25])
+def test_a_product_is_the_product(monkeypatch, rows, shape, with_bias, packs, lower, expected_rows):
+    """Of any size, packed or not; only what is packed is bfloat16, and what comes out never is."""
     if not packs:
         monkeypatch.setattr(products, "_packs", lambda dtype: False)
     torch.manual_seed(rows)
     weight, bias, x = torch.randn(shape), torch.randn(shape[1]) if with_bias else None, torch.randn(rows, shape[0])
-    expected = x.double() @ weight.double() + (0 if bias is None else bias.double())
+    expected = (x.double() @ weight.double() + (0 if bias is None else bias.double())).numpy()
     with torch.autocast("cpu", torch.bfloat16, enabled=lower):
-        product = Product(weight.clone(), bias)
+        product = Product(weight.clone(), bias, expected_rows)
     weight.zero_()  # it has its own
-    found = product(x)
+    found = product(x.numpy())
     assert (product.inputs, product.outputs) == shape
-    assert found.dtype == torch.float32
-    large = shape != (40, 30)
-    assert product.packed == (large and packs and products._packs(product.dtype))
-    rough = lower and large
-    assert torch.allclose(found.double(), expected, rtol=0, atol=0.6 if rough else 1e-4)
+    assert found.dtype == np.float32
+    dtype = torch.bfloat16 if lower else torch.float32
+    assert product.packed == (shape != (40, 30) and expected_rows > 1 and packs and products._packs(dtype))
+    rough = lower and product.packed
+    assert np.allclose(found, expected, rtol=0, atol=0.6 if rough else 1e-4)
     if rough and rows:
-        assert not torch.allclose(found.double(), expected, rtol=0, atol=1e-3), "bfloat16 is seen"
+        assert not np.allclose(found, expected, rtol=0, atol=1e-3), "bfloat16 is seen"
 
 
 @pytest.mark.parametrize("missing", ["mkldnn", "operator"])
@@ -216,31 +218,51 @@ def test_a_torch_that_cannot_pack_multiplies_plainly(monkeypatch, missing):
         monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     else:
         monkeypatch.setattr(products, "PACKED_PRODUCT", "_no_such_product")
-    product = Product(torch.ones(LARGE // 64, 64))
+    product = Product(torch.ones(LARGE // 64, 64), rows=25)
     assert not product.packed
-    assert torch.equal(product(torch.ones(2, LARGE // 64)), torch.full((2, 64), LARGE / 64))
+    assert np.array_equal(product(np.ones((2, LARGE // 64), np.float32)), np.full((2, 64), LARGE / 64))
+
+
+def test_threads_of_products_are_as_before():
+    """One while any stream pushes a frame, however many do, and what they were after it."""
+
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        with products.ONE_THREAD:
+            alone = threads()
+            with products.ONE_THREAD:
+                assert threads() == alone
+            assert threads() == alone
+        assert threads() == before
+        with pytest.raises(ZeroDivisionError), products.ONE_THREAD:
+            1 / 0
+        assert threads() == before
+    assert set(alone) <= {1}
 
 
 def test_sources_wait_for_each_other():
-    steps = Steps([1, 2], torch.device("cpu"), rows=1)
+    steps = Steps([1, 2], rows=1)
     for frame in range(100):
-        steps.put(torch.full((1, 1, 1), frame))
+        steps.put(np.full((1, 1, 1), frame))
         if frame >= 40:
-            steps.put(torch.full((1, 1, 2), frame - 40), 1)
+            steps.put(np.full((1, 1, 2), frame - 40), 1)
             assert steps.ready == 1
-            assert torch.equal(steps.windows(1, 1).flatten(), torch.full((3,), frame - 40.0))
+            assert np.array_equal(steps.windows(1, 1).ravel(), [frame - 40] * 3)
             steps.drop(1)
     kept = steps.save()
-    steps.put(torch.zeros(1, 30, 2), 1)
+    steps.put(np.zeros((1, 30, 2)), 1)
     steps.close(2)
     steps.load(kept)
     assert steps.ready == 0
-    steps.put(torch.full((1, 1, 2), 60.0), 1)
-    assert torch.equal(steps.windows(1, 1).flatten(), torch.full((3,), 60.0))
+    steps.put(np.full((1, 1, 2), 60), 1)
+    assert np.array_equal(steps.windows(1, 1).ravel(), [60] * 3)
 
 
 def test_presence_by_hand():
-    presence = Presence(4, torch.device("cpu"), people=2)
+    presence = Presence(4, people=2)
     presence.add(np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool))
     assert presence.people(0, 2, 2).tolist() == [[1, 1], [1, 0]]
     assert presence.anyone(1, 3, 1).tolist() == [1, 1, 0]

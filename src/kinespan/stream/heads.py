@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..localizer import Localizer
 from ..refine import Stage, probabilities
 from .layers import Count, DilatedStackSteps, Layer, by_frame
+from .products import Floats
 from .steps import Presence, Steps
 
 Scores = NDArray[np.float32]
@@ -22,16 +23,16 @@ class StageSteps(Layer):
         self.stack = DilatedStackSteps(stage.stack, lag, rows=1)
         self.out = by_frame(stage.out)
         widths = [classes, features] if features else [classes]
-        self.input = Steps(widths, stage.out.weight.device, rows=1)
+        self.input = Steps(widths, rows=1)
         self.memory, self.lag = (self.input,), self.stack.lag
 
-    def __call__(self, scores: Tensor, features: Tensor, presence: Presence, end: bool) -> Tensor:
+    def __call__(self, scores: Floats, features: Floats, presence: Presence, end: bool) -> Floats:
         """Logits (n', C + 1) that the next scores (n, C + 1) and features (m, F) make final."""
         self.input.put(scores[None])
         if len(self.input.ends) > 1:
             self.input.put(features[None], 1)
         count = self.input.ready
-        x = self.input.windows(count, 1)[:, :, 0].clone()
+        x = self.input.windows(count, 1)[:, :, 0].copy()
         self.input.drop(count)
         return self.out(self.stack(x, presence, end)[0])
 
@@ -41,7 +42,7 @@ class Heads:
 
     def __init__(self, model: Localizer) -> None:
         self.exclusive = model.labels.exclusive
-        self.head, self.device = by_frame(model.head.linear), model.head.linear.weight.device
+        self.head = by_frame(model.head.linear)
         self.stages: list[StageSteps] = []
         self.lag = 0
         if model.refine is not None:
@@ -50,12 +51,12 @@ class Heads:
                 assert isinstance(stage, Stage)
                 self.stages.append(StageSteps(stage, self.head.outputs, features, self.lag))
                 self.lag = self.stages[-1].lag
-        self.presence = Presence(0, self.device, people=1)
+        self.presence = Presence(0, people=1)
         self.given = Count()
 
     def expect(self, lag: int) -> None:
         """Features will come up to `lag` frames after their frames."""
-        self.presence = Presence(lag + 2 * self.lag + 1, self.device, people=1)
+        self.presence = Presence(lag + 2 * self.lag + 1, people=1)
 
     @property
     def parts(self) -> list[Layer]:
@@ -66,21 +67,21 @@ class Heads:
         """Whether somebody was there in the next frames (n,); told before their features."""
         self.presence.add(present[None])
 
-    def __call__(self, features: Tensor, end: bool = False) -> Scores:
+    def __call__(self, features: Floats, end: bool = False) -> Scores:
         """Scores (n', C + 1) that the next features (n, C) make final."""
-        features = features.to(self.device)
-        logits: Tensor = self.head(features)
+        if not len(features) and not end:
+            return np.zeros((0, self.head.outputs), dtype=np.float32)
+        logits = self.head(features)
         for stage in self.stages:
             logits = stage(self._probable(logits), features, self.presence, end)
-        scores: Scores = self._probable(logits).cpu().numpy()
+        scores = self._probable(logits)
         mask = self.presence.anyone(self.given.done, len(scores), 1)
         if mask is not None:
-            scores = scores.copy()
-            scores[mask.cpu().numpy() == 0] = np.eye(1, scores.shape[1], dtype=np.float32)
+            scores[mask == 0] = np.eye(1, scores.shape[1], dtype=np.float32)
         self.given.done += len(scores)
         return scores
 
-    def tail(self, present: NDArray[np.bool_], features: Tensor) -> Scores:
+    def tail(self, present: NDArray[np.bool_], features: Floats) -> Scores:
         """Scores of all frames that are not final yet, of a recording that ends after these features; changes nothing.
 
         present: whether somebody was there in further frames (n,).
@@ -93,6 +94,6 @@ class Heads:
             part.load(one)
         return scores
 
-    def _probable(self, logits: Tensor) -> Tensor:
+    def _probable(self, logits: Floats) -> Floats:
         """Scores (n, C + 1) of logits (n, C + 1)."""
-        return probabilities(logits.T[None], self.exclusive)[0].T
+        return probabilities(torch.from_numpy(logits).T[None], self.exclusive)[0].T.numpy()

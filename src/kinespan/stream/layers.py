@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from torch import nn
 
 from ..encoders.layers import TemporalConv
 from ..encoders.stgcn import Block
 from ..encoders.tcn import DilatedLayer, DilatedStack
 from ..fusion import Unit
-from .products import Product
+from .products import Floats, Product
 from .steps import Presence, Steps, TimeConv, folded
 
 
@@ -47,26 +47,28 @@ class BlockSteps(Layer):
         graph = block.graph
         weights = (graph.adjacency * graph.importance).detach()  # (K, J, J), from joint to joint
         self.parts, self.joints = weights.shape[:2]
-        mix, self.mix_bias = folded(graph.mix.weight, graph.mix.bias, block.graph_norm)
+        mix, mix_bias = folded(graph.mix.weight, graph.mix.bias, block.graph_norm)
         # channels are mixed for every partition, then joints summed: nothing is moved in between
-        self.mix = Product(mix.view(len(mix), self.parts, -1).permute(2, 1, 0).flatten(1))  # (C, K C')
-        self.neighbours = weights.permute(2, 1, 0).flatten(1).contiguous()  # (J, J K), to joint from (joint, partition)
+        by_part = mix.view(len(mix), self.parts, -1).permute(2, 1, 0).flatten(1)  # (C, K C')
+        self.mix, self.mix_bias = Product(by_part, rows=self.joints), mix_bias.cpu().numpy()
+        # to joint from (joint, partition), (J, J K)
+        self.neighbours = np.ascontiguousarray(weights.permute(2, 1, 0).flatten(1).cpu().numpy())
         weight, bias = folded(block.time.conv.weight[..., 0], block.time.conv.bias, block.time_norm)
-        self.short: Tensor | None = None
+        self.short: Product | None = None
         if block.short is not None:
             short, more = folded(block.short.conv.weight[..., 0, 0], block.short.conv.bias, block.short_norm)
-            self.short, bias = short.T.contiguous(), bias + more
-        self.time = TimeConv(weight, bias, block.stride)
-        self.hidden = Steps([weight.shape[1]], weight.device, before=self.time.reach)
-        self.residual = Steps([self.mix.inputs], weight.device) if block.residual else None
-        self.waiting = Steps([self.mix.inputs], weight.device) if wait else None
+            self.short, bias = Product(short.T, rows=self.joints), bias + more
+        self.time = TimeConv(weight, bias, block.stride, rows=self.joints)
+        self.hidden = Steps([weight.shape[1]], before=self.time.reach)
+        self.residual = Steps([self.mix.inputs]) if block.residual else None
+        self.waiting = Steps([self.mix.inputs]) if wait else None
         self.wait, self.calls = wait, 0
         self.memory = tuple(steps for steps in (self.hidden, self.residual, self.waiting) if steps is not None)
         self.step, self.stride = step, block.stride
         self.lag = lag + self.time.reach * step + wait
         self.seen = 0
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool, hurry: bool) -> Tensor:
+    def __call__(self, x: Floats, presence: Presence, end: bool, hurry: bool) -> Floats:
         """The outputs that the next steps x make final; in a `hurry` nothing waits for a later call."""
         if self.waiting is not None:
             x = self._earlier(self.waiting, x, hurry)
@@ -75,10 +77,10 @@ class BlockSteps(Layer):
             return self.none(x)
         if count:
             place = self.hidden.place(count)
-            torch.clamp_min(self.over_joints(x), 0, out=place)
+            np.maximum(self.over_joints(x), 0, out=place)
             mask = presence.people(self.seen, count, self.step)
             if mask is not None:
-                place.view(-1, self.joints, *place.shape[1:]).mul_(mask[:, None, :, None])
+                place *= _by_row(mask, self.joints)
             if self.residual is not None:
                 self.residual.put(x)
             self.seen += count
@@ -90,30 +92,32 @@ class BlockSteps(Layer):
         out = self.time(self.hidden, count)
         self.hidden.drop(count * self.stride)
         if self.residual is not None:
-            beside = self.residual.windows(count, 1, self.stride).reshape(out.shape[0], -1)
-            out = out.add_(beside) if self.short is None else out.addmm_(beside, self.short)
+            beside = self.residual.windows(count, 1, self.stride).reshape(len(out), -1)
+            out += beside if self.short is None else self.short(beside)
             self.residual.drop(count * self.stride)
-        out = out.relu_().view(x.shape[0], count, -1)
+        out = np.maximum(out, 0, out=out).reshape(len(x), count, -1)
         out = masked_rows(out, presence.people(self.done, count, self.step * self.stride))
         self.done += count
         return out
 
-    def over_joints(self, x: Tensor) -> Tensor:
+    def over_joints(self, x: Floats) -> Floats:
         """Graph convolution and norm of steps (N J, n, C), each by itself, to (N J, n, C')."""
         rows, count, channels = x.shape
         mixed = self.mix(x.reshape(-1, channels))
         if rows * count == self.joints:  # one step of one person
-            return torch.addmm(self.mix_bias, self.neighbours, mixed.view(self.neighbours.shape[1], -1)).unsqueeze(1)
-        parts = mixed.view(-1, self.joints, count, self.parts, len(self.mix_bias))
-        summed = torch.matmul(self.neighbours, parts.transpose(1, 2).flatten(2, 3)) + self.mix_bias
-        return summed.transpose(1, 2).reshape(rows, count, -1)
+            summed: Floats = np.dot(self.neighbours, mixed.reshape(self.neighbours.shape[1], -1))
+            summed += self.mix_bias
+            return summed.reshape(rows, 1, -1)
+        parts = mixed.reshape(-1, self.joints, count, self.parts, len(self.mix_bias)).swapaxes(1, 2)
+        summed = self.neighbours @ parts.reshape(*parts.shape[:2], -1, parts.shape[-1]) + self.mix_bias
+        return np.asarray(summed.swapaxes(1, 2).reshape(rows, count, -1))
 
     @property
     def late(self) -> bool:
         """Whether steps wait, for this call or a later one."""
         return self.waiting is not None and self.waiting.ready > 0
 
-    def _earlier(self, waiting: Steps, x: Tensor, hurry: bool) -> Tensor:
+    def _earlier(self, waiting: Steps, x: Floats, hurry: bool) -> Floats:
         """The steps that have waited long enough; x waits in their place."""
         self.calls += 1
         count = waiting.ready if x.shape[1] or self.calls >= self.wait else 0
@@ -125,9 +129,9 @@ class BlockSteps(Layer):
         waiting.drop(count)
         return steps
 
-    def none(self, x: Tensor) -> Tensor:
+    def none(self, x: Floats) -> Floats:
         """No outputs."""
-        return x.new_zeros(x.shape[0], 0, self.time.outputs)
+        return np.zeros((len(x), 0, self.time.outputs), dtype=np.float32)
 
     def save(self) -> Any:
         """All that `load` needs to come back to here."""
@@ -146,23 +150,25 @@ class DilatedSteps(Layer):
         """rows: R at the start."""
         conv = layer.conv
         assert conv.bias is not None
-        self.conv = TimeConv(conv.weight.detach(), conv.bias.detach(), dilation=conv.dilation[0])
+        self.conv = TimeConv(conv.weight, conv.bias, dilation=conv.dilation[0])
         self.mix = by_frame(layer.mix)
-        self.input = Steps([conv.in_channels], conv.weight.device, before=self.conv.reach, rows=rows)
+        self.input = Steps([conv.in_channels], before=self.conv.reach, rows=rows)
         self.memory = (self.input,)
         self.lag = lag + self.conv.reach
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
+    def __call__(self, x: Floats, presence: Presence, end: bool) -> Floats:
         """The outputs that the next steps x make final."""
         self.input.put(x)
         if end:
             self.input.close(self.conv.reach)
         count = self.conv.ready(self.input)
         if not count:
-            return x.new_zeros(x.shape[0], 0, x.shape[2])
+            return x[:, :0]
         here = self.input.windows(count, 3, dilation=self.conv.dilation)[:, :, 1]
-        out = self.mix(self.conv(self.input, count).relu_()).view(here.shape)
-        out = masked_rows(out, presence.people(self.done, count, 1)).add_(here)
+        hidden = self.conv(self.input, count)
+        out = self.mix(np.maximum(hidden, 0, out=hidden)).reshape(here.shape)
+        out = masked_rows(out, presence.people(self.done, count, 1))
+        out += here
         self.input.drop(count)
         self.done += count
         return out
@@ -185,10 +191,10 @@ class DilatedStackSteps:
         """All that has a memory."""
         return [*self.layers, self.seen]
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool) -> Tensor:
+    def __call__(self, x: Floats, presence: Presence, end: bool) -> Floats:
         """The outputs that the next steps x make final."""
         count = x.shape[1]
-        x = self.enter(x.reshape(-1, x.shape[2])).view(x.shape[0], count, self.enter.outputs)
+        x = self.enter(x.reshape(-1, x.shape[2])).reshape(len(x), count, self.enter.outputs)
         x = masked_rows(x, presence.people(self.seen.done, count, 1))
         self.seen.done += count
         for layer in self.layers:
@@ -206,26 +212,27 @@ class UnitSteps(Layer):
         """sources: channels of each node."""
         conv = unit.conv if isinstance(unit, Unit) else unit
         assert conv.bias is not None
-        weight, bias = conv.weight.detach(), conv.bias.detach()
+        weight, bias = conv.weight, conv.bias
         if isinstance(unit, Unit):
             weight, bias = folded(weight, bias, unit.norm)
         self.conv = TimeConv(weight, bias)
-        self.input = Steps(sources, weight.device, before=self.conv.reach, rows=1)
+        self.input = Steps(sources, before=self.conv.reach, rows=1)
         self.memory = (self.input,)
         self.step, self.lag = step, lag + self.conv.reach * step
         self.taken = [0] * len(sources)
 
-    def take(self, x: Tensor, source: int) -> None:
+    def take(self, x: Floats, source: int) -> None:
         """The next steps (1, n, C) of a source."""
         self.input.put(x, source)
         self.taken[source] += x.shape[1]
 
-    def __call__(self, presence: Presence, end: bool) -> Tensor:
+    def __call__(self, presence: Presence, end: bool) -> Floats:
         """The outputs (1, n', C') that what was taken makes final."""
         if end:
             self.input.close(self.conv.reach)
         count = self.conv.ready(self.input)
-        out = masked(self.conv(self.input, count).relu_()[None], presence.anyone(self.done, count, self.step))
+        out = self.conv(self.input, count)
+        out = masked(np.maximum(out, 0, out=out)[None], presence.anyone(self.done, count, self.step))
         self.input.drop(count)
         self.done += count
         return out
@@ -248,16 +255,19 @@ def by_frame(conv: nn.Conv1d | TemporalConv) -> Product:
     """A convolution of kernel 1, or a map by frame, as a product."""
     inner = conv.conv if isinstance(conv, TemporalConv) else conv
     assert inner.bias is not None
-    return Product(inner.weight.detach().flatten(1).T, inner.bias.detach())
+    return Product(inner.weight.flatten(1).T, inner.bias)
 
 
-def masked(x: Tensor, mask: Tensor | None) -> Tensor:
+def masked(x: Floats, mask: Floats | None) -> Floats:
     """x (1, n, C), zero where mask (n,) is; None leaves it."""
     return x if mask is None else x * mask[:, None]
 
 
-def masked_rows(x: Tensor, mask: Tensor | None) -> Tensor:
+def masked_rows(x: Floats, mask: Floats | None) -> Floats:
     """x (N R, n, C), zero where mask (N, n) of the people is; None leaves it."""
-    if mask is None or not x.shape[1]:
-        return x
-    return (x.view(mask.shape[0], -1, *x.shape[1:]) * mask[:, None, :, None]).view(x.shape)
+    return x if mask is None or not x.shape[1] else x * _by_row(mask, len(x) // len(mask))
+
+
+def _by_row(mask: Floats, rows: int) -> Floats:
+    """mask (N, n) of the people for each of their rows, (N R, n, 1)."""
+    return np.repeat(mask, rows, axis=0)[:, :, None]

@@ -21,6 +21,7 @@ from ..skeleton import Skeleton
 from ..transforms.normalise import num_resampled
 from .heads import Heads
 from .intake import Intake
+from .products import ONE_THREAD
 from .segmenter import Segmenter
 from .sources import anybody, source_of
 
@@ -129,7 +130,7 @@ class StreamLocalizer:
         """
         frames = self._checked(positions, valid)
         self._recorded += len(frames[0])
-        with torch.inference_mode():
+        with torch.inference_mode(), ONE_THREAD:
             for member, queue in zip(self._members, self._queues, strict=True):
                 queue.put(member.push(*frames))
             if self._ahead is None:
@@ -159,7 +160,7 @@ class StreamLocalizer:
 
     def _cut(self) -> Scores:
         """Scores of all frames that are not given yet, for a recording that ends now."""
-        with torch.inference_mode():
+        with torch.inference_mode(), ONE_THREAD:
             tails = [member.tail() for member in self._members]
         return self._mean([queue.followed_by(tail) for queue, tail in zip(self._queues, tails, strict=True)])
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import cast
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from ..encoders import Encoder
@@ -21,7 +21,8 @@ from ..encoders.stgcn import Block
 from ..encoders.streamwise import Streamwise
 from ..encoders.tcn import TCN
 from ..fusion import Fusion, LastMap, NestedU, Unit
-from .layers import BlockSteps, DilatedStackSteps, Layer, UnitSteps
+from .layers import BlockSteps, DilatedStackSteps, Layer, UnitSteps, masked, masked_rows
+from .products import Floats
 from .steps import Presence, Steps, affine
 
 
@@ -36,7 +37,7 @@ class EncoderSteps:
     parts: list[Layer]
     rows: int
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool) -> list[Tensor]:
+    def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final; ``presence`` holds them already."""
         raise NotImplementedError(type(self).__name__)
 
@@ -45,17 +46,17 @@ class InputNorm:
     """The input norm over (J, C) of streams (N, J, n, C); absent people are zero after it."""
 
     def __init__(self, norm: MaskedBatchNorm | None, joints: int) -> None:
-        self.affine: tuple[Tensor, Tensor] | None = None
+        self.affine: tuple[Floats, Floats] | None = None
         if norm is not None:
-            scale, shift = (part.view(joints, 1, -1) for part in affine(norm))
+            scale, shift = (part.view(joints, 1, -1).cpu().numpy() for part in affine(norm))
             self.affine = scale, shift
 
-    def __call__(self, x: Tensor, presence: Presence) -> Tensor:
-        """The next frames, which ``presence`` holds already."""
+    def __call__(self, x: Floats, presence: Presence) -> Floats:
+        """The next frames, as (N J, n, C); ``presence`` holds them already."""
         if self.affine is not None:
-            x = torch.addcmul(self.affine[1], x, self.affine[0])
+            x = x * self.affine[0] + self.affine[1]
         mask = presence.people(presence.frames - x.shape[2], x.shape[2], 1)
-        return x if mask is None else x * mask[:, None, :, None]
+        return masked_rows(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), mask)
 
 
 CALL = 70_000
@@ -117,13 +118,13 @@ class StackSteps(EncoderSteps):
         self.taps, self.channels = stack.taps, stack.channels
         self.lags = tuple(self.blocks[tap].lag for tap in self.taps)
         self.parts = list(self.blocks)
-        self.none = [torch.zeros(0, size, device=blocks[0].graph.mix.weight.device) for size in self.channels]
+        self.none = [np.zeros((0, size), dtype=np.float32) for size in self.channels]
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool) -> list[Tensor]:
+    def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final."""
         hurry = end or x.shape[2] != 1
-        x = self.norm(x, presence).flatten(0, 1)
-        levels: list[Tensor | None] = []
+        x = self.norm(x, presence)
+        levels: list[Floats | None] = []
         for number, block in enumerate(self.blocks):
             before = block.done
             if x.shape[1] or block.late or end:
@@ -139,14 +140,17 @@ class TCNSteps(EncoderSteps):
     rows = 1
 
     def __init__(self, encoder: TCN, joints: int, lag: int) -> None:
-        self.norm = InputNorm(encoder.input_norm, joints)
+        self.norm, self.joints = InputNorm(encoder.input_norm, joints), joints
         self.stack = DilatedStackSteps(encoder.stack, lag, rows=0)
         self.lags, self.parts = (self.stack.lag,), self.stack.parts
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool) -> list[Tensor]:
+    def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final."""
         before = self.stack.layers[-1].done
-        found = self.stack(self.norm(x, presence).transpose(1, 2).flatten(2), presence, end)
+        x = self.norm(x, presence)
+        people, size = len(x) // self.joints, self.joints * x.shape[2]
+        beside = x.reshape(people, self.joints, *x.shape[1:]).swapaxes(1, 2).reshape(people, x.shape[1], size)
+        found = self.stack(beside, presence, end)
         return [pooled(found, presence, before, 1)]
 
 
@@ -158,11 +162,11 @@ class StreamwiseSteps(EncoderSteps):
         self.lags, self.rows = members[0].lags, members[0].rows
         self.parts = [part for member in members for part in member.parts]
 
-    def __call__(self, x: Tensor, presence: Presence, end: bool) -> list[Tensor]:
+    def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final."""
-        streams = zip(self.members, x.chunk(len(self.members), dim=-1), strict=True)
+        streams = zip(self.members, np.split(x, len(self.members), axis=-1), strict=True)
         found = [member(stream, presence, end) for member, stream in streams]
-        return [torch.cat(level, dim=1) for level in zip(*found, strict=True)]
+        return [np.concatenate(level, axis=1) for level in zip(*found, strict=True)]
 
 
 class FusionSteps:
@@ -172,7 +176,7 @@ class FusionSteps:
     channels: int
     parts: list[Layer]
 
-    def __call__(self, levels: list[Tensor], presence: Presence, end: bool) -> Tensor:
+    def __call__(self, levels: list[Floats], presence: Presence, end: bool) -> Floats:
         """What the next steps of the levels make final."""
         raise NotImplementedError(type(self).__name__)
 
@@ -197,8 +201,9 @@ class NestedUSteps(FusionSteps):
         self.join = UnitSteps(fusion.join, [sizes[end] for end in ends], strides[0], max(lag[end] for end in ends))
         self.lag, self.channels = self.join.lag, fusion.channels
         self.parts = [*self.units.values(), self.join]
+        self.none: Floats = np.zeros((0, self.channels), dtype=np.float32)
 
-    def __call__(self, levels: list[Tensor], presence: Presence, end: bool) -> Tensor:
+    def __call__(self, levels: list[Floats], presence: Presence, end: bool) -> Floats:
         """What the next steps of the levels make final."""
         for level, steps in enumerate(levels):
             self._hand(steps[None], level, 0, presence, end)
@@ -207,9 +212,12 @@ class NestedUSteps(FusionSteps):
                 unit = self.units[level, column]
                 if unit.conv.ready(unit.input) or end:
                     self._hand(unit(presence, end), level, column, presence, end)
-        return self.join(presence, end)[0]
+        if not self.join.conv.ready(self.join.input) and not end:
+            return self.none
+        joined: Floats = self.join(presence, end)[0]
+        return joined
 
-    def _hand(self, x: Tensor, level: int, column: int, presence: Presence, end: bool) -> None:
+    def _hand(self, x: Floats, level: int, column: int, presence: Presence, end: bool) -> None:
         """Give new steps (1, n, C) of a node to the nodes to its right, to the one above it and to the end."""
         if not x.shape[1]:
             return
@@ -220,23 +228,23 @@ class NestedUSteps(FusionSteps):
         else:
             above = self.units[level - 1, column + 1]
             step, taken = self.strides[level - 1], above.taken[column + 1]
-            fine = x.repeat_interleave(self.ratios[level - 1], dim=1)
+            fine = np.repeat(x, self.ratios[level - 1], axis=1)
             if end:  # the last step is cut where the recording ends
                 fine = fine[:, : -(-presence.frames // step) - taken]
             here = presence.anyone(taken, fine.shape[1], step)
-            above.take(fine if here is None else fine * here[:, None], column + 1)
+            above.take(masked(fine, here), column + 1)
 
 
 class LastMapSteps(FusionSteps, Layer):
     """The deepest map, linear between its steps."""
 
-    def __init__(self, fusion: LastMap, lags: tuple[int, ...], device: torch.device) -> None:
+    def __init__(self, fusion: LastMap, lags: tuple[int, ...]) -> None:
         self.stride, self.channels = fusion.stride, fusion.channels
-        self.steps = Steps([fusion.channels], device, rows=1)
+        self.steps = Steps([fusion.channels], rows=1)
         self.memory, self.parts = (self.steps,), [self]
         self.lag = lags[-1] + self.stride - 1
 
-    def __call__(self, levels: list[Tensor], presence: Presence, end: bool) -> Tensor:
+    def __call__(self, levels: list[Floats], presence: Presence, end: bool) -> Floats:
         """What the next steps of the deepest level make final."""
         self.steps.put(levels[-1][None])
         first = self.done // self.stride
@@ -245,10 +253,10 @@ class LastMapSteps(FusionSteps, Layer):
         if self.steps.ready == 0 or count <= 0:
             return levels[-1][:0]
         deepest = self.steps.windows(self.steps.ready, 1)[0, :, 0]
-        at = torch.arange(self.done, self.done + count, device=deepest.device)
+        at = np.arange(self.done, self.done + count)
         low = at // self.stride
-        high = (low + 1).clamp(max=last)
-        part = (at % self.stride / self.stride)[:, None]
+        high = np.minimum(low + 1, last)
+        part = (at % self.stride / np.float32(self.stride)).astype(np.float32)[:, None]
         there = presence.anyone(first, self.steps.ready, self.stride)
         if there is not None:
             part = part * there[high - first][:, None]
@@ -256,20 +264,20 @@ class LastMapSteps(FusionSteps, Layer):
         here = presence.anyone(self.done, count, 1)
         self.done += count
         self.steps.drop(self.done // self.stride - first)
-        return out if here is None else out * here[:, None]
+        return masked(out, here)
 
 
-def pooled(x: Tensor, presence: Presence, first: int, step: int) -> Tensor:
+def pooled(x: Floats, presence: Presence, first: int, step: int) -> Floats:
     """Mean (n, C) of x (N R, n, C) over rows and the people present, at steps `first` and on; x is zero elsewhere."""
     rows, count, channels = x.shape
     if not count:
-        return x.new_zeros(0, channels)
+        return np.zeros((0, channels), dtype=np.float32)
     mask = presence.people(first, count, step)
     if mask is None:
-        share = x.new_full((1, rows), 1 / rows)  # faster than a mean of few rows
-        return torch.mm(share, x.reshape(rows, -1)).view(count, channels)
-    means = x.view(mask.shape[0], -1, count, channels).mean(dim=1)
-    return means.sum(dim=0) / mask.sum(dim=0).clamp(min=1)[:, None]
+        share = np.full(rows, 1 / rows, dtype=np.float32)  # faster than a mean of few rows
+        return np.asarray(np.dot(share, x.reshape(rows, -1)).reshape(count, channels))
+    means = x.reshape(len(mask), -1, count, channels).mean(axis=1)
+    return np.asarray(means.sum(axis=0) / np.maximum(mask.sum(axis=0), 1)[:, None])
 
 
 def encoder_steps(encoder: Encoder, joints: int, lag: int) -> EncoderSteps | None:
@@ -291,5 +299,5 @@ def fusion_steps(fusion: Fusion, encoder: Encoder, lags: tuple[int, ...]) -> Fus
     if type(fusion) is NestedU:
         return NestedUSteps(fusion, encoder.channels, encoder.strides, lags)
     if type(fusion) is LastMap:
-        return LastMapSteps(fusion, lags, next(encoder.parameters()).device)
+        return LastMapSteps(fusion, lags)
     return None

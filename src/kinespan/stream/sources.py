@@ -11,13 +11,13 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..localizer import Localizer
 from ..transforms.normalise import Motion
 from ..transforms.streams import compute_streams
 from .layers import Layer
 from .networks import EncoderSteps, FusionSteps, encoder_steps, fusion_steps
+from .products import Floats
 from .steps import Presence
 
 Positions = NDArray[np.float32]
@@ -39,11 +39,11 @@ class Source(ABC):
     lag: int
 
     @abstractmethod
-    def push(self, positions: Positions, valid: Valid) -> Tensor:
+    def push(self, positions: Positions, valid: Valid) -> Floats:
         """Features (n', C) that the next frames, positions (n, P, J, 3) and valid (n, P), make final."""
 
     @abstractmethod
-    def tail(self, positions: Positions, valid: Valid) -> Tensor:
+    def tail(self, positions: Positions, valid: Valid) -> Floats:
         """Features of all frames that are not final yet, for a recording that ends after these frames."""
 
 
@@ -72,9 +72,8 @@ class NetworkSource(Source):
         self.lag = fusion.lag
         self.ahead = _ahead(model)
         assert model.feature_halo is not None
-        device = next(model.parameters()).device
         # once absent for as long, a person is in no output that is still to come
-        self.presence = Presence(self.lag + model.feature_halo + model.encoder.strides[-1], device)
+        self.presence = Presence(self.lag + model.feature_halo + model.encoder.strides[-1])
         self.people: list[int] = []
         """The person slot of each row, or FREE."""
         self._seat([], 1)
@@ -86,13 +85,13 @@ class NetworkSource(Source):
         """All that has a memory."""
         return [*self.encoder.parts, *self.fusion.parts]
 
-    def push(self, positions: Positions, valid: Valid) -> Tensor:
+    def push(self, positions: Positions, valid: Valid) -> Floats:
         """Features (n', C) that the next frames, positions (n, P, J, 3) and valid (n, P), make final."""
         starts = range(0, len(positions), MOST)
         found = [self._pass(positions[at : at + MOST], valid[at : at + MOST], end=False) for at in starts]
-        return found[0] if len(found) == 1 else torch.cat([self._none(), *found])
+        return found[0] if len(found) == 1 else np.concatenate([self._none(), *found])
 
-    def tail(self, positions: Positions, valid: Valid) -> Tensor:
+    def tail(self, positions: Positions, valid: Valid) -> Floats:
         """Features of all frames that are not final yet, for a recording that ends after these frames."""
         held, people, presence = self.held, list(self.people), self.presence.save()
         kept = [part.save() for part in self.parts]
@@ -101,12 +100,12 @@ class NetworkSource(Source):
         self.presence.load(presence)
         for part, one in zip(self.parts, kept, strict=True):
             part.load(one)
-        return torch.cat(found)
+        return np.concatenate(found)
 
-    def _none(self) -> Tensor:
-        return torch.zeros(0, self.fusion.channels, device=self.presence.device)
+    def _none(self) -> Floats:
+        return np.zeros((0, self.fusion.channels), dtype=np.float32)
 
-    def _pass(self, positions: Positions, valid: Valid, end: bool) -> Tensor:
+    def _pass(self, positions: Positions, valid: Valid, end: bool) -> Floats:
         """Some frames through the network."""
         if self.ahead:
             if self.held is not None:
@@ -127,14 +126,14 @@ class NetworkSource(Source):
         levels = self.encoder(x, self.presence, end)
         return self.fusion(levels, self.presence, end)
 
-    def _streams(self, positions: Positions, here: Valid) -> Tensor:
+    def _streams(self, positions: Positions, here: Valid) -> Floats:
         """Streams (N, J, n, C) of people."""
-        device, spec = self.presence.device, self.spec
+        spec = self.spec
         if not len(positions):
-            return torch.zeros(*positions.shape[1:3], 0, 3 * len(spec.streams), device=device)
-        where, there = torch.from_numpy(positions).to(device), torch.from_numpy(here).to(device)
-        found = compute_streams(where[None], there[None], spec.skeleton, spec.streams, spec.fps)
-        return found[0].permute(1, 2, 0, 3)
+            return np.zeros((*positions.shape[1:3], 0, 3 * len(spec.streams)), dtype=np.float32)
+        where, there = torch.from_numpy(positions)[None], torch.from_numpy(here)[None]
+        found = compute_streams(where, there, spec.skeleton, spec.streams, spec.fps)
+        return found[0].permute(1, 2, 0, 3).numpy()
 
     def _welcome(self, valid: Valid) -> None:
         """Give rows to people who have come, and free those of people who have long gone."""
@@ -160,7 +159,7 @@ class NetworkSource(Source):
         index = [row * per + one for row in rows for one in range(per)]
         for part in self.encoder.parts:
             for steps in part.memory:
-                steps.choose(torch.tensor(index, dtype=torch.long, device=self.presence.device), added * per)
+                steps.choose(index, added * per)
         self.presence.choose(rows, added)
         self.people = [self.people[row] for row in rows] + [FREE] * added
 
@@ -193,12 +192,13 @@ class _Kept:
         later.positions, later.valid = self.positions[cut:].copy(), self.valid[cut:].copy()
         return later
 
-    def features(self, model: Localizer, start: int, end: int) -> Tensor:
+    def features(self, model: Localizer, start: int, end: int) -> Floats:
         """Features (end - start, C) that a model finds in these frames alone."""
         assert self.positions is not None
         at = slice(start - self.first, end - self.first)
         length = (end - start + model.encoder.strides[-1] + 1) / model.spec.fps  # in one pass
-        return model.motion_features(Motion(self.positions[at], self.valid[at], model.spec.fps, "stream"), length)
+        motion = Motion(self.positions[at], self.valid[at], model.spec.fps, "stream")
+        return np.asarray(model.motion_features(motion, length).float().cpu().numpy())
 
 
 class WindowSource(Source):
@@ -210,17 +210,17 @@ class WindowSource(Source):
         self.stride = model.encoder.strides[-1]
         self.kept, self.done = _Kept(), 0
 
-    def push(self, positions: Positions, valid: Valid) -> Tensor:
+    def push(self, positions: Positions, valid: Valid) -> Floats:
         """Features (n', C) that the next frames, positions (n, P, J, 3) and valid (n, P), make final."""
         self.kept = self.kept.with_more(positions, valid)
         if self.kept.end - self.halo - self.done < self.hop:
-            return torch.zeros(0, self.model.fusion.channels)
+            return np.zeros((0, self.model.fusion.channels), dtype=np.float32)
         found = self._until(self.kept, self.kept.end - self.halo)
         self.done += len(found)
         self.kept = self.kept.since(self._start())
         return found
 
-    def tail(self, positions: Positions, valid: Valid) -> Tensor:
+    def tail(self, positions: Positions, valid: Valid) -> Floats:
         """Features of all frames that are not final yet, for a recording that ends after these frames."""
         kept = self.kept.with_more(positions, valid)
         return self._until(kept, kept.end)
@@ -229,10 +229,10 @@ class WindowSource(Source):
         """The first frame that a window sees: windows start on multiples of the stride."""
         return max(0, (self.done - self.halo) // self.stride * self.stride)
 
-    def _until(self, kept: _Kept, end: int) -> Tensor:
+    def _until(self, kept: _Kept, end: int) -> Floats:
         """Features of the frames from those done to `end`."""
         if end <= self.done:
-            return torch.zeros(0, self.model.fusion.channels)
+            return np.zeros((0, self.model.fusion.channels), dtype=np.float32)
         start = self._start()
         return kept.features(self.model, start, kept.end)[self.done - start : end - start]
 
@@ -244,13 +244,13 @@ class ClipSource(Source):
         self.model, self.length = model, model.spec.clip_frames
         self.lag = self.length  # a window may yet end anywhere within a clip of the last frame
         self.half = max(1, self.length // 2)
-        place = torch.arange(self.length)
-        self.weight = torch.minimum(place + 1, self.length - place)[:, None].float()
+        place = np.arange(self.length)
+        self.weight: Floats = np.minimum(place + 1, self.length - place)[:, None].astype(np.float32)
         self.kept, self.done, self.next = _Kept(), 0, 0
-        self.total: Tensor | None = None
-        self.weights = torch.zeros(0, 1)
+        self.total: Floats | None = None
+        self.weights: Floats = np.zeros((0, 1), dtype=np.float32)
 
-    def push(self, positions: Positions, valid: Valid) -> Tensor:
+    def push(self, positions: Positions, valid: Valid) -> Floats:
         """Features (n', C) that the next frames, positions (n, P, J, 3) and valid (n, P), make final."""
         self.kept = self.kept.with_more(positions, valid)
         while self.next + self.length <= self.kept.end:
@@ -258,14 +258,14 @@ class ClipSource(Source):
             self.next += self.half
         count = max(0, self.kept.end - self.length - self.done)
         if self.total is None or not count:
-            return torch.zeros(0, self.model.fusion.channels)
+            return np.zeros((0, self.model.fusion.channels), dtype=np.float32)
         found = self.total[:count] / self.weights[:count]
-        self.total, self.weights = self.total[count:].clone(), self.weights[count:].clone()
+        self.total, self.weights = self.total[count:].copy(), self.weights[count:].copy()
         self.done += count
         self.kept = self.kept.since(min(self.done, self.next))
         return found
 
-    def tail(self, positions: Positions, valid: Valid) -> Tensor:
+    def tail(self, positions: Positions, valid: Valid) -> Floats:
         """Features of all frames that are not final yet, for a recording that ends after these frames."""
         kept, state = self.kept, (self.total, self.weights, self.done, self.next)
         found = [self.push(positions, valid)]
@@ -279,13 +279,13 @@ class ClipSource(Source):
             found.append(total / weights)
         self.kept = kept
         self.total, self.weights, self.done, self.next = state
-        return torch.cat(found)
+        return np.concatenate(found)
 
-    def _blended(self, kept: _Kept, start: int) -> tuple[Tensor, Tensor]:
+    def _blended(self, kept: _Kept, start: int) -> tuple[Floats, Floats]:
         """Sums and weights of the frames from those done on, with one more window in them."""
-        found = kept.features(self.model, start, start + self.length).to(self.weight.device)
+        found = kept.features(self.model, start, start + self.length)
         frames = max(start + self.length - self.done, len(self.weights))
-        total, weights = torch.zeros(frames, found.shape[1]), torch.zeros(frames, 1)
+        total, weights = (np.zeros((frames, width), dtype=np.float32) for width in (found.shape[1], 1))
         if self.total is not None:
             total[: len(self.total)], weights[: len(self.weights)] = self.total, self.weights
         cut = max(0, self.done - start)  # what lies before has been given

@@ -7,12 +7,11 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..encoders.layers import MaskedBatchNorm
-from .products import Product
+from .products import Floats, Product
 
 ROOM = 32
 """Steps that a buffer holds at least; when it is full, what is still looked at moves to its front."""
@@ -25,52 +24,34 @@ class Steps:
     their channels. ``before`` steps of zeros stand in front of the first one, as the padding of a convolution does.
     """
 
-    def __init__(self, widths: Sequence[int], device: torch.device, before: int = 0, rows: int = 0) -> None:
+    def __init__(self, widths: Sequence[int], before: int = 0, rows: int = 0) -> None:
         """rows: R at the start."""
         self.offsets = [0, *accumulate(widths)]
-        self._hold(torch.zeros(rows, max(ROOM, 2 * before), self.offsets[-1], device=device))
+        self.buffer: Floats = np.zeros((rows, max(ROOM, 2 * before), self.offsets[-1]), dtype=np.float32)
         self.begin = 0
         self.ends = [before] * len(widths)
-
-    def _hold(self, buffer: Tensor) -> None:
-        """Steps are in this buffer now, and views of the one before are of no use."""
-        self.buffer = buffer
-        self._places: dict[tuple[int, int], Tensor] = {}
-        self._windows: dict[tuple[int, int, int], Tensor] = {}
 
     @property
     def ready(self) -> int:
         """Number of steps that all sources have given and that nobody has dropped."""
         return min(self.ends) - self.begin
 
-    def place(self, count: int, source: int = 0) -> Tensor:
+    def place(self, count: int, source: int = 0) -> Floats:
         """Where the next steps (R, count, C_source) of a source belong; who asks writes them."""
-        end = self.ends[source]
-        if end + count > self.room:
+        if self.ends[source] + count > self.room:
             self._make_room(count)
-            end = self.ends[source]
+        end = self.ends[source]
         self.ends[source] = end + count
-        if count != 1:
-            return self._place(end, count, source)
-        # frame by frame the same few views come again and again, and to make one takes as long as a small product
-        if (end, source) not in self._places:
-            self._places[end, source] = self._place(end, count, source)
-        return self._places[end, source]
+        return self.buffer[:, end : end + count, self.offsets[source] : self.offsets[source + 1]]
 
-    def _place(self, start: int, count: int, source: int) -> Tensor:
-        place = self.buffer.narrow(1, start, count)
-        if len(self.ends) > 1:
-            place = place.narrow(2, self.offsets[source], self.offsets[source + 1] - self.offsets[source])
-        return place
-
-    def put(self, new: Tensor, source: int = 0) -> None:
+    def put(self, new: Floats, source: int = 0) -> None:
         """Take the next steps (R, n, C_source) of a source."""
-        self.place(new.shape[1], source).copy_(new)
+        self.place(new.shape[1], source)[...] = new
 
     @property
     def room(self) -> int:
         """Steps that fit in before old ones must go."""
-        return self.buffer.shape[1]
+        return int(self.buffer.shape[1])
 
     def close(self, padding: int) -> None:
         """The last step has come: steps that not all sources have are dropped, `padding` steps of zeros follow."""
@@ -82,45 +63,36 @@ class Steps:
         self.buffer[:, end : end + padding] = 0
         self.ends = [end + padding] * len(self.ends)
 
-    def windows(self, count: int, kernel: int, stride: int = 1, dilation: int = 1) -> Tensor:
+    def windows(self, count: int, kernel: int, stride: int = 1, dilation: int = 1) -> Floats:
         """The next `count` windows (R, count, kernel, C) from the first step on, as a view."""
-        if count != 1:
-            return self._window(count, kernel, stride, dilation)
-        if (self.begin, kernel, dilation) not in self._windows:
-            self._windows[self.begin, kernel, dilation] = self._window(count, kernel, stride, dilation)
-        return self._windows[self.begin, kernel, dilation]
-
-    def _window(self, count: int, kernel: int, stride: int, dilation: int) -> Tensor:
-        rows, room, channels = self.buffer.shape
-        strides = (room * channels, stride * channels, dilation * channels, 1)
-        return self.buffer.as_strided((rows, count, kernel, channels), strides, self.begin * channels)
+        row, step, one = self.buffer.strides
+        shape = self.buffer.shape[0], count, kernel, self.buffer.shape[2]
+        strides = row, stride * step, dilation * step, one
+        return np.ndarray(shape, self.buffer.dtype, self.buffer, self.begin * step, strides)
 
     def drop(self, count: int) -> None:
         """Forget the first `count` steps, also some that are still to come."""
         self.begin += count
 
-    def choose(self, rows: Tensor, added: int) -> None:
+    def choose(self, rows: Sequence[int], added: int) -> None:
         """Keep some rows (R',) and add `added` rows that have seen nothing."""
-        _, room, channels = self.buffer.shape
-        self._hold(torch.cat([self.buffer[rows], self.buffer.new_zeros(added, room, channels)]))
+        fresh = np.zeros((added, *self.buffer.shape[1:]), dtype=np.float32)
+        self.buffer = np.concatenate([self.buffer[list(rows)], fresh])
 
     def save(self) -> Any:
         """All that `load` needs to come back to here."""
-        return self.buffer.clone(), self.begin, list(self.ends)
+        return self.buffer.copy(), self.begin, list(self.ends)
 
     def load(self, saved: Any) -> None:
         """Come back to where `save` was called."""
-        buffer, self.begin, self.ends = saved
-        self._hold(buffer)
+        self.buffer, self.begin, self.ends = saved
 
     def _make_room(self, count: int) -> None:
         shift, end = min(self.begin, max(self.ends)), max(self.ends)
-        live = self.buffer[:, shift:end]
+        live = self.buffer[:, shift:end].copy()
         if end - shift + count > self.room // 2:  # moving that often costs more than room does
             rows, _, channels = self.buffer.shape
-            self._hold(self.buffer.new_zeros(rows, 2 * (end - shift + count), channels))
-        else:
-            live = live.clone()
+            self.buffer = np.zeros((rows, 2 * (end - shift + count), channels), dtype=np.float32)
         self.buffer[:, : end - shift] = live
         self.ends = [one - shift for one in self.ends]
         self.begin -= shift
@@ -132,8 +104,8 @@ class Presence:
     keep: frames before the latest push that are still asked for.
     """
 
-    def __init__(self, keep: int, device: torch.device, people: int = 0) -> None:
-        self.keep, self.device = keep, device
+    def __init__(self, keep: int, people: int = 0) -> None:
+        self.keep = keep
         self.valid: NDArray[np.bool_] = np.zeros((people, 2 * keep), dtype=bool)
         self.origin = 0
         """The frame of column 0."""
@@ -154,21 +126,23 @@ class Presence:
             end = kept.shape[1]
         self.valid[:, end : end + count] = valid
         self.frames += count
+        if self.everyone and self.anyone_always and valid.all():
+            return
         latest = self._latest(self.keep + count)  # outputs may come for frames that late before the first of these
         self.everyone = bool(latest.all())
         self.anyone_always = len(latest) > 0 and (self.everyone or bool(latest.any(axis=0).all()))
 
-    def people(self, first: int, count: int, step: int) -> Tensor | None:
+    def people(self, first: int, count: int, step: int) -> Floats | None:
         """Who was there (N, count) at steps `first` and on of `step` frames each, as 0 and 1; None: all of them."""
         if self.everyone:
             return None
-        return torch.from_numpy(self._at(first, count, step).astype(np.float32)).to(self.device)
+        return self._at(first, count, step).astype(np.float32)
 
-    def anyone(self, first: int, count: int, step: int) -> Tensor | None:
+    def anyone(self, first: int, count: int, step: int) -> Floats | None:
         """Whether somebody was there (count,), as 0 and 1; None: always."""
         if self.anyone_always:
             return None
-        return torch.from_numpy(self._at(first, count, step).any(axis=0).astype(np.float32)).to(self.device)
+        return np.asarray(self._at(first, count, step).any(axis=0), dtype=np.float32)
 
     def gone(self) -> NDArray[np.bool_]:
         """Which people (N,) have not been seen in all of the frames that are kept."""
@@ -202,18 +176,18 @@ class Presence:
 class TimeConv:
     """A convolution over time of Steps, with the norm that follows it folded in (in eval mode it is affine)."""
 
-    def __init__(self, weight: Tensor, bias: Tensor, stride: int = 1, dilation: int = 1) -> None:
-        """weight (C', C, kernel) and bias (C',)."""
+    def __init__(self, weight: Tensor, bias: Tensor, stride: int = 1, dilation: int = 1, rows: int = 1) -> None:
+        """weight (C', C, kernel) and bias (C',); rows: R as it mostly is."""
         self.kernel, self.stride, self.dilation = weight.shape[2], stride, dilation
         self.reach = self.kernel // 2 * dilation
-        self.product = Product(weight.permute(2, 1, 0).flatten(0, 1), bias)
+        self.product = Product(weight.permute(2, 1, 0).flatten(0, 1), bias, rows)
         self.inputs, self.outputs = self.product.inputs, self.product.outputs
 
     def ready(self, steps: Steps) -> int:
         """How many outputs can be made."""
         return max(0, (steps.ready - 2 * self.reach - 1) // self.stride + 1)
 
-    def __call__(self, steps: Steps, count: int) -> Tensor:
+    def __call__(self, steps: Steps, count: int) -> Floats:
         """The next `count` outputs (R count, C')."""
         windows = steps.windows(count, self.kernel, self.stride, self.dilation)
         return self.product(windows.reshape(-1, self.inputs))
