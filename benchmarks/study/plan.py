@@ -17,6 +17,7 @@ A file holds
                     pool: a name from pools
                     model: forest, prior or time_prior instead of a network
                     finetune: settings of `kinespan finetune`
+                    decode: settings of kinespan.decode.DecodeConfig in place of the model's
                     labels, seeds, folds: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
     claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
@@ -35,6 +36,7 @@ from typing import Any
 import yaml
 
 from kinespan.config import FinetuneConfig, PretrainConfig, settings_of
+from kinespan.decode import DecodeConfig
 from kinespan.errors import InputError
 
 FOLDER = Path(__file__).parent
@@ -56,6 +58,7 @@ class Row:
     pool: str = "fold"
     model: str = "network"
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    decode: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[Labels, tuple[int, ...]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
 
@@ -161,7 +164,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     rows = []
     for number, given in enumerate(data["rows"], start=1):
         place = f"{where}: row {given.get('name', number)}"
-        _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", *common}, place)
+        _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", "decode", *common}, place)
         tuning = settings_of(FinetuneConfig, {**FLOAT32, **given.get("finetune", {})}, f"{place}: finetune")
         kept = {key: value for key, value in given.items() if key not in ("labels", "finetune")}
         seeds, folds = _seeds({**common, **given}, place), tuple(given.get("folds", common["folds"]))
@@ -212,6 +215,10 @@ def _seeds(given: Mapping[str, Any], where: str) -> dict[Labels, tuple[int, ...]
 
 
 def _check_row(row: Row, pretraining: Mapping[str, Any], pools: Mapping[str, Any], where: str) -> None:
+    try:
+        replace(DecodeConfig(), **row.decode)
+    except (InputError, TypeError) as error:
+        raise InputError(f"{where}: decode: {error}") from None
     if row.model not in MODELS:
         raise InputError(f"{where}: model {row.model!r}, expected one of {', '.join(MODELS)}")
     if row.start not in (SCRATCH, SHIPPED, *pretraining):

@@ -124,7 +124,8 @@ def _trained(
     else:
         scores, decoding, fps, count = _baseline(corpus, parts, row, config)
         sizes = {}
-    return {"labelled": count, "recordings": len(scores), **figures(scores, fps, decoding, truth), **sizes}
+    found = figures(scores, fps, replace(decoding, **row.decode), truth)
+    return {"labelled": count, "recordings": len(scores), **found, **sizes}
 
 
 def _size(module: Localizer | Any) -> int:

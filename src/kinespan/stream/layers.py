@@ -17,7 +17,7 @@ from ..encoders.stgcn import Block
 from ..encoders.tcn import DilatedLayer, DilatedStack
 from ..fusion import Unit
 from .products import Floats, Product
-from .steps import Presence, Steps, TimeConv, folded
+from .steps import Arrivals, Presence, Steps, TimeConv, arrivals, folded
 
 
 class Layer:
@@ -40,10 +40,10 @@ class Layer:
 
 
 class BlockSteps(Layer):
-    """A block of ST-GCN; x (N J, n, C) to (N J, n', C'). It may take steps some calls late, when there is time."""
+    """A block of ST-GCN; x (N J, n, C) to (N J, n', C'). Steps wait until it is its turn, to be taken together."""
 
-    def __init__(self, block: Block, step: int, lag: int, wait: int = 0) -> None:
-        """step: frames of a step of the input, which lags by `lag` frames; wait: calls that it waits, below step."""
+    def __init__(self, block: Block, inputs: Arrivals, turn: int, group: int) -> None:
+        """It is its turn with frame turn, turn + group, turn + 2 group, ..."""
         graph = block.graph
         weights = (graph.adjacency * graph.importance).detach()  # (K, J, J), from joint to joint
         self.parts, self.joints = weights.shape[:2]
@@ -61,23 +61,23 @@ class BlockSteps(Layer):
         self.time = TimeConv(weight, bias, block.stride, rows=self.joints)
         self.hidden = Steps([weight.shape[1]], before=self.time.reach)
         self.residual = Steps([self.mix.inputs]) if block.residual else None
-        self.waiting = Steps([self.mix.inputs]) if wait else None
-        self.wait, self.calls = wait, 0
+        taken, self.arrivals = at_turn(block, inputs, turn, group)
+        self.turn, self.group = turn, group
+        self.waiting = None if taken == inputs else Steps([self.mix.inputs])
         self.memory = tuple(steps for steps in (self.hidden, self.residual, self.waiting) if steps is not None)
-        self.step, self.stride = step, block.stride
-        self.lag = lag + self.time.reach * step + wait
+        self.step, self.stride, self.lag = inputs.step, block.stride, self.arrivals.lag
         self.seen = 0
 
-    def __call__(self, x: Floats, presence: Presence, end: bool, hurry: bool) -> Floats:
-        """The outputs that the next steps x make final; in a `hurry` nothing waits for a later call."""
+    def __call__(self, x: Floats, presence: Presence, end: bool) -> Floats:
+        """The outputs that the next steps x make final; with the `end` nothing waits."""
         if self.waiting is not None:
-            x = self._earlier(self.waiting, x, hurry)
+            x = self._with_waiting(self.waiting, x, end or self.due(presence))
         count = x.shape[1]
         if not count and not end:
             return self.none(x)
         if count:
-            place = self.hidden.place(count)
-            np.maximum(self.over_joints(x), 0, out=place)
+            place, found = self.hidden.place(count), self.over_joints(x)
+            np.maximum(found, 0, out=place.reshape(found.shape))
             mask = presence.people(self.seen, count, self.step)
             if mask is not None:
                 place *= _by_row(mask, self.joints)
@@ -101,32 +101,27 @@ class BlockSteps(Layer):
         return out
 
     def over_joints(self, x: Floats) -> Floats:
-        """Graph convolution and norm of steps (N J, n, C), each by itself, to (N J, n, C')."""
+        """Graph convolution and norm of steps (N J, n, C), each by itself, to (N, J, n, C')."""
         rows, count, channels = x.shape
-        mixed = self.mix(x.reshape(-1, channels))
-        if rows * count == self.joints:  # one step of one person
-            summed: Floats = np.dot(self.neighbours, mixed.reshape(self.neighbours.shape[1], -1))
-            summed += self.mix_bias
-            return summed.reshape(rows, 1, -1)
-        parts = mixed.reshape(-1, self.joints, count, self.parts, len(self.mix_bias)).swapaxes(1, 2)
-        summed = self.neighbours @ parts.reshape(*parts.shape[:2], -1, parts.shape[-1]) + self.mix_bias
-        return np.asarray(summed.swapaxes(1, 2).reshape(rows, count, -1))
+        people = rows // self.joints
+        steps = x.reshape(people, self.joints, count, channels).swapaxes(1, 2).reshape(-1, channels)
+        parts = self.mix(steps).reshape(people, count, self.joints * self.parts, -1)
+        summed: Floats = self.neighbours @ parts
+        summed += self.mix_bias
+        return summed.swapaxes(1, 2)
 
-    @property
-    def late(self) -> bool:
-        """Whether steps wait, for this call or a later one."""
-        return self.waiting is not None and self.waiting.ready > 0
+    def due(self, presence: Presence) -> bool:
+        """Whether it was its turn with one of the latest frames."""
+        return (presence.frames - 1 - self.turn) % self.group < presence.latest
 
-    def _earlier(self, waiting: Steps, x: Floats, hurry: bool) -> Floats:
-        """The steps that have waited long enough; x waits in their place."""
-        self.calls += 1
-        count = waiting.ready if x.shape[1] or self.calls >= self.wait else 0
+    def _with_waiting(self, waiting: Steps, x: Floats, now: bool) -> Floats:
+        """The steps that have waited and these, if it is time for them `now`."""
+        if now and not waiting.ready:
+            return x
         if x.shape[1]:
             waiting.put(x)
-            self.calls = 0
-        count = waiting.ready if hurry else count
-        steps = waiting.windows(count, 1)[:, :, 0]
-        waiting.drop(count)
+        steps = waiting.windows(waiting.ready if now else 0, 1)[:, :, 0]
+        waiting.drop(steps.shape[1])
         return steps
 
     def none(self, x: Floats) -> Floats:
@@ -135,12 +130,23 @@ class BlockSteps(Layer):
 
     def save(self) -> Any:
         """All that `load` needs to come back to here."""
-        return (self.seen, self.calls), super().save()
+        return self.seen, super().save()
 
     def load(self, saved: Any) -> None:
         """Come back to where `save` was called."""
-        (self.seen, self.calls), kept = saved
+        self.seen, kept = saved
         super().load(kept)
+
+
+def at_turn(block: Block, inputs: Arrivals, turn: int, group: int) -> tuple[Arrivals, Arrivals]:
+    """When a block whose turn is every `group` frames takes its input, and when what it gives is final."""
+    step, reach = inputs.step * block.stride, block.time.conv.kernel_size[0] // 2
+
+    def taken(number: int) -> int:
+        return inputs.at(number) + (turn - inputs.at(number)) % group
+
+    given = arrivals(step, inputs.period, lambda number: taken(number * block.stride + reach))
+    return arrivals(inputs.step, inputs.period, taken), given
 
 
 class DilatedSteps(Layer):
@@ -208,8 +214,8 @@ class UnitSteps(Layer):
     ``take`` gives it the next steps of a node, by the node's number among its sources.
     """
 
-    def __init__(self, unit: Unit | nn.Conv1d, sources: Sequence[int], step: int, lag: int) -> None:
-        """sources: channels of each node."""
+    def __init__(self, unit: Unit | nn.Conv1d, sources: Sequence[int], inputs: Sequence[Arrivals]) -> None:
+        """sources: channels of each node; inputs: when its steps come, at the level of the unit or the one below."""
         conv = unit.conv if isinstance(unit, Unit) else unit
         assert conv.bias is not None
         weight, bias = conv.weight, conv.bias
@@ -218,7 +224,13 @@ class UnitSteps(Layer):
         self.conv = TimeConv(weight, bias)
         self.input = Steps(sources, before=self.conv.reach, rows=1)
         self.memory = (self.input,)
-        self.step, self.lag = step, lag + self.conv.reach * step
+        self.step = min(one.step for one in inputs)
+
+        def latest(number: int) -> int:
+            return max(one.at((number + self.conv.reach) * self.step // one.step) for one in inputs)
+
+        self.arrivals = arrivals(self.step, max(one.period for one in inputs), latest)
+        self.lag = self.arrivals.lag
         self.taken = [0] * len(sources)
 
     def take(self, x: Floats, source: int) -> None:

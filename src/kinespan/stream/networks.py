@@ -8,6 +8,7 @@ recording gives, as late as that context asks for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import cast
 
@@ -21,19 +22,19 @@ from ..encoders.stgcn import Block
 from ..encoders.streamwise import Streamwise
 from ..encoders.tcn import TCN
 from ..fusion import Fusion, LastMap, NestedU, Unit
-from .layers import BlockSteps, DilatedStackSteps, Layer, UnitSteps, masked, masked_rows
+from .layers import BlockSteps, DilatedStackSteps, Layer, UnitSteps, at_turn, masked, masked_rows
 from .products import Floats
-from .steps import Presence, Steps, affine
+from .steps import Arrivals, Presence, Steps, affine, arrivals
 
 
 class EncoderSteps:
     """An encoder: streams of people (N, J, n, C) in, new steps (n_l, C_l) of every level of the pyramid out.
 
-    ``lags``: frames after a step's first frame that its features are final, by level. ``parts``: all that has a
-    memory, its rows one for each joint (``rows`` of them a person) of every person.
+    ``arrivals``: when the steps of each level are final. ``parts``: all that has a memory, its rows one for each joint
+    (``rows`` of them a person) of every person.
     """
 
-    lags: tuple[int, ...]
+    arrivals: tuple[Arrivals, ...]
     parts: list[Layer]
     rows: int
 
@@ -59,42 +60,66 @@ class InputNorm:
         return masked_rows(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), mask)
 
 
-CALL = 70_000
+CALL = 30_000
 """What calling a block or its convolution takes, in numbers of a matrix that it could multiply by meanwhile."""
-DELAY = 0.02
+DELAY = 0.05
 """By how much the fullest frame has to get shorter for a frame more of latency."""
 LONGEST = 8
-"""Calls that a block never waits as many as."""
-PLANS = 256
-"""Ways to take turns that are followed at once; of the published networks that is all there are."""
+"""Frames that are taken together at most."""
+PLANS = 1024
+"""Ways to take turns that are followed at once, times the frames of a period."""
 
 
-def turns(blocks: Sequence[Block], lag: int) -> list[int]:
-    """How many calls each of the blocks waits with a step, so that no frame has to do all the work.
-
-    It waits fewer calls than a step has frames; `lag`: frames by which the first block's input is late. A block does
-    its part over joints when a step comes, that over time when an output is due, which is every so many frames; waiting
-    moves both, and all that comes behind, to other frames. Of all ways the one whose fullest frame is least, a frame of
-    latency counting as DELAY of it.
-    """
+def rhythm(blocks: Sequence[Block]) -> tuple[int, int]:
+    """Frames after which all blocks do the same again, and every how many frames it is a block's turn."""
     period = prod(block.stride for block in blocks)
-    plans: list[tuple[float, list[int], int, list[int]]] = [(0.0, [], lag, [0] * period)]
-    step = 1
+    return period, max(size for size in range(1, LONGEST + 1) if period % size == 0)
+
+
+def turns(blocks: Sequence[Block]) -> list[int]:
+    """With which frame of `rhythm` it is each block's turn.
+
+    What a network gives for a group of frames comes with the first step of the coarsest level that needs the last of
+    them, so finer blocks can as well take several steps together, which costs little more than one. If it is the
+    turn of all with the same frame, that frame has all the work; of all ways this is the one whose fullest frame is
+    least, a frame of latency more than there has to be counting as DELAY of it.
+    """
+    period, group = rhythm(blocks)
+    plans = [_Plan([], Arrivals(1, (0,) * period), [0] * period, 1.0)]
+    least, step = 0, 1
     for block in blocks:
+        least, step = least + block.time.conv.kernel_size[0] // 2 * step, step * block.stride
+        followed = sorted(plans, key=_Plan.unevenness)[: max(1, PLANS // period)]
+        plans = [plan.followed_by(block, turn, group, least) for plan in followed for turn in range(group)]
+    return min(plans, key=lambda plan: (max(plan.loads) * plan.delay, plan.turns)).turns
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Turns of the first blocks, when what they give comes, what each frame of a period has to do, and what the
+    latency makes it count."""
+
+    turns: list[int]
+    given: Arrivals
+    loads: list[int]
+    delay: float
+
+    def unevenness(self) -> tuple[float, list[int]]:
+        """What tells early how full the fullest frame will be, better than the fullest so far does."""
+        return sum(load * load for load in self.loads) * self.delay**2, self.turns
+
+    def followed_by(self, block: Block, turn: int, group: int, least: int) -> _Plan:
+        """The plan with one block more; least: the latency up to it that there has to be."""
         joints, time, *more = (part.numel() for part in _matrices(block))
-        every, found = step * block.stride, []
-        for _, waits, late, loads in plans:
-            for wait in range(min(step, LONGEST)):
-                at, out = late + wait, late + wait + block.time.conv.kernel_size[0] // 2 * step
-                load = [
-                    sum((before, joints + CALL if not (frame - at) % step else 0,
-                         time + sum(more) + CALL if not (frame - out) % every else 0))
-                    for frame, before in enumerate(loads)
-                ]  # fmt: skip
-                delay = 1 + DELAY * (sum(waits) + wait)
-                found.append((max(load) * delay, [*waits, wait], out, load))
-        plans, step = sorted(found)[:PLANS], every
-    return plans[0][1]
+        taken, given = at_turn(block, self.given, turn, group)
+        loads = list(self.loads)
+        for steps, cost in ((taken, joints), (given, time + sum(more))):
+            frames = [steps.at(number) % len(loads) for number in range(len(steps.late))]
+            for frame in frames:
+                loads[frame] += cost
+            for frame in set(frames):
+                loads[frame] += CALL
+        return _Plan([*self.turns, turn], given, loads, 1 + DELAY * (given.lag - least))
 
 
 def _matrices(block: Block) -> list[Tensor]:
@@ -111,24 +136,24 @@ class StackSteps(EncoderSteps):
         self.rows = blocks[0].graph.adjacency.shape[1]
         self.norm = InputNorm(stack.input_norm, self.rows)
         self.blocks: list[BlockSteps] = []
-        step = 1
-        for block, wait in zip(blocks, turns(blocks, lag), strict=True):
-            self.blocks.append(BlockSteps(block, step, lag, wait))
-            step, lag = step * block.stride, self.blocks[-1].lag
+        period, group = rhythm(blocks)
+        inputs = Arrivals(1, (0,) * period)
+        for block, turn in zip(blocks, turns(blocks), strict=True):
+            self.blocks.append(BlockSteps(block, inputs, turn, group))
+            inputs = self.blocks[-1].arrivals
         self.taps, self.channels = stack.taps, stack.channels
-        self.lags = tuple(self.blocks[tap].lag for tap in self.taps)
+        self.arrivals = tuple(self.blocks[tap].arrivals.later(lag) for tap in self.taps)
         self.parts = list(self.blocks)
         self.none = [np.zeros((0, size), dtype=np.float32) for size in self.channels]
 
     def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final."""
-        hurry = end or x.shape[2] != 1
         x = self.norm(x, presence)
         levels: list[Floats | None] = []
         for number, block in enumerate(self.blocks):
             before = block.done
-            if x.shape[1] or block.late or end:
-                x = block(x, presence, end, hurry)
+            if x.shape[1] or end or (block.waiting is not None and block.waiting.ready and block.due(presence)):
+                x = block(x, presence, end)
             if number in self.taps:
                 levels.append(pooled(x, presence, before, block.step * block.stride) if block.done > before else None)
         return [self.none[at] if level is None else level for at, level in enumerate(levels)]
@@ -142,7 +167,7 @@ class TCNSteps(EncoderSteps):
     def __init__(self, encoder: TCN, joints: int, lag: int) -> None:
         self.norm, self.joints = InputNorm(encoder.input_norm, joints), joints
         self.stack = DilatedStackSteps(encoder.stack, lag, rows=0)
-        self.lags, self.parts = (self.stack.lag,), self.stack.parts
+        self.arrivals, self.parts = (Arrivals(1, (self.stack.lag,)),), self.stack.parts
 
     def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final."""
@@ -159,7 +184,7 @@ class StreamwiseSteps(EncoderSteps):
 
     def __init__(self, members: list[EncoderSteps]) -> None:
         self.members = members
-        self.lags, self.rows = members[0].lags, members[0].rows
+        self.arrivals, self.rows = members[0].arrivals, members[0].rows
         self.parts = [part for member in members for part in member.parts]
 
     def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
@@ -184,21 +209,22 @@ class FusionSteps:
 class NestedUSteps(FusionSteps):
     """The nested U: nodes (level, column) hand what they have to the units that read them."""
 
-    def __init__(self, fusion: NestedU, channels: tuple[int, ...], strides: tuple[int, ...], lags: tuple[int, ...]):
+    def __init__(
+        self, fusion: NestedU, channels: tuple[int, ...], strides: tuple[int, ...], inputs: Sequence[Arrivals]
+    ) -> None:
         self.depth, self.ratios, self.strides = fusion.depth, fusion.ratios, strides
         sizes = {(level, 0): size for level, size in enumerate(channels)}
-        lag = {(level, 0): frames for level, frames in enumerate(lags)}
+        come = {(level, 0): one for level, one in enumerate(inputs)}
         self.units: dict[tuple[int, int], UnitSteps] = {}
         for column in range(1, self.depth):
             for level in range(self.depth - column):
                 sources = [(level, before) for before in range(column)] + [(level + 1, column - 1)]
                 unit = cast(Unit, fusion.units[f"{level}_{column}"])
-                latest = max(lag[source] for source in sources)
-                made = UnitSteps(unit, [sizes[source] for source in sources], strides[level], latest)
+                made = UnitSteps(unit, [sizes[one] for one in sources], [come[one] for one in sources])
                 self.units[level, column] = made
-                sizes[level, column], lag[level, column] = unit.conv.out_channels, made.lag
+                sizes[level, column], come[level, column] = unit.conv.out_channels, made.arrivals
         ends = [(0, column) for column in range(self.depth)]
-        self.join = UnitSteps(fusion.join, [sizes[end] for end in ends], strides[0], max(lag[end] for end in ends))
+        self.join = UnitSteps(fusion.join, [sizes[end] for end in ends], [come[end] for end in ends])
         self.lag, self.channels = self.join.lag, fusion.channels
         self.parts = [*self.units.values(), self.join]
         self.none: Floats = np.zeros((0, self.channels), dtype=np.float32)
@@ -238,11 +264,11 @@ class NestedUSteps(FusionSteps):
 class LastMapSteps(FusionSteps, Layer):
     """The deepest map, linear between its steps."""
 
-    def __init__(self, fusion: LastMap, lags: tuple[int, ...]) -> None:
+    def __init__(self, fusion: LastMap, inputs: Arrivals) -> None:
         self.stride, self.channels = fusion.stride, fusion.channels
         self.steps = Steps([fusion.channels], rows=1)
         self.memory, self.parts = (self.steps,), [self]
-        self.lag = lags[-1] + self.stride - 1
+        self.lag = arrivals(1, inputs.period, lambda frame: inputs.at(-(-frame // self.stride))).lag
 
     def __call__(self, levels: list[Floats], presence: Presence, end: bool) -> Floats:
         """What the next steps of the deepest level make final."""
@@ -294,10 +320,10 @@ def encoder_steps(encoder: Encoder, joints: int, lag: int) -> EncoderSteps | Non
     return made
 
 
-def fusion_steps(fusion: Fusion, encoder: Encoder, lags: tuple[int, ...]) -> FusionSteps | None:
-    """The fusion step by step, after levels that are late by `lags`; None where nobody has said how it is done."""
+def fusion_steps(fusion: Fusion, encoder: Encoder, inputs: Sequence[Arrivals]) -> FusionSteps | None:
+    """The fusion step by step, after levels that come like `inputs`; None where nobody has said how it is done."""
     if type(fusion) is NestedU:
-        return NestedUSteps(fusion, encoder.channels, encoder.strides, lags)
+        return NestedUSteps(fusion, encoder.channels, encoder.strides, inputs)
     if type(fusion) is LastMap:
-        return LastMapSteps(fusion, lags)
+        return LastMapSteps(fusion, inputs[-1])
     return None

@@ -51,7 +51,7 @@ def source_of(model: Localizer, hop: float) -> Source:
     """The source that suits a localizer; `hop`: seconds between two windows where there are some."""
     lag = _ahead(model)
     encoder = encoder_steps(model.encoder, model.spec.skeleton.num_joints, lag)
-    fusion = None if encoder is None else fusion_steps(model.fusion, model.encoder, encoder.lags)
+    fusion = None if encoder is None else fusion_steps(model.fusion, model.encoder, encoder.arrivals)
     if encoder is not None and fusion is not None:
         return NetworkSource(model, encoder, fusion)
     if model.feature_halo is None:

@@ -1,8 +1,10 @@
-"""What networks that run one frame after another remember: steps that are still looked at, and who was there."""
+"""What networks that run one frame after another remember: steps that are still looked at, and who was there; and when
+steps come."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -12,6 +14,39 @@ from torch import Tensor
 
 from ..encoders.layers import MaskedBatchNorm
 from .products import Floats, Product
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """When the steps of a level are final: step s, which begins with frame s * step, ``late[s % len(late)]`` frames
+    after that frame."""
+
+    step: int
+    late: tuple[int, ...]
+
+    def at(self, step: int) -> int:
+        """The frame that makes a step final."""
+        return step * self.step + self.late[step % len(self.late)]
+
+    @property
+    def lag(self) -> int:
+        """Frames after a step's first frame that it is final, at most."""
+        return max(self.late)
+
+    @property
+    def period(self) -> int:
+        """Frames after which all comes again."""
+        return self.step * len(self.late)
+
+    def later(self, frames: int) -> Arrivals:
+        """The same, by so many frames later."""
+        return Arrivals(self.step, tuple(one + frames for one in self.late))
+
+
+def arrivals(step: int, period: int, at: Callable[[int], int]) -> Arrivals:
+    """Those of a level whose step s is final with frame `at(s)`, in a `period` that is a multiple of its `step`."""
+    return Arrivals(step, tuple(at(one) - one * step for one in range(period // step)))
+
 
 ROOM = 32
 """Steps that a buffer holds at least; when it is full, what is still looked at moves to its front."""
@@ -109,7 +144,8 @@ class Presence:
         self.valid: NDArray[np.bool_] = np.zeros((people, 2 * keep), dtype=bool)
         self.origin = 0
         """The frame of column 0."""
-        self.frames = 0
+        self.frames = self.latest = 0
+        """Frames so far, and how many of them came last."""
         self.everyone = True
         """Whether all were there in all of the latest frames; ``anyone_always``: whether at any time somebody was."""
         self.anyone_always = people > 0
@@ -125,7 +161,7 @@ class Presence:
             self.valid, self.origin = fresh, self.frames - kept.shape[1]
             end = kept.shape[1]
         self.valid[:, end : end + count] = valid
-        self.frames += count
+        self.frames, self.latest = self.frames + count, count
         if self.everyone and self.anyone_always and valid.all():
             return
         latest = self._latest(self.keep + count)  # outputs may come for frames that late before the first of these
