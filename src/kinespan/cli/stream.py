@@ -39,7 +39,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--lookahead", type=float | None, help="seconds to look ahead at most; default: as far as the network needs"
     )
     parser.add_argument("--hop", type=float, default=0.2, help="seconds between two looks at windows or with lookahead")
-    parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
+    parser.add_argument(
+        "--device",
+        type=str,
+        default="cpu",
+        help="device of the model: cpu, cuda, mps; networks run frame by frame (convolutional ones) use the processor",
+    )
     add_precision(parser)
 
 
