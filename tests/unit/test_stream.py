@@ -78,7 +78,7 @@ def test_every_encoder_has_its_way(name):
     source = source_of(model, hop=0.5)
     if name in STEPPED:
         assert isinstance(source, NetworkSource)
-        assert source.lag <= model.feature_halo + 4  # blocks take turns, a frame in four each
+        assert source.lag <= model.feature_halo + 1  # though blocks wait for their turns
     elif model.halo is None:
         assert isinstance(source, ClipSource)
     else:
