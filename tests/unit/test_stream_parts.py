@@ -210,6 +210,9 @@ def test_a_product_is_the_product(monkeypatch, rows, shape, with_bias, packs, lo
     assert np.allclose(found, expected, rtol=0, atol=0.6 if rough else 1e-4)
     if rough and rows:
         assert not np.allclose(found, expected, rtol=0, atol=1e-3), "bfloat16 is seen"
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x.numpy(), ((0, 0), (3, 5))), 2, axis=1, writeable=True)
+    view = windows[:, 3 : 3 + shape[0] : 2]  # the same numbers, their rows apart
+    assert np.array_equal(product(view[:, None]), found)
 
 
 @pytest.mark.parametrize("missing", ["mkldnn", "operator"])

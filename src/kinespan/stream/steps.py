@@ -225,8 +225,7 @@ class TimeConv:
 
     def __call__(self, steps: Steps, count: int) -> Floats:
         """The next `count` outputs (R count, C')."""
-        windows = steps.windows(count, self.kernel, self.stride, self.dilation)
-        return self.product(windows.reshape(-1, self.inputs))
+        return self.product(steps.windows(count, self.kernel, self.stride, self.dilation))
 
 
 def folded(weight: Tensor, bias: Tensor | None, norm: MaskedBatchNorm) -> tuple[Tensor, Tensor]:
