@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
@@ -213,24 +213,25 @@ def badness(blocks, chosen):
 
 @pytest.mark.parametrize("strides", [(1, 1, 1), (1, 2, 1, 1), (1, 2, 2), (2, 1, 3), (1, 3, 1, 1)], ids=str)
 def test_blocks_take_turns_as_well_as_they_can(strides):
-    """Against every way that there is."""
+    """Against every way in which no block waits for a group to come that is not its input's."""
     blocks = list(STGCN(KINECT_20, 3, WIDTHS[: len(strides)], strides).blocks)
     _, group = networks.rhythm(blocks)
-    best = min(badness(blocks, chosen) for chosen in product(range(group), repeat=len(blocks)))
+    ways = combinations_with_replacement(range(group), len(blocks) - 1)
+    best = min(badness(blocks, [0, *chosen]) for chosen in ways)
     assert badness(blocks, networks.turns(blocks)) == pytest.approx(best)
 
 
 @pytest.mark.parametrize(
     ("encoder", "most"),
-    [("stgcn64", 1.15), ("stgcn16_light", 1.3), ("stgcn16", 2.2)],  # of stgcn16 one matrix is 40 % of all
+    [("stgcn64", 1.5), ("stgcn16_light", 2.5), ("stgcn16", 4.7)],  # of stgcn16 one matrix is 60 % of all
 )
 def test_turns_of_the_published_networks_spread_the_work(encoder, most):
-    """The fullest frame does little more than the mean, for five frames of latency at most."""
+    """The fullest frame does at most so much more than the mean, for six frames of latency at most."""
     blocks = list(build_encoder(encoder, KINECT_20, 3).blocks)
-    together, least = min(played(blocks, [turn] * 10, 4) for turn in range(4))
-    work, late = played(blocks, networks.turns(blocks), 4)
-    assert work < most * together / 4
-    assert late <= least + 5
+    together, least = min(played(blocks, [turn] * 10, 8) for turn in range(8))
+    work, late = played(blocks, networks.turns(blocks), 8)
+    assert work < most * together / 8
+    assert late <= least + 6
 
 
 def test_steps_come_when_it_was_said():
@@ -244,15 +245,18 @@ def test_steps_come_when_it_was_said():
             assert steps.arrivals[-1].lag == played(blocks, chosen, group)[1] + lag
 
 
-@pytest.mark.parametrize(("period", "group"), [(1, 1), (4, 4), (6, 6), (8, 8), (9, 3), (16, 8), (12, 6), (11, 1)])
-def test_groups_are_no_longer_than_they_may_be(period, group):
-    blocks = STGCN(KINECT_20, 3, (4, 4), (1, period)).blocks
+@pytest.mark.parametrize(
+    ("stride", "period", "group"),
+    [(1, 8, 8), (3, 6, 6), (4, 8, 8), (6, 6, 6), (8, 8, 8), (9, 9, 3), (16, 16, 8), (12, 12, 6), (11, 11, 1)],
+)
+def test_groups_are_no_longer_than_they_may_be(stride, period, group):
+    blocks = STGCN(KINECT_20, 3, (4, 4), (1, stride)).blocks
     assert networks.rhythm(blocks) == (period, group)
 
 
 def test_many_coarse_blocks_are_planned_in_bounds():
-    """Without a bound there would be 4 ** 14 plans, and 8 ** 8."""
-    many = list(STGCN(KINECT_20, 3, (4,) * 14, (2, 2, *[1] * 12)).blocks)
-    assert played(many, networks.turns(many), 4)[0] < 0.5 * played(many, [0] * 14, 4)[0]
+    """Without a bound there would be hundreds of thousands of plans."""
+    many = list(STGCN(KINECT_20, 3, (4,) * 24, (2, 2, *[1] * 22)).blocks)
+    assert played(many, networks.turns(many), 8)[0] < 0.4 * played(many, [0] * 24, 8)[0]
     coarse = list(STGCN(KINECT_20, 3, (4,) * 8, (2,) * 8).blocks)
-    assert set(networks.turns(coarse)) <= set(range(networks.LONGEST))
+    assert set(networks.turns(coarse)) <= set(range(networks.TOGETHER))

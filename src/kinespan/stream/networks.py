@@ -64,16 +64,17 @@ CALL = 30_000
 """What calling a block or its convolution takes, in numbers of a matrix that it could multiply by meanwhile."""
 DELAY = 0.05
 """By how much the fullest frame has to get shorter for a frame more of latency."""
-LONGEST = 8
-"""Frames that are taken together at most."""
-PLANS = 1024
+TOGETHER = 8
+"""Frames that are taken together, where the strides of a network allow it."""
+PLANS = 4096
 """Ways to take turns that are followed at once, times the frames of a period."""
 
 
 def rhythm(blocks: Sequence[Block]) -> tuple[int, int]:
     """Frames after which all blocks do the same again, and every how many frames it is a block's turn."""
     period = prod(block.stride for block in blocks)
-    return period, max(size for size in range(1, LONGEST + 1) if period % size == 0)
+    period *= max(1, TOGETHER // period)
+    return period, max(size for size in range(1, TOGETHER + 1) if period % size == 0)
 
 
 def turns(blocks: Sequence[Block]) -> list[int]:
@@ -82,7 +83,9 @@ def turns(blocks: Sequence[Block]) -> list[int]:
     What a network gives for a group of frames comes with the first step of the coarsest level that needs the last of
     them, so finer blocks can as well take several steps together, which costs little more than one. If it is the
     turn of all with the same frame, that frame has all the work; of all ways this is the one whose fullest frame is
-    least, a frame of latency more than there has to be counting as DELAY of it.
+    least, a frame of latency more than there has to be counting as DELAY of it. The first block's turn is with the
+    first frame of a group, that of others with the same frame as their input's or a later one: what comes before it
+    would wait for a whole group.
     """
     period, group = rhythm(blocks)
     plans = [_Plan([], Arrivals(1, (0,) * period), [0] * period, 1.0)]
@@ -90,7 +93,7 @@ def turns(blocks: Sequence[Block]) -> list[int]:
     for block in blocks:
         least, step = least + block.time.conv.kernel_size[0] // 2 * step, step * block.stride
         followed = sorted(plans, key=_Plan.unevenness)[: max(1, PLANS // period)]
-        plans = [plan.followed_by(block, turn, group, least) for plan in followed for turn in range(group)]
+        plans = [plan.followed_by(block, turn, group, least) for plan in followed for turn in plan.next_turns(group)]
     return min(plans, key=lambda plan: (max(plan.loads) * plan.delay, plan.turns)).turns
 
 
@@ -107,6 +110,10 @@ class _Plan:
     def unevenness(self) -> tuple[float, list[int]]:
         """What tells early how full the fullest frame will be, better than the fullest so far does."""
         return sum(load * load for load in self.loads) * self.delay**2, self.turns
+
+    def next_turns(self, group: int) -> range:
+        """With which frames of a group it may be the next block's turn."""
+        return range(self.turns[-1], group) if self.turns else range(1)
 
     def followed_by(self, block: Block, turn: int, group: int, least: int) -> _Plan:
         """The plan with one block more; least: the latency up to it that there has to be."""
