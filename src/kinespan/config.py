@@ -142,20 +142,27 @@ class SnippetConfig:
     soft: bool = True
     """Weigh every snippet that covers some of the same time, by how much of it; else only the one that covers most of
     it counts (aligned only)."""
-    neighbours: int = 0
-    """Most similar queue entries that count as positives too (paper only; its release: 5)."""
-    neighbours_from: float = 0.33
-    """Share of the steps after which neighbours are looked for (its release: epoch 200 of 600)."""
+    neighbours: int = 1
+    """Most similar snippets of other recordings that count as positives too. aligned: of those that are found back from
+    there; 0: none. paper: the most similar queue entries (its release: 5)."""
+    neighbours_from: float = 0.2
+    """Share of the steps after which neighbours are looked for (the paper's release: epoch 200 of 600)."""
+    neighbour_weight: float = 0.5
+    """Weight of neighbours beside the snippets of the same time (aligned only; paper's positives weigh the same)."""
+    looked_at: int = 8192
+    """Latest snippets among which neighbours are looked for (aligned only; paper looks at its queue)."""
     queue: int = 256
     """Keys kept as negatives of the snippet term (the paper's release: 32768). Few and fresh ones do for small corpora,
     where a long queue holds the same moments many times over."""
 
     def __post_init__(self) -> None:
         """Refuse settings that mean nothing."""
-        _positive(self, "frames", "queue")
+        _positive(self, "frames", "queue", "looked_at")
         _probability(self, "snippet.", "neighbours_from")
-        if self.weight < 0 or self.margin < 0 or self.neighbours < 0:
-            raise InputError("snippet.weight, snippet.margin and snippet.neighbours must not be negative")
+        if min(self.weight, self.margin, self.neighbours, self.neighbour_weight) < 0:
+            raise InputError(
+                "snippet.weight, snippet.margin, snippet.neighbours and snippet.neighbour_weight must not be negative"
+            )
         if self.variant == "paper" and self.features == "fused":
             raise InputError(
                 "snippet.features fused is for aligned snippets; the paper's positives are the most alike in the "

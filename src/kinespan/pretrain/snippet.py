@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from ..config import SnippetConfig
 from ..encoders.base import Pyramid
 from ..fusion import Fusion
-from ..losses import AlignedSnippetLoss, PaperSnippetLoss
+from ..losses import AlignedSnippetLoss, NeighbourSnippetLoss, PaperSnippetLoss
 from ..transforms.augment import View
 from .base import Method, MethodOutput, Step, projection, unit_length
-from .mining import nearest
+from .mining import found_back, nearest
 from .momentum import Momentum, slow_copy
 from .queue import KeyQueue
 
@@ -61,9 +61,11 @@ class SnippetTerm(nn.Module):
     """Snippet discrimination over fused features or the deepest map; variant `aligned` is ours, `paper` the release's.
 
     aligned: positives cover the same time of the recording, found through the time maps of the views; snippets with
-    frames that are mirrored in time have no part in it; the queue holds single snippets. paper: positives by arg-max
-    backbone similarity, later also the nearest neighbours in the queue, which holds one time-averaged vector per
-    clip. Heads are applied snippet by snippet (1x1, ReLU, 1x1) and L2-normalised.
+    frames that are mirrored in time have no part in it; the queue holds single snippets, the latest of which are
+    negatives, and all of which, once progress has come to ``neighbours_from``, may be a snippet's neighbours:
+    L = L_aligned + ``neighbour_weight`` L_neighbours. paper: positives by arg-max backbone similarity, later also the
+    nearest neighbours in the queue, which holds one time-averaged vector per clip. Heads are applied snippet by snippet
+    (1x1, ReLU, 1x1) and L2-normalised.
 
     With a ``fusion`` snippets are cut from what it makes of a pyramid, by the query network's own and, for keys, by a
     momentum copy; it is trained with the encoder, and is where finetuning starts from. Without one they are cut from
@@ -88,8 +90,10 @@ class SnippetTerm(nn.Module):
         self.head = projection(in_channels, dim)
         self.key_head = slow_copy(self.head)
         self.momentum = Momentum(momentum)
-        self.queue = KeyQueue(config.queue, dim)
+        looks = config.variant == "aligned" and config.neighbours > 0
+        self.queue = KeyQueue(max(config.queue, config.looked_at) if looks else config.queue, dim)
         self.aligned = AlignedSnippetLoss(temperature, config.margin, config.within, config.soft)
+        self.neighbours = NeighbourSnippetLoss(temperature, config.margin, config.within) if looks else None
         self.paper = PaperSnippetLoss(temperature)
 
     def forward(self, query: Pyramid, key: Pyramid, query_view: View, key_view: View, progress: float = 0.0) -> Tensor:
@@ -105,10 +109,11 @@ class SnippetTerm(nn.Module):
             key_features, key_valid = pool_snippets(*self._cut_from(key, self.key_fusion), count)
             k = unit_length(self.key_head(key_features))
         recordings = query_view.recording
-        negatives, usable = self.queue.negatives(recordings)
+        negatives, usable = self.queue.negatives(recordings, self.config.queue)
+        looked_for = self.config.neighbours > 0 and progress >= self.config.neighbours_from
         if self.config.variant == "paper":
             mined = None
-            if self.config.neighbours and progress >= self.config.neighbours_from:
+            if looked_for:
                 candidates = usable[:, None].expand(-1, count, -1)
                 mined = nearest(q, negatives, candidates, self.config.neighbours)
             backbone = features.detach(), key_features
@@ -119,7 +124,12 @@ class SnippetTerm(nn.Module):
             edges = query_view.times.edges(count, length), key_view.times.edges(count, length)
             valid = valid & timed_snippets(query_view, count)
             key_valid = key_valid & timed_snippets(key_view, count)
-            loss = self.aligned(q, k, *edges, valid, key_valid, negatives, usable)
+            snippets = q, k, *edges, valid, key_valid, negatives, usable
+            loss = self.aligned(*snippets)
+            if looked_for and self.neighbours is not None:
+                others = self.queue.negatives(recordings, self.config.looked_at)
+                alike = found_back(k, key_valid, *others, self.config.neighbours)
+                loss = loss + self.config.neighbour_weight * self.neighbours(*snippets, *alike)
             rows = key_valid.flatten().nonzero()[:, 0]
             fresh, owners = k.flatten(0, 1)[rows], recordings[rows // count]
         if self.training:
