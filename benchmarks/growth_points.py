@@ -86,7 +86,7 @@ def pretraining(what: str, value: int) -> Any:
     config = PretrainConfig(
         batch_size=sizes["batch"], clip_frames=sizes["frames"], contrast=MethodConfig(queue=sizes["queue"]),
         snippet=SnippetConfig(frames=sizes["frames"] // sizes["snippets"] if what == "snippets" else 8,
-                              queue=sizes["queue"], neighbours_from=0.0),
+                              queue=sizes["queue"]),
     )  # fmt: skip
     torch.manual_seed(0)
     motions = made_motions(sizes["people"], recordings=12, frames=600, joints=sizes["joints"])

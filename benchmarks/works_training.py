@@ -135,15 +135,14 @@ def usual_views(kind: str, size: Size) -> Views:
 def our_module(
     setting: Setting, kind: str, size: Size, snippets: Snippets = "off", encoder: str = "stgcn16"
 ) -> PretrainModule:
-    """Pretraining by the long recipe of configs/pretrain, at a size of the yardstick, its queues full and neighbours
-    looked for."""
+    """Pretraining by the long recipe of configs/pretrain, at a size of the yardstick, its queues full."""
     file = RECIPES / f"{kind}_paper_recipe.yaml"
     config = settings_of(PretrainConfig, yaml.safe_load(file.read_text()), file.name)
     network = replace(config.network, encoder=encoder, streams=("position",), fps=30.0)
     options = {**config.options, "mine_from": 0.0} if kind == "aimclr" else config.options
     config = replace(
-        config, network=network, options=options, snippet=SnippetConfig(variant=snippets, neighbours_from=0.0),
-        batch_size=size.batch, clip_frames=size.frames, precision=setting.precision,
+        config, network=network, options=options, snippet=SnippetConfig(variant=snippets), batch_size=size.batch,
+        clip_frames=size.frames, precision=setting.precision,
     )  # fmt: skip
     torch.manual_seed(0)
     pool = ClipPool(made_motions(size.people), device=setting.device)
@@ -218,12 +217,11 @@ def made_takes(setting: Setting) -> list[Any]:
 
 
 def default_pretraining(setting: Setting, encoder: str, snippets: Snippets) -> Job:
-    """A step of `kinespan pretrain` as it is by default, once neighbours are looked for."""
+    """A step of `kinespan pretrain` as it is by default."""
     network = NetworkConfig(encoder=encoder)
-    snippet = SnippetConfig(variant=snippets, neighbours_from=0.0)
-    config = PretrainConfig(network=network, snippet=snippet, precision=setting.precision)
+    config = PretrainConfig(network=network, snippet=SnippetConfig(variant=snippets), precision=setting.precision)
     module = PretrainModule(config, NTU_25, default_pool(setting, network)).to(setting.device).train()
-    return Job(stepper(with_full_queues(module), setting), wait=waiter(setting.device))
+    return Job(stepper(module, setting), wait=waiter(setting.device))
 
 
 def default_finetuning(setting: Setting, encoder: str) -> Job:

@@ -142,9 +142,9 @@ class SnippetConfig:
     soft: bool = True
     """Weigh every snippet that covers some of the same time, by how much of it; else only the one that covers most of
     it counts (aligned only)."""
-    neighbours: int = 1
+    neighbours: int = 0
     """Most similar snippets of other recordings that count as positives too. aligned: of those that are found back from
-    there; 0: none. paper: the most similar queue entries (its release: 5)."""
+    there (1 was tried). paper: the most similar queue entries (its release: 5)."""
     neighbours_from: float = 0.2
     """Share of the steps after which neighbours are looked for (the paper's release: epoch 200 of 600)."""
     neighbour_weight: float = 0.5
