@@ -213,7 +213,7 @@ def badness(blocks, chosen):
 
 @pytest.mark.parametrize("strides", [(1, 1, 1), (1, 2, 1, 1), (1, 2, 2), (2, 1, 3), (1, 3, 1, 1)], ids=str)
 def test_blocks_take_turns_as_well_as_they_can(strides):
-    """Against every way in which no block waits for a group to come that is not its input's."""
+    """Against every way in which turns only go forward within a group."""
     blocks = list(STGCN(KINECT_20, 3, WIDTHS[: len(strides)], strides).blocks)
     _, group = networks.rhythm(blocks)
     ways = combinations_with_replacement(range(group), len(blocks) - 1)
