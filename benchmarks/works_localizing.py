@@ -92,7 +92,7 @@ def usual_streaming(setting: Setting, encoder: str) -> Job:
 
 
 def our_streaming(setting: Setting, encoder: str) -> Job:
-    """Four seconds of frames, one after the other: from positions to scores and spans."""
+    """64 frames, one after the other: from positions to scores and spans."""
     model = our_localizer(replace(PLAIN, encoder=encoder), setting.device).eval()
     model.precision = setting.precision
     recording = long_recording(30.0)
@@ -100,7 +100,7 @@ def our_streaming(setting: Setting, encoder: str) -> Job:
     frames = [np.ascontiguousarray(positions) for positions in motion.positions]
     stream = StreamLocalizer(model, PLAIN.fps, NTU_25, torso=1.0)
     times: list[float] = []
-    turn = 4 * round(PLAIN.fps)  # layers work at every frame, every second or every fourth
+    turn = 64  # layers take up to eight frames together
 
     def push() -> None:
         for _ in range(turn):

@@ -106,6 +106,24 @@ def test_the_model_stays_as_it_was():
     assert all(torch.equal(state[name], part) for name, part in model.state_dict().items())
 
 
+@pytest.mark.parametrize("torso", [None, 0.5])
+@pytest.mark.parametrize("changes", [{}, {"streams": ("joint",)}, {"encoder": "dste"}, {"encoder": "tcn"}])
+def test_callers_may_use_their_arrays_again(changes, torso):
+    """Frames that wait, for a turn, a size, the end of a gap or a frame before them, are the stream's own."""
+    model = SMALL["1-2-4"] if not changes else made(**changes)
+    valid = comings(60, 2, [(5, 5, 1), (20, 3, 0), (33, 20, 1)])
+    recording = moving(60, 2, valid=valid)
+    positions, there = np.empty((2, 20, 3), dtype=np.float32), np.empty(2, dtype=bool)
+    stream = StreamLocalizer(model, FPS, torso=torso, settle=1.0)
+    found = []
+    for frame in range(60):
+        positions[:], there[:] = recording.positions[frame], valid[frame]
+        found.append(stream.push(positions, there).scores)
+        positions[:], there[:] = 7.0, True
+    expected = streamed(model, recording, torso=torso, settle=1.0)[1]
+    assert np.array_equal(np.concatenate([*found, stream.finish().scores]), expected)
+
+
 def test_push_times_are_of_single_frames():
     times = push_times(StreamLocalizer(SMALL["1"], FPS), moving(30), warmup=10)
     assert times.shape == (20,)

@@ -169,8 +169,11 @@ class Place:
             frame, person = np.argwhere(valid)[0]
             first = positions[frame, person]
             turn = facing(first, self.skeleton) if self.how.heading == "first" else np.eye(3, dtype=np.float32)
-            self.origin = landmark(first, self.skeleton.root) * np.array([1, 0, 1], np.float32), turn.T
-        placed = np.asarray((positions - self.origin[0]) @ self.origin[1] / np.float32(size), dtype=np.float32)
+            self.origin = (
+                landmark(first, self.skeleton.root) * np.array([1, 0, 1], np.float32),
+                turn.T / np.float32(size),
+            )
+        placed = np.asarray((positions - self.origin[0]) @ self.origin[1], dtype=np.float32)
         return placed if valid.all() else np.where(valid[:, :, None, None], placed, np.float32(0))
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..annotation import Span
@@ -130,7 +129,7 @@ class StreamLocalizer:
         """
         frames = self._checked(positions, valid)
         self._recorded += len(frames[0])
-        with torch.inference_mode(), ONE_THREAD:
+        with ONE_THREAD:
             for member, queue in zip(self._members, self._queues, strict=True):
                 queue.put(member.push(*frames))
             if self._ahead is None:
@@ -160,7 +159,7 @@ class StreamLocalizer:
 
     def _cut(self) -> Scores:
         """Scores of all frames that are not given yet, for a recording that ends now."""
-        with torch.inference_mode(), ONE_THREAD:
+        with ONE_THREAD:
             tails = [member.tail() for member in self._members]
         return self._mean([queue.followed_by(tail) for queue, tail in zip(self._queues, tails, strict=True)])
 
@@ -177,13 +176,13 @@ class StreamLocalizer:
         """Frames (n, P, J, 3) and valid (n, P), zero where not valid, or InputError."""
         if self._over:
             raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
-        where = np.asarray(positions, dtype=np.float32)
+        where = np.array(positions, dtype=np.float32)  # frames are kept for a while, the caller's array may change
         where = where[None] if where.ndim == 3 else where
         joints, name = self.skeleton.num_joints, self.skeleton.name
         if where.ndim != 4 or where.shape[2:] != (joints, 3) or not where.shape[1]:
             shape = np.shape(positions)
             raise InputError(f"frames: found shape {shape}, expected (P, {joints}, 3) for {name!r} or n of them")
-        there = np.ones(where.shape[:2], dtype=bool) if valid is None else np.asarray(valid, dtype=bool)
+        there = np.ones(where.shape[:2], dtype=bool) if valid is None else np.array(valid, dtype=bool)
         there = there[None] if there.ndim == 1 else there
         if there.shape != where.shape[:2]:
             raise InputError(f"valid: found shape {there.shape}, expected {where.shape[:2]} for these frames")
@@ -192,7 +191,7 @@ class StreamLocalizer:
             raise InputError(
                 f"frames: found {where.shape[1]} person slots, the first had {self._slots}; begin with all there may be"
             )
-        if not there.all():
+        if valid is not None and not there.all():
             where = np.where(there[:, :, None, None], where, np.float32(0))
         if not np.isfinite(where).all():
             frame = self._recorded + int(np.argmax(~np.isfinite(where).all(axis=(1, 2, 3))))

@@ -38,6 +38,10 @@ class EncoderSteps:
     parts: list[Layer]
     rows: int
 
+    def due(self, presence: Presence) -> bool:
+        """Whether it takes frames now; those that come before wait until then, and come with the next together."""
+        return True
+
     def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final; ``presence`` holds them already."""
         raise NotImplementedError(type(self).__name__)
@@ -54,7 +58,7 @@ class InputNorm:
 
     def __call__(self, x: Floats, presence: Presence) -> Floats:
         """The next frames, as (N J, n, C); ``presence`` holds them already."""
-        if self.affine is not None:
+        if self.affine is not None and x.shape[2]:
             x = x * self.affine[0] + self.affine[1]
         mask = presence.people(presence.frames - x.shape[2], x.shape[2], 1)
         return masked_rows(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), mask)
@@ -153,6 +157,10 @@ class StackSteps(EncoderSteps):
         self.parts = list(self.blocks)
         self.none = [np.zeros((0, size), dtype=np.float32) for size in self.channels]
 
+    def due(self, presence: Presence) -> bool:
+        """Whether it is the first block's turn."""
+        return self.blocks[0].due(presence)
+
     def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final."""
         x = self.norm(x, presence)
@@ -193,6 +201,10 @@ class StreamwiseSteps(EncoderSteps):
         self.members = members
         self.arrivals, self.rows = members[0].arrivals, members[0].rows
         self.parts = [part for member in members for part in member.parts]
+
+    def due(self, presence: Presence) -> bool:
+        """Whether it is the turn of one of them, and so of all: they are alike."""
+        return self.members[0].due(presence)
 
     def __call__(self, x: Floats, presence: Presence, end: bool) -> list[Floats]:
         """What the next frames x make final."""
@@ -238,6 +250,8 @@ class NestedUSteps(FusionSteps):
 
     def __call__(self, levels: list[Floats], presence: Presence, end: bool) -> Floats:
         """What the next steps of the levels make final."""
+        if not end and not any(map(len, levels)):
+            return self.none
         for level, steps in enumerate(levels):
             self._hand(steps[None], level, 0, presence, end)
         for column in range(1, self.depth):

@@ -53,7 +53,7 @@ class Segmenter:
 
     def push(self, scores: Scores) -> list[Span]:
         """The spans that the next rows close."""
-        return self._take(self._smoothed(scores, end=False))
+        return [] if not len(scores) else self._take(self._smoothed(scores, end=False))
 
     def finish(self, scores: Scores) -> list[Span]:
         """The spans that are left when the recording ends after these rows."""

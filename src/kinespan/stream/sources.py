@@ -75,10 +75,11 @@ class NetworkSource(Source):
         # once absent for as long, a person is in no output that is still to come
         self.presence = Presence(self.lag + model.feature_halo + model.encoder.strides[-1])
         self.people: list[int] = []
-        """The person slot of each row, or FREE."""
+        """The person slot of each row, or FREE; ``full``: row k is slot k's, for all that there are."""
+        self.full = False
         self._seat([], 1)
-        self.held: tuple[Positions, Valid] | None = None
-        """The latest frame, whose motion is not known yet."""
+        self.held: tuple[tuple[Positions, Valid], ...] = ()
+        """Frames that wait for the encoder's turn, and the latest, whose motion is not known yet."""
 
     @property
     def parts(self) -> list[Layer]:
@@ -93,10 +94,10 @@ class NetworkSource(Source):
 
     def tail(self, positions: Positions, valid: Valid) -> Floats:
         """Features of all frames that are not final yet, for a recording that ends after these frames."""
-        held, people, presence = self.held, list(self.people), self.presence.save()
+        held, people, full, presence = self.held, list(self.people), self.full, self.presence.save()
         kept = [part.save() for part in self.parts]
         found = [self.push(positions, valid), self._pass(positions[:0], valid[:0], end=True)]
-        self.held, self.people = held, people
+        self.held, self.people, self.full = held, people, full
         self.presence.load(presence)
         for part, one in zip(self.parts, kept, strict=True):
             part.load(one)
@@ -107,33 +108,40 @@ class NetworkSource(Source):
 
     def _pass(self, positions: Positions, valid: Valid, end: bool) -> Floats:
         """Some frames through the network."""
+        seen = max(0, sum(len(there) for _, there in self.held) - self.ahead)
+        self.held = (*self.held, (positions, valid))
         if self.ahead:
-            if self.held is not None:
-                positions = np.concatenate([self.held[0], positions])
-                valid = np.concatenate([self.held[1], valid])
-            if not end and len(positions):
-                self.held = positions[-1:], valid[-1:]
-        if end:
-            self.held = None
-        count = len(positions) - (self.ahead and not end)
-        if count <= 0 and not end:
+            valid = np.concatenate([there for _, there in self.held])[seen:]
+        fresh = len(valid) - (0 if end else self.ahead)
+        if fresh <= 0 and not end:
             return self._none()
-        self._welcome(valid)
-        slots = np.maximum(self.people, 0)  # whoever a free row is given is not there
-        here = valid[:, slots] & (np.array(self.people) != FREE)
-        x = self._streams(positions[:, slots], here)[:, :, :count]
-        self.presence.add(here[:count].T)
+        if self.full and self.presence.everyone and valid.all():
+            here = valid
+        else:
+            self._welcome(valid)
+            here = self._seated(valid)
+        self.presence.add(here[:fresh].T)
+        x = self._streams(seen + fresh if end or self.encoder.due(self.presence) else 0)
         levels = self.encoder(x, self.presence, end)
         return self.fusion(levels, self.presence, end)
 
-    def _streams(self, positions: Positions, here: Valid) -> Floats:
-        """Streams (N, J, n, C) of people."""
+    def _streams(self, count: int) -> Floats:
+        """Streams (N, J, n, C) of people in the first `count` frames that are held, which wait no longer."""
         spec = self.spec
-        if not len(positions):
-            return np.zeros((*positions.shape[1:3], 0, 3 * len(spec.streams)), dtype=np.float32)
-        where, there = torch.from_numpy(positions)[None], torch.from_numpy(here)[None]
+        if not count:
+            joints = spec.skeleton.num_joints
+            return np.zeros((len(self.people), joints, 0, 3 * len(spec.streams)), dtype=np.float32)
+        positions, valid = (np.concatenate(part) for part in zip(*self.held, strict=True))
+        self.held = ((positions[count:], valid[count:]),)
+        slots = np.maximum(self.people, 0)  # whoever a free row is given is not there
+        where, there = torch.from_numpy(positions[:, slots])[None], torch.from_numpy(self._seated(valid))[None]
         found = compute_streams(where, there, spec.skeleton, spec.streams, spec.fps)
-        return found[0].permute(1, 2, 0, 3).numpy()
+        return found[0, :count].permute(1, 2, 0, 3).numpy()
+
+    def _seated(self, valid: Valid) -> Valid:
+        """Whether the person of each row was there (n, N), of valid (n, P)."""
+        people = np.array(self.people)
+        return np.asarray(valid[:, np.maximum(people, 0)] & (people != FREE))
 
     def _welcome(self, valid: Valid) -> None:
         """Give rows to people who have come, and free those of people who have long gone."""
@@ -151,6 +159,7 @@ class NetworkSource(Source):
             self._seat(sorted(taken + free), len(new) - len(free))
         for slot in new:
             self.people[self.people.index(FREE)] = slot
+        self.full = self.people == list(range(valid.shape[1]))
 
     def _seat(self, rows: list[int], added: int) -> None:
         """Keep some rows and add free ones."""
@@ -198,7 +207,8 @@ class _Kept:
         at = slice(start - self.first, end - self.first)
         length = (end - start + model.encoder.strides[-1] + 1) / model.spec.fps  # in one pass
         motion = Motion(self.positions[at], self.valid[at], model.spec.fps, "stream")
-        return np.asarray(model.motion_features(motion, length).float().cpu().numpy())
+        with torch.inference_mode():
+            return np.asarray(model.motion_features(motion, length).float().cpu().numpy())
 
 
 class WindowSource(Source):
