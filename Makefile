@@ -24,6 +24,7 @@ endif
 READY := $(VENV)/.ready$(if $(TORCH),-$(subst =,-,$(TORCH)))
 TOOLS := $(VENV)/.tools
 CODE := src tests benchmarks
+COMPILED := src/kinespan/io/_scan.c
 
 # Two workers of one thread each are faster than one of two, and the same on every machine.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -49,7 +50,7 @@ tables: $(READY)  ## write docs/catalogue.md, the tables of what there is
 	@$(BIN)/kinespan list all --markdown > docs/catalogue.new && mv docs/catalogue.new docs/catalogue.md
 
 clean:  ## remove the environment and what tests and tools leave behind
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else \
@@ -57,7 +58,7 @@ $(VENV)/pyvenv.cfg:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+$(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt $(COMPILED)
 	@rm -f $(VENV)/.ready* $(TOOLS)
 ifdef TORCH
 	@echo "installing $(TORCH)"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kinespan.errors import InputError
+from kinespan.io import decimals
 from kinespan.io.decimals import lines_of, read_lines
+
+WAYS = [way for way in (decimals._scan_plainly, decimals._scan_compiled) if way is not None]
+
+
+def test_it_is_compiled_where_it_can_be():
+    """The build goes on without a compiler, so nobody else would notice that it failed."""
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    if headers.is_file() and shutil.which((sysconfig.get_config_var("CC") or "cl").split()[0]):
+        assert decimals._scan_compiled is not None
 
 
 def slowly(word):
@@ -19,7 +32,7 @@ def slowly(word):
         value = float(word)
     except ValueError:
         return math.nan
-    return value if math.isfinite(value) and "_" not in word else math.nan
+    return value if math.isfinite(value) and b"_" not in word else math.nan
 
 
 def split_slowly(text):
@@ -28,64 +41,68 @@ def split_slowly(text):
     lines = [line.split() for line in (data if b"\n" in data else data.replace(b"\r", b"\n")).split(b"\n")]
     while lines and not lines[-1]:
         lines.pop()
-    return [[word.decode("latin-1") for word in line] for line in lines]
+    return lines
 
 
-def check(rows, text=None):
-    """`rows` of as many words each, alone or as they stand in a text, are read as `float` reads them."""
-    lines = lines_of(("\n".join(map(" ".join, rows)) if text is None else text).encode("latin-1"))
-    assert lines.counts.tolist() == [len(row) for row in rows]
-    which = np.flatnonzero(lines.counts == len(rows[0]))
-    found = lines.numbers(which, len(rows[0]))
-    expected = np.array([[slowly(word) for word in rows[line]] for line in which])
-    assert np.array_equal(np.isnan(found), np.isnan(expected))
-    known = ~np.isnan(found)
-    assert np.array_equal(found[known].view(np.int64), expected[known].view(np.int64))  # the sign of 0 too
+def check(text, columns=3):
+    """A text is read as splitting and `float` read it, whichever way it is scanned."""
+    rows = split_slowly(text)
+    expected = np.full((len(rows), columns), math.nan)
+    for row, values in zip(rows, expected, strict=True):
+        values[: len(row)] = [slowly(word) for word in row[:columns]]
+    digits = [row[0] if row and row[0].isdigit() and len(row[0]) <= 18 else b"-1" for row in rows]
+    for way in WAYS:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(decimals, "_scan_compiled", way)
+            lines = lines_of(text.encode("latin-1"), columns)
+        assert lines.counts.tolist() == list(map(len, rows))
+        assert lines.wholes.tolist() == list(map(int, digits))
+        words = [[lines.word(line, place) for place in range(len(row))] for line, row in enumerate(rows)]
+        assert words == [[word.decode("latin-1") for word in row] for row in rows]
+        assert lines.values.shape == expected.shape
+        known = ~np.isnan(expected)
+        assert np.array_equal(np.isnan(lines.values), ~known)
+        # the sign of 0 too
+        assert np.array_equal(lines.values[known].view(np.int64), expected[known].view(np.int64))
 
 
-decimals = st.builds(
+plain = st.builds(
     lambda sign, whole, part: f"{sign}{whole}{part}",
     st.sampled_from(["", "-", "+"]),
-    st.text("0123456789", max_size=9),
-    st.one_of(st.just(""), st.text("0123456789", max_size=12).map(lambda digits: "." + digits)),
+    st.text("0123456789", max_size=20),
+    st.one_of(st.just(""), st.text("0123456789", max_size=20).map(lambda digits: "." + digits)),
 ).filter(bool)
 metres = st.from_regex(r"-?[0-9](\.[0-9]{0,9})?", fullmatch=True)
-written = st.one_of(metres, decimals, st.floats().map(repr), st.floats(-9, 9).map("{:.7g}".format))
+written = st.one_of(metres, plain, st.floats().map(repr), st.floats(-9, 9).map("{:.7g}".format))
 odd = st.text("0123456789.+-e_xn#\xa0\xb2", min_size=1, max_size=22)
 white = st.text(" \t\x0b\x1f\r", min_size=1, max_size=3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(written, min_size=1))
 @example(["-0", "0.1", "5e-05", "-1.5E3", "123456789012345.6", "9" * 40, "0." + "0" * 30 + "1"])
 @example(["9.99999999", "-9.99999999", "0.00000001", "1.", "-1.", "-0.0", "0.123456789", "10.5", ".5", "+0.5"])
 @example(["007.5", "7" * 17, "1.#QNAN", "-nan", "inf", "1e400", "1-2", "1.2.3", "-.", "1.2345-78", "1.234 678"[:5]])
+@example(["9007199254740993", "9007199254740992", "900719925474099.3", "0.9007199254740993", "0.1234567890123456789"])
+@example(
+    ["9" * 18, "9" * 19, "1234567890.12345678", "12345678901.12345678", "0" * 25 + "1", "1." + "0" * 300, "1" * 400]
+)
 def test_numbers_are_those_of_float(words):
-    check([words])
+    check(" ".join(words), len(words))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(odd, min_size=1, max_size=30))
 @example(["-", ".", "+.", "1.2.3", "--1", "1-", "1_0", "nan", "-1.#IND", "inf", "1e999", "0x10", "1.2/4", "1.:", ":.1"])
 def test_what_is_no_number_is_nan(words):
-    check([words])
+    check(" ".join(words), len(words))
 
 
-@pytest.mark.parametrize(
-    "text", ["0  0\n\n\n", "0 0\n\n\n1", "0 \n\n\n0  1\n", "0  0\r\n\r\n\r\n\r\n1", "1  2 \n \n  \n\n3"]
-)
-def test_empty_lines_hide_no_double_blank(text):
-    rows = split_slowly(text)
-    lines = lines_of(text.encode())
-    assert lines.counts.tolist() == [len(row) for row in rows]
-    assert [[lines.word(line, place) for place in range(len(row))] for line, row in enumerate(rows)] == rows
-
-
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_lines_and_words_are_those_of_split(data):
     """Blanks of every kind around and between words, lines of any length, empty ones, and every end of a line."""
-    size = data.draw(st.integers(1, 4))
+    size = data.draw(st.integers(1, 40))
     end = data.draw(st.sampled_from(["\n", "\r\n", " \n", " \r\n", "\n\n", "\r"]))
     gap = data.draw(st.sampled_from([st.just(" "), white]))
     text = ""
@@ -93,47 +110,55 @@ def test_lines_and_words_are_those_of_split(data):
         words = data.draw(st.lists(st.one_of(metres, odd), min_size=0, max_size=size))
         text += "".join(word + data.draw(gap) for word in words[:-1]) + "".join(words[-1:]) + end
     text = data.draw(st.sampled_from(["", " ", "\n"])) + text + data.draw(st.sampled_from(["", "1.5", "7 "]))
-    rows = split_slowly(text)
-    lines = lines_of(text.encode("latin-1"))
-    assert lines.counts.tolist() == [len(row) for row in rows]
-    assert [[lines.word(line, place) for place in range(len(row))] for line, row in enumerate(rows)] == rows
-    filled = np.flatnonzero(lines.counts)
-    assert lines.first_words(filled) == [rows[line][0].encode("latin-1") for line in filled]
-    if len(filled):
-        found = lines.numbers(filled, 1)[:, 0]
-        assert np.array_equal(found, [slowly(rows[line][0]) for line in filled], equal_nan=True)
+    check(text, data.draw(st.integers(0, 5)))
 
 
-def test_more_words_than_are_read_at_once():
-    values = np.random.default_rng(0).normal(size=(8_000, 5))
-    check([[f"{value:.6f}" for value in row] for row in values.tolist()])
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(max_codepoint=255, exclude_characters="\0"), max_size=60))
+@example("")
+@example("a" * 7 + " " + "b" * 8 + " " + "c" * 9)
+def test_so_it_is_of_any_text(text):
+    check(text.removeprefix("\xef\xbb\xbf"), 2)
 
 
 @pytest.mark.parametrize(
-    "text", ["0\n\n\n\n0 0\n0   0\n", "\n\n1\n", "1 \n \n", "1\r\n\r\n\n2  3", " 1", "1\n 2\n\n", "1\n\n"]
+    "text",
+    ["0\n\n\n\n0 0\n0   0\n", "\n\n1\n", "1 \n \n", "1\r\n\r\n\n2  3", " 1", "1\n 2\n\n", "1\n\n", "0  0\r\n\r\n\r\n1"],
 )
-def test_empty_lines_and_blanks_do_not_make_up_for_each_other(text):
-    assert lines_of(text.encode()).counts.tolist() == [len(row) for row in split_slowly(text)]
+def test_empty_lines_and_blanks(text):
+    check(text)
 
 
-def test_of_each_line_only_the_first_words_are_read():
-    lines = lines_of(b"3\n0.5 1.5 NaN x\n4\n-0.25 2e3 7")
-    assert lines.numbers(np.array([1, 3]), 2).tolist() == [[0.5, 1.5], [-0.25, 2000.0]]
-    assert lines.numbers(np.array([], dtype=np.int64), 2).shape == (0, 2)
+@pytest.mark.parametrize("words", [247, 248, 249, 495, 496, 497, 2000])
+def test_long_lines(words):
+    """Of more words than are counted at once, of one letter and of many."""
+    check(" ".join(["7"] * words) + "\n" + " ".join(["0.25"] * words) + "\n" + "1 " + "x" * words)
 
 
 def test_words_and_lines():
-    lines = lines_of(b"\xef\xbb\xbf1 two\r\n\r\n \t three 4.5\n\n")
+    lines = lines_of(b"\xef\xbb\xbf1 two\r\n\r\n \t three 4.5\n\n", 2)
     assert lines.counts.tolist() == [2, 0, 2]
     assert [lines.word(0, 0), lines.word(0, 1), lines.word(2, 0), lines.word(2, 1)] == ["1", "two", "three", "4.5"]
-    assert lines_of(b"1 2\r3").counts.tolist() == [2, 1]
-    assert lines_of(b" \n ").counts.tolist() == []
+    assert lines.wholes.tolist() == [1, -1, -1]
+    assert np.array_equal(lines.values, [[1, math.nan], [math.nan] * 2, [math.nan, 4.5]], equal_nan=True)
+    assert lines_of(b"1 2\r3", 1).counts.tolist() == [2, 1]
+    assert lines_of(b" \n ", 1).counts.tolist() == []
+
+
+@pytest.mark.skipif(decimals._scan_compiled is None, reason="there is no C compiler")
+def test_the_compiled_one_takes_only_what_it_can():
+    scan = decimals._scan_compiled
+    for arguments, error in (((b"1", 1), ValueError), ((b"1\n", -1), ValueError), (("1\n", 1), TypeError)):
+        with pytest.raises(error):
+            scan(*arguments)
+    with pytest.raises(MemoryError):
+        scan(b"1\n", 2**60)
 
 
 @pytest.mark.parametrize(("data", "says"), [(b"", "empty"), (b" \r\n", "empty"), (b"1\0002", "binary data")])
 def test_what_is_no_text_is_refused(tmp_path, data, says):
     (tmp_path / "x.txt").write_bytes(data)
     with pytest.raises(InputError, match=rf"x\.txt: .*{says}"):
-        read_lines(tmp_path / "x.txt")
+        read_lines(tmp_path / "x.txt", 1)
     with pytest.raises(InputError, match="cannot be read"):
-        read_lines(tmp_path)
+        read_lines(tmp_path, 1)

@@ -96,7 +96,7 @@ def read_bodies(path: Path) -> Bodies:
     of joints, for a line with too few or too many values and for a coordinate that is no finite number; and, naming
     the file, where no frame has a body.
     """
-    lines = read_lines(path)
+    lines = read_lines(path, columns=3)
     heads, in_frame = _layout(path, lines)
     num_frames = len(in_frame)
     if not len(heads):
@@ -104,7 +104,7 @@ def read_bodies(path: Path) -> Bodies:
             f"{path}: none of its {num_frames} frames has a body (a sample without skeletons); leave it out"
         )
     values = _coordinates(path, lines, heads)
-    ids = lines.first_words(heads)
+    ids = lines.wholes[heads].tolist() if (lines.wholes[heads] >= 0).all() else [lines.word(head, 0) for head in heads]
     slots = {id: slot for slot, id in enumerate(dict.fromkeys(ids))}
     people = np.array([slots[id] for id in ids])
     frames = np.repeat(np.arange(num_frames), in_frame)
@@ -142,16 +142,9 @@ def _layout(path: Path, lines: Lines) -> tuple[NDArray[np.int64], NDArray[np.int
     in_frame = np.diff(frames, append=len(counts)) // len(_BODY_LINES)
     expected = np.full(len(alone), _JOINTS)
     expected[~of_joints] = [len(frames), *in_frame.tolist()]
-    words = lines.first_words(alone)
-    meaning = {word: _whole(word) for word in set(words)}
-    if [meaning[word] for word in words] != expected.tolist():
+    if (lines.wholes[alone] != expected).any():
         raise _what_is_wrong(path, lines)
     return np.flatnonzero(counts == _BODY_WORDS), in_frame
-
-
-def _whole(word: bytes) -> int | None:
-    """A word as a whole number, None where it is none."""
-    return int(word) if word.isdigit() and len(word) < 10 else None
 
 
 def _what_is_wrong(path: Path, lines: Lines) -> InputError:
@@ -177,10 +170,9 @@ def _what_is_wrong(path: Path, lines: Lines) -> InputError:
 
 def _count(lines: Lines, line: int) -> int | None:
     """The whole number that stands alone on a line, None where the line is another."""
-    if line >= len(lines.counts) or lines.counts[line] != 1:
+    if line >= len(lines.counts) or lines.counts[line] != 1 or lines.wholes[line] < 0:
         return None
-    (word,) = lines.first_words(np.array([line]))
-    return _whole(word)
+    return int(lines.wholes[line])
 
 
 def _no_body(path: Path, lines: Lines, line: int, what: str) -> InputError:
@@ -216,7 +208,7 @@ def _wrong_length(path: Path, lines: Lines, line: int, words: int, what: str) ->
 def _coordinates(path: Path, lines: Lines, heads: NDArray[np.int64]) -> NDArray[np.float64]:
     """x y z (N, 25, 3) of the bodies that begin on these lines (N,)."""
     joints = (heads[:, None] + np.arange(2, 2 + _JOINTS)).ravel()
-    values = lines.numbers(joints, 3)
+    values = lines.values.take(joints, axis=0)
     if np.isnan(values).any():
         joint, axis = map(int, np.argwhere(np.isnan(values))[0])
         line = int(joints[joint])

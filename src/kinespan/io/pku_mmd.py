@@ -39,13 +39,13 @@ class PkuMmdReader:
         first, end, _ = head.replace(b"\r", b"\n").partition(b"\n")
         if not first.strip() or b"\0" in head or (not end and len(head) >= HEAD_BYTES):
             return False
-        lines = lines_of(first)
-        return lines.counts.tolist() == [_WORDS] and not np.isnan(lines.numbers(np.array([0]), _WORDS)).any()
+        lines = lines_of(first, _WORDS)
+        return lines.counts.tolist() == [_WORDS] and not np.isnan(lines.values).any()
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
         """Positions (T, P, 25, 3), P 1 or 2, and valid (T, P)."""
-        lines = read_lines(path)
+        lines = read_lines(path, _WORDS)
         wrong = np.flatnonzero(lines.counts != _WORDS)
         if len(wrong):
             line = int(wrong[0]) + 1
@@ -54,11 +54,10 @@ class PkuMmdReader:
                 f"{path}:{line}: found {lines.counts[line - 1]} values, expected {_WORDS} "
                 f"(2 bodies x 25 joints x 3){cut}"
             )
-        values = lines.numbers(np.arange(len(lines.counts)), _WORDS)
-        if np.isnan(values).any():
-            line, place = map(int, np.argwhere(np.isnan(values))[0])
+        if np.isnan(lines.values).any():
+            line, place = map(int, np.argwhere(np.isnan(lines.values))[0])
             raise InputError(f"{path}:{line + 1}: found {lines.word(line, place)[:40]!r}, expected a finite number")
-        positions = values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
+        positions = lines.values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
         valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
         seen = valid.any(axis=0)
         if not seen.any():
