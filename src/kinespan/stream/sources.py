@@ -108,6 +108,7 @@ class NetworkSource(Source):
 
     def _pass(self, positions: Positions, valid: Valid, end: bool) -> Floats:
         """Some frames through the network."""
+        # frames that `presence` holds: all that are held but for the latest, if its motion is not known yet
         seen = max(0, sum(len(there) for _, there in self.held) - self.ahead)
         self.held = (*self.held, (positions, valid))
         if self.ahead:
