@@ -11,14 +11,15 @@ A file holds
     pools:        what pretraining sees, by name: further corpora beside a fold's training recordings, such as [hdm05],
                   or a share of those alone, such as 0.5 (by seed; those of 0.25 are among those of 0.5)
     pretraining:  settings of `kinespan pretrain`, by the name of a start
-    pretrain_seed: where given, one encoder a fold, of this seed, starts the trainings of all seeds
+    pretrain_seed: where given, one encoder a fold, of this seed, starts the trainings of all seeds; else (null) each
+                  seed has its own
     rows:         models, each with a name and
                     start: a name from pretraining, or default, the encoder that is shipped (none: random weights)
                     pool: a name from pools
                     model: forest, prior or time_prior instead of a network
                     finetune: settings of `kinespan finetune`
                     decode: settings of kinespan.decode.DecodeConfig in place of the model's
-                    labels, seeds, folds: in place of the file's
+                    labels, seeds, folds, pretrain_seed: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
     claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
 
@@ -61,6 +62,7 @@ class Row:
     decode: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[Labels, tuple[int, ...]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
+    pretrain_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,14 +89,14 @@ class Study:
     pretraining: Mapping[str, PretrainConfig]
     pools: Mapping[str, tuple[str, ...] | float]
     claims: tuple[Claim, ...]
-    pretrain_seed: int | None = None
     curves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     file: Path = Path()
     """Where it is written."""
 
     def job(self, cell: Cell) -> tuple[int, int, str, str]:
         """Fold, seed of pretraining, start and pool: cells for which they are the same share an encoder."""
-        seed = cell.seed if self.pretrain_seed is None or cell.start in (SCRATCH, SHIPPED) else self.pretrain_seed
+        given = next(row.pretrain_seed for row in self.rows if row.name == cell.row)
+        seed = cell.seed if given is None or cell.start in (SCRATCH, SHIPPED) else given
         return cell.fold, seed, cell.start, cell.pool
 
     def cells(self, folds: Sequence[int] = (), seeds: Sequence[int] = ()) -> Iterator[Cell]:
@@ -161,6 +163,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     }
     pools = {key: _pool(value, f"{where}: pool {key}") for key, value in data.get("pools", {}).items()}
     common = {part: data[part] for part in ("labels", "seeds", "folds")}
+    common["pretrain_seed"] = data.get("pretrain_seed")
     rows = []
     for number, given in enumerate(data["rows"], start=1):
         place = f"{where}: row {given.get('name', number)}"
@@ -168,7 +171,8 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         tuning = settings_of(FinetuneConfig, {**FLOAT32, **given.get("finetune", {})}, f"{place}: finetune")
         kept = {key: value for key, value in given.items() if key not in ("labels", "finetune")}
         seeds, folds = _seeds({**common, **given}, place), tuple(given.get("folds", common["folds"]))
-        rows.append(Row(**{**kept, "finetune": tuning, "seeds": seeds, "folds": folds}))
+        every = given.get("pretrain_seed", common["pretrain_seed"])
+        rows.append(Row(**{**kept, "finetune": tuning, "seeds": seeds, "folds": folds, "pretrain_seed": every}))
         _check_row(rows[-1], pretraining, pools, place)
     titles = [row.name for row in rows]
     if len(set(titles)) != len(titles):
@@ -184,7 +188,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
             raise InputError(f"{where}: a curve is made of {title!r}; rows are {', '.join(titles)}")
     if len(curves) > MOST_CURVES:
         raise InputError(f"{where}: {len(curves)} curves, expected at most {MOST_CURVES}: one a colour")
-    checked = (tuple(rows), pretraining, pools, claims, data.get("pretrain_seed"), curves)
+    checked = (tuple(rows), pretraining, pools, claims, curves)
     return Study(name, data["about"], data["data"], data["split"], *checked)
 
 

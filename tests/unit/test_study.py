@@ -88,6 +88,10 @@ def test_cells_of_one_encoder_are_one_job() -> None:
     assert {shared.job(cell) for cell in shared.cells(folds=[1])} == {
         (1, 7, "snippets", "wide"), (1, 0, "scratch", "fold"), (1, 1, "scratch", "fold")
     }  # fmt: skip
+    own = small(pretrain_seed=7, rows=[*SMALL["rows"], {"name": "own", "start": "snippets", "pretrain_seed": None}])
+    assert {own.job(cell) for cell in own.cells(folds=[1]) if cell.row == "own"} == {
+        (1, 0, "snippets", "fold"), (1, 1, "snippets", "fold")
+    }, "an encoder a seed, where a row asks for it"  # fmt: skip
 
 
 @pytest.mark.parametrize(
