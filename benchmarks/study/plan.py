@@ -18,6 +18,8 @@ A file holds
                     pool: a name from pools
                     model: forest, prior or time_prior instead of a network
                     finetune: settings of `kinespan finetune`
+                    beside: settings of `kinespan finetune` for a network from random weights, trained on the same
+                      labels, whose scores are averaged with the row's own (as `kinespan fuse` does)
                     decode: settings of kinespan.decode.DecodeConfig in place of the model's
                     labels, seeds, folds, pretrain_seed: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
@@ -59,6 +61,7 @@ class Row:
     pool: str = "fold"
     model: str = "network"
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    beside: FinetuneConfig | None = None
     decode: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[Labels, tuple[int, ...]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
@@ -167,12 +170,16 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     rows = []
     for number, given in enumerate(data["rows"], start=1):
         place = f"{where}: row {given.get('name', number)}"
-        _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", "decode", *common}, place)
-        tuning = settings_of(FinetuneConfig, {**FLOAT32, **given.get("finetune", {})}, f"{place}: finetune")
-        kept = {key: value for key, value in given.items() if key not in ("labels", "finetune")}
+        _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", "beside", "decode", *common}, place)
+        tuning = {
+            part: settings_of(FinetuneConfig, {**FLOAT32, **given.get(part, {})}, f"{place}: {part}")
+            for part in ("finetune", "beside")
+            if part in given or part == "finetune"
+        }
+        kept = {key: value for key, value in given.items() if key not in ("labels", *tuning)}
         seeds, folds = _seeds({**common, **given}, place), tuple(given.get("folds", common["folds"]))
         every = given.get("pretrain_seed", common["pretrain_seed"])
-        rows.append(Row(**{**kept, "finetune": tuning, "seeds": seeds, "folds": folds, "pretrain_seed": every}))
+        rows.append(Row(**{**kept, **tuning, "seeds": seeds, "folds": folds, "pretrain_seed": every}))
         _check_row(rows[-1], pretraining, pools, place)
     titles = [row.name for row in rows]
     if len(set(titles)) != len(titles):

@@ -21,7 +21,8 @@ from kinespan.decode import DecodeConfig, decode, segment_as
 from kinespan.decode_durations import learn_durations
 from kinespan.errors import InputError
 from kinespan.evaluate import detection_map, evaluate
-from kinespan.localizer import Localizer
+from kinespan.fused import fuse
+from kinespan.model import Model
 from kinespan.results import corpus_truth
 from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
 from kinespan.train.finetuning import SHIPPED, finetune, labelled_names
@@ -116,11 +117,15 @@ def _trained(
         run = folder / f"{row.name}_{cell.labels}"
         shutil.rmtree(run, ignore_errors=True)
         training = TrainingSet(corpus, parts.train, study.split, cell.fold, parts.drop_labels)
-        model = finetune(training, run, config, pretrained=pretrained, quiet=True)
+        own = finetune(training, run, config, pretrained=pretrained, quiet=True)
+        model: Model = own
+        if row.beside is not None:
+            alone = replace(row.beside, protocol="scratch", seed=cell.seed, label_fraction=share, split=None)
+            model = fuse([own, finetune(training, run / "beside", alone, quiet=True)])
         scores = {name: model.frame_scores(corpus[name]) for name in truth.annotations}
         decoding, fps = model.spec.decode, model.spec.fps
-        sizes = {"parameters": _size(model), "encoder_parameters": _size(model.encoder)}
-        count = int(model.spec.training["labelled_recordings"])
+        sizes = {"parameters": _size(model), "encoder_parameters": _size(own.encoder)}
+        count = int(own.spec.training["labelled_recordings"])
     else:
         scores, decoding, fps, count = _baseline(corpus, parts, row, config)
         sizes = {}
@@ -128,7 +133,7 @@ def _trained(
     return {"labelled": count, "recordings": len(scores), **found, **sizes}
 
 
-def _size(module: Localizer | Any) -> int:
+def _size(module: Model | Any) -> int:
     return sum(part.numel() for part in module.parameters())
 
 

@@ -22,6 +22,7 @@ STUDY = {
     "rows": [
         {"name": "prior", "model": "prior"},
         {"name": "pretrained", "start": "video", "labels": [2, "all"], "finetune": TINY},
+        {"name": "both", "start": "video", "finetune": TINY, "beside": TINY},
     ],
     "claims": [{"better": "pretrained", "than": "prior", "labels": "all"}],
     "curves": {"pretrained": ["pretrained"]},
@@ -50,13 +51,14 @@ def test_a_study_of_ones_own_runs_and_goes_on_where_it_stopped(corpus: Path, tmp
 
     rest = study(tmp_path, "--corpus", str(corpus))
     assert rest.returncode == 0, rest.stderr
-    assert "own: 2 trainings left, in 1 jobs" in rest.stdout
+    assert "own: 3 trainings left, in 1 jobs" in rest.stdout
     rows = [json.loads(line) for line in (tmp_path / "out" / "own" / "rows.jsonl").read_text().splitlines()]
     assert [(row["row"], row["labels"], row["labelled"]) for row in rows] == [
-        ("prior", "all", 4), ("pretrained", 2, 2), ("pretrained", "all", 4)
+        ("prior", "all", 4), ("pretrained", 2, 2), ("pretrained", "all", 4), ("both", "all", 4)
     ]  # fmt: skip
     assert all(row["data"] == str(corpus) and row["recordings"] == 2 for row in rows)
-    assert rows[1]["pretrain_min"] == rows[2]["pretrain_min"] > 0
+    assert rows[1]["pretrain_min"] == rows[2]["pretrain_min"] == rows[3]["pretrain_min"] > 0
+    assert rows[3]["parameters"] == 2 * rows[2]["parameters"], "two networks, whose scores are averaged"
     tables = (tmp_path / "out" / "own" / "tables.md").read_text()
     assert "| pretrained | prior | all | F1@50 |" in tables
     assert "| 2 | pretrained |" in tables

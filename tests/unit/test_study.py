@@ -109,6 +109,7 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ({"seeds": {2: [0], "all": [0]}}, "row scratch: seeds has none for labels 0.5; it has 2, all"),
         ({"rows": [{"name": "a", "colour": 1}]}, "unknown colour"),
         ({"rows": [{"name": "a", "finetune": {"step": 1}}]}, "did you mean 'steps'"),
+        ({"rows": [{"name": "a", "beside": {"step": 1}}]}, "row a: beside"),
         ({"rows": [{"name": "a", "decode": {"min_duration": -1}}]}, "row a: decode: min_duration: found -1"),
         ({"rows": [{"name": "a", "decode": {"shortest": 1}}]}, "row a: decode: "),
         ({"rows": [{"name": "a"}, {"name": "a"}]}, "share a name"),
