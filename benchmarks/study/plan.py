@@ -98,8 +98,8 @@ class Study:
 
     def job(self, cell: Cell) -> tuple[int, int, str, str]:
         """Fold, seed of pretraining, start and pool: cells for which they are the same share an encoder."""
-        given = next(row.pretrain_seed for row in self.rows if row.name == cell.row)
-        seed = cell.seed if given is None or cell.start in (SCRATCH, SHIPPED) else given
+        shared = next(row.pretrain_seed for row in self.rows if row.name == cell.row)
+        seed = cell.seed if shared is None or cell.start in (SCRATCH, SHIPPED) else shared
         return cell.fold, seed, cell.start, cell.pool
 
     def cells(self, folds: Sequence[int] = (), seeds: Sequence[int] = ()) -> Iterator[Cell]:
@@ -178,8 +178,8 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         }
         kept = {key: value for key, value in given.items() if key not in ("labels", *tuning)}
         seeds, folds = _seeds({**common, **given}, place), tuple(given.get("folds", common["folds"]))
-        every = given.get("pretrain_seed", common["pretrain_seed"])
-        rows.append(Row(**{**kept, **tuning, "seeds": seeds, "folds": folds, "pretrain_seed": every}))
+        shared = given.get("pretrain_seed", common["pretrain_seed"])
+        rows.append(Row(**{**kept, **tuning, "seeds": seeds, "folds": folds, "pretrain_seed": shared}))
         _check_row(rows[-1], pretraining, pools, place)
     titles = [row.name for row in rows]
     if len(set(titles)) != len(titles):

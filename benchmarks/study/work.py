@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from kinespan.activitynet import Predictions, Truth
 from kinespan.config import FinetuneConfig
@@ -133,7 +134,7 @@ def _trained(
     return {"labelled": count, "recordings": len(scores), **found, **sizes}
 
 
-def _size(module: Model | Any) -> int:
+def _size(module: nn.Module) -> int:
     return sum(part.numel() for part in module.parameters())
 
 

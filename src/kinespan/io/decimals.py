@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from .base import read_text_bytes
 
-Scan = Callable[[bytes, int], tuple[bytes, bytes, bytes, bytes]]
-_scan_compiled: Scan | None
+_scan_compiled: Callable[[bytes, int], tuple[bytes, bytes, bytes, bytes]] | None
 try:
     from ._scan import scan as _scan_compiled
 except ImportError:  # installed from source without a C compiler

@@ -123,9 +123,9 @@ class StreamLocalizer:
     def push(self, positions: Positions, valid: Valid | None = None) -> Update:
         """What the next frames bring: positions (P, J, 3) or (n, P, J, 3) in metres, y up, valid (P,) or (n, P).
 
-        valid None: everybody is there. The first frames say how many person slots P there are; frames with fewer are
-        taken to lack the others. Raises InputError for other shapes, values that are not finite where valid, and
-        frames after `finish`.
+        valid None: everybody is there. Both are copied. The first frames say how many person slots P there are; frames
+        with fewer are taken to lack the others. Raises InputError for other shapes, values that are not finite where
+        valid, and frames after `finish`.
         """
         frames = self._checked(positions, valid)
         self._recorded += len(frames[0])
