@@ -20,6 +20,8 @@ A file holds
                     finetune: settings of `kinespan finetune`
                     beside: settings of `kinespan finetune` for a network from random weights, trained on the same
                       labels, whose scores are averaged with the row's own (as `kinespan fuse` does)
+                    taught: rounds; in each the row's network, and the one beside it, teach the next ones of both on the
+                      recordings without labels (`kinespan finetune --teachers`); tested is the row's network alone
                     decode: settings of kinespan.decode.DecodeConfig in place of the model's
                     labels, seeds, folds, pretrain_seed: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
@@ -62,6 +64,7 @@ class Row:
     model: str = "network"
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     beside: FinetuneConfig | None = None
+    taught: int = 0
     decode: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[Labels, tuple[int, ...]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
@@ -170,7 +173,9 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     rows = []
     for number, given in enumerate(data["rows"], start=1):
         place = f"{where}: row {given.get('name', number)}"
-        _refuse_unknown(given, {"name", "start", "pool", "model", "finetune", "beside", "decode", *common}, place)
+        _refuse_unknown(
+            given, {"name", "start", "pool", "model", "finetune", "beside", "taught", "decode", *common}, place
+        )
         tuning = {
             part: settings_of(FinetuneConfig, {**FLOAT32, **given.get(part, {})}, f"{place}: {part}")
             for part in ("finetune", "beside")

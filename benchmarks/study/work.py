@@ -23,6 +23,7 @@ from kinespan.decode_durations import learn_durations
 from kinespan.errors import InputError
 from kinespan.evaluate import detection_map, evaluate
 from kinespan.fused import fuse
+from kinespan.localizer import Localizer
 from kinespan.model import Model
 from kinespan.results import corpus_truth
 from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
@@ -118,11 +119,7 @@ def _trained(
         run = folder / f"{row.name}_{cell.labels}"
         shutil.rmtree(run, ignore_errors=True)
         training = TrainingSet(corpus, parts.train, study.split, cell.fold, parts.drop_labels)
-        own = finetune(training, run, config, pretrained=pretrained, quiet=True)
-        model: Model = own
-        if row.beside is not None:
-            alone = replace(row.beside, protocol="scratch", seed=cell.seed, label_fraction=share, split=None)
-            model = fuse([own, finetune(training, run / "beside", alone, quiet=True)])
+        own, model = _networks(row, training, config, pretrained, run)
         scores = {name: model.frame_scores(corpus[name]) for name in truth.annotations}
         decoding, fps = model.spec.decode, model.spec.fps
         sizes = {"parameters": _size(model), "encoder_parameters": _size(own.encoder)}
@@ -132,6 +129,29 @@ def _trained(
         sizes = {}
     found = figures(scores, fps, replace(decoding, **row.decode), truth)
     return {"labelled": count, "recordings": len(scores), **found, **sizes}
+
+
+def _networks(
+    row: Row, training: TrainingSet, config: FinetuneConfig, pretrained: Path | None, run: Path
+) -> tuple[Localizer, Model]:
+    """The row's own network, and what is tested: itself, or fused with the one beside it."""
+    alone = (
+        None
+        if row.beside is None
+        else replace(row.beside, protocol="scratch", seed=config.seed, label_fraction=config.label_fraction, split=None)
+    )
+    teachers: list[Path] = []
+    for turn in range(row.taught + 1):
+        known = {"teachers": teachers, "quiet": True}
+        folder = run / str(turn)
+        own = finetune(training, folder, config, pretrained=pretrained, **known)
+        if row.taught and turn == row.taught:
+            break
+        teachers = [folder]
+        if alone is not None:
+            beside = finetune(training, folder / "beside", alone, **known)
+            teachers.append(folder / "beside")
+    return own, own if row.taught or alone is None else fuse([own, beside])
 
 
 def _size(module: nn.Module) -> int:

@@ -293,6 +293,8 @@ class FinetuneConfig:
     """Fold of the split."""
     label_fraction: float = 1.0
     """Share of the training recordings whose labels are used, chosen by seed."""
+    taught_share: float = 0.5
+    """Share of the training clips that are of recordings without labels, where there are teachers (--teachers)."""
     clip_frames: int = 64
     """Frames of a training clip, at the network's rate."""
     batch_size: int = 16
@@ -326,6 +328,8 @@ class FinetuneConfig:
         _shares(self, "warmup", "lr_drops")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        if not 0 < self.taught_share < 1:
+            raise InputError(f"taught_share is {self.taught_share}, expected between 0 and 1")
         stages, smoothing = (0 if value == "auto" else value for value in (self.refine_stages, self.smoothing))
         if not (stages >= 0 and smoothing >= 0):
             raise InputError("refine_stages and smoothing must not be negative")

@@ -70,7 +70,7 @@ def fused_spec(
     called = [f"model {place + 1}" for place in range(len(members))] if names is None else names
     first, *others = members
     for spec, name in zip(others, called[1:], strict=True):
-        _check_alike(first, called[0], spec, name)
+        check_alike(first, called[0], spec, name, "be fused")
     streams = tuple(dict.fromkeys(stream for spec in members for stream in spec.streams))
     licences = dict.fromkeys(spec.licence for spec in members)
     return replace(
@@ -85,12 +85,12 @@ def fused_spec(
     )
 
 
-def _check_alike(first: ModelSpec, first_name: object, other: ModelSpec, name: object) -> None:
-    """Raise InputError where two models score other labels or other frames."""
+def check_alike(first: ModelSpec, first_name: object, other: ModelSpec, name: object, aim: str) -> None:
+    """Raise InputError where two models score other labels or other frames; only those that do not can `aim`."""
     if first.fps != other.fps:
         raise InputError(
             f"{name}: it scores {other.fps:g} frames a second, {first_name} {first.fps:g}; "
-            "only models of one --network.fps can be fused"
+            f"only models of one --network.fps can {aim}"
         )
     if first.labels == other.labels or first.labels is None or other.labels is None:
         return
@@ -103,7 +103,7 @@ def _check_alike(first: ModelSpec, first_name: object, other: ModelSpec, name: o
     said = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(adds)} besides"] * bool(adds)
     raise InputError(
         f"{name}: its labels are not those of {first_name}: it {' and '.join(said) or 'has them in another order'}; "
-        "only models that were finetuned on the same labels can be fused"
+        f"only models that were finetuned on the same labels can {aim}"
     )
 
 

@@ -23,6 +23,7 @@ STUDY = {
         {"name": "prior", "model": "prior"},
         {"name": "pretrained", "start": "video", "labels": [2, "all"], "finetune": TINY},
         {"name": "both", "start": "video", "finetune": TINY, "beside": TINY},
+        {"name": "taught", "start": "video", "labels": [2], "finetune": TINY, "beside": TINY, "taught": 1},
     ],
     "claims": [{"better": "pretrained", "than": "prior", "labels": "all"}],
     "curves": {"pretrained": ["pretrained"]},
@@ -51,20 +52,23 @@ def test_a_study_of_ones_own_runs_and_goes_on_where_it_stopped(corpus: Path, tmp
 
     rest = study(tmp_path, "--corpus", str(corpus))
     assert rest.returncode == 0, rest.stderr
-    assert "own: 3 trainings left, in 1 jobs" in rest.stdout
+    assert "own: 4 trainings left, in 1 jobs" in rest.stdout
     rows = [json.loads(line) for line in (tmp_path / "out" / "own" / "rows.jsonl").read_text().splitlines()]
     assert [(row["row"], row["labels"], row["labelled"]) for row in rows] == [
-        ("prior", "all", 4), ("pretrained", 2, 2), ("pretrained", "all", 4), ("both", "all", 4)
+        ("prior", "all", 4), ("pretrained", 2, 2), ("pretrained", "all", 4), ("both", "all", 4),
+        ("taught", 2, 2),
     ]  # fmt: skip
     assert all(row["data"] == str(corpus) and row["recordings"] == 2 for row in rows)
     assert rows[1]["pretrain_min"] == rows[2]["pretrain_min"] == rows[3]["pretrain_min"] > 0
+    assert rows[4]["parameters"] == rows[1]["parameters"], "the network alone, that was taught by two"
+    assert rows[4]["map"] != rows[1]["map"] or rows[4]["frame_accuracy"] != rows[1]["frame_accuracy"]
     assert rows[3]["parameters"] == 2 * rows[2]["parameters"], "two networks, whose scores are averaged"
     tables = (tmp_path / "out" / "own" / "tables.md").read_text()
     assert "| pretrained | prior | all | F1@50 |" in tables
     assert "| 2 | pretrained |" in tables
     assert (tmp_path / "out" / "own" / "curves.svg").read_text().startswith("<svg")
 
-    fewer = {**STUDY, "rows": [{**row, "labels": ["all"]} for row in STUDY["rows"]]}
+    fewer = {**STUDY, "rows": [{**row, "labels": ["all"]} for row in STUDY["rows"][:3]]}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(fewer))
     assert "own: 0 trainings left" in study(tmp_path, "--corpus", str(corpus)).stdout
     tables = (tmp_path / "out" / "own" / "tables.md").read_text()

@@ -142,6 +142,22 @@ def test_frame_two_labels_at_once_are_both_asked_for():
     assert float(FrameLoss(False)(logits, targets)) == pytest.approx(expected)
 
 
+def test_frame_of_scores_is_the_cross_entropy_to_them():
+    """Least where the logits say what the teacher says; labels as numbers are labels."""
+    torch.manual_seed(0)
+    logits, scores = torch.randn(2, 4, 6), torch.randn(2, 4, 6).softmax(dim=1)
+    found = FrameLoss(True)(logits, scores.transpose(1, 2))
+    assert float(found) == pytest.approx(float(F.cross_entropy(logits, scores)))
+    assert FrameLoss(True)(scores.log(), scores.transpose(1, 2)) < found
+    overlapping = FrameLoss(False)(logits, scores.transpose(1, 2))
+    asked = F.binary_cross_entropy_with_logits(logits[:, 1:], scores[:, 1:])
+    assert float(overlapping) == pytest.approx(float(asked))
+    targets = torch.rand(2, 6, 4) > 0.5
+    for exclusive in (True, False):
+        loss = FrameLoss(exclusive)
+        assert float(loss(logits, targets.float())) == pytest.approx(float(loss(logits, targets)))
+
+
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_frame_unlabelled_time_is_ignored_not_background(exclusive):
     logits, targets = made_frames(2, exclusive)

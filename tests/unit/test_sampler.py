@@ -159,6 +159,36 @@ def test_draws_are_by_length_and_even_within_a_recording():
     assert view.valid[view.recording != 2].all()
 
 
+# ---- teaching --------------------------------------------------------------------------------------------------------
+
+
+def test_taught_recordings_have_scores_for_targets_and_their_share_of_the_draws():
+    pool = pool_of(60, 20, 40, 80, annotations=[annotation((1.0, 2.0, "walk")), None, None, annotation()])
+    scores = {f"take{number}": np.random.default_rng(number).dirichlet(np.ones(3), length).astype(np.float32)
+              for number, length in ((1, 20), (2, 40))}  # fmt: skip
+    before = pool.hits.clone()
+    pool.teach(scores, 0.3)
+    assert pool.hits.dtype == torch.float32
+    assert torch.equal(pool.hits[:60], before[:60].float())
+    assert torch.equal(pool.hits[120:], before[120:].float())
+    assert torch.equal(pool.hits[60:80], torch.from_numpy(scores["take1"]))
+    assert torch.equal(pool.hits[80:120], torch.from_numpy(scores["take2"]))
+    view, hits = pool.draw(20_000, 16, generator())
+    share = torch.bincount(view.recording, minlength=4) / 20_000
+    assert torch.allclose(share, torch.tensor([0.7 * 60 / 140, 0.3 / 3, 0.3 * 2 / 3, 0.7 * 80 / 140]), atol=0.015)
+    chosen = int((view.recording == 2).nonzero()[0])
+    start = round(float(view.times.start[chosen]) * FPS)
+    assert torch.equal(hits[chosen], torch.from_numpy(scores["take2"][start : start + 16]))
+
+
+def test_nothing_is_taught_past_the_end_of_a_recording():
+    pool = pool_of(30, 8, annotations=[annotation((1.0, 2.0, "walk")), None])
+    pool.teach({"take1": np.full((8, 3), 1 / 3, np.float32)}, 0.5)
+    _, hits = pool.clips(torch.tensor([1]), torch.tensor([0]), 12)
+    assert hits[0, :8].sum() == pytest.approx(8)
+    assert not hits[0, 8:].any()
+
+
 def test_draws_come_from_the_generator_alone():
     pool = pool_of(60, 80, annotations=[annotation((1.0, 2.0, "walk")), None])
     before = torch.get_rng_state()

@@ -82,9 +82,9 @@ def metric_row(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """Decoder, protocol, split, fold, labels and seed in one line, as every printed figure needs it."""
+    """Decoder, protocol, split, fold, labels, recordings taught and seed in one line: what a figure has to say."""
     parts = []
-    for name in ("decoder", "protocol", "split", "fold", "label_fraction", "seed"):
+    for name in ("decoder", "protocol", "split", "fold", "label_fraction", "taught_recordings", "seed"):
         if facts.get(name) is not None:
             parts.append(f"{name.replace('_', ' ')} {facts[name]}")
     return ", ".join(parts)

@@ -7,6 +7,8 @@ last step is kept: nothing is selected on test recordings.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jsonargparse import ArgumentParser, Namespace
 
 from ..config import FinetuneConfig
@@ -32,6 +34,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=str | None,
         help="folder of a pretraining run, a model file, or `default`, the shipped encoder",
     )
+    parser.add_argument(
+        "--teachers",
+        type=str,
+        nargs="+",
+        default=[],
+        help="folders of finished runs, or model files, whose scores of the training recordings without labels are "
+        "learnt too",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     add_settings(parser, FinetuneConfig)
 
@@ -50,7 +60,14 @@ def run(arguments: Namespace) -> int:
     check_network(config.network)
     out = run_folder(arguments.out)
     try:
-        model = finetune(corpus, out, config, pretrained=pretrained_path(arguments.pretrained), resume=arguments.resume)
+        model = finetune(
+            corpus,
+            out,
+            config,
+            pretrained=pretrained_path(arguments.pretrained),
+            teachers=[Path(path) for path in arguments.teachers],
+            resume=arguments.resume,
+        )
     except Interrupted as stopped:
         print(f"\n{stopped}")
         return 130

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 from ..annotation import IGNORE, Annotation, LabelSet
 from ..config import Normalisation
 from ..errors import InputError
+from ..model import Scores
 from ..skeleton import Skeleton
 from ..transforms.augment import TimeMap, View
 from ..transforms.normalise import Motion, model_motion
@@ -21,8 +22,9 @@ class ClipPool:
     """Motions of some recordings, joined end to end on a device, and their frame targets where they are annotated.
 
     positions (N, P, J, 3) float32, valid (N, P), starts (R,) and lengths (R,) in frames; hits (N, C + 1) bool or
-    None: column 0 background, column c + 1 label c, no hit where unlabelled. Everything stays on the device, so that
-    a batch costs one gather.
+    None: column 0 background, column c + 1 label c, no hit where unlabelled. Where recordings are taught, hits are
+    float32: 0 and 1, and the scores that teachers gave. weights (R,) say how often a recording is drawn: by default its
+    length. Everything stays on the device, so that a batch costs one gather.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class ClipPool:
         self.motions = tuple(motions)
         self.lengths = torch.tensor([motion.num_frames for motion in motions], device=device)
         self.starts = self.lengths.cumsum(0) - self.lengths
+        self.weights = self.lengths.float()
         positions = [_widened(motion.positions, people) for motion in motions]
         self.positions = torch.from_numpy(np.concatenate(positions)).to(device)
         self.valid = torch.from_numpy(np.concatenate([_widened(motion.valid, people) for motion in motions])).to(device)
@@ -57,10 +60,26 @@ class ClipPool:
 
     def to(self, device: torch.device | str) -> ClipPool:
         """Move everything to a device, in place; returns itself."""
-        for name in ("lengths", "starts", "positions", "valid", "hits"):
+        for name in ("lengths", "starts", "weights", "positions", "valid", "hits"):
             value = getattr(self, name)
             setattr(self, name, None if value is None else value.to(device))
         return self
+
+    def teach(self, scores: Mapping[str, Scores], share: float) -> None:
+        """Make scores (T, C + 1) the targets of recordings by name, and draw that share of all clips from them.
+
+        The others are labelled ones, of which there must be some.
+        """
+        assert self.hits is not None
+        self.hits = self.hits.float()
+        for start, name in zip(self.starts.tolist(), self.names, strict=True):
+            if name in scores:
+                found = torch.from_numpy(scores[name])
+                self.hits[start : start + len(found)] = found.to(self.hits)
+        taught = torch.tensor([name in scores for name in self.names], device=self.lengths.device)
+        frames = self.lengths.float()
+        of_taught, of_labelled = (frames * part / (frames * part).sum() for part in (taught, ~taught))
+        self.weights = share * of_taught + (1 - share) * of_labelled
 
     @property
     def seconds(self) -> float:
@@ -77,11 +96,11 @@ class ClipPool:
     def draw(self, count: int, frames: int, generator: Generator) -> tuple[View, Tensor | None]:
         """A batch of `count` random clips of `frames` frames and their hits (B, T, C + 1), if there are labels.
 
-        A recording is drawn by its length, then a start evenly among those at which the clip fits; a recording
+        A recording is drawn by its weight, then a start evenly among those at which the clip fits; a recording
         shorter than a clip is padded at its end.
         """
         device = self.positions.device
-        chosen = torch.multinomial(self.lengths.float(), count, replacement=True, generator=generator)
+        chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         room = (self.lengths[chosen] - frames).clamp(min=0) + 1
         offset = (torch.rand(count, generator=generator, device=device) * room).long().clamp(max=room - 1)
         return self.clips(chosen, offset, frames)
@@ -110,7 +129,7 @@ class ClipPool:
             return None
         at, inside = self.frames_at(view.recording, view.times, view.positions.shape[1])
         inside = inside if view.timed is None else inside & view.timed
-        return self.hits[at] & (inside & view.valid.any(dim=2))[..., None]
+        return self.hits[at].masked_fill(~(inside & view.valid.any(dim=2))[..., None], 0)
 
 
 def frame_hits(annotation: Annotation | None, labels: LabelSet, num_frames: int, fps: float) -> np.ndarray:

@@ -11,7 +11,8 @@ class FrameLoss(nn.Module):
     """Cross-entropy for exclusive labels, binary cross-entropy for overlapping ones; unlabelled time is ignored.
 
     Targets are hits (B, T, C + 1): column 0 background, column c + 1 label c; a frame without any hit is unlabelled.
-    The mean runs over labelled frames (and, for overlapping labels, over labels).
+    They are bool, or float32 where scores are to be learnt: then it is the cross-entropy to what a teacher says. The
+    mean runs over labelled frames (and, for overlapping labels, over labels).
     """
 
     def __init__(self, exclusive: bool) -> None:

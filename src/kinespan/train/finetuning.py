@@ -22,15 +22,20 @@ from ..errors import InputError
 from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
 from ..mirror_labels import mirrored_labels
+from ..model import Scores
 from ..model_file import ModelSpec, read_spec, read_weights
+from ..progress import Progress
 from ..transforms.augment import augment, mirror_some
 from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
 from .pretraining import ENCODER_FILE, FUSION_WEIGHTS
 from .settings import save_settings
+from .teaching import load_teachers
 
 MODEL_FILE = "model.safetensors"
+LIKELY = 0.5
+"""What a teacher has to score for a label to be taken to hold, where yes or no is asked."""
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
 """The encoder that is part of the package, `--pretrained default`; pretrained/default.md tells of it."""
 
@@ -120,8 +125,8 @@ class FinetuneModule(StepModule):
 
 
 def _both_sides(hits: Tensor, sides: tuple[int, ...]) -> bool:
-    """Whether every label that is labelled in hits (N, C + 1) is so on its other side too."""
-    seen = hits.any(dim=0)[1:].tolist()
+    """Whether every label that is labelled, or taught, in hits (N, C + 1) is so on its other side too."""
+    seen = (hits > LIKELY).any(dim=0)[1:].tolist()
     return all(seen[side] for label, side in enumerate(sides) if seen[label])
 
 
@@ -129,7 +134,7 @@ def _accuracy(logits: Tensor, hits: Tensor) -> float:
     """Share of labelled frames whose highest score is a label that holds; logits (B, C + 1, T), hits (B, T, C + 1)."""
     best = logits.argmax(dim=1)
     labelled = hits.any(dim=2)
-    right = hits.gather(2, best[..., None])[..., 0] & labelled
+    right = (hits.gather(2, best[..., None])[..., 0] > LIKELY) & labelled
     return float(right.sum() / labelled.sum().clamp(min=1))
 
 
@@ -139,15 +144,16 @@ def finetune(
     config: FinetuneConfig,
     *,
     pretrained: Path | None = None,
+    teachers: Sequence[Path] = (),
     resume: bool = False,
     quiet: bool = False,
 ) -> Localizer:
     """Train a Localizer on the labels of recordings and write it to `out` as model.safetensors.
 
     Of a Corpus only the training recordings of config.split are read; the labels of the share config.label_fraction
-    of them, chosen by seed, are used. The
-    model of the last step is kept: nothing is selected. Raises InputError for bad settings and Interrupted
-    after Ctrl-C.
+    of them, chosen by seed, are used, and of the others, where there are teachers, what these say of them (see
+    teaching.py). The model of the last step is kept: nothing is selected. Raises InputError for bad settings, for
+    teachers that do not fit or have nothing to teach on, and Interrupted after Ctrl-C.
     """
     if config.protocol == "scratch" and pretrained is not None:
         raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
@@ -158,14 +164,26 @@ def finetune(
     spec = _spec(part, config, labels, pretrained, names)
     motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
     annotations = [corpus.annotation(name, drop=part.drop_labels) for name in names]
-    pool = ClipPool(motions, annotations, labels)
     spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
+    taught: dict[str, Scores] = {}
+    if teachers:
+        spec, taught = _taught(teachers, part, config, spec, names, quiet)
+        motions += load_motions(corpus, tuple(taught), spec.skeleton, spec.fps, spec.normalisation)
+        annotations += [None] * len(taught)
+    pool = ClipPool(motions, annotations, labels)
+    if taught:
+        pool.teach(taught, config.taught_share)
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_pretrained(localizer, pretrained)
         module = FinetuneModule(config, localizer, pool, pretrained is not None)
-        facts = {"corpus": str(corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
+        facts: dict[str, Any] = {
+            "corpus": str(corpus.path),
+            "pretrained": None if pretrained is None else str(pretrained),
+        }
+        if taught:
+            facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(taught)}
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
         fit(
             module,
@@ -182,6 +200,31 @@ def finetune(
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
+
+
+def _taught(
+    teachers: Sequence[Path],
+    part: TrainingSet,
+    config: FinetuneConfig,
+    spec: ModelSpec,
+    labelled: Sequence[str],
+    quiet: bool,
+) -> tuple[ModelSpec, dict[str, Scores]]:
+    """The spec that says who taught it, and the teachers' scores of the training recordings without labels.
+
+    Raises InputError where there are none, and as `load_teachers` does.
+    """
+    others = [name for name in part.names if name not in set(labelled)]
+    if not others:
+        raise InputError(
+            f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to teach "
+            "on; leave it out, or prepare recordings without labels in the same corpus"
+        )
+    found = load_teachers(teachers, part, config, spec)
+    with Progress("teaching", len(others), quiet=quiet) as progress:
+        scores = found.scores(part, others, progress.update)
+    facts = {"teachers": list(found.titles), "taught_recordings": len(others)}
+    return replace(spec, training={**spec.training, **facts}), scores
 
 
 def _decoding(

@@ -1,0 +1,201 @@
+"""Teachers: what finished models say of recordings without labels is learnt, and what must stay unknown stays so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from training_cases import TUNE, same
+
+from kinespan.corpus import Corpus
+from kinespan.corpus.sampler import ClipPool
+from kinespan.errors import InputError
+from kinespan.localizer import Localizer, load_model
+from kinespan.model_file import read_spec, read_weights
+from kinespan.train.corpora import TrainingSet, training_set
+from kinespan.train.finetuning import MODEL_FILE, finetune
+from kinespan.train.settings import load_settings
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+Command = Callable[..., Any]
+
+HALF = replace(TUNE, split="by-performer", label_fraction=0.5, protocol="scratch")
+
+
+@pytest.fixture(scope="module")
+def teacher(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model that was trained on half of the labels."""
+    out = tmp_path_factory.mktemp("runs") / "teacher"
+    finetune(corpus, out, HALF, quiet=True)
+    return out
+
+
+@pytest.fixture
+def pools(monkeypatch: pytest.MonkeyPatch) -> list[ClipPool]:
+    """Every pool that is taught, as it is then."""
+    seen = []
+    teach = ClipPool.teach
+
+    def watched(self: ClipPool, scores: Any, share: float) -> None:
+        teach(self, scores, share)
+        seen.append(self)
+
+    monkeypatch.setattr(ClipPool, "teach", watched)
+    return seen
+
+
+def test_targets_are_labels_where_they_are_used_and_the_teachers_scores_elsewhere(
+    corpus: Corpus, teacher: Path, pools: list[ClipPool], tmp_path: Path
+) -> None:
+    finetune(corpus, tmp_path / "run", replace(HALF, taught_share=0.25), teachers=[teacher], quiet=True)
+    (pool,), model = pools, load_model(teacher)
+    training = training_set(corpus, "by-performer", 1)
+    settings = load_settings(tmp_path / "run")
+    assert settings["teachers"] == [str(teacher)]
+    labelled, taught = settings["labelled_recordings"], settings["taught_recordings"]
+    assert labelled == load_settings(teacher)["labelled_recordings"]
+    assert sorted([*labelled, *taught]) == sorted(training.names)
+    assert pool.hits is not None
+    for number, name in enumerate(pool.names):
+        start, length = int(pool.starts[number]), int(pool.lengths[number])
+        hits = pool.hits[start : start + length].numpy()
+        if name in taught:
+            assert np.array_equal(hits, model.frame_scores(corpus[name]))
+        else:
+            annotation = corpus.annotation(name)
+            assert annotation is not None
+            assert np.array_equal(hits.argmax(axis=1), annotation.frame_ids(length, pool.fps))
+            assert set(np.unique(hits)) == {0.0, 1.0}
+    of_taught = sum(float(weight) for weight, name in zip(pool.weights, pool.names, strict=True) if name in taught)
+    assert of_taught == pytest.approx(0.25)
+
+
+def test_what_the_teachers_say_is_learnt(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+    """A student whose clips are nearly all taught comes nearer to its teacher than one that sees the labels alone."""
+    config = replace(HALF, steps=30, seed=HALF.seed, lr=5e-3)
+    alone = finetune(corpus, tmp_path / "alone", config, quiet=True)
+    taught = finetune(corpus, tmp_path / "taught", replace(config, taught_share=0.95), teachers=[teacher], quiet=True)
+    names = load_settings(tmp_path / "taught")["taught_recordings"]
+
+    def away(model: Localizer) -> float:
+        said = load_model(teacher)
+        apart = [np.abs(model.frame_scores(corpus[name]) - said.frame_scores(corpus[name])).mean() for name in names]
+        return float(np.mean(apart))
+
+    assert away(taught) < 0.7 * away(alone)
+
+
+def test_several_teachers_are_averaged(corpus: Corpus, teacher: Path, pools: list[ClipPool], tmp_path: Path) -> None:
+    finetune(corpus, tmp_path / "other", replace(HALF, steps=1), quiet=True)
+    both = [teacher, tmp_path / "other"]
+    finetune(corpus, tmp_path / "run", HALF, teachers=both, quiet=True)
+    name = load_settings(tmp_path / "run")["taught_recordings"][0]
+    number = pools[0].names.index(name)
+    start = int(pools[0].starts[number])
+    assert pools[0].hits is not None
+    found = pools[0].hits[start : start + int(pools[0].lengths[number])].numpy()
+    expected = np.mean([load_model(one).frame_scores(corpus[name]) for one in both], axis=0)
+    assert np.allclose(found, expected, atol=1e-6)
+    told = read_spec(tmp_path / "run" / MODEL_FILE).training
+    assert told["teachers"] == [f"{HALF.network.encoder} (scratch, {steps} steps)" for steps in (HALF.steps, 1)]
+    assert told["taught_recordings"] == len(load_settings(tmp_path / "run")["taught_recordings"])
+
+
+def test_a_linear_probe_is_taught_too(corpus: Corpus, pretrained: Path, teacher: Path, tmp_path: Path) -> None:
+    config = replace(HALF, protocol="linear")
+    alone = finetune(corpus, tmp_path / "alone", config, pretrained=pretrained, quiet=True)
+    taught = finetune(corpus, tmp_path / "run", config, pretrained=pretrained, teachers=[teacher], quiet=True)
+    assert same(alone.encoder.state_dict(), taught.encoder.state_dict())
+    assert not same(alone.head.state_dict(), taught.head.state_dict())
+
+
+def test_recordings_that_nobody_annotated_are_taught(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+    """All labels that there are are used, and a recording of the corpus has none."""
+    part = training_set(corpus, "by-performer", 1)
+    bare = part.names[0]
+    known = type(corpus).annotation
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            type(corpus), "annotation", lambda self, key, drop=(): None if key == bare else known(self, key, drop)
+        )
+        finetune(corpus, tmp_path / "run", replace(HALF, label_fraction=1.0), teachers=[teacher], quiet=True)
+    assert load_settings(tmp_path / "run")["taught_recordings"] == [bare]
+
+
+def test_a_taught_run_goes_on_where_it_stopped(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+    config = replace(HALF, save_every=2)
+    finetune(corpus, tmp_path / "whole", config, teachers=[teacher], quiet=True)
+    run = tmp_path / "stopped"
+    steps = 0
+
+    class Stop(Exception):  # noqa: N818 - no error
+        pass
+
+    from kinespan.train.finetuning import FinetuneModule
+
+    step = FinetuneModule.training_step
+
+    def stopping(self: FinetuneModule, batch: Any, batch_idx: int) -> torch.Tensor:
+        nonlocal steps
+        steps += 1
+        if steps == 4:
+            raise Stop
+        return step(self, batch, batch_idx)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FinetuneModule, "training_step", stopping)
+        with pytest.raises(Stop):
+            finetune(corpus, run, config, teachers=[teacher], quiet=True)
+    finetune(corpus, run, config, teachers=[teacher], resume=True, quiet=True)
+    assert same(read_weights(run / MODEL_FILE), read_weights(tmp_path / "whole" / MODEL_FILE))
+
+
+# ---- what must stay unknown ------------------------------------------------------------------------------------------
+
+
+def test_a_teacher_that_knows_what_is_held_out_is_refused(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"teacher: trained on \d+ recordings that are held out here, such as"):
+        finetune(corpus, tmp_path / "run", replace(HALF, fold=2), teachers=[teacher], quiet=True)
+    finetune(corpus, tmp_path / "all", replace(HALF, split=None), quiet=True)
+    with pytest.raises(InputError, match="held out here"):
+        finetune(corpus, tmp_path / "run", HALF, teachers=[tmp_path / "all"], quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"label_fraction": 1.0}])
+def test_a_teacher_that_knows_other_labels_is_refused(corpus: Corpus, tmp_path: Path, change: dict[str, Any]) -> None:
+    finetune(corpus, tmp_path / "knows", replace(HALF, **change), quiet=True)
+    with pytest.raises(InputError, match=r"labels of other recordings; this run has 0\.5 and 0"):
+        finetune(corpus, tmp_path / "run", HALF, teachers=[tmp_path / "knows"], quiet=True)
+
+
+def test_where_all_labels_are_used_there_is_nothing_to_teach_on(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--teachers: the labels of all 4 training recordings are used"):
+        finetune(corpus, tmp_path / "run", replace(HALF, label_fraction=1.0), teachers=[teacher], quiet=True)
+
+
+def test_a_teacher_of_another_rate_or_other_labels_is_refused(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+    slow = replace(HALF, network=replace(HALF.network, fps=10.0))
+    with pytest.raises(InputError, match=r"it scores 15 frames a second, this run 10; .* can teach"):
+        finetune(corpus, tmp_path / "run", slow, teachers=[teacher], quiet=True)
+    part = training_set(corpus, "by-performer", 1)
+    assert corpus.labels is not None
+    fewer = TrainingSet(corpus, part.names, part.split, part.fold, corpus.labels.names[:1])
+    with pytest.raises(InputError, match=r"its labels are not those of this run: it has .* besides; .* can teach"):
+        finetune(fewer, tmp_path / "run", HALF, teachers=[teacher], quiet=True)
+
+
+def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> None:
+    few = ("--split", "by-performer", "--steps", 2, "--batch-size", 4, "--clip-frames", 32, "--label-fraction", 0.5)
+    assert command("finetune", "corpus", "--out", tmp_path / "one", *few).code == 0
+    done = command("finetune", "corpus", "--out", tmp_path / "two", "--pretrained", "pre",
+                   "--teachers", tmp_path / "one", tmp_path / "one" / MODEL_FILE, *few)  # fmt: skip
+    assert done.code == 0, done.err
+    assert "teaching: 2/2" in done.err
+    assert "label fraction 0.5, taught recordings 2, seed 0" in done.out
+    assert "teachers: tcn (finetune, 2 steps), tcn (finetune, 2 steps)" in command("info", tmp_path / "two").out
