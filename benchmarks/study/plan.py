@@ -21,7 +21,8 @@ A file holds
                     beside: settings of `kinespan finetune` for a network from random weights, trained on the same
                       labels, whose scores are averaged with the row's own (as `kinespan fuse` does)
                     taught: rounds; in each the row's network, and the one beside it, teach the next ones of both on the
-                      recordings without labels (`kinespan finetune --teachers`); tested is the row's network alone
+                      recordings without labels (`kinespan finetune --teachers`)
+                    alone: true, where the one beside is to teach, but not to be averaged with in the test
                     decode: settings of kinespan.decode.DecodeConfig in place of the model's
                     labels, seeds, folds, pretrain_seed: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
@@ -34,7 +35,7 @@ units for. A setting that is not there, or a name that nothing has, is an error 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Row:
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     beside: FinetuneConfig | None = None
     taught: int = 0
+    alone: bool = False
     decode: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[Labels, tuple[int, ...]] = field(default_factory=dict)
     folds: tuple[int, ...] = ()
@@ -173,9 +175,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     rows = []
     for number, given in enumerate(data["rows"], start=1):
         place = f"{where}: row {given.get('name', number)}"
-        _refuse_unknown(
-            given, {"name", "start", "pool", "model", "finetune", "beside", "taught", "decode", *common}, place
-        )
+        _refuse_unknown(given, {one.name for one in fields(Row)} | set(common), place)
         tuning = {
             part: settings_of(FinetuneConfig, {**FLOAT32, **given.get(part, {})}, f"{place}: {part}")
             for part in ("finetune", "beside")
@@ -235,6 +235,10 @@ def _check_row(row: Row, pretraining: Mapping[str, Any], pools: Mapping[str, Any
         replace(DecodeConfig(), **row.decode)
     except (InputError, TypeError) as error:
         raise InputError(f"{where}: decode: {error}") from None
+    if not (isinstance(row.taught, int) and row.taught >= 0):
+        raise InputError(f"{where}: taught {row.taught!r}, expected a number of rounds")
+    if row.alone and not (row.beside and row.taught):
+        raise InputError(f"{where}: alone is for a network beside that teaches: give beside and taught too")
     if row.model not in MODELS:
         raise InputError(f"{where}: model {row.model!r}, expected one of {', '.join(MODELS)}")
     if row.start not in (SCRATCH, SHIPPED, *pretraining):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from kinespan.decode_durations import learn_durations
 from kinespan.errors import InputError
 from kinespan.evaluate import detection_map, evaluate
 from kinespan.fused import fuse
-from kinespan.localizer import Localizer
+from kinespan.localizer import Localizer, load_model
 from kinespan.model import Model
 from kinespan.results import corpus_truth
 from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
@@ -70,11 +71,12 @@ def run_job(study: Study, corpus: Corpus, pools: Sequence[Source], cells: Sequen
         row = next(row for row in study.rows if row.name == cell.row)
         begin = time.monotonic()
         found = _trained(study, corpus, row, cell, pretrained, folder)
+        found.setdefault("train_min", (time.monotonic() - begin) / 60)
         facts = {"study": study.name, "row": row.name, "data": study.data, "split": study.split, "fold": cell.fold,
                  "seed": cell.seed, "labels": cell.labels, "start": cell.start, "pool": cell.pool,
                  "protocol": row.finetune.protocol if row.model == "network" else row.model,
                  "steps": row.finetune.steps if row.model == "network" else 0,
-                 "pretrain_min": minutes, "train_min": (time.monotonic() - begin) / 60}  # fmt: skip
+                 "pretrain_min": minutes}  # fmt: skip
         keep(out, {**facts, **found})
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -116,13 +118,11 @@ def _trained(
         config = replace(config, protocol="scratch")
     truth = corpus_truth(corpus, parts.test, parts.drop_labels)
     if row.model == "network":
-        run = folder / f"{row.name}_{cell.labels}"
-        shutil.rmtree(run, ignore_errors=True)
         training = TrainingSet(corpus, parts.train, study.split, cell.fold, parts.drop_labels)
-        own, model = _networks(row, training, config, pretrained, run)
+        own, model, minutes = _networks(row, training, config, pretrained, folder)
         scores = {name: model.frame_scores(corpus[name]) for name in truth.annotations}
         decoding, fps = model.spec.decode, model.spec.fps
-        sizes = {"parameters": _size(model), "encoder_parameters": _size(own.encoder)}
+        sizes = {"parameters": _size(model), "encoder_parameters": _size(own.encoder), "train_min": minutes}
         count = int(own.spec.training["labelled_recordings"])
     else:
         scores, decoding, fps, count = _baseline(corpus, parts, row, config)
@@ -132,26 +132,40 @@ def _trained(
 
 
 def _networks(
-    row: Row, training: TrainingSet, config: FinetuneConfig, pretrained: Path | None, run: Path
-) -> tuple[Localizer, Model]:
-    """The row's own network, and what is tested: itself, or fused with the one beside it."""
-    alone = (
-        None
-        if row.beside is None
-        else replace(row.beside, protocol="scratch", seed=config.seed, label_fraction=config.label_fraction, split=None)
-    )
+    row: Row, training: TrainingSet, config: FinetuneConfig, pretrained: Path | None, folder: Path
+) -> tuple[Localizer, Model, float]:
+    """The row's own network; what is tested, itself or fused with the one beside it; and minutes of training."""
+    beside = None
+    if row.beside is not None:
+        shared = {"seed": config.seed, "label_fraction": config.label_fraction, "split": None}
+        beside = replace(row.beside, protocol="scratch", **shared)
     teachers: list[Path] = []
+    minutes = 0.0
     for turn in range(row.taught + 1):
-        known = {"teachers": teachers, "quiet": True}
-        folder = run / str(turn)
-        own = finetune(training, folder, config, pretrained=pretrained, **known)
-        if row.taught and turn == row.taught:
-            break
-        teachers = [folder]
-        if alone is not None:
-            beside = finetune(training, folder / "beside", alone, **known)
-            teachers.append(folder / "beside")
-    return own, own if row.taught or alone is None else fuse([own, beside])
+        runs = [_finetuned(training, config, pretrained, teachers, folder)]
+        if beside is not None and not (row.alone and turn == row.taught):
+            runs.append(_finetuned(training, beside, None, teachers, folder))
+        teachers = [run for run, _ in runs]
+        minutes += sum(took for _, took in runs)
+    models = [load_model(run) for run in teachers]
+    own = models[0]
+    assert isinstance(own, Localizer)
+    return own, own if len(models) == 1 else fuse(models), minutes
+
+
+def _finetuned(
+    training: TrainingSet, config: FinetuneConfig, pretrained: Path | None, teachers: Sequence[Path], folder: Path
+) -> tuple[Path, float]:
+    """The run of these settings and its minutes; rows of a job share it."""
+    told = json.dumps([asdict(config), str(pretrained), [run.name for run in teachers]], sort_keys=True)
+    run = folder / hashlib.sha256(told.encode()).hexdigest()[:16]
+    took = run / "minutes"
+    if not took.is_file():
+        shutil.rmtree(run, ignore_errors=True)
+        begin = time.monotonic()
+        finetune(training, run, config, pretrained=pretrained, teachers=teachers, quiet=True)
+        took.write_text(str((time.monotonic() - begin) / 60))
+    return run, float(took.read_text())
 
 
 def _size(module: nn.Module) -> int:

@@ -23,7 +23,7 @@ STUDY = {
         {"name": "prior", "model": "prior"},
         {"name": "pretrained", "start": "video", "labels": [2, "all"], "finetune": TINY},
         {"name": "both", "start": "video", "finetune": TINY, "beside": TINY},
-        {"name": "taught", "start": "video", "labels": [2], "finetune": TINY, "beside": TINY, "taught": 1},
+        {"name": "taught", "start": "video", "labels": [2], "finetune": TINY, "beside": TINY, "taught": 1, "alone": True},
     ],
     "claims": [{"better": "pretrained", "than": "prior", "labels": "all"}],
     "curves": {"pretrained": ["pretrained"]},

@@ -103,6 +103,8 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ),
         ({"rows": [{"name": "a", "start": "video"}]}, "start 'video'; pretraining has snippets"),
         ({"rows": [{"name": "a", "pool": "all"}]}, "pool 'all'; pools has wide"),
+        ({"rows": [{"name": "a", "taught": -1}]}, "row a: taught -1, expected a number of rounds"),
+        ({"rows": [{"name": "a", "taught": 1, "alone": True}]}, "give beside and taught too"),
         ({"pools": {"more": 2.0}}, "pool more: found 2.0, expected a list of corpora or a share"),
         ({"rows": [{"name": "a", "labels": [0]}]}, "labels 0, expected a number of recordings"),
         ({"rows": [{"name": "a", "labels": [1.0]}]}, "labels 1.0, expected"),

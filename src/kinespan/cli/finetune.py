@@ -54,6 +54,7 @@ def run(arguments: Namespace) -> int:
     corpus = open_corpus(arguments.corpus)
 
     from ..train.common import Interrupted
+    from ..train.corpora import corpus_parts
     from ..train.finetuning import MODEL_FILE, finetune, pretrained_path
     from ..train.testing import run_test
 
@@ -72,6 +73,12 @@ def run(arguments: Namespace) -> int:
         print(f"\n{stopped}")
         return 130
     print(f"model written to {out / MODEL_FILE}")
+    unused = len(corpus_parts(corpus, config.split, config.fold).train) - model.spec.training["labelled_recordings"]
+    if unused and not arguments.teachers and config.protocol != "linear":
+        print(
+            f"{unused} training recordings have no label here; this run and another kind of network can teach a third"
+        )
+        print(f"what they see in them: --teachers {out} RUN")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return 0

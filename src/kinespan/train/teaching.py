@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from ..config import FinetuneConfig
 from ..errors import InputError
 from ..fused import check_alike, fuse
@@ -47,7 +49,8 @@ def load_teachers(paths: Sequence[Path], part: TrainingSet, config: FinetuneConf
     Raises InputError for a file that is not a kinespan localizer, for one of other labels or another rate, and for one
     that knows labels that the student is not to know: of recordings that are held out, or others than the seed chose.
     """
-    models = [load_model(path) for path in paths]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    models = [load_model(path, device) for path in paths]
     for path, model in zip(paths, models, strict=True):
         check_alike(spec, "this run", model.spec, path, "teach")
         _check_honest(path, model.spec, part, config)
