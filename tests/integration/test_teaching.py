@@ -194,12 +194,12 @@ def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> No
     few = ("--split", "by-performer", "--steps", 2, "--batch-size", 4, "--clip-frames", 32, "--label-fraction", 0.5)
     done = command("finetune", "corpus", "--out", tmp_path / "one", *few)
     assert done.code == 0, done.err
-    assert "2 training recordings have no label here" in done.out
+    assert "2 training recordings have no label in this run" in done.out
     assert f"--teachers {tmp_path / 'one'} RUN" in done.out
     done = command("finetune", "corpus", "--out", tmp_path / "two", "--pretrained", "pre",
                    "--teachers", tmp_path / "one", tmp_path / "one" / MODEL_FILE, *few)  # fmt: skip
     assert done.code == 0, done.err
     assert "teaching: 2/2" in done.err
-    assert "have no label here" not in done.out
+    assert "have no label in this run" not in done.out
     assert "label fraction 0.5, taught recordings 2, seed 0" in done.out
     assert "teachers: tcn (finetune, 2 steps), tcn (finetune, 2 steps)" in command("info", tmp_path / "two").out

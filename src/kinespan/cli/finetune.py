@@ -76,7 +76,7 @@ def run(arguments: Namespace) -> int:
     unused = len(corpus_parts(corpus, config.split, config.fold).train) - model.spec.training["labelled_recordings"]
     if unused and not arguments.teachers and config.protocol != "linear":
         print(
-            f"{unused} training recordings have no label here; this run and another kind of network can teach a third"
+            f"{unused} training recordings have no label in this run; it and another kind of network can teach a third"
         )
         print(f"what they see in them: --teachers {out} RUN")
     if config.split is None:

@@ -214,7 +214,8 @@ def _taught(
 
     Raises InputError where there are none, and as `load_teachers` does.
     """
-    others = [name for name in part.names if name not in set(labelled)]
+    used = set(labelled)
+    others = [name for name in part.names if name not in used]
     if not others:
         raise InputError(
             f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to teach "

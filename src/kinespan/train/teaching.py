@@ -1,10 +1,10 @@
 """Teachers: finished models whose scores are the targets of recordings that nobody labelled.
 
-A student learns from the labels that there are and from what its teachers say of the rest, not of frames one label each
-but all scores (Hinton et al., Distilling the Knowledge in a Neural Network, 2015; Xie et al., Self-training with Noisy
-Student, CVPR 2020: teachers see motion as it is, the student sees it augmented). Several teachers are averaged. Those
-of different kinds err in different ways, from which both can learn (Blum and Mitchell, Combining Labeled and Unlabeled
-Data with Co-Training, COLT 1998).
+A student learns from the labels that there are and from what its teachers say of the rest: all of their scores of a
+frame, not the best label alone (Hinton et al., Distilling the Knowledge in a Neural Network, 2015; Xie et al.,
+Self-training with Noisy Student, CVPR 2020: teachers see motion as it is, the student sees it augmented). Several
+teachers are averaged. Those of different kinds err in different ways, from which both can learn (Blum and Mitchell,
+Combining Labeled and Unlabeled Data with Co-Training, COLT 1998).
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def _check_honest(path: Path, spec: ModelSpec, part: TrainingSet, config: Finetu
         _check_honest(path, member, part, config)
     if spec.members or spec.training.get("corpus") != part.corpus.name:
         return
-    held_out = [name for name in part.corpus.names if name not in set(part.names)]
-    seen = seen_in_training(spec, part.corpus, held_out)
+    own_side = set(part.names)
+    seen = seen_in_training(spec, part.corpus, [name for name in part.corpus.names if name not in own_side])
     if seen:
         raise InputError(
             f"{path}: trained on {len(seen)} recordings that are held out here, such as {seen[0]!r}; "
