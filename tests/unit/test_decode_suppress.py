@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kinespan.decode_suppress import hard, meetings, soft
@@ -35,8 +35,9 @@ def slow_soft(spans, sigma, least):
         best = max(left, key=lambda place: (left[place][2], -place))
         chosen = left.pop(best)
         kept.append((best, chosen[2]))
+        # numpy's exponential: which of two equals is first must not hang on the last bit of another one
         left = {
-            place: (start, end, score * math.exp(-(tiou(chosen, (start, end)) ** 2) / sigma))
+            place: (start, end, score * float(np.exp(-(tiou(chosen, (start, end)) ** 2) / sigma)))
             for place, (start, end, score) in left.items()
         }
         left = {place: span for place, span in left.items() if span[2] >= least}
@@ -75,6 +76,7 @@ def test_meetings_are_all_pairs_that_touch(spans):
 
 
 @given(SPANS, st.sampled_from([0.1, 0.5, 2.0]), st.sampled_from([-math.inf, 0.0, 0.05, 0.3]))
+@example([(0, 3, 6), (0, 3, 6), (0, 6, 6), (0, 6, 6)], 2.0, -math.inf)
 @settings(max_examples=200, deadline=None)
 def test_soft_agrees_with_the_slow_one(spans, sigma, least):
     start, end, score = columns([span for span in spans if span[2] / 8 >= least])

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from ..annotation import IGNORE, Annotation, LabelSet
 from ..config import Normalisation
 from ..errors import InputError
-from ..model import Scores
 from ..skeleton import Skeleton
 from ..transforms.augment import TimeMap, View
 from ..transforms.normalise import Motion, model_motion
@@ -65,7 +65,7 @@ class ClipPool:
             setattr(self, name, None if value is None else value.to(device))
         return self
 
-    def teach(self, scores: Mapping[str, Scores], share: float) -> None:
+    def teach(self, scores: Mapping[str, NDArray[np.float32]], share: float) -> None:
         """Make scores (T, C + 1) the targets of recordings by name, and draw that share of all clips from them.
 
         The others are labelled ones, of which there must be some.
