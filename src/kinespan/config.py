@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from .errors import InputError
@@ -363,6 +363,72 @@ class FinetuneConfig:
                 "pretrained with --snippet.features fused"
             )
         return self.fusion
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """Settings of `kinespan learn`; whatever else can be set keeps the default that it has in `pretrain` and
+    `finetune`."""
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """The network that is pretrained, and its input."""
+    beside: str = "tcn"
+    """Encoder of the network beside it, which starts from random weights: one of another kind errs in other ways."""
+    teach: Literal["auto", "on", "off"] = "auto"
+    """Let both networks teach the next two what they see in training recordings without labels. auto: where there are
+    at least as many without as with labels."""
+    split: str | None = None
+    """Split to train and test on; none: every recording is trained on and nothing is tested."""
+    fold: int = 1
+    """Fold of the split."""
+    label_fraction: float = 1.0
+    """Share of the annotated training recordings whose labels are used, chosen by seed."""
+    pretrain_steps: int = 400
+    """Optimiser steps of pretraining."""
+    steps: int = 300
+    """Optimiser steps of each training that follows."""
+    precision: Precision = "auto"
+    """auto: bfloat16 where the machine has matrix units for it, else float32."""
+    seed: int = 0
+    """Seed of weights, labelled recordings, clips and augmentation."""
+
+    def __post_init__(self) -> None:
+        """Refuse settings that mean nothing."""
+        _positive(self, "pretrain_steps", "steps", "label_fraction")
+        if self.label_fraction > 1:
+            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+
+    def pretraining(self) -> PretrainConfig:
+        """The settings of the encoder's pretraining."""
+        return PretrainConfig(network=self.network, **self._shared(), steps=self.pretrain_steps)
+
+    def finetuning(self, protocol: Protocol, fps: float | None = None) -> FinetuneConfig:
+        """The settings of a network's training: `finetune` is the pretrained one's, `scratch` that of the one beside.
+
+        fps: frames per second that the pretrained network sees, where that is not the one of `network`.
+        """
+        network = self.network
+        if protocol == "scratch":
+            network = replace(network, encoder=self.beside, fps=fps or network.fps)
+        share = self.label_fraction
+        return FinetuneConfig(
+            protocol=protocol, network=network, label_fraction=share, **self._shared(), steps=self.steps
+        )
+
+    def _shared(self) -> dict[str, Any]:
+        return {"split": self.split, "fold": self.fold, "precision": self.precision, "seed": self.seed}
+
+    def teaches(self, labelled: int, others: int) -> bool:
+        """Whether to teach, with so many training recordings whose labels are used and others.
+
+        Raises InputError where there are none to teach on, and that is asked for.
+        """
+        if self.teach == "on" and not others:
+            raise InputError(
+                f"teach is on, but the labels of all {labelled} training recordings are used, so there is nothing to "
+                "teach on; prepare recordings without labels in the same corpus, or leave it at auto"
+            )
+        return self.teach == "on" or (self.teach == "auto" and others >= labelled)
 
 
 @dataclass(frozen=True)

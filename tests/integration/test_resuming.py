@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import replace
 
 import pytest
-from training_cases import SMALL, TUNE, same
+from training_cases import SMALL, TUNE, same, stop_after
 
 from kinespan.config import AugmentConfig
 from kinespan.errors import InputError
 from kinespan.model_file import read_weights
-from kinespan.train.common import CHECKPOINT, Interrupted, ShowProgress
+from kinespan.train.common import CHECKPOINT, Interrupted
 from kinespan.train.finetuning import finetune
 from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, pretrain
 
@@ -26,21 +25,10 @@ def uninterrupted(corpus, tmp_path_factory):
     return read_weights(pretrain(corpus, tmp_path_factory.mktemp("runs") / "whole", LONG, quiet=True))
 
 
-def press_ctrl_c_after(monkeypatch, step):
-    after = ShowProgress.on_train_batch_end
-
-    def pressed(self, trainer, module, *rest):
-        after(self, trainer, module, *rest)
-        if trainer.global_step == step:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    monkeypatch.setattr(ShowProgress, "on_train_batch_end", pressed)
-
-
 def test_ctrl_c_keeps_the_run_and_resume_ends_where_it_would_have(corpus, uninterrupted, tmp_path, monkeypatch):
     out, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        press_ctrl_c_after(patch, 2)
+        stop_after(patch, 2)
         with pytest.raises(Interrupted, match=r"--resume"):
             pretrain(corpus, out, LONG, quiet=True)
     assert signal.getsignal(signal.SIGINT) is handler
@@ -75,7 +63,7 @@ def test_finetuning_goes_on_too(corpus, pretrained, tmp_path, monkeypatch, proto
     config = replace(TUNE, protocol=protocol, steps=5, save_every=2)
     whole = finetune(corpus, tmp_path / "whole", config, pretrained=pretrained, quiet=True)
     with monkeypatch.context() as patch:
-        press_ctrl_c_after(patch, 3)
+        stop_after(patch, 3)
         with pytest.raises(Interrupted):
             finetune(corpus, tmp_path / "run", config, pretrained=pretrained, quiet=True)
     resumed = finetune(corpus, tmp_path / "run", config, pretrained=pretrained, resume=True, quiet=True)

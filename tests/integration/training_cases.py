@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import torch
 
 from kinespan.config import FinetuneConfig, MethodConfig, PretrainConfig, SnippetConfig
 from kinespan.corpus import Corpus, CorpusWriter, group_split
 from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.train.common import ShowProgress
 
 STEPS = 4
 MOTION = SyntheticConfig(recordings=6, seconds=(6.0, 8.0), fps=15.0)
@@ -34,3 +38,15 @@ def write(path, *, labelled=True):
 def same(one, other):
     assert one.keys() == other.keys()
     return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def stop_after(monkeypatch, step, when=lambda: True):
+    """Press Ctrl-C after a step of training, of the first training in which `when` holds."""
+    after = ShowProgress.on_train_batch_end
+
+    def pressed(self, trainer, module, *rest):
+        after(self, trainer, module, *rest)
+        if trainer.global_step == step and when():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ShowProgress, "on_train_batch_end", pressed)

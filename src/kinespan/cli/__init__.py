@@ -17,9 +17,10 @@ from ..config import STREAMS
 from ..errors import InputError
 
 COMMANDS = {
-    "demo": "make the built-in corpus, pretrain, finetune, localize and report: the main job in one command",
+    "demo": "make the built-in corpus, learn from a fifth of its labels, localize, report: the main job at once",
     "prepare": "read motion files into a corpus",
     "info": "say what is in a recording, a corpus or a model",
+    "learn": "learn to name and bound actions from recordings, some of them labelled: pretrain, finetune, fuse",
     "pretrain": "learn an encoder from recordings, without labels",
     "finetune": "learn to name and bound actions from labelled recordings",
     "recognize": "name trimmed actions by a frozen encoder: the linear and nearest-neighbour probe of pretraining",
@@ -34,7 +35,7 @@ COMMANDS = {
 }
 """Commands in the order of a user's work; each is the module of its name beside this file (list: `listing`)."""
 
-WITH_NETWORK = ("pretrain", "finetune", "recognize")
+WITH_NETWORK = ("learn", "pretrain", "finetune", "recognize")
 """Commands whose settings hold a network."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..activitynet import write_truth
 from ..corpus.store import Corpus
 from ..evaluate import Rule
-from ..localizer import Localizer
+from ..model import Model
 from ..progress import Progress
 from ..results import METRICS_FILE, TRUTH_FILE, evaluate_on, write_metrics, write_outcome
 from .corpora import corpus_parts
@@ -17,7 +17,7 @@ from .finetuning import MODEL_FILE
 
 
 def run_test(
-    model: Localizer,
+    model: Model,
     corpus: Corpus,
     out: Path,
     split: str,

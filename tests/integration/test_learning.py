@@ -1,0 +1,157 @@
+"""The whole way in one command: its stages are runs like any other, and the model is the mean of the last two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from training_cases import SMALL, same, stop_after
+
+from kinespan.config import LearnConfig, NetworkConfig
+from kinespan.corpus import Corpus
+from kinespan.errors import InputError
+from kinespan.localizer import load_model
+from kinespan.model_file import read_spec, read_weights
+from kinespan.train.common import Interrupted
+from kinespan.train.corpora import training_set
+from kinespan.train.finetuning import MODEL_FILE
+from kinespan.train.learning import learn
+from kinespan.train.pretraining import ENCODER_FILE, pretrain
+from kinespan.train.settings import load_settings
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+Command = Callable[..., Any]
+
+HALF = LearnConfig(pretrain_steps=2, steps=2, precision="32", split="by-performer", label_fraction=0.5)
+FEW = ("--pretrain-steps", 2, "--steps", 2, "--precision", "32")
+STAGES = ["pretrain", "finetune", "scratch", "finetune_taught", "scratch_taught"]
+
+
+@pytest.fixture(scope="module")
+def learnt(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The folder of a run on half of the labels, and what it told."""
+    out, told = tmp_path_factory.mktemp("runs") / "learnt", []
+    learn(corpus, out, HALF, quiet=True, tell=told.append)
+    return out, told
+
+
+def folders(out: Path) -> set[str]:
+    return {path.name for path in out.iterdir() if path.is_dir()}
+
+
+def test_every_stage_is_a_run_and_is_told(corpus: Corpus, learnt: tuple[Path, list[str]]) -> None:
+    out, told = learnt
+    assert folders(out) == set(STAGES)
+    assert [line.split(":")[0] for line in told] == [f"{n} of 5  {name}" for n, name in enumerate(STAGES, 1)]
+    assert told[0].endswith("snippets of 4 recordings without their labels")
+    assert told[2].endswith("tcn, labels of 2 recordings")
+    assert told[3].endswith("stgcn16_light, labels of 2 recordings, taught on 2 others")
+    assert load_settings(out / "pretrain")["config"]["steps"] == 2
+    training = training_set(corpus, "by-performer", 1)
+    for name in STAGES[1:]:
+        settings, spec = load_settings(out / name), read_spec(out / name / MODEL_FILE)
+        own = name.partition("_")[0]
+        assert settings["config"]["protocol"] == own
+        assert spec.encoder == {"finetune": "stgcn16_light", "scratch": "tcn"}[own]
+        assert settings["pretrained"] == (str(out / "pretrain") if own == "finetune" else None)
+        teachers = [str(out / run) for run in STAGES[1:3]] if name.endswith("taught") else None
+        assert settings.get("teachers") == teachers
+        seen = {*settings["labelled_recordings"], *settings.get("taught_recordings", [])}
+        assert seen <= set(training.names)
+        assert len(seen) == (4 if teachers else 2)
+
+
+def test_the_model_is_the_mean_of_the_last_two(corpus: Corpus, learnt: tuple[Path, list[str]]) -> None:
+    out, _ = learnt
+    recording = corpus[corpus.names[0]]
+    parts = [load_model(out / name).frame_scores(recording) for name in STAGES[3:]]
+    assert np.allclose(load_model(out).frame_scores(recording), np.mean(parts, axis=0), atol=1e-6)
+    assert not np.allclose(parts[0], parts[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("change", [{"label_fraction": 1.0}, {"teach": "off"}])
+def test_nobody_teaches_where_all_is_labelled_or_nobody_is_to(
+    corpus: Corpus, pretrained: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    out = tmp_path / "run"
+    found = learn(corpus, out, replace(HALF, **change), pretrained=pretrained, quiet=True)
+    assert [run.name for run in found.runs] == ["finetune", "scratch"]
+    assert folders(out) == {"finetune", "scratch"}
+    assert [member.encoder for member in found.model.spec.members] == ["stgcn16_light", "tcn"]
+
+
+@pytest.mark.parametrize(
+    ("teach", "labelled", "others", "expected"),
+    [("auto", 4, 4, True), ("auto", 4, 3, False), ("auto", 4, 0, False), ("on", 4, 1, True), ("off", 1, 9, False)],
+)
+def test_when_to_teach(teach: Any, labelled: int, others: int, expected: bool) -> None:
+    assert LearnConfig(teach=teach).teaches(labelled, others) is expected
+
+
+def test_teaching_with_nothing_to_teach_on_is_refused_before_anything_is_written(
+    corpus: Corpus, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="teach is on, but the labels of all 4 training recordings are used"):
+        learn(corpus, tmp_path / "run", replace(HALF, teach="on", label_fraction=1.0), quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_both_networks_see_what_a_given_encoder_sees(corpus: Corpus, tmp_path: Path) -> None:
+    """One that was pretrained at 10 frames a second: only models of one rate can teach and be fused."""
+    slow = replace(SMALL, steps=1, network=NetworkConfig(fps=10.0))
+    pretrain(corpus, tmp_path / "slow", slow, quiet=True)
+    found = learn(corpus, tmp_path / "run", HALF, pretrained=tmp_path / "slow", quiet=True)
+    assert {member.fps for member in found.model.spec.members} == {10.0}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_goes_on_where_it_stopped(
+    corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Ctrl-C after the first step of a stage; what was done before is not done again, and the end is the same."""
+    whole, _ = learnt
+    out, told = tmp_path / "run", []
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1, lambda: (out / stage).is_dir())
+        with pytest.raises(Interrupted, match=rf"{stage} is kept, go on with the same command and --resume"):
+            learn(corpus, out, HALF, quiet=True)
+    with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
+        learn(corpus, out, HALF, quiet=True)
+    with pytest.raises(InputError, match=r"started with steps 2, --resume came with 3"):
+        learn(corpus, out, replace(HALF, steps=3), resume=True, quiet=True)
+    learn(corpus, out, HALF, resume=True, quiet=True, tell=told.append)
+    assert [line.endswith("done before") for line in told] == [STAGES.index(stage) > n for n in range(5)]
+    assert same(read_weights(out / MODEL_FILE), read_weights(whole / MODEL_FILE))
+    assert same(read_weights(out / "pretrain" / ENCODER_FILE), read_weights(whole / "pretrain" / ENCODER_FILE))
+
+
+def test_runs_of_others_are_left_alone(corpus: Corpus, pretrained: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds a run already"):
+        learn(corpus, pretrained, HALF, quiet=True)
+    for folder in (pretrained, tmp_path / "nothing"):
+        with pytest.raises(InputError, match="holds no run of kinespan learn to go on with"):
+            learn(corpus, folder, HALF, resume=True, quiet=True)
+
+
+def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> None:
+    words = ("learn", "corpus", "--out", tmp_path / "run", "--pretrained", "pre", "--label-fraction", 0.4, *FEW)
+    done = command(*words, "--split", "by-performer")
+    assert done.code == 0, done.err
+    assert "1 of 4  finetune: stgcn16_light, labels of 2 recordings" in done.out
+    assert f"model written to {tmp_path / 'run' / MODEL_FILE}, the mean of finetune_taught and" in done.out
+    assert "label fraction 0.4, taught recordings 3, seed 0" in done.out
+    rows = [line.split()[0] for line in done.out.splitlines()[-5:]]
+    assert rows == [*STAGES[1:], "model"]
+    assert all((tmp_path / "run" / run / "metrics.json").is_file() for run in ("", *STAGES[1:]))
+    done = command("report", tmp_path / "run", "--out", tmp_path / "report.html")
+    assert done.code == 0, done.err
+    assert command("info", tmp_path / "run").code == 0
+
+    done = command("learn", "corpus", "--out", tmp_path / "all", "--pretrained", "pre", "--beside", "tcn_long", *FEW)
+    assert done.code == 0, done.err
+    assert "2 of 2  scratch: tcn_long, labels of 6 recordings" in done.out
+    assert done.out.splitlines()[-1].startswith("nothing was held out, so nothing is tested; give --split NAME")
