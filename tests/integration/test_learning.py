@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from training_cases import SMALL, same, stop_after
 
-from kinespan.config import LearnConfig, NetworkConfig
+from kinespan.config import FinetuneConfig, LearnConfig, NetworkConfig, PretrainConfig
 from kinespan.corpus import Corpus
 from kinespan.errors import InputError
+from kinespan.fused import fuse
 from kinespan.localizer import load_model
 from kinespan.model_file import read_spec, read_weights
 from kinespan.train.common import Interrupted
 from kinespan.train.corpora import training_set
-from kinespan.train.finetuning import MODEL_FILE
+from kinespan.train.finetuning import MODEL_FILE, finetune
 from kinespan.train.learning import learn
 from kinespan.train.pretraining import ENCODER_FILE, pretrain
 from kinespan.train.settings import load_settings
@@ -71,6 +72,22 @@ def test_the_model_is_the_mean_of_the_last_two(corpus: Corpus, learnt: tuple[Pat
     parts = [load_model(out / name).frame_scores(recording) for name in STAGES[3:]]
     assert np.allclose(load_model(out).frame_scores(recording), np.mean(parts, axis=0), atol=1e-6)
     assert not np.allclose(parts[0], parts[1], atol=1e-3)
+
+
+def test_stage_by_stage_it_is_the_same(corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """The commands of docs/protocols.md, each with its own defaults but for the few steps of a test."""
+    common: dict[str, Any] = {"split": "by-performer", "steps": 2, "precision": "32"}
+    tuning = FinetuneConfig(**common, label_fraction=0.5)
+    alone = replace(tuning, protocol="scratch")
+    runs = {name: tmp_path / name for name in STAGES}
+    pretrain(corpus, runs["pretrain"], PretrainConfig(**common), quiet=True)
+    start = runs["pretrain"]
+    finetune(corpus, runs["finetune"], tuning, pretrained=start, quiet=True)
+    finetune(corpus, runs["scratch"], alone, quiet=True)
+    two = [runs["finetune"], runs["scratch"]]
+    last = [finetune(corpus, runs["finetune_taught"], tuning, pretrained=start, teachers=two, quiet=True)]
+    last.append(finetune(corpus, runs["scratch_taught"], alone, teachers=two, quiet=True))
+    assert same(fuse(last).state_dict(), load_model(learnt[0]).state_dict())
 
 
 @pytest.mark.parametrize("change", [{"label_fraction": 1.0}, {"teach": "off"}])

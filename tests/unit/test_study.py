@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from benchmarks.study.baselines import REACH, baseline_scores, prior_scores, win
 from benchmarks.study.claims import compare, paired_p
 from benchmarks.study.curves import Point, drawing, points
 from benchmarks.study.page import label_counts, page, table
-from benchmarks.study.plan import Claim, parse
+from benchmarks.study.plan import Claim, parse, read
 from benchmarks.study.work import figures, keep, parts_of, some_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from scipy import stats
 
 from kinespan.activitynet import Truth
 from kinespan.annotation import IGNORE, Annotation, LabelSet, Span
+from kinespan.config import FinetuneConfig, LearnConfig
 from kinespan.corpus.splits import Fold
 from kinespan.decode import DecodeConfig
 from kinespan.errors import InputError
@@ -79,6 +81,26 @@ def test_networks_are_in_float32_unless_it_is_said() -> None:
     assert {row.finetune.precision for row in study.rows} == {"32"}
     rows = [*SMALL["rows"], {"name": "half", "finetune": {"precision": "bf16"}}]
     assert small(rows=rows).rows[-1].finetune.precision == "bf16"
+
+
+def test_the_row_that_wins_with_few_labels_is_what_learn_does() -> None:
+    """`kinespan learn` without settings, but for what a study says itself: precision, seeds, labels and no probe."""
+    study = read("precog")
+    row = next(row for row in study.rows if row.name == "snippets and our TCN, taught")
+    said = {"precision": "bf16", "split": None}
+    default = LearnConfig(label_fraction=0.2)
+    assert default.teaches(11, 43)
+    assert row.taught == 1
+    assert replace(default.pretraining(), **said, probe_every=0) == replace(study.pretraining[row.start], probe_every=0)
+    assert replace(default.finetuning("finetune"), **said) == replace(row.finetune, label_fraction=0.2)
+    assert row.beside is not None
+    assert _meant(default.finetuning("scratch")) == _meant(replace(row.beside, protocol="scratch", label_fraction=0.2))
+
+
+def _meant(config: FinetuneConfig) -> FinetuneConfig:
+    """The settings with those spelt out that `auto` leaves to a network of one resolution."""
+    stages = config.stages(1)
+    return replace(config, refine_stages=stages, smoothing=config.smoothing_weight(stages), precision="32", split=None)
 
 
 def test_cells_of_one_encoder_are_one_job() -> None:

@@ -78,7 +78,7 @@ def run(arguments: Namespace) -> int:
         print(
             f"{unused} training recordings have no label in this run; it and another kind of network can teach a third"
         )
-        print(f"what they see in them: --teachers {out} RUN")
+        print(f"what they see in them: --teachers {out} RUN, or all of it at once by kinespan learn")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return 0

@@ -55,7 +55,7 @@ def gather(
         recordings=shown,
         metrics=metrics,
         facts=_facts(details, metrics, len(predictions.spans), len(names)),
-        curves=_curves(folder / "metrics.csv"),
+        curves=_curves(folder),
     )
 
 
@@ -145,11 +145,16 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
     return facts
 
 
-def _curves(file: Path) -> dict[str, list[tuple[float, float]]]:
-    """Training curves from metrics.csv, by name: (step, value)."""
+def _curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
+    """Training curves of a run, by name: (step, value); of one that is made of others, those of each of them."""
+    if (folder / "metrics.csv").is_file():
+        return _curves_of(folder / "metrics.csv")
+    parts = {file.parent.name: _curves_of(file) for file in sorted(folder.glob("*/metrics.csv"))}
+    return {f"{run}: {name}": curve for run, curves in parts.items() for name, curve in curves.items()}
+
+
+def _curves_of(file: Path) -> dict[str, list[tuple[float, float]]]:
     curves: dict[str, list[tuple[float, float]]] = {}
-    if not file.is_file():
-        return curves
     with open(file, newline="", encoding="utf-8") as handle:
         for row in csv.DictReader(handle):
             for name, text in row.items():
