@@ -367,8 +367,10 @@ class FinetuneConfig:
 
 @dataclass(frozen=True)
 class LearnConfig:
-    """Settings of `kinespan learn`; whatever else can be set keeps the default that it has in `pretrain` and
-    `finetune`."""
+    """Settings of `kinespan learn`.
+
+    Whatever else can be set keeps the default that it has in `pretrain` and `finetune`.
+    """
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that is pretrained, and its input."""

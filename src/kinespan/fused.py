@@ -108,14 +108,20 @@ def check_alike(first: ModelSpec, first_name: object, other: ModelSpec, name: ob
 
 
 def _together(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Facts that hold of all parts as they are, differing ones joined by plus signs; likewise within facts."""
+    """Facts that hold of all parts as they are, differing ones joined by plus signs; likewise within facts.
+
+    Facts within facts that only some parts have are theirs, and `models` counts them: `1 of 2`.
+    """
     joined: dict[str, Any] = {}
     for key in dict.fromkeys(key for part in parts for key in part):
         values = [part.get(key) for part in parts]
         if all(value == values[0] for value in values):
             joined[key] = values[0]
         elif any(isinstance(value, Mapping) for value in values):
-            joined[key] = _together([value if isinstance(value, Mapping) else {} for value in values])
+            having = [value for value in values if isinstance(value, Mapping)]
+            joined[key] = _together(having)
+            if len(having) < len(values):
+                joined[key]["models"] = f"{len(having)} of {len(values)}"
         else:
             joined[key] = " + ".join("none" if value is None else str(value) for value in values)
     return joined

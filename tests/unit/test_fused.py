@@ -160,7 +160,7 @@ def test_what_it_says_of_itself():
     assert spec.metrics == {}  # nothing was measured of the whole
     assert spec.members == (one, two, one)
     bare = spec_of(training={"seed": 0})
-    assert fused_spec([one, bare]).training["pretrained"] == {"method": "m + none", "seed": "1 + none"}
+    assert fused_spec([one, bare]).training["pretrained"] == {"method": "m", "seed": 1, "models": "1 of 2"}
 
 
 @pytest.mark.parametrize(

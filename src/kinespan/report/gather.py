@@ -136,7 +136,8 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
     facts = {name.replace("_", " "): str(value) for name, value in training.items() if value is not None}
     if isinstance(pretrained, Mapping):
         how = f"{pretrained.get('method')}, snippets {pretrained.get('snippets')}"
-        facts["pretrained"] = f"{how}, {pretrained.get('steps')} steps, seed {pretrained.get('seed')}"
+        some = f" ({pretrained['models']} models)" if "models" in pretrained else ""
+        facts["pretrained"] = f"{how}, {pretrained.get('steps')} steps, seed {pretrained.get('seed')}{some}"
     elif training:
         facts["pretrained"] = "no"
     if metrics is not None:
