@@ -166,7 +166,11 @@ def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> No
     assert all((tmp_path / "run" / run / "metrics.json").is_file() for run in ("", *STAGES[1:]))
     done = command("report", tmp_path / "run", "--out", tmp_path / "report.html")
     assert done.code == 0, done.err
-    assert command("info", tmp_path / "run").code == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '"scratch_taught: loss"' in page
+    assert '"stgcn16_light (finetune, 2 steps), tcn (scratch, 2 steps)"' in page
+    assert "(1 of 2 models)" in page
+    assert "models: 1 of 2" in command("info", tmp_path / "run").out
 
     done = command("learn", "corpus", "--out", tmp_path / "all", "--pretrained", "pre", "--beside", "tcn_long", *FEW)
     assert done.code == 0, done.err

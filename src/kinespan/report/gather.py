@@ -133,7 +133,7 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
     """What the figures rest on, in the order in which a reader asks."""
     training = dict(details.get("training") or {})
     pretrained = training.pop("pretrained", None)
-    facts = {name.replace("_", " "): str(value) for name, value in training.items() if value is not None}
+    facts = {name.replace("_", " "): _words(value) for name, value in training.items() if value is not None}
     if isinstance(pretrained, Mapping):
         how = f"{pretrained.get('method')}, snippets {pretrained.get('snippets')}"
         some = f" ({pretrained['models']} models)" if "models" in pretrained else ""
@@ -144,6 +144,10 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
         facts["mAP rule"] = str(metrics.get("rule"))
     facts["recordings"] = f"{total}" if shown == total else f"{total}, the first {shown} are shown"
     return facts
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
