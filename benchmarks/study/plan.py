@@ -20,8 +20,8 @@ A file holds
                     finetune: settings of `kinespan finetune`
                     beside: settings of `kinespan finetune` for a network from random weights, trained on the same
                       labels, whose scores are averaged with the row's own (as `kinespan fuse` does)
-                    taught: rounds; in each the row's network, and the one beside it, teach the next ones of both on the
-                      recordings without labels (`kinespan finetune --teachers`)
+                    taught: rounds; in each the row's network, and the one beside it, teach the next ones of both, which
+                      start from their encoders, on the recordings without labels (`kinespan finetune --teachers`)
                     alone: true, where the one beside is to teach, but not to be averaged with in the test
                     decode: settings of kinespan.decode.DecodeConfig in place of the model's
                     labels, seeds, folds, pretrain_seed: in place of the file's

@@ -135,18 +135,19 @@ def _networks(
     row: Row, training: TrainingSet, config: FinetuneConfig, pretrained: Path | None, folder: Path
 ) -> tuple[Localizer, Model, float]:
     """The row's own network; what is tested, itself or fused with the one beside it; and minutes of training."""
-    beside = None
+    networks = [(config, pretrained)]
     if row.beside is not None:
         shared = {"seed": config.seed, "label_fraction": config.label_fraction, "split": None}
-        beside = replace(row.beside, protocol="scratch", **shared)
+        networks.append((replace(row.beside, protocol="scratch", **shared), None))
     teachers: list[Path] = []
     minutes = 0.0
     for turn in range(row.taught + 1):
-        runs = [_finetuned(training, config, pretrained, teachers, folder)]
-        if beside is not None and not (row.alone and turn == row.taught):
-            runs.append(_finetuned(training, beside, None, teachers, folder))
+        last = row.alone and turn == row.taught
+        runs = [_finetuned(training, *network, teachers, folder) for network in networks[: 1 if last else None]]
         teachers = [run for run, _ in runs]
         minutes += sum(took for _, took in runs)
+        # a student goes on from the teacher of its own kind
+        networks = [(replace(one, protocol="finetune"), run) for (one, _), run in zip(networks, teachers, strict=False)]
     models = [load_model(run) for run in teachers]
     own = models[0]
     assert isinstance(own, Localizer)
@@ -157,7 +158,8 @@ def _finetuned(
     training: TrainingSet, config: FinetuneConfig, pretrained: Path | None, teachers: Sequence[Path], folder: Path
 ) -> tuple[Path, float]:
     """The run of these settings and its minutes; rows of a job share it."""
-    told = json.dumps([asdict(config), str(pretrained), [run.name for run in teachers]], sort_keys=True)
+    start = None if pretrained is None else Path(pretrained).name
+    told = json.dumps([asdict(config), start, [run.name for run in teachers]], sort_keys=True)
     run = folder / hashlib.sha256(told.encode()).hexdigest()[:16]
     took = run / "minutes"
     if not took.is_file():

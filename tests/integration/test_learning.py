@@ -55,11 +55,15 @@ def test_every_stage_is_a_run_and_is_told(corpus: Corpus, learnt: tuple[Path, li
     training = training_set(corpus, "by-performer", 1)
     for name in STAGES[1:]:
         settings, spec = load_settings(out / name), read_spec(out / name / MODEL_FILE)
-        own = name.partition("_")[0]
-        assert settings["config"]["protocol"] == own
+        own, _, taught = name.partition("_")
         assert spec.encoder == {"finetune": "stgcn16_light", "scratch": "tcn"}[own]
-        assert settings["pretrained"] == (str(out / "pretrain") if own == "finetune" else None)
-        teachers = [str(out / run) for run in STAGES[1:3]] if name.endswith("taught") else None
+        assert settings["config"]["protocol"] == ("scratch" if name == "scratch" else "finetune")
+        start = {"finetune": "pretrain", "scratch": None}.get(name, own)
+        assert settings["pretrained"] == (start and str(out / start))
+        before = {"finetune": "stgcn16_light (finetune, 2 steps)", "scratch": "tcn (scratch, 2 steps)"}[own]
+        assert spec.training.get("started_from") == (before if taught else None)
+        assert spec.training.get("pretrained", {}).get("method") == ("skeletonclr" if own == "finetune" else None)
+        teachers = [str(out / run) for run in STAGES[1:3]] if taught else None
         assert settings.get("teachers") == teachers
         seen = {*settings["labelled_recordings"], *settings.get("taught_recordings", [])}
         assert seen <= set(training.names)
@@ -85,8 +89,9 @@ def test_stage_by_stage_it_is_the_same(corpus: Corpus, learnt: tuple[Path, list[
     finetune(corpus, runs["finetune"], tuning, pretrained=start, quiet=True)
     finetune(corpus, runs["scratch"], alone, quiet=True)
     two = [runs["finetune"], runs["scratch"]]
-    last = [finetune(corpus, runs["finetune_taught"], tuning, pretrained=start, teachers=two, quiet=True)]
-    last.append(finetune(corpus, runs["scratch_taught"], alone, teachers=two, quiet=True))
+    last = [
+        finetune(corpus, runs[f"{run.name}_taught"], tuning, pretrained=run, teachers=two, quiet=True) for run in two
+    ]
     assert same(fuse(last).state_dict(), load_model(learnt[0]).state_dict())
 
 

@@ -159,11 +159,25 @@ def test_a_taught_run_goes_on_where_it_stopped(corpus: Corpus, teacher: Path, tm
 
 
 def test_a_teacher_that_knows_what_is_held_out_is_refused(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"teacher: trained on \d+ recordings that are held out here, such as"):
+    with pytest.raises(InputError, match=r"teacher: trained on the labels of \d+ recordings that are held out here"):
         finetune(corpus, tmp_path / "run", replace(HALF, fold=2), teachers=[teacher], quiet=True)
     finetune(corpus, tmp_path / "all", replace(HALF, split=None), quiet=True)
     with pytest.raises(InputError, match="held out here"):
         finetune(corpus, tmp_path / "run", HALF, teachers=[tmp_path / "all"], quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_that_knows_what_is_held_out_is_refused_too(
+    corpus: Corpus, pretrained: Path, teacher: Path, tmp_path: Path
+) -> None:
+    """A finetuned run to go on from; an encoder that was pretrained without labels may have seen all motion."""
+    config = replace(HALF, protocol="finetune")
+    finetune(corpus, tmp_path / "on", config, pretrained=teacher, quiet=True)
+    finetune(corpus, tmp_path / "two", replace(config, fold=2), pretrained=pretrained, quiet=True)
+    with pytest.raises(InputError, match=r"teacher: trained on the labels of \d+ recordings that are held out here"):
+        finetune(corpus, tmp_path / "run", replace(config, fold=2), pretrained=teacher, quiet=True)
+    with pytest.raises(InputError, match=r"teacher: trained with label_fraction 0\.5 and seed 0, .* other recordings"):
+        finetune(corpus, tmp_path / "run", replace(config, seed=1), pretrained=teacher, quiet=True)
     assert not (tmp_path / "run").exists()
 
 

@@ -32,7 +32,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--pretrained",
         type=str | None,
-        help="folder of a pretraining run, a model file, or `default`, the shipped encoder",
+        help="folder of a pretraining run, or of a finetuned one whose encoder is to be gone on with, a model file, or "
+        "`default`, the shipped encoder",
     )
     parser.add_argument(
         "--teachers",

@@ -31,7 +31,7 @@ from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
 from .pretraining import ENCODER_FILE, FUSION_WEIGHTS
 from .settings import save_settings
-from .teaching import load_teachers
+from .teaching import check_honest, load_teachers, title
 
 MODEL_FILE = "model.safetensors"
 LIKELY = 0.5
@@ -153,7 +153,8 @@ def finetune(
     Of a Corpus only the training recordings of config.split are read; the labels of the share config.label_fraction
     of them, chosen by seed, are used, and of the others, where there are teachers, what these say of them (see
     teaching.py). The model of the last step is kept: nothing is selected. Raises InputError for bad settings, for
-    teachers that do not fit or have nothing to teach on, and Interrupted after Ctrl-C.
+    teachers that do not fit or have nothing to teach on, for models that know labels which are held back here, and
+    Interrupted after Ctrl-C.
     """
     if config.protocol == "scratch" and pretrained is not None:
         raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
@@ -161,6 +162,8 @@ def finetune(
     part = training_set(source, config.split, config.fold)
     corpus = part.corpus
     names, labels = labelled_names(corpus, part.names, part.drop_labels, config)
+    if pretrained is not None:
+        check_honest(pretrained, read_spec(pretrained_file(pretrained)), part, config)
     spec = _spec(part, config, labels, pretrained, names)
     motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
     annotations = [corpus.annotation(name, drop=part.drop_labels) for name in names]
@@ -315,7 +318,12 @@ def _spec(
     }  # fmt: skip
     if pretrained is not None:
         base = read_spec(pretrained_file(pretrained))
-        training["pretrained"] = dict(base.training)
+        before = base.training
+        if base.kind != "encoder":  # it was trained on labels already, and may have been pretrained before that
+            training["started_from"] = title(base)
+            before = before.get("pretrained", {})
+        if before:
+            training["pretrained"] = dict(before)
     else:
         network = config.network
         base = ModelSpec(

@@ -1,14 +1,15 @@
 """The whole way from recordings, of which some have labels, to one model.
 
 An encoder is pretrained on all of the recordings without labels; it and a network of another kind are trained on the
-labels that there are; where many recordings have none, both teach the next two what they see in them (see
-teaching.py); the last two, averaged, are the model. Every stage is a run like those of `pretrain` and `finetune`.
+labels that there are; where many recordings have none, both teach the next two, which start from their encoders, what
+they see in them (see teaching.py); the last two, averaged, are the model. Every stage is a run like those of
+`pretrain` and `finetune`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,11 @@ from ..fused import FusedLocalizer, fuse
 from ..localizer import load_model
 from ..model_file import read_spec
 from .common import CHECKPOINT
-from .corpora import Source, TrainingSet, training_set
+from .corpora import Source, training_set
 from .finetuning import MODEL_FILE, finetune, labelled_names, pretrained_file
 from .pretraining import ENCODER_FILE, pretrain
 from .settings import load_settings, save_settings
 from .testing import run_test
-
-TAUGHT = "_taught"
 
 
 @dataclass(frozen=True)
@@ -77,17 +76,28 @@ def learn(
     if pretrained is None:
         pretrained = out / "pretrain"
         about = f"{config.network.encoder}, snippets of {len(part.names)} recordings without their labels"
-        job = partial(pretrain, part, pretrained, config.pretraining(), quiet=quiet)
-        stages.run(pretrained, ENCODER_FILE, about, job)
-    encoder = read_spec(pretrained_file(pretrained)).encoder
-    both = _Both(part, out, ((one, pretrained, encoder), (two, None, config.beside)), stages, quiet)
-    counted = f"labels of {len(labelled)} recordings"
-    runs = both.train("", counted, ())
+        stages.run(
+            pretrained, ENCODER_FILE, about, partial(pretrain, part, pretrained, config.pretraining(), quiet=quiet)
+        )
+
+    def train(run: Path, settings: FinetuneConfig, start: Path | None, teachers: Sequence[Path] = ()) -> Path:
+        encoder = settings.network.encoder if start is None else read_spec(pretrained_file(start)).encoder
+        about = f"{encoder}, labels of {len(labelled)} recordings" + f", taught on {others} others" * bool(teachers)
+        job = partial(finetune, part, run, settings, pretrained=start, teachers=teachers, quiet=quiet)
+        stages.run(run, MODEL_FILE, about, job)
+        return run
+
+    runs = [train(out / "finetune", one, pretrained), train(out / "scratch", two, None)]
     if teaching:
-        runs += both.train(TAUGHT, f"{counted}, taught on {others} others", runs)
+        # a student goes on from the encoder of the teacher of its own kind, with a new head
+        two = replace(two, protocol="finetune")
+        runs += tuple(
+            train(out / f"{run.name}_taught", settings, run, runs)
+            for run, settings in zip(runs, (one, two), strict=True)
+        )
     model = fuse([load_model(run) for run in runs[-2:]], names=runs[-2:])
     model.save(out / MODEL_FILE)
-    return Learnt(model, runs)
+    return Learnt(model, tuple(runs))
 
 
 def _check_folder(out: Path, resume: bool) -> None:
@@ -114,24 +124,3 @@ class _Stages:
         self.tell(f"{self.number} of {self.count}  {folder.name}: {about}{', done before' if done else ''}")
         if not done:
             job(resume=(folder / CHECKPOINT).is_file())
-
-
-@dataclass(frozen=True)
-class _Both:
-    """Trains the two networks, each told by its settings, where it starts from, and its encoder."""
-
-    part: TrainingSet
-    out: Path
-    networks: Sequence[tuple[FinetuneConfig, Path | None, str]]
-    stages: _Stages
-    quiet: bool
-
-    def train(self, suffix: str, about: str, teachers: Sequence[Path]) -> tuple[Path, ...]:
-        """The folders of both runs, named by how they start."""
-        runs = []
-        for config, pretrained, encoder in self.networks:
-            run = self.out / f"{config.protocol}{suffix}"
-            job = partial(finetune, self.part, run, config, pretrained=pretrained, teachers=teachers, quiet=self.quiet)
-            self.stages.run(run, MODEL_FILE, f"{encoder}, {about}", job)
-            runs.append(run)
-        return tuple(runs)

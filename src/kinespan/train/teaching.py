@@ -53,30 +53,30 @@ def load_teachers(paths: Sequence[Path], part: TrainingSet, config: FinetuneConf
     models = [load_model(path, device) for path in paths]
     for path, model in zip(paths, models, strict=True):
         check_alike(spec, "this run", model.spec, path, "teach")
-        _check_honest(path, model.spec, part, config)
-    titles = tuple(_title(model.spec) for model in models)
+        check_honest(path, model.spec, part, config)
+    titles = tuple(title(model.spec) for model in models)
     return Teachers(models[0] if len(models) == 1 else fuse(models, names=paths), titles)
 
 
-def _title(spec: ModelSpec) -> str:
+def title(spec: ModelSpec) -> str:
     """A model in a few words, such as `tcn (scratch, 300 steps)`; of fused ones those of each."""
     if spec.members:
-        return " and ".join(_title(member) for member in spec.members)
+        return " and ".join(title(member) for member in spec.members)
     return f"{spec.encoder} ({spec.training.get('protocol')}, {spec.training.get('steps')} steps)"
 
 
-def _check_honest(path: Path, spec: ModelSpec, part: TrainingSet, config: FinetuneConfig) -> None:
-    """Raise InputError where a teacher, or a member of it, was trained on labels that this run holds back."""
+def check_honest(path: Path, spec: ModelSpec, part: TrainingSet, config: FinetuneConfig) -> None:
+    """Raise InputError where a model, or a member of it, was trained on labels that a run on `part` holds back."""
     for member in spec.members:
-        _check_honest(path, member, part, config)
-    if spec.members or spec.training.get("corpus") != part.corpus.name:
+        check_honest(path, member, part, config)
+    if spec.members or spec.kind == "encoder" or spec.training.get("corpus") != part.corpus.name:
         return
     own_side = set(part.names)
     seen = seen_in_training(spec, part.corpus, [name for name in part.corpus.names if name not in own_side])
     if seen:
         raise InputError(
-            f"{path}: trained on {len(seen)} recordings that are held out here, such as {seen[0]!r}; "
-            "a teacher has to have the split and fold of this run"
+            f"{path}: trained on the labels of {len(seen)} recordings that are held out here, such as {seen[0]!r}; "
+            "it has to have the split and fold of this run"
         )
     known, own = (spec.training.get("label_fraction"), spec.training.get("seed")), (config.label_fraction, config.seed)
     if config.label_fraction < 1 and known != own:
