@@ -159,6 +159,21 @@ def test_runs_of_others_are_left_alone(corpus: Corpus, pretrained: Path, tmp_pat
             learn(corpus, folder, HALF, resume=True, quiet=True)
 
 
+def test_a_run_goes_on_from_the_encoder_that_it_began_with(
+    corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"was started without --pretrained, --resume came with --pretrained .*again"):
+        learn(corpus, learnt[0], HALF, pretrained=tmp_path / "again", resume=True, quiet=True)
+
+
+def test_an_encoder_that_knows_what_is_held_out_is_refused_before_anything_is_written(
+    corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"labels of .* held out here"):
+        learn(corpus, tmp_path / "run", replace(HALF, fold=2), pretrained=learnt[0] / "finetune", quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> None:
     words = ("learn", "corpus", "--out", tmp_path / "run", "--pretrained", "pre", "--label-fraction", 0.4, *FEW)
     done = command(*words, "--split", "by-performer")

@@ -25,6 +25,7 @@ from .corpora import Source, training_set
 from .finetuning import MODEL_FILE, finetune, labelled_names, pretrained_file
 from .pretraining import ENCODER_FILE, pretrain
 from .settings import load_settings, save_settings
+from .teaching import check_honest
 from .testing import run_test
 
 
@@ -62,15 +63,17 @@ def learn(
     encoder is taken. `tell` hears a line before each stage. Raises InputError for bad settings, and Interrupted after
     Ctrl-C; with `resume` the stages that were done are kept.
     """
-    _check_folder(out, resume)
+    began = None if pretrained is None else str(pretrained)
+    _check_folder(out, resume, began)
     part = training_set(source, config.split, config.fold)
-    fps = None if pretrained is None else read_spec(pretrained_file(pretrained)).fps
-    one, two = config.finetuning("finetune"), config.finetuning("scratch", fps)
+    start = None if pretrained is None else read_spec(pretrained_file(pretrained))
+    one, two = config.finetuning("finetune"), config.finetuning("scratch", None if start is None else start.fps)
+    if pretrained is not None and start is not None:
+        check_honest(pretrained, start, part, one)
     labelled, _ = labelled_names(part.corpus, part.names, part.drop_labels, one)
     others = len(part.names) - len(labelled)
     teaching = config.teaches(len(labelled), others)
-    facts = {"corpus": str(part.corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
-    save_settings(out, "learn", config, facts, resume=resume)
+    save_settings(out, "learn", config, {"corpus": str(part.corpus.path), "pretrained": began}, resume=resume)
 
     stages = _Stages((pretrained is None) + (4 if teaching else 2), tell)
     if pretrained is None:
@@ -100,13 +103,23 @@ def learn(
     return Learnt(model, tuple(runs))
 
 
-def _check_folder(out: Path, resume: bool) -> None:
-    """Raise InputError where a fresh run would overwrite another, or where there is nothing to go on with."""
-    found = load_settings(out).get("stage")
+def _check_folder(out: Path, resume: bool, began: str | None) -> None:
+    """Raise InputError where a fresh run would overwrite another, or where there is nothing like it to go on with."""
+    settings = load_settings(out)
+    found, before = settings.get("stage"), settings.get("pretrained")
     if resume and found != "learn":
         raise InputError(f"{out}: holds no run of kinespan learn to go on with; start without --resume")
+    if resume and before != began:
+        raise InputError(
+            f"{out}: the run was started {_with(before)}, --resume came {_with(began)}; "
+            "go on with the same command as before, and --resume"
+        )
     if not resume and (found or (out / MODEL_FILE).exists()):
         raise InputError(f"{out}: holds a run already; go on with it by --resume, or name another --out")
+
+
+def _with(pretrained: str | None) -> str:
+    return "without --pretrained" if pretrained is None else f"with --pretrained {pretrained}"
 
 
 @dataclass
