@@ -160,10 +160,10 @@ def test_runs_of_others_are_left_alone(corpus: Corpus, pretrained: Path, tmp_pat
 
 
 def test_a_run_goes_on_from_the_encoder_that_it_began_with(
-    corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path
+    corpus: Corpus, learnt: tuple[Path, list[str]], pretrained: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"was started without --pretrained, --resume came with --pretrained .*again"):
-        learn(corpus, learnt[0], HALF, pretrained=tmp_path / "again", resume=True, quiet=True)
+    with pytest.raises(InputError, match=rf"started without --pretrained, --resume came with .*{pretrained}"):
+        learn(corpus, learnt[0], HALF, pretrained=pretrained, resume=True, quiet=True)
 
 
 def test_an_encoder_that_knows_what_is_held_out_is_refused_before_anything_is_written(

@@ -27,3 +27,16 @@ def test_a_run_is_resumed_with_its_own_settings_only(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="snippet"):
         save_settings(tmp_path, "pretrain", other, {}, resume=True)
     assert load_settings(tmp_path)["config"]["steps"] == 7
+
+
+def test_a_run_is_resumed_from_its_own_encoder_and_teachers_only(tmp_path: Path) -> None:
+    config, began = PretrainConfig(), {"pretrained": "pre", "teachers": ["one", "two"]}
+    save_settings(tmp_path, "finetune", config, {"corpus": "here", **began})
+    save_settings(tmp_path, "finetune", config, {"corpus": "moved", **began}, resume=True)
+    with pytest.raises(InputError, match="started with --pretrained pre, --resume came without --pretrained"):
+        save_settings(tmp_path, "finetune", config, {**began, "pretrained": None}, resume=True)
+    with pytest.raises(InputError, match="started with --teachers one two, --resume came with --teachers two one"):
+        save_settings(tmp_path, "finetune", config, {**began, "teachers": ["two", "one"]}, resume=True)
+    with pytest.raises(InputError, match="--resume came without --teachers"):
+        save_settings(tmp_path, "finetune", config, {"pretrained": "pre"}, resume=True)
+    assert load_settings(tmp_path)["corpus"] == "moved"

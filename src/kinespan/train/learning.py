@@ -63,8 +63,7 @@ def learn(
     encoder is taken. `tell` hears a line before each stage. Raises InputError for bad settings, and Interrupted after
     Ctrl-C; with `resume` the stages that were done are kept.
     """
-    began = None if pretrained is None else str(pretrained)
-    _check_folder(out, resume, began)
+    _check_folder(out, resume)
     part = training_set(source, config.split, config.fold)
     start = None if pretrained is None else read_spec(pretrained_file(pretrained))
     one, two = config.finetuning("finetune"), config.finetuning("scratch", None if start is None else start.fps)
@@ -73,7 +72,8 @@ def learn(
     labelled, _ = labelled_names(part.corpus, part.names, part.drop_labels, one)
     others = len(part.names) - len(labelled)
     teaching = config.teaches(len(labelled), others)
-    save_settings(out, "learn", config, {"corpus": str(part.corpus.path), "pretrained": began}, resume=resume)
+    facts = {"corpus": str(part.corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
+    save_settings(out, "learn", config, facts, resume=resume)
 
     stages = _Stages((pretrained is None) + (4 if teaching else 2), tell)
     if pretrained is None:
@@ -103,23 +103,13 @@ def learn(
     return Learnt(model, tuple(runs))
 
 
-def _check_folder(out: Path, resume: bool, began: str | None) -> None:
-    """Raise InputError where a fresh run would overwrite another, or where there is nothing like it to go on with."""
-    settings = load_settings(out)
-    found, before = settings.get("stage"), settings.get("pretrained")
+def _check_folder(out: Path, resume: bool) -> None:
+    """Raise InputError where a fresh run would overwrite another, or where there is none to go on with."""
+    found = load_settings(out).get("stage")
     if resume and found != "learn":
         raise InputError(f"{out}: holds no run of kinespan learn to go on with; start without --resume")
-    if resume and before != began:
-        raise InputError(
-            f"{out}: the run was started {_with(before)}, --resume came {_with(began)}; "
-            "go on with the same command as before, and --resume"
-        )
     if not resume and (found or (out / MODEL_FILE).exists()):
         raise InputError(f"{out}: holds a run already; go on with it by --resume, or name another --out")
-
-
-def _with(pretrained: str | None) -> str:
-    return "without --pretrained" if pretrained is None else f"with --pretrained {pretrained}"
 
 
 @dataclass

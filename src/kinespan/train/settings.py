@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -18,27 +18,43 @@ SETTINGS_FILE = "settings.yaml"
 
 FREE_TO_CHANGE = ("save_every", "probe_every", "precision")
 """Settings that a resumed run may have otherwise than before."""
+STARTED_FROM = ("pretrained", "teachers")
+"""What a run started from; a resumed one has to name the same. Its corpus may have been moved."""
 
 
 def save_settings(out: Path, stage: str, config: Any, facts: Mapping[str, Any], *, resume: bool = False) -> None:
     """Write `settings.yaml`: the stage, our version, what was trained on and the whole configuration.
 
-    Raises InputError where a run is resumed with other settings than it was started with, naming the first.
+    Raises InputError where a run is resumed with other settings, or from another encoder or other teachers, than it
+    was started with, naming the first.
     """
     out.mkdir(parents=True, exist_ok=True)
     content = {"stage": stage, "version": __version__, **facts, "config": plain(asdict(config))}
     if resume:
-        _check_same(out, load_settings(out).get("config", {}), content["config"])
+        _check_same(out, load_settings(out), content)
     write_atomically(out / SETTINGS_FILE, yaml.safe_dump(content, sort_keys=False))
 
 
 def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for name, value in now.items():
-        if name in before and name not in FREE_TO_CHANGE and before[name] != value:
-            raise InputError(
-                f"{out}: the run was started with {name} {before[name]}, --resume came with {value}; "
-                "go on with the same command as before, and --resume"
-            )
+    for name in STARTED_FROM:
+        if before.get(name) != now.get(name):
+            _refuse(out, _flag(name, before.get(name)), _flag(name, now.get(name)))
+    kept = before.get("config", {})
+    for name, value in now["config"].items():
+        if name in kept and name not in FREE_TO_CHANGE and kept[name] != value:
+            _refuse(out, f"with {name} {kept[name]}", f"with {value}")
+
+
+def _refuse(out: Path, before: str, now: str) -> NoReturn:
+    raise InputError(
+        f"{out}: the run was started {before}, --resume came {now}; go on with the same command as before, and --resume"
+    )
+
+
+def _flag(name: str, value: str | Sequence[str] | None) -> str:
+    if value is None:
+        return f"without --{name}"
+    return f"with --{name} {value if isinstance(value, str) else ' '.join(value)}"
 
 
 def load_settings(out: Path) -> dict[str, Any]:
