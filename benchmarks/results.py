@@ -31,6 +31,13 @@ STUDY_TABLES = {
     "claims-unseen": lambda study, rows: page.claims(study, rows, folds=(2, 3, 4)),
     "errors": page.errors,
     "key": page.key_table,
+    "key-high": lambda study, rows: page.key_table(study, rows, "map_high"),
+    "lead": page.lead,
+    "lead-high": lambda study, rows: page.lead(study, rows, "map_high"),
+    "lead-unseen": lambda study, rows: page.lead(study, rows, folds=(2, 3, 4)),
+    "lead-high-unseen": lambda study, rows: page.lead(study, rows, "map_high", folds=(2, 3, 4)),
+    "parts": page.parts,
+    "parts-high": lambda study, rows: page.parts(study, rows, "map_high"),
 }
 """Tables of a study: <!-- table: study-STUDY-WHAT -->."""
 

@@ -26,6 +26,8 @@ A file holds
                     decode: settings of kinespan.decode.DecodeConfig in place of the model's
                     labels, seeds, folds, pretrain_seed: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
+    lead:         a curve that is compared with each of the others, in pairs as for claims
+    parts:        two rows, with and without something, by a name for that: compared in pairs as for claims
     claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
 
 Networks are trained in float32 unless a start or a row says `precision`, so that rows do not hang on what a machine has
@@ -98,6 +100,8 @@ class Study:
     pools: Mapping[str, tuple[str, ...] | float]
     claims: tuple[Claim, ...]
     curves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lead: str = ""
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     file: Path = Path()
     """Where it is written."""
 
@@ -163,6 +167,8 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         "rows",
         "claims",
         "curves",
+        "lead",
+        "parts",
     }
     _refuse_unknown(data, known, where)
     pretraining = {
@@ -200,7 +206,14 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
             raise InputError(f"{where}: a curve is made of {title!r}; rows are {', '.join(titles)}")
     if len(curves) > MOST_CURVES:
         raise InputError(f"{where}: {len(curves)} curves, expected at most {MOST_CURVES}: one a colour")
-    checked = (tuple(rows), pretraining, pools, claims, curves)
+    lead = data.get("lead", "")
+    if lead and lead not in curves:
+        raise InputError(f"{where}: lead is {lead!r}; curves are {', '.join(curves)}")
+    parts = {key: tuple(value) for key, value in data.get("parts", {}).items()}
+    for key, pair in parts.items():
+        if len(pair) != 2 or not set(pair) <= set(titles):
+            raise InputError(f"{where}: part {key!r} is {', '.join(pair)}; expected two of {', '.join(titles)}")
+    checked = (tuple(rows), pretraining, pools, claims, curves, lead, parts)
     return Study(name, data["about"], data["data"], data["split"], *checked)
 
 

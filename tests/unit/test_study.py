@@ -16,7 +16,7 @@ from benchmarks.study import plan
 from benchmarks.study.baselines import REACH, baseline_scores, prior_scores, window_features
 from benchmarks.study.claims import compare, paired_p
 from benchmarks.study.curves import Point, drawing, points
-from benchmarks.study.page import label_counts, page, table
+from benchmarks.study.page import key_table, label_counts, lead, page, parts, table
 from benchmarks.study.plan import Claim, parse, read
 from benchmarks.study.work import figures, keep, parts_of, some_of
 from hypothesis import given
@@ -141,6 +141,9 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ({"fold": 1}, "unknown fold"),
         ({"curves": {"a": ["b"]}}, "a curve is made of 'b'"),
         ({"curves": {str(number): ["scratch"] for number in range(9)}}, "9 curves, expected at most 8"),
+        ({"lead": "ours"}, "lead is 'ours'; curves are "),
+        ({"parts": {"a": ["scratch"]}}, "part 'a' is scratch; expected two of prior, scratch, snippets"),
+        ({"parts": {"a": ["scratch", "b"]}}, "part 'a' is scratch, b; expected two of prior, scratch, snippets"),
     ],
 )
 def test_a_mistake_in_a_study_is_told_before_anything_runs(changes: dict[str, Any], words: str) -> None:
@@ -251,6 +254,34 @@ def test_claims_compare_the_same_fold_and_seed() -> None:
     only = compare(rows, Claim("x", "y", 2, folds=(2,)))
     assert only is not None
     assert (only.pairs, only.difference < 0) == (2, True)
+
+
+def test_the_lead_and_parts_are_compared_by_number_of_labels() -> None:
+    study = small(
+        curves={"ours": ["snippets", "prior"], "theirs": ["scratch"]}, lead="ours",
+        parts={"pretraining": ["snippets", "scratch"]}, claims=[],
+    )  # fmt: skip
+    rows = [
+        made_row(name, fold, 1, value, labels)
+        for name, labels, values in [
+            ("snippets", 2, (0.6, 0.7)), ("scratch", 2, (0.5, 0.4)), ("scratch", 0.5, (0.3, 0.3)),
+            ("prior", "all", (0.2, 0.2)), ("scratch", "all", (0.1, 0.3)),
+        ]
+        for fold, value in enumerate(values, start=1)
+    ]  # fmt: skip
+    p = stats.ttest_rel([0.6, 0.7], [0.5, 0.4]).pvalue
+    title, _, line = lead(study, rows).splitlines()
+    assert title == "| F1@50 against | 2 | all |"
+    assert line == f"| theirs | +20.0 ({p:.3f}, 2) | +0.0 (1.000, 2) |"
+    assert "| theirs | +30.0 (1.000, 1) |" in lead(study, rows, folds=(2,))
+    assert key_table(study, rows).splitlines() == [
+        "| F1@50 | 2 | 50 % | all |",
+        "|---|---|---|---|",
+        "| ours | 65.0 |  | 20.0 |",
+        "| theirs | 45.0 | 30.0 | 20.0 |",
+    ]
+    assert parts(study, rows).splitlines()[2] == f"| pretraining | +20.0 ({p:.3f}, 2) |"
+    assert page(study, rows).endswith(f"{lead(study, rows)}\n\n{parts(study, rows)}")
 
 
 def test_nothing_is_significant_about_one_pair_or_equal_differences() -> None:
