@@ -18,13 +18,15 @@ class Verdict:
     """Mean difference in points and its paired test over `pairs` of fold and seed; `folds_won` of `folds` in the mean.
 
     p is two-sided, of Student's paired t test; 1 where all differences are the same or there are fewer than two.
-    Folds share training recordings, so pairs are not independent: p is a little too small.
+    Pairs of a fold share their test recordings and folds share training recordings, so pairs are not independent and p
+    is too small; p_folds is that of the folds' means over seeds.
     """
 
     pairs: int
     difference: float
     deviation: float
     p: float
+    p_folds: float
     folds_won: int
     folds: int
 
@@ -50,10 +52,12 @@ def compare(rows: Rows, claim: Claim) -> Verdict | None:
         return None
     gains = {pair: sides[0][pair] - sides[1][pair] for pair in both}
     folds = sorted({fold for fold, _ in both})
-    won = sum(statistics.mean(gain for pair, gain in gains.items() if pair[0] == fold) > 0 for fold in folds)
+    means = [statistics.mean(gain for pair, gain in gains.items() if pair[0] == fold) for fold in folds]
+    won = sum(mean > 0 for mean in means)
     values = list(gains.values())
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return Verdict(len(values), statistics.mean(values), deviation, paired_p(values), won, len(folds))
+    p, p_folds = paired_p(values), paired_p(means)
+    return Verdict(len(values), statistics.mean(values), deviation, p, p_folds, won, len(folds))
 
 
 def paired_p(differences: Sequence[float]) -> float:

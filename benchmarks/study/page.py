@@ -74,9 +74,10 @@ def claims(study: Study, rows: Rows, folds: Sequence[int] = ()) -> str:
         if found is not None:
             difference = f"{found.difference:+.1f} ± {found.deviation:.1f}"
             lines.append([claim.better, claim.than, labels_name(claim.labels), FIGURES[claim.figure], difference,
-                          f"{claim.by:+g}", p_text(found.p), str(found.pairs),
+                          f"{claim.by:+g}", p_text(found.p), p_text(found.p_folds), str(found.pairs),
                           f"{found.folds_won} of {found.folds}"])  # fmt: skip
-    return markdown(["model", "against", "labels", "figure", "difference", "goal", "p", "pairs", "folds won"], lines)
+    return markdown(["model", "against", "labels", "figure", "difference", "goal", "p", "p of folds", "pairs",
+                     "folds won"], lines)  # fmt: skip
 
 
 def errors(study: Study, rows: Rows, labels: str = "all") -> str:

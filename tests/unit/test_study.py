@@ -247,6 +247,8 @@ def test_claims_compare_the_same_fold_and_seed() -> None:
     assert found.p == pytest.approx(
         stats.ttest_rel([x for x, _ in values.values()], [y for _, y in values.values()]).pvalue
     )
+    first, second = statistics.mean(gains[:2]), statistics.mean(gains[2:])
+    assert found.p_folds == pytest.approx(paired_p([first, second]))
     halved = compare(rows, Claim("x", "y", 2, figure="argmax.f1_50"))
     assert halved is not None
     assert halved.difference == pytest.approx(found.difference / 2)
