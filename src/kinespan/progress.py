@@ -90,13 +90,18 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def counting(stage: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress of a stage that learns its total as it goes: a function of what is done and of all there is."""
+    """Progress of a stage that learns its total as it goes: a function of what is done and of the total.
+
+    A first call with more than one done continues an earlier run.
+    """
     with ExitStack() as stack:
         opened: list[Progress] = []
 
         def count(done: int, total: int) -> None:
             if not opened:
                 opened.append(stack.enter_context(Progress(stage, total)))
+                opened[0].begin_at(done - 1)
+                opened[0].note = f"after {done - 1} of an earlier run" if done > 1 else ""
             opened[0].update(done)
 
         yield count

@@ -21,7 +21,6 @@ published: {dataset: [BABEL]}       # which rows of published.csv are shown besi
 
 from __future__ import annotations
 
-import difflib
 import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,9 +29,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..errors import InputError
+from ..errors import InputError, unknown
+from ..settings_parser import merged, read_yaml
 
 NEEDED = {"title": str, "paper": str} | dict.fromkeys(
     ("corpora", "pretrain", "finetune", "evaluate", "published"), dict
@@ -56,6 +54,26 @@ class Row:
     def start(self) -> tuple[str, str, str]:
         """The pretraining that the row begins with."""
         return self.source, self.method, self.snippets
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of a table is run: which rows, which seeds, and whether it is only tried out."""
+
+    methods: tuple[str, ...] = ()
+    """Only these methods; none: all."""
+    snippets: tuple[str, ...] = ()
+    """Only these variants of the snippet term."""
+    protocols: tuple[str, ...] = ()
+    """Only these protocols."""
+    seeds: tuple[int, ...] = (0,)
+    dry: bool = False
+    """One step of everything, on few clips and few test recordings: it proves the way, not the figures."""
+
+    def takes(self, row: Row) -> bool:
+        """Whether a row is run."""
+        pairs = ((row.method, self.methods), (row.snippets, self.snippets), (row.protocol, self.protocols))
+        return all(not chosen or value in chosen for value, chosen in pairs)
 
 
 @dataclass(frozen=True)
@@ -87,15 +105,6 @@ class Plan:
         """The settings of a row's finetuning, as FinetuneConfig names them."""
         block = self.content["finetune"]
         return merged(block["settings"], block["protocols"][row.protocol] or {})
-
-
-def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """base with the values of `more` over it, blocks within blocks."""
-    out = dict(base)
-    for name, value in more.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(name), Mapping)
-        out[name] = merged(out[name], value) if both else value
-    return out
 
 
 def figure(metrics: Mapping[str, Any], path: str) -> float | None:
@@ -130,15 +139,8 @@ def find_plan(table: str) -> Plan:
     """A shipped table by its name, or a YAML file of one's own. Raises InputError naming what is wrong in it."""
     file = Path(table) if table.endswith((".yaml", ".yml")) else tables_folder() / f"{table}.yaml"
     if not file.is_file():
-        near = difflib.get_close_matches(table, plan_names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(plan_names())}, or a YAML file"
-        raise InputError(f"unknown table {table!r}; {hint}")
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: found {type(content).__name__}, expected a table's blocks: {', '.join(NEEDED)}")
+        raise unknown("table", table, [*plan_names(), "FILE.yaml"])
+    content = read_yaml(file)
     for name, kind in NEEDED.items():
         if not isinstance(content.get(name), kind):
             raise InputError(f"{file}: {name} is missing or not a {'text' if kind is str else 'block'}")
