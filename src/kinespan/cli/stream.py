@@ -76,6 +76,8 @@ def run(arguments: Namespace) -> int:
         f"{stream.look_ahead:.2f} s ahead",
         file=sys.stderr,
     )
+    if model.spec.decode.segmentation == "viterbi":
+        print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
     for positions, valid in frames:
         _print_spans(stream.push(positions, valid).spans)
     _print_spans(stream.finish().spans)
