@@ -1,7 +1,12 @@
-"""Localize a recording while it is made: frames in, spans out as soon as they are certain, one JSON object a line.
+"""Localize a recording while it is made: frames in, spans out as soon as they are final, one JSON object a line.
 
 Frames are read from standard input, a line each: a list of people, who keep their places, each a list of joints
 [x, y, z] in metres, y up, or null for somebody who is not seen. With a file it is streamed as if it were live.
+
+Answers are late: a score depends on the motion after its frame, with ST-GCN 84 frames of it (5.6 s at 15 frames a
+second), with TCN and two stages of refinement more than twice as many. The command says first how many seconds it is.
+A span is printed once what follows it has lasted a moment. Spans are runs of the best label; `kinespan localize` may
+cut them in other places, where the model has learnt how long actions last.
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ Frame = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 @dataclass(frozen=True, kw_only=True)
 class StreamArguments(DeviceArguments):
-    """Which model, which frames, how they are looked at."""
+    """Which model, which frames, and how late its answers may be."""
 
     model: Positional[Path]
     """model file, or folder of a finetuning run"""
@@ -42,34 +47,37 @@ class StreamArguments(DeviceArguments):
     skeleton: str | None = None
     """standard input: skeleton by name; by default the model's"""
     people: int = 2
-    """standard input: places for people in a frame"""
+    """standard input: most people in a frame"""
+    latency: float | None = None
+    """seconds that a score may come after its frame; the more, the less there is to compute, and the scores are the
+    same; by default as far as the network looks ahead, and one second"""
     torso: float | None = None
-    """metres from root to mid-shoulders, where known"""
-    settle: float = 2.0
-    """seconds over which the torso is measured otherwise"""
-    lookahead: float | None = None
-    """seconds to look ahead at most; by default as far as the network needs"""
-    hop: float = 0.2
-    """seconds between two passes over windows"""
+    """metres from root to mid-shoulders; by default measured"""
 
 
 def run(arguments: StreamArguments) -> int:
-    """Print each span when it closes."""
+    """Print each span when it is final."""
     check_device_name(arguments.device)
     if arguments.torso is not None and not arguments.torso > 0:
         raise InputError(f"--torso: found {arguments.torso:g}, expected a positive number of metres")
-    fps, skeleton, frames = _frames(arguments, localizer_spec(arguments.model))
+    spec = localizer_spec(arguments.model)
+    fps, skeleton, frames = _frames(arguments, spec)
 
     from ..localizer import load_model
     from ..stream import StreamLocalizer
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
-    options = {name: getattr(arguments, name) for name in ("torso", "settle", "lookahead", "hop")}
-    stream = StreamLocalizer(model, fps, skeleton, **options)
-    print(f"latency {stream.latency:.2f} s at most", file=sys.stderr)
+    stream = StreamLocalizer(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
+    print(
+        f"scores come {stream.latency:.2f} s after their frames at most, of which the network looks "
+        f"{stream.look_ahead:.2f} s ahead",
+        file=sys.stderr,
+    )
+    if spec.decode.segmentation == "viterbi":
+        print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
     for positions, valid in frames:
-        _print(stream.push(positions, valid).closed)
-    _print(stream.finish().closed)
+        _print_spans(stream.push(positions, valid).spans)
+    _print_spans(stream.finish().spans)
     return 0
 
 
@@ -85,7 +93,7 @@ def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleto
     if arguments.fps is None:
         raise InputError("missing: --fps, which frames from standard input do not give")
     if arguments.people < 1:
-        raise InputError(f"--people {arguments.people}: expected at least 1")
+        raise InputError(f"--people is {arguments.people}, expected at least 1")
     skeleton = spec.skeleton
     if arguments.skeleton is not None:
         from ..skeletons import SKELETONS
@@ -94,33 +102,38 @@ def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleto
     return arguments.fps, skeleton, _read_frames(skeleton, arguments.people)
 
 
-def _read_frames(skeleton: Skeleton, people: int) -> Iterator[Frame]:
-    """Positions (P, J, 3) and valid (P,) of the lines of standard input."""
+def _read_frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
+    """Positions (P, J, 3) and valid (P,) of the lines of standard input, P person slots.
+
+    Raises InputError for a line that is no frame, and naming --people for one with more people than slots.
+    """
     for number, line in enumerate(sys.stdin, start=1):
-        if line.strip():
-            try:
-                yield _parse_frame(line, skeleton, people)
-            except (ValueError, TypeError) as error:
-                raise InputError(
-                    f"line {number}: {error}; expected people, each {skeleton.num_joints} joints [x, y, z] "
-                    f"of skeleton {skeleton.name!r}, or null"
-                ) from None
+        if not line.strip():
+            continue
+        try:
+            yield _frame(line, skeleton.num_joints, slots)
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"line {number}: {error}; expected people, each {skeleton.num_joints} joints [x, y, z] "
+                f"of skeleton {skeleton.name!r}, or null"
+            ) from None
 
 
-def _parse_frame(line: str, skeleton: Skeleton, people: int) -> Frame:
-    persons = json.loads(line)
-    if len(persons) > people:
-        raise ValueError(f"{len(persons)} people, --people is {people}")
-    positions = np.zeros((people, skeleton.num_joints, 3), dtype=np.float32)
-    valid = np.zeros(people, dtype=bool)
-    for index, joints in enumerate(persons):
-        if joints is not None:
-            positions[index] = np.asarray(joints, dtype=np.float32).reshape(skeleton.num_joints, 3)
-            valid[index] = True
+def _frame(line: str, joints: int, slots: int) -> Frame:
+    """Positions (P, J, 3) and valid (P,) of a line. Raises ValueError or TypeError where it is no frame."""
+    people = json.loads(line)
+    if len(people) > slots:
+        raise ValueError(f"{len(people)} people, --people is {slots}")
+    positions, valid = np.zeros((slots, joints, 3), dtype=np.float32), np.zeros(slots, dtype=bool)
+    for slot, person in enumerate(people):
+        if person is not None:
+            positions[slot] = np.asarray(person, dtype=np.float32).reshape(joints, 3)
+            valid[slot] = True
     return positions, valid
 
 
-def _print(spans: tuple[Span, ...]) -> None:
+def _print_spans(spans: tuple[Span, ...]) -> None:
+    """Print a line of JSON for each span."""
     for span in spans:
-        fields = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
-        print(json.dumps(fields), flush=True)
+        row = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
+        print(json.dumps(row), flush=True)
