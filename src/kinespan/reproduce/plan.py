@@ -5,13 +5,13 @@ paper: where the table comes from
 corpora:                      # by the name that the rest of the file uses
   babel: {recipe: babel, raw: babel, options: {labels: subset1}}    # raw: the folder below --raw
 pretrain:
-  on: {BABEL: [babel@official]}     # one block of rows for each; corpora with the split that is trained on
+  data: {BABEL: [babel@official]}   # one block of rows for each; corpora with the split that is trained on
   epochs: 600                       # turned into steps when the number of recordings is known
   settings: {...}                   # PretrainConfig, for all methods
   methods: {skeletonclr: {...}}     # settings of a method on top
   snippets: {"off": {}, aligned: {...}}
 finetune:
-  on: babel@official
+  data: babel@official
   epochs: 40
   settings: {...}                   # FinetuneConfig, for all protocols
   protocols: {linear: {...}, finetune: {...}, semi 20 %: {...}}
@@ -109,13 +109,13 @@ class Plan:
 
 def figure(metrics: Mapping[str, Any], path: str) -> float | None:
     """The number at a dotted path of metrics.json, such as map.average or map.0.5; None where there is none."""
-    found: Any = metrics
+    value: Any = metrics
     rest = path
-    while isinstance(found, Mapping) and rest:
-        if rest in found:  # keys such as "0.5" hold a dot themselves
-            return None if found[rest] is None else float(found[rest])
+    while isinstance(value, Mapping) and rest:
+        if rest in value:  # keys such as "0.5" hold a dot themselves
+            return None if value[rest] is None else float(value[rest])
         first, _, rest = rest.partition(".")
-        found = found.get(first)
+        value = value.get(first)
     return None
 
 
@@ -123,11 +123,11 @@ def tables_folder() -> Path:
     """Where the shipped tables lie: configs/reproduce of a source tree, else share/kinespan of the installation."""
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
     installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "kinespan" / "reproduce" for scheme in schemes]
-    places = [Path(__file__).parents[3] / "configs" / "reproduce", *installed]
-    found = [place for place in places if place.is_dir()]
-    if not found:
-        raise InputError(f"the shipped tables are missing; looked in {', '.join(map(str, places))}")
-    return found[0]
+    folders = [Path(__file__).parents[3] / "configs" / "reproduce", *installed]
+    existing = [folder for folder in folders if folder.is_dir()]
+    if not existing:
+        raise InputError(f"the shipped tables are missing; looked in {', '.join(map(str, folders))}")
+    return existing[0]
 
 
 def plan_names() -> tuple[str, ...]:

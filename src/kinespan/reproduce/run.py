@@ -24,7 +24,7 @@ from ..train.testing import run_test
 from .plan import Plan, Row, Scale, figure
 
 ROWS_FILE = "rows.jsonl"
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 DRY_PRETRAIN = {
@@ -36,7 +36,7 @@ DRY_LABELLED, DRY_TESTED = 2, 1
 """How many recordings a dry run trains the frame head on, and tests."""
 
 
-def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, say: Say = print) -> list[dict[str, Any]]:
+def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, log: Log = print) -> list[dict[str, Any]]:
     """Run a plan's rows for each seed and return them with their figures, as they also stand in OUT/rows.jsonl.
 
     Corpora are prepared in OUT/corpora, runs lie in OUT/runs (a dry run's in OUT/dry). A row that has its figures is
@@ -44,28 +44,28 @@ def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, say: Say = print) 
     anything is trained where raw data are missing.
     """
     folder = out / ("dry" if scale.dry else "runs")
-    corpora = prepared(plan, raw, out / "corpora", say)
+    corpora = prepared(plan, raw, out / "corpora", log)
     rows, wanted = [], [(seed, row) for seed in scale.seeds for row in plan.rows() if scale.takes(row)]
     for number, (seed, row) in enumerate(wanted, start=1):
-        say(f"row {number} of {len(wanted)}: {row}, seed {seed}")
+        log(f"row {number} of {len(wanted)}: {row}, seed {seed}")
         rows.append({**_facts(plan, row, seed), **_run_row(plan, row, seed, corpora, folder, scale.dry)})
-        (folder / ROWS_FILE).write_text("".join(json.dumps(one) + "\n" for one in rows))
+        (folder / ROWS_FILE).write_text("".join(json.dumps(figures) + "\n" for figures in rows))
     return rows
 
 
-def prepared(plan: Plan, raw: Path, out: Path, say: Say) -> dict[str, Corpus]:
+def prepared(plan: Plan, raw: Path, out: Path, log: Log) -> dict[str, Corpus]:
     """The corpora of a plan, each prepared where it is not there yet."""
-    found = {}
+    corpora = {}
     for name, block in plan.content["corpora"].items():
         path = out / name
         if not path.exists():
             options = block.get("options", {})
             recipe = parse_settings(RECIPES[block["recipe"]], options, f"{plan.file}: corpora.{name}")
             with counting(f"preparing {name}") as count:
-                told = prepare_recipe(recipe, raw / block["raw"], path, name, progress=count)
-            say(str(told))
-        found[name] = Corpus.open(path)
-    return found
+                summary = prepare_recipe(recipe, raw / block["raw"], path, name, progress=count)
+            log(str(summary))
+        corpora[name] = Corpus.open(path)
+    return corpora
 
 
 def _facts(plan: Plan, row: Row, seed: int) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _pretrain(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], ou
         sets.append(training_set(corpora[name], split, fold))
     values = {**plan.pretrain_settings(row), "seed": seed}
     values = merged(values, DRY_PRETRAIN) if dry else values
-    values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(one.names) for one in sets))
+    values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(part.names) for part in sets))
     config = parse_settings(PretrainConfig, values, f"{plan.file}: {row.method}, snippets {row.snippets}")
     pretrain(sets, out, config, resume=(out / CHECKPOINT).is_file())
     (out / CHECKPOINT).unlink(missing_ok=True)
