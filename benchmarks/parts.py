@@ -36,8 +36,9 @@ def job(corpus: Path, data: str, out: Path, part: tuple[str, str, str], fold: in
     """One part: pretrain if it says so, then the trainings that follow."""
     import torch
 
-    from kinespan.config import FinetuneConfig, NetworkConfig, PretrainConfig, SnippetConfig, settings_of
+    from kinespan.config import FinetuneConfig, NetworkConfig, PretrainConfig, SnippetConfig
     from kinespan.corpus import Corpus
+    from kinespan.settings_parser import parse_settings
     from kinespan.train.pretraining import pretrain
 
     torch.set_num_threads(1)
@@ -46,7 +47,7 @@ def job(corpus: Path, data: str, out: Path, part: tuple[str, str, str], fold: in
     shutil.rmtree(folder, ignore_errors=True)
     where: dict[str, Any] = {"split": SPLITS[data], "fold": fold, "seed": seed}
     if kind == "method":
-        config = settings_of(PretrainConfig, yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()), f"{name}.yaml")
+        config = parse_settings(PretrainConfig, yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()), f"{name}.yaml")
         config = replace(config, **where, steps=METHOD_STEPS[0], snippet=replace(config.snippet, variant=variant))  # type: ignore[arg-type]
         tuning = FinetuneConfig(**where, steps=METHOD_STEPS[1])
     else:

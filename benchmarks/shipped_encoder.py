@@ -16,10 +16,11 @@ from pathlib import Path
 
 import yaml
 
-from kinespan.config import PretrainConfig, settings_of
+from kinespan.config import PretrainConfig
 from kinespan.corpus import Corpus
 from kinespan.errors import InputError
 from kinespan.model_file import read_spec, read_weights, save_weights
+from kinespan.settings_parser import parse_settings
 from kinespan.train.pretraining import pretrain
 
 from .study.__main__ import corpus_folder
@@ -83,7 +84,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/shipped"))
     parser.add_argument("--try", dest="short", action="store_true", help="two steps, into OUT only")
     arguments = parser.parse_args()
-    config = settings_of(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
+    config = parse_settings(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
     if arguments.short:
         config = replace(config, steps=2)
     corpora = [Corpus.open(corpus_folder(name, arguments.out)) for name in POOL]

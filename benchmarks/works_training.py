@@ -18,13 +18,14 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
-from kinespan.config import FinetuneConfig, NetworkConfig, PretrainConfig, SnippetConfig, settings_of
+from kinespan.config import FinetuneConfig, NetworkConfig, PretrainConfig, SnippetConfig
 from kinespan.corpus.sampler import ClipPool
 from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
 from kinespan.pretrain import Step
 from kinespan.pretrain.queue import KeyQueue
+from kinespan.settings_parser import parse_settings
 from kinespan.skeletons import NTU_25
 from kinespan.train.common import lightning_precision
 from kinespan.train.finetuning import FinetuneModule, with_refinement
@@ -137,7 +138,7 @@ def our_module(
 ) -> PretrainModule:
     """Pretraining by the long recipe of configs/pretrain, at a size of the yardstick, its queues full."""
     file = RECIPES / f"{kind}_paper_recipe.yaml"
-    config = settings_of(PretrainConfig, yaml.safe_load(file.read_text()), file.name)
+    config = parse_settings(PretrainConfig, yaml.safe_load(file.read_text()), file.name)
     network = replace(config.network, encoder=encoder, streams=("position",), fps=30.0)
     options = {**config.options, "mine_from": 0.0} if kind == "aimclr" else config.options
     config = replace(

@@ -43,9 +43,10 @@ from typing import Any
 
 import yaml
 
-from kinespan.config import FinetuneConfig, PretrainConfig, settings_of
+from kinespan.config import FinetuneConfig, PretrainConfig
 from kinespan.decode import DecodeConfig
 from kinespan.errors import InputError
+from kinespan.settings_parser import parse_settings
 
 FOLDER = Path(__file__).parent
 MODELS = ("network", "forest", "prior", "time_prior")
@@ -172,7 +173,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
     }
     _refuse_unknown(data, known, where)
     pretraining = {
-        key: settings_of(PretrainConfig, {**FLOAT32, **(value or {})}, f"{where}: pretraining {key}")
+        key: parse_settings(PretrainConfig, {**FLOAT32, **(value or {})}, f"{where}: pretraining {key}")
         for key, value in data.get("pretraining", {}).items()
     }
     pools = {key: _pool(value, f"{where}: pool {key}") for key, value in data.get("pools", {}).items()}
@@ -183,7 +184,7 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
         place = f"{where}: row {given.get('name', number)}"
         _refuse_unknown(given, {one.name for one in fields(Row)} | set(common), place)
         tuning = {
-            part: settings_of(FinetuneConfig, {**FLOAT32, **given.get(part, {})}, f"{place}: {part}")
+            part: parse_settings(FinetuneConfig, {**FLOAT32, **given.get(part, {})}, f"{place}: {part}")
             for part in ("finetune", "beside")
             if part in given or part == "finetune"
         }

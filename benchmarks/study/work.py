@@ -27,9 +27,10 @@ from kinespan.fused import fuse
 from kinespan.localizer import Localizer, load_model
 from kinespan.model import Model
 from kinespan.results import corpus_truth
-from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
-from kinespan.train.finetuning import SHIPPED, finetune, labelled_names
+from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts, labelled_names
+from kinespan.train.finetuning import finetune
 from kinespan.train.pretraining import pretrain
+from kinespan.train.run_folder import SHIPPED
 
 from . import plan
 from .baselines import Scores, baseline_scores

@@ -5,14 +5,11 @@ Plain data, no torch: the command line reads them to print its help. A contradic
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, get_args
 
 from .errors import InputError
 
-Settings = TypeVar("Settings")
 Precision = Literal["auto", "32", "bf16"]
 Family = Literal["kinespan", "crosclr", "agcn", "ctrgcn"]
 Protocol = Literal["linear", "finetune", "scratch"]
@@ -176,7 +173,7 @@ class NetworkConfig:
 
     encoder: str = "stgcn16_light"
     """Encoder by name; `kinespan list encoders` shows them."""
-    streams: tuple[str, ...] = ("joint", "joint_motion")
+    streams: tuple[Stream, ...] = ("joint", "joint_motion")
     """Streams joined as input channels: joint, bone, joint_motion, bone_motion, position."""
     fuse_streams: Literal["early", "late"] = "early"
     """early: one encoder sees all streams as its input channels. late: an encoder for each, their features joined."""
@@ -465,25 +462,3 @@ class RecognizeConfig:
         _positive(self, "neighbours", "epochs", "lr", "batch_size", "label_fraction")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
-
-
-def settings_of(kind: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
-    """A settings dataclass from nested plain data, such as YAML gives; what it leaves out keeps its default.
-
-    Raises InputError naming `where` and the setting for one that is unknown, naming the nearest.
-    """
-    hints, made = get_type_hints(kind), {}
-    known = {part.name: part for part in fields(kind)}  # type: ignore[arg-type]
-    for name, value in values.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
-            raise InputError(f"{where}: unknown setting {name!r}; {hint}")
-        if is_dataclass(hints[name]) and isinstance(value, Mapping):
-            factory = known[name].default_factory
-            default = hints[name]() if factory is MISSING else factory()
-            given = {**{part.name: getattr(default, part.name) for part in fields(default)}, **value}
-            made[name] = settings_of(hints[name], given, f"{where}: {name}")
-        else:
-            made[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**made)

@@ -8,9 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import __version__
 from .annotation import LabelSet
@@ -18,6 +16,9 @@ from .config import Normalisation
 from .decode import DecodeConfig
 from .errors import InputError
 from .skeleton import Skeleton
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from torch import Tensor
 
 FORMAT = 1
 
@@ -119,7 +120,7 @@ def read_spec(path: Path) -> ModelSpec:
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
         raise InputError(f"{path}: not a safetensors file ({error})") from None

@@ -33,17 +33,17 @@ class Progress:
 
     def __enter__(self) -> Progress:
         self.start = time.monotonic()
-        self.last_line = -PLAIN_EVERY  # the first step is told at once, however young the clock
+        self.last_line = -PLAIN_EVERY  # the first step is shown at once
         if not self.quiet and self.stream.isatty():
             self._open_bar()
         return self
 
     def begin_at(self, step: int) -> None:
-        """Say that a resumed stage starts at `step`, so that the estimate counts only what is done now."""
+        """Start a resumed stage at `step`, so that the estimate counts only what is done now."""
         self.first = step
 
     def update(self, done: int, note: str = "") -> None:
-        """Say that `done` steps are done; `note` is shown beside."""
+        """Show that `done` steps are done, with a note."""
         self.done, self.note = done, note or self.note
         if self.quiet:
             return
@@ -90,13 +90,18 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def counting(stage: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress of a stage that learns its total as it goes: a function of what is done and of all there is."""
+    """Progress of a stage that learns its total as it goes: a function of what is done and of the total.
+
+    A first call with more than one done continues an earlier run.
+    """
     with ExitStack() as stack:
         opened: list[Progress] = []
 
         def count(done: int, total: int) -> None:
             if not opened:
                 opened.append(stack.enter_context(Progress(stage, total)))
+                opened[0].begin_at(done - 1)
+                opened[0].note = f"after {done - 1} of an earlier run" if done > 1 else ""
             opened[0].update(done)
 
         yield count

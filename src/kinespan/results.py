@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from .decode_presets import DECODERS
 from .errors import InputError
 from .evaluate import Metrics, Rule, evaluate
 from .export import WRITERS
-from .model import Model, Scores
 from .recording import Recording
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from .model import Model, Scores
 
 PREDICTIONS_FILE, TRUTH_FILE, SPANS_FILE = "predictions.json", "truth.json", "spans.csv"
 SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"

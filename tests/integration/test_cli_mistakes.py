@@ -21,8 +21,8 @@ MISTAKES = [
     ("nonsense", "unknown command 'nonsense'", "--help"),
     ("pretrain", "missing: CORPORA, --out"),
     ("pretrain corpus", "missing: --out"),
-    ("pretrain corpus --out x --stepz 3", "--stepz", "did you mean --steps?"),
-    ("pretrain corpus --out x --snippet.wieght 1", "did you mean --snippet.weight?"),
+    ("pretrain corpus --out x --stepz 3", "--stepz", "did you mean '--steps'?"),
+    ("pretrain corpus --out x --snippet.wieght 1", "did you mean '--snippet.weight'?"),
     ("learn corpus --out x --beside tnc", "tnc", "tcn"),
     ("learn corpus --out x --encoder tnc", "tnc", "tcn"),
     ("learn corpus --out x --label-fraction 2", "label_fraction is 2"),
@@ -33,11 +33,11 @@ MISTAKES = [
     ("learn corpus --out fine", "fine", "holds a run already", "--resume"),
     ("learn corpus --out x --resume", "x", "start without --resume"),
     ("learn unlabelled --out x", "unlabelled", "label"),
-    ("finetune corpus --out x --label-fracton 1", "did you mean --label-fraction?"),
+    ("finetune corpus --out x --label-fracton 1", "did you mean '--label-fraction'?"),
     ("pretrain corpus --out x --steps many", "--steps", "many", "a whole number"),
     ("pretrain corpus --out x --steps 0", "steps is 0", "positive"),
     ("pretrain corpus --out x --method foo", "unknown method 'foo'", "skeletonclr"),
-    ("pretrain corpus --out x --options.topk 2", "--options.topk", "method skeletonclr has no such option"),
+    ("pretrain corpus --out x --options.topk 2", "--options of method skeletonclr", "unknown setting 'topk'"),
     ("pretrain corpus --out x --encoder stgcn17", "unknown encoder 'stgcn17'", "did you mean 'stgcn16'?"),
     ("pretrain corpus@by-performer/x --out x", "corpus@by-performer/x", "FOLDER@SPLIT/FOLD"),
     ("pretrain corpus corpus@nope --out x", "no split 'nope'", "by-performer"),
@@ -46,10 +46,10 @@ MISTAKES = [
     ("pretrain corpus --out x --network.streams [foo]", "foo", "joint_motion"),
     ("pretrain corpus --out x --snippet.variant foo", "foo", "aligned"),
     ("pretrain corpus --out x --clip-frames 8", "clip_frames 8", "snippet.frames 8"),
-    ("pretrain corpus --out x --config unknown_key.yaml", "'snipet.variant'", "'snippet.variant'"),
-    ("pretrain corpus --out x --config wrong_type.yaml", "--steps", "three", "a whole number"),
-    ("pretrain corpus --out x --config broken.yaml", "config"),
-    ("pretrain corpus --out x --config missing.yaml", "missing.yaml", "does not exist"),
+    ("pretrain corpus --out x --config unknown_key.yaml", "unknown_key.yaml", "'snipet'", "did you mean 'snippet'?"),
+    ("pretrain corpus --out x --config wrong_type.yaml", "wrong_type.yaml: steps", "three", "a whole number"),
+    ("pretrain corpus --out x --config broken.yaml", "broken.yaml", "not YAML"),
+    ("pretrain corpus --out x --config missing.yaml", "missing.yaml", "no such file"),
     ("pretrain missing --out x", "missing", "kinespan prepare"),
     ("pretrain pre --out x", "pre", "not a corpus"),
     ("pretrain corpus --out pre", "pre", "--resume"),
@@ -76,15 +76,15 @@ MISTAKES = [
     ("reproduce unknown_key.yaml --raw .", "unknown_key.yaml", "title is missing"),
     ("list encoder", "encoder", "encoders"),
     ("list methods encoders", "encoders"),
-    ("list --mardown", "--mardown", "did you mean --markdown?"),
-    ("fuse", "missing: MODELS, --out"),
-    ("fuse fine fine --out fused", "--out fused", ".safetensors"),
-    ("fuse fine --out x.safetensors", "at least two models"),
-    ("fuse fine missing --out x.safetensors", "missing", "no such model"),
-    ("fuse fine pre --out x.safetensors", "pre/model.safetensors", "no such model file"),
-    ("fuse fine pre/encoder.safetensors --out x.safetensors", "pretrained encoder", "kinespan finetune"),
-    ("fuse fine fine --weights 1 --out x.safetensors", "1", "2"),
-    ("fuse fine fine --weights 1 -1 --out x.safetensors", "-1", "positive"),
+    ("list --mardown", "--mardown", "did you mean '--markdown'?"),
+    ("ensemble", "missing: MODELS, --out"),
+    ("ensemble fine fine --out mean", "--out mean", ".safetensors"),
+    ("ensemble fine --out x.safetensors", "at least two models"),
+    ("ensemble fine missing --out x.safetensors", "missing", "no such model"),
+    ("ensemble fine pre --out x.safetensors", "pre/model.safetensors", "no such model file"),
+    ("ensemble fine pre/encoder.safetensors --out x.safetensors", "pretrained encoder", "kinespan finetune"),
+    ("ensemble fine fine --weights 1 --out x.safetensors", "--weights: found 1 weights for 2 models"),
+    ("ensemble fine fine --weights 1 -1 --out x.safetensors", "-1", "positive"),
     ("localize pre/encoder.safetensors corpus --out x", "pretrained encoder", "kinespan finetune"),
     ("localize missing corpus --out x", "missing"),
     ("localize fine/spans.csv corpus --out x", "fine/spans.csv", "safetensors"),
@@ -110,8 +110,8 @@ MISTAKES = [
     ("evaluate --predictions fine/truth.json --truth fine/truth.json", "fine/truth.json", "'results'"),
     ("evaluate --predictions fine/spans.csv --truth fine/truth.json", "fine/spans.csv", "not JSON"),
     ("evaluate --predictions backwards.json --truth fine/truth.json", "backwards.json", "segment"),
-    ("evaluate fine corpus --decoder viterbi", "--decoder viterbi", "found-skel"),
-    ("localize fine one.npz --out x --decoder viterbi", "--decoder viterbi", "found-skel"),
+    ("evaluate fine corpus --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
+    ("localize fine one.npz --out x --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
     ("evaluate --predictions fine/predictions.json --truth fine/truth.json --decoder stal", "--decoder stal", "MODEL"),
     ("prepare missing --out x", "missing"),
     ("prepare --recipe ntu6 --raw . --out x", "unknown recipe 'ntu6'", "'ntu60'"),
@@ -122,12 +122,12 @@ MISTAKES = [
     ("prepare --recipe ntu60 --raw empty --out x --labels subset1", "--labels"),
     ("prepare --recipe babel --raw empty --out x", "empty", "babel_v1.0_release/train.json"),
     ("prepare --recipe babel --raw empty --out x --labels tal20", "--labels tal20", "--rules fixed"),
-    ("prepare one.npz --recipe precog --raw empty --out x", "one.npz", "--raw"),
+    ("prepare one.npz --recipe precog --raw empty --out x", "unexpected 'one.npz'", "--raw"),
     ("prepare one.npz --out x --workers 0", "--workers 0", "1 or more"),
     ("prepare empty --out x", "empty"),
     ("prepare synthetic --out corpus", "--out corpus", "--overwrite"),
     ("prepare synthetic --out x --recordings 0", "recordings is 0"),
-    ("prepare one.npz --out x --format c3d", "--format", "c3d", "precog"),
+    ("prepare one.npz --out x --format c3d", "unknown format 'c3d'", "precog"),
     ("prepare one.npz --out x --annotations missing.csv", "missing.csv"),
     ("info missing", "missing"),
     ("info a_file", "a_file", "known format"),
@@ -180,6 +180,31 @@ def test_a_mistake_is_one_line(
     assert "typing." not in done.err
     assert done.out == ""
     assert set(os.listdir()) == before, "a mistake leaves nothing behind"
+
+
+# Told after torch is imported: the options of a method are stated beside its network.
+NEED_TORCH = {"pretrain corpus --out x --options.topk 2"}
+
+
+def test_mistakes_are_reported_before_torch_is_imported(bad_files: Path) -> None:
+    code = """if True:
+        import contextlib, io, json, sys
+        from kinespan.cli import main
+        sys.modules |= {"torch": None, "lightning": None}  # so that importing them fails
+        late = []
+        for words in json.loads(sys.argv[1]):
+            with contextlib.redirect_stderr(io.StringIO()):
+                try:
+                    assert main(words.split()) == 2
+                except ImportError:
+                    late.append(words)
+        print(json.dumps(late))
+    """
+    words = [first for first, *_ in MISTAKES if first not in NEED_TORCH]
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(words)], cwd=bad_files, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == []
 
 
 def test_every_command_is_among_the_mistakes() -> None:

@@ -139,9 +139,9 @@ def test_a_run_goes_on_where_it_stopped(
     out, told = tmp_path / "run", []
     with monkeypatch.context() as patch:
         stop_after(patch, 1, lambda: (out / stage).is_dir())
-        with pytest.raises(Interrupted, match=rf"{stage} is kept, go on with the same command and --resume"):
+        with pytest.raises(Interrupted, match=rf"stopped after step 1; .*{stage} keeps a checkpoint"):
             learn(corpus, out, HALF, quiet=True)
-    with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
+    with pytest.raises(InputError, match="holds a run already; resume it with --resume"):
         learn(corpus, out, HALF, quiet=True)
     with pytest.raises(InputError, match=r"started with steps 2, --resume came with 3"):
         learn(corpus, out, replace(HALF, steps=3), resume=True, quiet=True)
@@ -155,7 +155,7 @@ def test_runs_of_others_are_left_alone(corpus: Corpus, pretrained: Path, tmp_pat
     with pytest.raises(InputError, match="holds a run already"):
         learn(corpus, pretrained, HALF, quiet=True)
     for folder in (pretrained, tmp_path / "nothing"):
-        with pytest.raises(InputError, match="holds no run of kinespan learn to go on with"):
+        with pytest.raises(InputError, match="holds no run of kinespan learn to resume"):
             learn(corpus, folder, HALF, resume=True, quiet=True)
 
 
@@ -179,7 +179,7 @@ def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> No
     done = command(*words, "--split", "by-performer")
     assert done.code == 0, done.err
     assert "1 of 4  finetune: stgcn16_light, labels of 2 recordings" in done.out
-    assert f"model written to {tmp_path / 'run' / MODEL_FILE}, the mean of finetune_taught and" in done.out
+    assert f"model written to {tmp_path / 'run' / MODEL_FILE}, the average of finetune_taught and" in done.out
     assert "label fraction 0.4, taught recordings 3, seed 0" in done.out
     rows = [line.split()[0] for line in done.out.splitlines()[-5:]]
     assert rows == [*STAGES[1:], "model"]

@@ -12,13 +12,14 @@ import pytest
 import torch
 import yaml
 
-from kinespan.config import FinetuneConfig, PretrainConfig, settings_of
+from kinespan.config import FinetuneConfig, PretrainConfig
 from kinespan.errors import InputError
 from kinespan.pretrain import METHODS
-from kinespan.reproduce import Scale, find_plan, plan_names, reproduce
-from kinespan.reproduce.plan import figure, merged
+from kinespan.reproduce import Scale, find_plan, plan_names
+from kinespan.reproduce.plan import figure
 from kinespan.reproduce.published import published
-from kinespan.reproduce.run import summary, with_steps
+from kinespan.reproduce.run import reproduce, summary, with_steps
+from kinespan.settings_parser import parse_settings
 from makers.babel import write_babel
 from makers.ntu import write_ntu
 from makers.pku_mmd import write_pku_mmd
@@ -60,8 +61,8 @@ def test_every_row_of_a_table_is_a_run_that_means_something(name: str) -> None:
     wanted = {"linear", "finetune"} | ({"semi 20 %"} if name.startswith("babel") else set())
     assert {row.protocol for row in rows} == wanted
     for row in rows:
-        pretrain = settings_of(PretrainConfig, {**plan.pretrain_settings(row), "steps": 1}, name)
-        finetune = settings_of(FinetuneConfig, {**plan.finetune_settings(row), "steps": 1}, name)
+        pretrain = parse_settings(PretrainConfig, {**plan.pretrain_settings(row), "steps": 1}, name)
+        finetune = parse_settings(FinetuneConfig, {**plan.finetune_settings(row), "steps": 1}, name)
         assert (pretrain.method, pretrain.snippet.variant) == (row.method, row.snippets)
         assert finetune.protocol == ("linear" if row.protocol == "linear" else "finetune")
         assert finetune.label_fraction == (0.2 if row.protocol == "semi 20 %" else 1)
@@ -71,7 +72,7 @@ def test_every_row_of_a_table_is_a_run_that_means_something(name: str) -> None:
 def test_the_paper_recipe_is_the_released_one() -> None:
     plan = find_plan("babel-1")
     row = next(row for row in plan.rows() if (row.method, row.snippets) == ("rvtclr", "paper"))
-    config = settings_of(PretrainConfig, {**plan.pretrain_settings(row), "steps": 1}, "here")
+    config = parse_settings(PretrainConfig, {**plan.pretrain_settings(row), "steps": 1}, "here")
     assert (config.network.encoder, config.network.fps, config.batch_size, config.lr) == ("agcn_4res", 30, 128, 0.1)
     assert (config.snippet.weight, config.snippet.neighbours) == (1.5, 5)
     assert plan.content["pretrain"]["epochs"] == 600
@@ -128,7 +129,6 @@ def test_figures_are_found_by_their_path() -> None:
     assert figure(metrics, "map.average") == 0.5
     assert figure(metrics, "figures.mAP_a.0.5") is None
     assert figure(metrics, "nothing.here") is None
-    assert merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}, "d": 4}) == {"a": {"b": 1, "c": 3}, "d": 4}
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_a_wrong_setting_is_named(tmp_path: Path, raw: Path) -> None:
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
     plan = find_plan(str(tmp_path / "mine.yaml"))
     with pytest.raises(InputError, match="unknown setting 'bacth_size'; did you mean 'batch_size'"):
-        settings_of(FinetuneConfig, plan.finetune_settings(next(plan.rows())), "mine.yaml")
+        parse_settings(FinetuneConfig, plan.finetune_settings(next(plan.rows())), "mine.yaml")

@@ -29,7 +29,7 @@ def test_ctrl_c_keeps_the_run_and_resume_ends_where_it_would_have(corpus, uninte
     out, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
-        with pytest.raises(Interrupted, match=r"--resume"):
+        with pytest.raises(Interrupted, match=r"stopped after step 2; .*run keeps a checkpoint"):
             pretrain(corpus, out, LONG, quiet=True)
     assert signal.getsignal(signal.SIGINT) is handler
     assert (out / CHECKPOINT).is_file()

@@ -9,18 +9,20 @@ import torch
 import yaml
 from benchmarks.shipped_encoder import CONFIG
 
-from kinespan.config import FinetuneConfig, PretrainConfig, settings_of
+from kinespan.config import FinetuneConfig, PretrainConfig
 from kinespan.corpus import Corpus
 from kinespan.corpus.prepare import prepare_synthetic
 from kinespan.corpus.synthetic import SyntheticConfig
 from kinespan.model_file import read_spec, read_weights
-from kinespan.train.finetuning import SHIPPED, finetune, pretrained_path
+from kinespan.settings_parser import parse_settings
+from kinespan.train.finetuning import finetune
+from kinespan.train.run_folder import SHIPPED, pretrained_path
 
 
 def test_it_is_in_the_package_small_and_says_where_it_comes_from() -> None:
     assert Path(str(files("kinespan"))) / "pretrained" / "default.safetensors" == SHIPPED
     assert SHIPPED.stat().st_size < 5_000_000
-    spec, config = read_spec(SHIPPED), settings_of(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
+    spec, config = read_spec(SHIPPED), parse_settings(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
     assert (spec.kind, spec.skeleton.name) == ("encoder", "ntu25")
     assert (spec.encoder, spec.streams, spec.fps) == (
         config.network.encoder,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import inspect
-from dataclasses import FrozenInstanceError, asdict, fields, is_dataclass, replace
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import pytest
 
 from kinespan import config
-from kinespan.config import FinetuneConfig, NetworkConfig, PretrainConfig, SnippetConfig, settings_of
+from kinespan.config import FinetuneConfig, NetworkConfig, PretrainConfig, SnippetConfig
 from kinespan.errors import InputError
 
 CLASSES = [part for _, part in inspect.getmembers(config, inspect.isclass) if is_dataclass(part)]
@@ -85,20 +85,3 @@ def test_what_auto_stands_for(protocol, fusion, pretrained, expected):
 def test_a_fusion_that_was_never_trained_is_not_probed():
     with pytest.raises(InputError, match="last_map"):
         FinetuneConfig(protocol="linear", fusion="nested_u").fusion_name()
-
-
-def test_settings_from_plain_data_keep_the_defaults_of_what_they_leave_out():
-    given = {"steps": 3, "extreme": {"shear": 0.1}, "network": {"streams": ["bone"]}}
-    made = settings_of(PretrainConfig, given, "here")
-    assert made == PretrainConfig(
-        steps=3,
-        extreme=replace(PretrainConfig().extreme, shear=0.1),
-        network=NetworkConfig(streams=("bone",)),
-    )
-    assert settings_of(PretrainConfig, {"network": {"normalisation": {"size": "none"}}}, "x").network.normalisation == (
-        replace(NetworkConfig().normalisation, size="none")
-    )
-    assert settings_of(PretrainConfig, asdict(PretrainConfig()), "x") == PretrainConfig()
-    assert settings_of(PretrainConfig, {}, "x") == PretrainConfig()
-    with pytest.raises(InputError, match="here: network: unknown setting 'stream'; did you mean 'streams'"):
-        settings_of(PretrainConfig, {"network": {"stream": ["bone"]}}, "here")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kinespan.cli import command_parser, main
-from kinespan.cli.common import settings
+from kinespan.cli import load_command, main
 from kinespan.config import PretrainConfig
 from kinespan.corpus.prepare import prepare_synthetic
 from kinespan.corpus.synthetic import SyntheticConfig
@@ -19,10 +18,8 @@ FILES = sorted((CONFIGS / "pretrain").glob("*.yaml"))
 
 
 def pretrain_settings(file: Path, *flags: str) -> PretrainConfig:
-    parser = command_parser("pretrain")
-    return settings(
-        parser.parse_args(["corpus", "--out", "run", "--config", str(file), *flags]), PretrainConfig, parser
-    )
+    _, config = load_command("pretrain").parse(["corpus", "--out", "run", "--config", str(file), *flags])
+    return config
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kinespan.cli import COMMANDS, _spelt_out, _underscored, command_parser
+from kinespan.cli import COMMANDS, load_command
 from kinespan.config import FinetuneConfig, PretrainConfig, RecognizeConfig
 from kinespan.corpus.recipes import RECIPES
 from kinespan.decode_presets import DECODERS
@@ -37,13 +37,15 @@ def commands() -> list[tuple[str, str]]:
 def test_a_command_of_a_page_is_understood(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # where --config FILE of the pages lies
     _, name, *words = shlex.split(line.removesuffix(" [OPTIONS]"), comments=True)
-    flags = _spelt_out([_underscored(word) for word in words if word != "--help"], name)
+    flags = [word for word in words if word not in ("--help", "--help-all")]
     if "NAME" in flags:  # stands for any
         flags[flags.index("NAME")] = "precog"
     if words[-1:] == ["--help"]:
         flags += ["--raw", "DIR", "--out", "CORPUS"]
-    command_parser(name, flags).parse_args(flags)
-    for flag, known in (("--method", METHODS), ("--network.encoder", ENCODERS)):
+    command = load_command(name, flags)
+    if words[-1:] not in (["--help"], ["--help-all"]) or "--recipe" in flags:
+        command.parse(flags)
+    for flag, known in (("--method", METHODS), ("--encoder", ENCODERS), ("--network.encoder", ENCODERS)):
         if flag in flags:
             assert flags[flags.index(flag) + 1] in known
     if name == "reproduce":
@@ -105,15 +107,14 @@ def test_flags_in_running_text_are_there() -> None:
     """`--label-fraction`, `--network.normalisation.family` and so on in backticks are flags of some command."""
     known = {"--raw", "--recipe"}
     for name in COMMANDS:
-        known |= {flag for action in command_parser(name)._actions for flag in action.option_strings}
+        known |= set(load_command(name).flags)
     for recipe in RECIPES:
-        parser = command_parser("prepare", ["--recipe", recipe])
-        known |= {flag for action in parser._actions for flag in action.option_strings}
-    known |= {"--encoder", "--streams", "--snippets", "--version"}
+        known |= set(load_command("prepare", ["--recipe", recipe]).flags)
+    known |= {"--help", "--help-all", "--version"}
     pages = [page for page in PAGES if page.name != "performance.md"]  # its flags are those of the benchmarks
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     used = set(re.findall(r"`(--[a-z][\w.-]*)", text)) - {"--options.NAME"}
     assert len(used) > 25
-    assert {_underscored(flag) for flag in used} <= known
+    assert {flag.replace("_", "-") for flag in used} <= known
     assert all(kind() for kind in (PretrainConfig, FinetuneConfig))
     assert RecognizeConfig(split="xsub").lr == 3.0, "the probe that docs/protocols.md describes"

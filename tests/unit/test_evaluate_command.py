@@ -61,7 +61,7 @@ def test_the_official_figures_of_pku_mmd(files: list[str], tmp_path: Path, capsy
     assert (shown["mAP_a"], shown["mAP_v"], shown["AP"], shown["F1"]) == (["75.0"], ["41.7"], ["55.6"], ["66.7"])
     assert shown["2D-AP"][0] == "42.2"
     assert "rule pku, decoder stal, seed 3" in told
-    assert "no fps of 1 recordings" in told
+    assert "no fps for 1 recordings" in told
 
 
 def test_thresholds_that_are_asked_for(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,5 +96,5 @@ def test_predictions_are_not_decoded_again(files: list[str], capsys: pytest.Capt
     assert "--decoder stal: predictions are decoded already" in capsys.readouterr().err
     assert main([*files, "--decoder", "stl"]) != 0
     told = capsys.readouterr().err
-    assert "--decoder" in told
+    assert "unknown decoder 'stl'" in told
     assert "simple-det" in told

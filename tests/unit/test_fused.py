@@ -228,7 +228,7 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_the_command_writes_one_file(runs, capsys):
-    assert main(["fuse", "joint", "motion", "--weights", "0.6", "0.4", "--out", "out/fused.safetensors"]) == 0
+    assert main(["ensemble", "joint", "motion", "--weights", "0.6", "0.4", "--out", "out/fused.safetensors"]) == 0
     printed = capsys.readouterr().out
     assert "0.6 x joint: joint\n" in printed
     assert "0.4 x motion: joint_motion\n" in printed
@@ -252,12 +252,12 @@ def test_the_command_writes_one_file(runs, capsys):
         (["joint", "--out", "m.safetensors"], "at least two models"),
         (["joint", "motion", "--out", "m.pt"], "m.pt: expected the name of a file that ends in .safetensors"),
         (["joint", "nowhere", "--out", "m.safetensors"], "nowhere"),
-        (["joint", "motion", "--weights", "1", "--out", "m.safetensors"], "--weights: found 1 for 2 models"),
+        (["joint", "motion", "--weights", "1", "--out", "m.safetensors"], "--weights: found 1 weights for 2 models"),
         (["joint", "slow", "--out", "m.safetensors"], "slow: it scores 5 frames a second, joint 10"),
     ],
 )
 def test_mistakes_are_told(runs, capsys, words, hint):
     made(2, fps=5.0).save("slow/model.safetensors")
-    assert main(["fuse", *words]) == 2
+    assert main(["ensemble", *words]) == 2
     assert hint in capsys.readouterr().err
     assert not (runs / "m.safetensors").exists()

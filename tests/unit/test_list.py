@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from kinespan.cli import _spelt_out, main
+from kinespan.cli import main
 from kinespan.cli.listing import LISTINGS, _options, as_markdown, as_text
 from kinespan.corpus.recipes import RECIPES
 from kinespan.decode_presets import DECODERS
@@ -103,23 +103,3 @@ def test_markdown_tables_are_whole() -> None:
         bars = {line.replace("\\|", "").count("|") for line in lines[4:]}
         assert bars == {len(listing.columns) + 1}
         assert as_text(kind, listing).count("\n  ") >= len(listing.rows)
-
-
-@pytest.mark.parametrize(
-    ("typed", "full"),
-    [
-        ("a --streams joint bone b --out c", "a --network.streams=[joint,bone] b --out c"),
-        ("--streams=joint,bone a", "--network.streams=[joint,bone] a"),
-        ("--network.streams [joint, bone] a", "--network.streams=[joint,bone] a"),
-        ("--streams foo a", "--network.streams=[foo] a"),
-        ("--encoder x --snippets off", "--network.encoder x --snippet.variant off"),
-        ("--encoder=x", "--network.encoder=x"),
-    ],
-)
-def test_short_flags(typed: str, full: str) -> None:
-    assert _spelt_out(typed.split(), "pretrain") == full.split()
-
-
-def test_short_flags_hold_only_where_the_long_ones_are() -> None:
-    assert _spelt_out(["--encoder", "x"], "prepare") == ["--encoder", "x"]
-    assert _spelt_out(["--snippets", "off"], "finetune") == ["--snippets", "off"]

@@ -292,7 +292,7 @@ def test_only_training_fills_the_queues(name, variant):
 
 def test_options_of_a_method_are_checked():
     encoder = build_encoder("stgcn16_light", KINECT_20, 3)
-    with pytest.raises(InputError, match=r"--options.topk: method skeletonclr has no such option; it has none"):
+    with pytest.raises(InputError, match=r"--options of method skeletonclr: unknown setting 'topk'; available: none"):
         build_method("skeletonclr", encoder, MethodConfig(queue=4), {"topk": 2})
     with pytest.raises(InputError, match="did you mean 'skeletonclr'"):
         build_method("skeletoncrl", encoder, MethodConfig(queue=4))

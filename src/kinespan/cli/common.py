@@ -1,57 +1,44 @@
-"""What several commands share: settings as flags, tables for people."""
+"""What several commands share: arguments, and tables for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
-
-from ..errors import InputError
-
-if TYPE_CHECKING:
-    from ..config import NetworkConfig
-    from ..corpus.store import Corpus
-
-Config = TypeVar("Config")
+from ..config import Precision
+from .arguments import Positional
 
 
-def add_settings(parser: ArgumentParser, kind: type[Config], skip: set[str] | None = None) -> None:
-    """One flag for each field of a settings dataclass, and --config for a YAML file of them; flags win."""
-    parser.add_argument("--config", action="config", help="YAML file of settings; flags beside it win")
-    parser.add_class_arguments(kind, nested_key=None, skip=skip or set(), fail_untyped=True)
+@dataclass(frozen=True, kw_only=True)
+class RunArguments:
+    """Where a training run lies, and the file of its settings."""
+
+    out: Path
+    """folder of the run"""
+    resume: bool = False
+    """resume the run from its last checkpoint"""
+    config: Path | None = None
+    """YAML file of settings; flags win over it"""
 
 
-def add_precision(parser: ArgumentParser) -> None:
-    """--precision of a model that localizes."""
-    from ..config import Precision
+@dataclass(frozen=True, kw_only=True)
+class CorpusArguments:
+    """The one corpus that a command works on."""
 
-    parser.add_argument(
-        "--precision",
-        type=Precision,
-        default="32",
-        help="32: float32, the same scores everywhere; bf16: bfloat16; auto: bf16 where the machine has units for it",
-    )
+    corpus: Positional[Path]
+    """folder of a prepared corpus with annotations"""
 
 
-def settings(arguments: Namespace, kind: type[Config], parser: ArgumentParser) -> Config:
-    """The settings dataclass that flags and YAML make. Raises InputError where they contradict each other."""
-    made = parser.instantiate(arguments)
-    return kind(**{part.name: made[part.name] for part in fields(kind) if part.name in made})  # type: ignore[arg-type]
+@dataclass(frozen=True, kw_only=True)
+class DeviceArguments:
+    """What a model computes on."""
 
-
-def open_corpus(path: str | Path) -> Corpus:
-    """The corpus at a path. Raises InputError where there is none, saying how to make one."""
-    from ..corpus.store import Corpus
-
-    return Corpus.open(path)
-
-
-def is_corpus(path: Path) -> bool:
-    """Whether a path is the folder of a corpus."""
-    return path.is_dir() and (path / "index.json").is_file()
+    device: str = "cpu"
+    """device to compute on: cpu, cuda, mps"""
+    precision: Precision = "32"
+    """32: float32, the same scores everywhere; bf16: bfloat16; auto: bf16 where the machine has units for it"""
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
@@ -82,57 +69,11 @@ def metric_row(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """Decoder, protocol, split, fold, labels, recordings taught and seed in one line: what a figure has to say."""
-    parts = []
-    for name in ("decoder", "protocol", "split", "fold", "label_fraction", "taught_recordings", "seed"):
-        if facts.get(name) is not None:
-            parts.append(f"{name.replace('_', ' ')} {facts[name]}")
-    return ", ".join(parts)
+    """Decoder, protocol, split, fold, labels, pseudo-labelled recordings and seed in one line."""
+    names = ("decoder", "protocol", "split", "fold", "label_fraction", "taught_recordings", "seed")
+    return ", ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in names if facts.get(name) is not None)
 
 
-def check_device(name: str) -> str:
-    """The name of a device that is there. Raises InputError for any other."""
-    import torch
-
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise InputError(f"--device {name}: there is no such device here; cpu always works") from None
-    return name
-
-
-def check_network(network: NetworkConfig) -> None:
-    """Raise InputError for an unknown encoder, stream or skeleton, before a run writes anything."""
-    from ..encoders import ENCODERS
-    from ..skeletons import SKELETONS
-    from ..transforms.streams import check_streams
-
-    ENCODERS[network.encoder]
-    check_streams(network.streams)
-    if network.skeleton != "auto":
-        SKELETONS[network.skeleton]
-
-
-def check_decoder(name: str | None) -> None:
-    """Raise InputError for an unknown decoder, before anything is worked out."""
-    from ..decode_presets import DECODERS
-
-    if name is not None and name not in DECODERS:
-        raise InputError(f"--decoder {name}: there is {', '.join(DECODERS)}")
-
-
-def run_folder(text: str) -> Path:
-    """The folder of a run, to be made or gone on with. Raises InputError for a file."""
-    path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"--out {path}: is a file, expected a folder to write the run to")
-    return path
-
-
-def need_folder(path: Path) -> Path:
-    """The folder, made if missing. Raises InputError where it cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {path}: {error.strerror}") from None
-    return path
+def print_line(line: str) -> None:
+    """Print a line at once, before the stage of work that it announces."""
+    print(line, flush=True)

@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from typing import Literal
 
-from jsonargparse import ArgumentParser, Namespace
+from .arguments import Argument, Positional
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("shell", type=Literal["bash", "zsh", "tcsh"], help="shell to complete in")
+@dataclass(frozen=True, kw_only=True)
+class CompletionArguments:
+    """For which shell."""
+
+    shell: Positional[Literal["bash", "zsh", "tcsh"]]
+    """shell to complete in: bash, zsh or tcsh"""
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: CompletionArguments) -> int:
     """Print the script."""
     import shtab
 
-    from . import COMMANDS
+    from . import COMMANDS, load_command
 
     root = argparse.ArgumentParser(prog="kinespan", description="Find what a person did and when.")
     root.add_argument("--version", action="store_true", help="show the version")
     commands = root.add_subparsers(title="commands")
     for name, about in COMMANDS.items():
-        sub = commands.add_parser(name, help=about)
-        _copy_flags(name, sub)
+        parser = commands.add_parser(name, help=about)
+        command = load_command(name)
+        for flag, argument in command.flags.items():
+            _add(parser, flag, argument)
+        for argument in command.arguments:
+            if argument.positional:
+                _add(parser, argument.path, argument)
     print(shtab.complete(root, arguments.shell))
     return 0
 
 
-def _copy_flags(name: str, parser: argparse.ArgumentParser) -> None:
-    """The flags of a command on a plain parser; arguments that are paths complete as files."""
+def _add(parser: argparse.ArgumentParser, name: str, argument: Argument) -> None:
+    """An argument on the parser that scripts are made from: its words complete, or else files."""
     import shtab
 
-    from . import command_parser
-
-    for action in command_parser(name)._actions:
-        if isinstance(action, argparse._HelpAction):
-            continue
-        about = (action.help or "").replace("%", "%%") if isinstance(action.help, str) else None
-        if action.option_strings:
-            if not any(flag in parser._option_string_actions for flag in action.option_strings):
-                parser.add_argument(*action.option_strings, help=about).complete = shtab.FILE  # type: ignore[attr-defined]
-        else:
-            nargs = action.nargs if isinstance(action.nargs, str) else None
-            parser.add_argument(action.dest, nargs=nargs, help=about).complete = shtab.FILE  # type: ignore[attr-defined]
+    text, optional = argument.text.replace("%", "%%"), argument.positional and not argument.required
+    if argument.kinds == (bool,):
+        parser.add_argument(name, help=text, action="store_true")
+        return
+    nargs = "*" if argument.items else "?" if optional else None
+    action = parser.add_argument(name, help=text, choices=argument.choices or None, nargs=nargs)
+    if not argument.choices:
+        action.complete = shtab.FILE  # type: ignore[attr-defined]

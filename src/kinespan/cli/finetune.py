@@ -1,85 +1,59 @@
 """Learn to name and bound actions from labelled recordings, and test on the recordings that the fold holds out.
 
---encoder and --streams are short for --network.encoder and --network.streams. Writes model.safetensors and, with a
-split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the test recordings. The model of the
-last step is kept: nothing is selected on test recordings.
+Writes model.safetensors and, with a split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
+test recordings. The model of the last step is kept: nothing is selected on test recordings.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-
-from jsonargparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from ..config import FinetuneConfig
-from .common import (
-    METRIC_COLUMNS,
-    add_settings,
-    check_network,
-    facts_line,
-    metric_row,
-    open_corpus,
-    run_folder,
-    settings,
-    table,
-)
+from .checks import check_network, check_out_folder, localizer_spec, open_corpus
+from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
+
+if TYPE_CHECKING:
+    from ..corpus.store import Corpus
+
+GROUPS = {
+    "data": ("split", "fold", "label_fraction"),
+    "network": ("network.encoder", "network.streams"),
+    "training": ("protocol", "steps", "batch_size", "lr", "seed"),
+}
+AFTER_STOP = "the same command with --resume continues"
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
-    parser.add_argument("--out", type=str, required=True, help="folder of the run")
-    parser.add_argument(
-        "--pretrained",
-        type=str | None,
-        help="folder of a pretraining run, or of a finetuned one whose encoder is to be gone on with, a model file, or "
-        "`default`, the shipped encoder",
-    )
-    parser.add_argument(
-        "--teachers",
-        type=str,
-        nargs="+",
-        default=[],
-        help="folders of finished runs, or model files, whose scores of the training recordings without labels are "
-        "learnt too",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
-    add_settings(parser, FinetuneConfig)
+@dataclass(frozen=True, kw_only=True)
+class FinetuneArguments(RunArguments, CorpusArguments):
+    """What `finetune` reads and writes."""
+
+    pretrained: str | None = None
+    """folder of a pretraining run, or of a finetuned one whose encoder is trained further, a model file, or `default`,
+    the shipped encoder"""
+    teachers: tuple[Path, ...] = ()
+    """folders of finished runs, or model files; their scores of the training recordings without labels are learnt from
+    too"""
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
     """Finetune, test, print the figures."""
-    from . import command_parser
-
-    config = settings(arguments, FinetuneConfig, command_parser("finetune"))
     corpus = open_corpus(arguments.corpus)
+    _check(corpus, arguments, config)
 
-    from ..train.common import Interrupted
     from ..train.corpora import corpus_parts
-    from ..train.finetuning import MODEL_FILE, finetune, pretrained_path
+    from ..train.finetuning import finetune
+    from ..train.run_folder import MODEL_FILE, pretrained_path
     from ..train.testing import run_test
 
-    check_network(config.network)
-    out = run_folder(arguments.out)
-    try:
-        model = finetune(
-            corpus,
-            out,
-            config,
-            pretrained=pretrained_path(arguments.pretrained),
-            teachers=[Path(path) for path in arguments.teachers],
-            resume=arguments.resume,
-        )
-    except Interrupted as stopped:
-        print(f"\n{stopped}")
-        return 130
+    out, start = arguments.out, pretrained_path(arguments.pretrained)
+    model = finetune(corpus, out, config, pretrained=start, teachers=list(arguments.teachers), resume=arguments.resume)
     print(f"model written to {out / MODEL_FILE}")
     unused = len(corpus_parts(corpus, config.split, config.fold).train) - model.spec.training["labelled_recordings"]
     if unused and not arguments.teachers and config.protocol != "linear":
-        print(
-            f"{unused} training recordings have no label in this run; it and another kind of network can teach a third"
-        )
-        print(f"what they see in them: --teachers {out} RUN, or all of it at once by kinespan learn")
+        print(f"{unused} training recordings have no label in this run; --teachers {out} RUN lets another run learn")
+        print("from pseudo-labels of them, and kinespan learn does all of it in one command")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return 0
@@ -87,3 +61,18 @@ def run(arguments: Namespace) -> int:
     print(f"test recordings: {metrics['recordings']}; {facts_line(metrics['facts'])}")
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
     return 0
+
+
+def _check(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) -> None:
+    """Raise InputError for what can be seen to be wrong before anything is trained."""
+    from ..train.corpora import check_start, labelled_names, training_set
+    from ..train.run_folder import MODEL_FILE, check_run_folder, pretrained_path
+
+    check_network(config.network)
+    check_out_folder(arguments.out)
+    check_start(config, pretrained_path(arguments.pretrained))
+    check_run_folder(arguments.out, arguments.resume, MODEL_FILE)
+    part = training_set(corpus, config.split, config.fold)
+    labelled_names(corpus, part.names, part.drop_labels, config)
+    for teacher in arguments.teachers:
+        localizer_spec(teacher)

@@ -1,26 +1,30 @@
-"""Say what is in a recording, a corpus or a model."""
+"""Show what is in a recording, a corpus or a model."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
-
 from ..errors import InputError
-from .common import is_corpus, open_corpus
+from .arguments import Positional
+from .checks import is_corpus, open_corpus
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("path", type=str, help="motion file, folder of a corpus, model file or folder of a run")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+@dataclass(frozen=True, kw_only=True)
+class InfoArguments:
+    """What to show."""
+
+    path: Positional[Path]
+    """motion file, folder of a corpus, model file or folder of a run"""
+    json: bool = False
+    """print JSON"""
 
 
-def run(arguments: Namespace) -> int:
-    """Print what was found."""
-    path = Path(arguments.path)
+def run(arguments: InfoArguments) -> int:
+    """Print the facts."""
+    path = arguments.path
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if is_corpus(path):
@@ -29,11 +33,7 @@ def run(arguments: Namespace) -> int:
         facts = model_facts(path)
     else:
         facts = recording_facts(path)
-    if arguments.json:
-        print(json.dumps(facts, indent=1, default=str))
-    else:
-        for line in _lines(facts):
-            print(line)
+    print(json.dumps(facts, indent=1, default=str) if arguments.json else "\n".join(_lines(facts)))
     return 0
 
 
@@ -92,14 +92,13 @@ def corpus_facts(path: Path) -> dict[str, Any]:
 def model_facts(path: Path) -> dict[str, Any]:
     """What a model is: all of its metadata, and how many weights it has."""
     from ..model_file import read_spec, read_weights
-    from ..train.finetuning import MODEL_FILE, pretrained_file
+    from ..train.run_folder import MODEL_FILE, pretrained_file
 
     file = path / MODEL_FILE if (path / MODEL_FILE).is_file() else pretrained_file(path)
     data = read_spec(file).to_dict()
     data["skeleton"] = data["skeleton"]["name"]
-    learned = [
-        part for name, part in read_weights(file).items() if "running_" not in name and "num_batches" not in name
-    ]
+    weights = read_weights(file)
+    learned = [weights[name] for name in weights if "running_" not in name and "num_batches" not in name]
     if data["kind"] == "fused":
         data["members"] = [
             {"weight": weight, "streams": ", ".join(member["streams"]), "encoder": member["encoder"]}
@@ -107,7 +106,7 @@ def model_facts(path: Path) -> dict[str, Any]:
         ]
     else:
         del data["members"], data["weights"]
-    size = {"parameters": sum(part.numel() for part in learned), "bytes": file.stat().st_size}
+    size = {"parameters": sum(tensor.numel() for tensor in learned), "bytes": file.stat().st_size}
     return {"file": str(file), **{key: value for key, value in data.items() if key != "format"}, **size}
 
 
@@ -118,12 +117,11 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
         if isinstance(value, dict):
             lines += [f"{indent}{name}:" if value else f"{indent}{name}: none", *_lines(value, indent + "  ")]
         elif isinstance(value, list | tuple):
-            plain = all(not isinstance(part, dict) for part in value)
-            if plain:
+            if all(not isinstance(item, dict) for item in value):
                 lines.append(f"{indent}{name}: {', '.join(map(str, value)) if value else 'none'}")
             else:
                 lines.append(f"{indent}{name}:")
-                lines += [indent + "  " + "  ".join(str(part[key]) for key in part) for part in value]
+                lines += [indent + "  " + "  ".join(map(str, item.values())) for item in value]
         else:
             lines.append(f"{indent}{name}: {'none' if value is None else value}")
     return lines

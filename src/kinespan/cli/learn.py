@@ -1,78 +1,83 @@
-"""Learn to name and bound actions from recordings of which some are labelled: the whole way in one command.
+"""Learn to name and bound actions from recordings of which some are labelled: every stage in one command.
 
-Pretrains an encoder on all of the recordings without labels, trains it and a network of another kind on the labels
-that there are, lets both teach the next two what they see in the recordings without labels, where there are many, and
-averages the last two. The stages are runs in folders of --out, as `pretrain` and `finetune` write them; with a split
-each is tested on the recordings that the fold holds out, as is model.safetensors, the last two averaged. The models of
-the last steps are kept: nothing is selected on test recordings. For other settings of a stage run it by its own
-command; its encoder can be given here by --pretrained.
-
---encoder and --streams are short for --network.encoder and --network.streams.
+Pretrains an encoder on all recordings without labels, trains two models of different kinds on the labelled ones, uses
+them to pseudo-label the rest where there is much of it, trains both again on that, and averages the last two. Each
+stage is a run in a folder of --out, as `pretrain` and `finetune` write it. With --split every stage, and
+model.safetensors, the average, is tested on the recordings that the fold holds out. The models of the last steps are
+kept: nothing is selected on test recordings. To change other settings of a stage, run it by its own command and give
+its encoder with --pretrained.
 """
 
 from __future__ import annotations
 
-from jsonargparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..config import LearnConfig
+from .checks import check_encoder, check_network, check_out_folder, open_corpus
 from .common import (
     METRIC_COLUMNS,
-    add_settings,
-    check_network,
+    CorpusArguments,
+    RunArguments,
     facts_line,
     metric_row,
-    open_corpus,
-    run_folder,
-    settings,
+    print_line,
     table,
 )
 
+if TYPE_CHECKING:
+    from ..corpus.store import Corpus
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
-    parser.add_argument("--out", type=str, required=True, help="folder of the run")
-    parser.add_argument(
-        "--pretrained",
-        type=str | None,
-        help="folder of a pretraining run, a model file, or `default`, the shipped encoder, in place of pretraining",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on where the run stopped")
-    add_settings(parser, LearnConfig)
+GROUPS = {
+    "data": ("split", "fold", "label_fraction"),
+    "networks": ("network.encoder", "network.streams", "beside"),
+    "training": ("teach", "pretrain_steps", "steps", "seed"),
+}
+AFTER_STOP = "the same command with --resume continues"
 
 
-def run(arguments: Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class LearnArguments(RunArguments, CorpusArguments):
+    """What `learn` reads and writes."""
+
+    pretrained: str | None = None
+    """folder of a pretraining run, a model file, or `default`, the shipped encoder, in place of pretraining"""
+
+
+def run(arguments: LearnArguments, config: LearnConfig) -> int:
     """Learn, test every stage and the model, print the figures."""
-    from . import command_parser
-
-    config = settings(arguments, LearnConfig, command_parser("learn"))
     corpus = open_corpus(arguments.corpus)
+    _check(corpus, arguments, config)
 
-    from ..encoders import ENCODERS
-    from ..train.common import Interrupted
-    from ..train.finetuning import MODEL_FILE, pretrained_path
     from ..train.learning import learn, run_tests
+    from ..train.run_folder import MODEL_FILE, pretrained_path
 
-    check_network(config.network)
-    ENCODERS[config.beside]
-    out = run_folder(arguments.out)
-    pretrained = pretrained_path(arguments.pretrained)
-    try:
-        learnt = learn(corpus, out, config, pretrained=pretrained, resume=arguments.resume, tell=say)
-    except Interrupted as stopped:
-        print(f"\n{stopped}")
-        return 130
-    print(f"model written to {out / MODEL_FILE}, the mean of {' and '.join(run.name for run in learnt.runs[-2:])}")
+    out = arguments.out
+    start = pretrained_path(arguments.pretrained)
+    result = learn(corpus, out, config, pretrained=start, resume=arguments.resume, tell=print_line)
+    print(f"model written to {out / MODEL_FILE}, the average of {' and '.join(run.name for run in result.runs[-2:])}")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return 0
-    found = run_tests(learnt, corpus, out, config.split, config.fold)
-    last = list(found.values())[-1]
+    metrics = run_tests(result, corpus, out, config.split, config.fold)
+    last = list(metrics.values())[-1]
     print(f"test recordings: {last['recordings']}; {facts_line(last['facts'])}")
-    print(table([["per cent", *METRIC_COLUMNS], *([name, *metric_row(one)] for name, one in found.items())]))
+    print(table([["per cent", *METRIC_COLUMNS], *([name, *metric_row(values)] for name, values in metrics.items())]))
     return 0
 
 
-def say(line: str) -> None:
-    """Print a line before the stage that it tells of."""
-    print(line, flush=True)
+def _check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> None:
+    """Raise InputError for what can be seen to be wrong before anything is trained."""
+    from ..model_file import read_spec
+    from ..train.corpora import labelled_names, training_set
+    from ..train.run_folder import check_learn_folder, pretrained_file, pretrained_path
+
+    check_network(config.network)
+    check_encoder(config.beside)
+    check_out_folder(arguments.out)
+    check_learn_folder(arguments.out, arguments.resume)
+    part = training_set(corpus, config.split, config.fold)
+    if (start := pretrained_path(arguments.pretrained)) is not None:
+        read_spec(pretrained_file(start))
+    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config.finetuning("finetune"))
+    config.teaches(len(labelled), len(part.names) - len(labelled))

@@ -1,6 +1,6 @@
-"""Print what there is: methods, encoders, recipes, readers, ..., with their options, sizes and papers.
+"""List methods, encoders, recipes, readers, skeletons, decoders and rules, with their options, sizes and papers.
 
-Parts of plug-ins are among them. docs/catalogue.md is what kinespan list all --markdown prints.
+Those of plug-ins are among them. docs/catalogue.md is what kinespan list all --markdown prints.
 """
 
 from __future__ import annotations
@@ -9,32 +9,39 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace
+from .arguments import Positional
+from .help import shown
 
 
 class Listing(NamedTuple):
-    """A table of parts: how they are named to a command, the names of the columns, and a row a part."""
+    """A table: how its entries are named to a command, the names of the columns, and a row for each entry."""
 
     usage: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    kinds = Literal.__getitem__((*LISTINGS, "all"))
-    parser.add_argument("what", type=kinds, nargs="?", default="all", help="what to list")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown tables, as the docs have them")
+Kind = Literal["methods", "encoders", "recipes", "readers", "skeletons", "decoders", "rules", "all"]
 
 
-def run(arguments: Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ListArguments:
+    """What to list, and how."""
+
+    what: Positional[Kind] = "all"
+    """what to list: methods, encoders, recipes, readers, skeletons, decoders, rules, or all"""
+    markdown: bool = False
+    """print Markdown tables, as the docs have them"""
+
+
+def run(arguments: ListArguments) -> int:
     """Print the tables."""
-    wanted = list(LISTINGS) if arguments.what == "all" else [arguments.what]
-    show = as_markdown if arguments.markdown else as_text
-    tables = [show(kind, LISTINGS[kind]()) for kind in wanted]
+    kinds = list(LISTINGS) if arguments.what == "all" else [arguments.what]
+    layout = as_markdown if arguments.markdown else as_text
+    tables = [layout(kind, LISTINGS[kind]()) for kind in kinds]
     heading = [CATALOGUE] if arguments.markdown and arguments.what == "all" else []
     print("\n".join([*heading, *tables]), end="")
     return 0
@@ -71,7 +78,7 @@ def encoders() -> Listing:
     for name in ENCODERS:
         with torch.device("meta"):
             encoder = build_encoder(name, NTU_25, 3)
-        count = sum(part.numel() for part in encoder.parameters())
+        count = sum(weight.numel() for weight in encoder.parameters())
         levels = ", ".join("T" if stride == 1 else f"T/{stride}" for stride in encoder.strides)
         about = re.sub(r"[,;] \S+( \S+)? parameters$", "", _about(ENCODERS[name]))  # they are counted in a column
         rows.append((name, about, f"{count / 1e6:.2f} M", levels, ENCODERS.paper(name)))
@@ -115,10 +122,11 @@ def decoders() -> Listing:
 
     rows, ours = [], DecodeConfig()
     for name in DECODERS:
-        made = DECODERS[name]
-        own = {part.name: getattr(made, part.name) for part in fields(made)}
-        told = [(part, value) for part, value in own.items() if made == ours or value != getattr(ours, part)]
-        settings = "; ".join(f"{part} {_value(value)}" for part, value in told if value != ())
+        decoder = DECODERS[name]
+        values = {field.name: getattr(decoder, field.name) for field in fields(decoder)}
+        if decoder != ours:
+            values = {setting: value for setting, value in values.items() if value != getattr(ours, setting)}
+        settings = "; ".join(f"{setting} {shown(value)}" for setting, value in values.items() if value != ())
         rows.append((name, settings, DECODERS.paper(name) or "ours"))
     usage = (
         "kinespan localize MODEL FILES --decoder NAME; also evaluate. Shown is in what the others differ from kinespan"
@@ -130,7 +138,7 @@ def rules() -> Listing:
     """Rules of mean average precision."""
     from ..evaluate import RULE_FACTS, RULE_TIOUS, RULES
 
-    rows = [(name, RULE_FACTS[name][0], _value(RULE_TIOUS[name]), RULE_FACTS[name][1]) for name in RULES]
+    rows = [(name, RULE_FACTS[name][0], shown(RULE_TIOUS[name]), RULE_FACTS[name][1]) for name in RULES]
     return Listing("kinespan evaluate MODEL CORPUS --rule NAME", ("rule", "what it counts", "tIoU", "paper"), rows)
 
 
@@ -146,7 +154,7 @@ LISTINGS: dict[str, Callable[[], Listing]] = {
 
 
 def as_text(kind: str, listing: Listing, width: int = 100) -> str:
-    """A listing for a terminal: a paragraph a part, its facts beneath its name."""
+    """A listing for a terminal: a paragraph for each entry, its facts beneath its name."""
     lines = [kind.upper(), f"  ({listing.usage})"]
     names = max(map(len, listing.columns))
     for name, *facts in listing.rows:
@@ -180,36 +188,24 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _about(part: object) -> str:
+def _about(entry: object) -> str:
     """The first paragraph of a docstring, on one line."""
-    return " ".join((inspect.getdoc(part) or "").split("\n\n")[0].split()).rstrip(".")
+    return " ".join((inspect.getdoc(entry) or "").split("\n\n")[0].split()).rstrip(".")
 
 
 def _options(kind: Any, prefix: str = "--") -> str:
     """The fields of a dataclass as flags with their defaults, and what else each may be."""
-    made, hints = kind(), get_type_hints(kind)
+    defaults, hints = kind(), get_type_hints(kind)
     flags = []
-    for part in fields(kind):
-        value, others = getattr(made, part.name), _others(hints[part.name], getattr(made, part.name))
-        shown = "" if value is None or value is False else f" {_value(value)}"
-        flags.append(f"{prefix}{_dashed(part.name)}{shown}{f' (or {others})' if others else ''}")
+    for field in fields(kind):
+        value = getattr(defaults, field.name)
+        others = _other_choices(hints[field.name], value)
+        default = "" if value is None or value is False else f" {shown(value)}"
+        flags.append(f"{prefix}{field.name.replace('_', '-')}{default}{f' (or {others})' if others else ''}")
     return "; ".join(flags)
 
 
-def _others(hint: Any, value: object) -> str:
-    """The values that a Literal allows beside one."""
+def _other_choices(hint: Any, value: object) -> str:
+    """The values that a Literal allows, without one."""
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     return ", ".join(str(choice) for choice in choices if choice != value)
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _value(value: object) -> str:
-    """A setting as it is typed."""
-    if isinstance(value, tuple):
-        return " ".join(map(_value, value))
-    if isinstance(value, bool | None):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,57 +1,67 @@
-"""Recognize trimmed actions on a frozen encoder: the linear and the nearest-neighbour probe of pretraining.
+"""Recognize trimmed actions with a frozen encoder: the linear and the nearest-neighbour probe of pretraining.
 
-Every annotated span is a clip; classified are those of the recordings that the split holds out. Without --pretrained
-the encoder is an untrained one, for comparison. The published recipe for NTU RGB+D is the default; features of another
-scale may want another --lr.
+Every annotated span is a clip; those of the recordings that the split holds out are classified. Without --pretrained
+the encoder is an untrained one, for comparison. The defaults are the published recipe for NTU RGB+D; features of
+another scale may need another --lr.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
-
 from ..config import RecognizeConfig
-from .common import add_settings, check_network, facts_line, open_corpus, percent, settings, table
+from ..errors import InputError
+from .checks import check_network, check_out_file, open_corpus
+from .common import CorpusArguments, facts_line, percent, table
+
+GROUPS = {
+    "data": ("split", "fold", "label_fraction"),
+    "network": ("network.encoder", "network.streams"),
+    "classifier": ("protocol", "neighbours", "epochs", "lr", "seed"),
+}
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("corpus", type=str, help="folder of a prepared corpus with annotations")
-    parser.add_argument(
-        "--pretrained",
-        type=str | None,
-        help="folder of a pretraining run, a model file, or `default`, the shipped encoder",
-    )
-    parser.add_argument("--out", type=str | None, help="JSON file of the figures and the confusion matrix to write")
-    add_settings(parser, RecognizeConfig)
+@dataclass(frozen=True, kw_only=True)
+class RecognizeArguments(CorpusArguments):
+    """What `recognize` reads and writes."""
+
+    pretrained: str | None = None
+    """folder of a pretraining run, a model file, or `default`, the shipped encoder"""
+    out: Path | None = None
+    """JSON file to write, of the figures and the confusion matrix"""
+    config: Path | None = None
+    """YAML file of settings; flags win over it"""
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     """Recognize, print the figures."""
-    from . import command_parser
-
-    config = settings(arguments, RecognizeConfig, command_parser("recognize"))
-    corpus = open_corpus(arguments.corpus)
-
+    from ..model_file import read_spec
     from ..progress import Progress
     from ..results import write_metrics
     from ..train.corpora import corpus_parts
-    from ..train.finetuning import pretrained_path
+    from ..train.run_folder import pretrained_file, pretrained_path
+
+    corpus, start = open_corpus(arguments.corpus), pretrained_path(arguments.pretrained)
+    if config.split is None:
+        raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
+    parts = corpus_parts(corpus, config.split, config.fold)
+    check_network(config.network)
+    check_out_file(arguments.out)
+    if start is not None:
+        read_spec(pretrained_file(start))
+
     from ..train.recognition import recognize
 
-    check_network(config.network)
-    parts = corpus_parts(corpus, config.split, config.fold)
     with Progress("features", len(parts.train) + len(parts.test)) as progress:
-        found = recognize(corpus, config, pretrained_path(arguments.pretrained), lambda done, _: progress.update(done))
-    facts = found["facts"]
+        figures = recognize(corpus, config, start, lambda done, _: progress.update(done))
+    facts = figures["facts"]
     print(f"{facts['test_clips']} clips by {facts['train_clips']}; {facts_line(facts)}")
-    print(
-        table([["", "top-1", "mean of labels"], ["per cent", percent(found["top1"]), percent(found["per_class_mean"])]])
-    )
+    means = percent(figures["top1"]), percent(figures["per_class_mean"])
+    print(table([["", "top-1", "mean of labels"], ["per cent", *means]]))
     print()
-    print(table([["label", "recall"], *([label, percent(value)] for label, value in found["recall"].items())]))
+    print(table([["label", "recall"], *([label, percent(value)] for label, value in figures["recall"].items())]))
     if arguments.out is not None:
-        write_metrics(found, Path(arguments.out))
+        write_metrics(figures, arguments.out)
         print(f"written to {arguments.out}")
     return 0

@@ -5,33 +5,40 @@ Give the folder of a finetuning run or of `kinespan localize`, or the files pred
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
-
 from ..errors import InputError
+from .arguments import Positional
+from .checks import check_out_file
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("inputs", type=str, nargs="+", help="folder of a run, or predictions.json and metrics.json")
-    parser.add_argument("--out", type=str, required=True, help="report.html to write")
-    parser.add_argument("--recordings", type=str | None, help="corpus or motion files, where they have moved since")
-    parser.add_argument("--most", type=int, default=12, help="recordings to show; the first ones by name")
-    parser.add_argument("--title", type=str | None, help="title of the report")
+@dataclass(frozen=True, kw_only=True)
+class ReportArguments:
+    """What the report shows, and where it is written."""
+
+    inputs: Positional[tuple[Path, ...]]
+    """folder of a run, or predictions.json and metrics.json"""
+    out: Path
+    """report.html to write"""
+    recordings: Path | None = None
+    """corpus or motion files, where they have moved since"""
+    most: int = 12
+    """recordings to show; the first ones by name"""
+    title: str | None = None
+    """title of the report"""
 
 
-def run(arguments: Namespace) -> int:
-    """Gather, write, say where."""
+def run(arguments: ReportArguments) -> int:
+    """Gather, write, print where."""
+    if arguments.most < 1:
+        raise InputError(f"--most {arguments.most}: expected at least 1")
+    check_out_file(arguments.out)
+
     from ..report import write_report
     from ..report.gather import gather
 
-    if arguments.most < 1:
-        raise InputError(f"--most {arguments.most}: expected at least 1")
-    moved = None if arguments.recordings is None else Path(arguments.recordings)
-    data = gather(
-        [Path(item) for item in arguments.inputs], recordings=moved, most=arguments.most, title=arguments.title
-    )
-    write_report(data, Path(arguments.out))
+    data = gather(arguments.inputs, recordings=arguments.recordings, most=arguments.most, title=arguments.title)
+    write_report(data, arguments.out)
     print(f"written to {arguments.out}")
     return 0

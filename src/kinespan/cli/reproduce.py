@@ -1,69 +1,89 @@
 """Run the rows of a paper's table from raw data, and print our figures beside the published ones.
 
-TABLE is babel-1, babel-2, babel-3, pku-transfer, or a YAML file of the same form. What is done is kept in OUT and not
-done again, so the same command goes on where it was stopped. --dry-run takes every row through one step on the raw
-data at hand: it proves the way before days of training, its figures mean nothing.
+TABLE is babel-1, babel-2, babel-3, pku-transfer, or a YAML file of the same form. What is done is kept in --out and not
+done again, so the same command continues where it was stopped. --dry-run takes every row through one step on the raw
+data at hand: it shows that all steps work before days of training; its figures mean nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from jsonargparse import ArgumentParser, Namespace
-
-from ..errors import InputError
+from ..errors import InputError, unknown
+from .arguments import Positional
 from .common import table
 
+if TYPE_CHECKING:
+    from ..reproduce import Plan, Scale
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("table", type=str, help="name of a table, or a YAML file")
-    parser.add_argument(
-        "--raw", type=str, required=True, help="folder of the raw data sets, each in a folder of its own"
-    )
-    parser.add_argument("--out", type=str | None, help="folder of corpora, runs and figures; by default runs/TABLE")
-    parser.add_argument("--methods", type=str, nargs="+", default=[], help="only these methods")
-    parser.add_argument("--snippets", type=str, nargs="+", default=[], help="only these snippet variants")
-    parser.add_argument("--protocols", type=str, nargs="+", default=[], help="only these protocols")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each row for each seed")
-    parser.add_argument("--dry_run", action="store_true", help="one step of everything")
+AFTER_STOP = "the same command continues"
 
 
-def run(arguments: Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class ReproduceArguments:
+    """Which table, from what, how much of it."""
+
+    table: Positional[str]
+    """name of a table, or a YAML file"""
+    raw: Path
+    """folder of the raw data sets, each in a folder of its own"""
+    out: Path | None = None
+    """folder of corpora, runs and figures; by default runs/TABLE"""
+    methods: tuple[str, ...] = ()
+    """only these methods"""
+    snippets: tuple[str, ...] = ()
+    """only these snippet variants"""
+    protocols: tuple[str, ...] = ()
+    """only these protocols"""
+    seeds: tuple[int, ...] = (0,)
+    """a run of each row for each seed"""
+    dry_run: bool = False
+    """one step of everything"""
+
+
+def run(arguments: ReproduceArguments) -> int:
     """Run the table, print it, and write table.txt."""
-    from ..reproduce import Scale, find_plan, reproduce
-    from ..reproduce.published import published
-    from ..reproduce.run import summary
-    from ..train.common import Interrupted
+    from ..reproduce import Scale, find_plan
 
     plan = find_plan(arguments.table)
-    scale = Scale(
-        tuple(arguments.methods),
-        tuple(arguments.snippets),
-        tuple(arguments.protocols),
-        tuple(arguments.seeds),
-        arguments.dry_run,
-    )
-    chosen = {"--methods": scale.methods, "--snippets": scale.snippets, "--protocols": scale.protocols}
-    there = {"--methods": plan.content["pretrain"]["methods"], "--snippets": plan.content["pretrain"]["snippets"],
-             "--protocols": plan.content["finetune"]["protocols"]}  # fmt: skip
-    for flag, names in chosen.items():
-        for name in names:
-            if name not in there[flag]:
-                raise InputError(f"{flag} {name}: table {plan.name} has {', '.join(there[flag])}")
-    raw, out = Path(arguments.raw), Path(arguments.out or f"runs/{plan.name}")
-    if not raw.is_dir():
-        raise InputError(f"--raw {raw}: no such folder; {plan.file} says which data sets lie in it")
-    try:
-        rows = reproduce(plan, raw, out, scale)
-    except Interrupted as stopped:
-        print(f"\n{stopped}")
-        return 130
-    note = "a dry run: these figures mean nothing" if scale.dry else f"last model, seeds {arguments.seeds}, per cent"
-    lines = [f"{plan.title} ({note})", table(summary(rows)), "", "published:"]
-    kept = [["method", "data set", "protocol", "metric", "value", "source"]]
-    kept += [[one.method, one.dataset, one.protocol, one.metric, one.value, one.source] for one in published(plan)]
-    lines.append(table(kept))
-    print("\n".join(lines))
-    (out / ("dry" if scale.dry else "runs") / "table.txt").write_text("\n".join(lines) + "\n")
+    scale = Scale(arguments.methods, arguments.snippets, arguments.protocols, arguments.seeds, arguments.dry_run)
+    _check_rows(plan, scale)
+    if not arguments.raw.is_dir():
+        raise InputError(f"--raw {arguments.raw}: no such folder; {plan.file} names the data sets that it must hold")
+    out = arguments.out or Path("runs") / plan.name
+
+    from ..reproduce.run import reproduce
+
+    rows = reproduce(plan, arguments.raw, out, scale)
+    text = _result(plan, scale, rows)
+    print(text)
+    (out / ("dry" if scale.dry else "runs") / "table.txt").write_text(text + "\n")
     return 0
+
+
+def _check_rows(plan: Plan, scale: Scale) -> None:
+    """Raise InputError for a method, snippet variant or protocol that the table does not have."""
+    chosen = {
+        "--methods": (scale.methods, plan.content["pretrain"]["methods"]),
+        "--snippets": (scale.snippets, plan.content["pretrain"]["snippets"]),
+        "--protocols": (scale.protocols, plan.content["finetune"]["protocols"]),
+    }
+    for flag, (names, available) in chosen.items():
+        for name in names:
+            if name not in available:
+                raise InputError(f"{flag} {name}: table {plan.name}: {unknown('name', name, available)}")
+
+
+def _result(plan: Plan, scale: Scale, rows: Sequence[dict[str, Any]]) -> str:
+    """The table with our figures, and the published ones below."""
+    from ..reproduce.published import published
+    from ..reproduce.run import summary
+
+    note = "a dry run: these figures mean nothing" if scale.dry else f"last model, seeds {list(scale.seeds)}, per cent"
+    columns = ("method", "dataset", "protocol", "metric", "value", "source")
+    figures = [[getattr(figure, column) for column in columns] for figure in published(plan)]
+    heading = ["data set" if column == "dataset" else column for column in columns]
+    return "\n".join([f"{plan.title} ({note})", table(summary(rows)), "", "published:", table([heading, *figures])])

@@ -13,70 +13,67 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .common import add_precision, check_device
+from .arguments import Positional
+from .checks import available_device, check_device_name, localizer_spec
+from .common import DeviceArguments
 
 if TYPE_CHECKING:
     from ..annotation import Span
+    from ..model_file import ModelSpec
     from ..skeleton import Skeleton
 
 Frame = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """The command's arguments."""
-    parser.add_argument("model", type=str, help="model file, or folder of a finetuning run")
-    parser.add_argument("input", type=str | None, nargs="?", help="motion file; none: frames from standard input")
-    parser.add_argument("--fps", type=float | None, help="frames a second; needed where no file says it")
-    parser.add_argument("--skeleton", type=str | None, help="standard input: skeleton by name; default: the model's")
-    parser.add_argument("--people", type=int, default=2, help="standard input: most people in a frame")
-    parser.add_argument(
-        "--latency",
-        type=float | None,
-        help="seconds that a score may come after its frame; the more, the less there is to compute, and the scores "
-        "are the same; default: as far as the network looks ahead, and one second",
-    )
-    parser.add_argument("--torso", type=float | None, help="metres from root to mid-shoulders; default: measured")
-    parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
-    add_precision(parser)
+@dataclass(frozen=True, kw_only=True)
+class StreamArguments(DeviceArguments):
+    """Which model, which frames, and how late its answers may be."""
+
+    model: Positional[Path]
+    """model file, or folder of a finetuning run"""
+    input: Positional[Path | None] = None
+    """motion file; none: frames from standard input"""
+    fps: float | None = None
+    """frames per second; needed where no file gives it"""
+    skeleton: str | None = None
+    """standard input: skeleton by name; by default the model's"""
+    people: int = 2
+    """standard input: most people in a frame"""
+    latency: float | None = None
+    """seconds that a score may come after its frame; the more, the less there is to compute, and the scores are the
+    same; by default as far as the network looks ahead, and one second"""
+    torso: float | None = None
+    """metres from root to mid-shoulders; by default measured"""
 
 
-def run(arguments: Namespace) -> int:
+def run(arguments: StreamArguments) -> int:
     """Print each span when it is final."""
-    from .. import io
+    check_device_name(arguments.device)
+    if arguments.torso is not None and not arguments.torso > 0:
+        raise InputError(f"--torso: found {arguments.torso:g}, expected a positive number of metres")
+    spec = localizer_spec(arguments.model)
+    fps, skeleton, frames = _frames(arguments, spec)
+
     from ..localizer import load_model
-    from ..skeletons import SKELETONS
     from ..stream import StreamLocalizer
 
-    model = load_model(arguments.model, check_device(arguments.device), arguments.precision)
-    fps, skeleton = arguments.fps, model.spec.skeleton
-    if arguments.input is not None:
-        if arguments.skeleton is not None:
-            raise InputError("--skeleton is for frames from standard input; a file has its own")
-        recording = io.read(Path(arguments.input), options=io.ReadOptions(fps=fps)).recording
-        fps, skeleton = recording.fps, recording.skeleton
-        frames: Iterator[Frame] = zip(recording.positions, recording.mask, strict=True)
-    else:
-        if fps is None:
-            raise InputError("missing: --fps, which frames from standard input do not say")
-        if arguments.skeleton is not None:
-            skeleton = SKELETONS[arguments.skeleton]
-        frames = _frames(skeleton, arguments.people)
+    model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
     stream = StreamLocalizer(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
     print(
         f"scores come {stream.latency:.2f} s after their frames at most, of which the network looks "
         f"{stream.look_ahead:.2f} s ahead",
         file=sys.stderr,
     )
-    if model.spec.decode.segmentation == "viterbi":
+    if spec.decode.segmentation == "viterbi":
         print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
     for positions, valid in frames:
         _print_spans(stream.push(positions, valid).spans)
@@ -84,13 +81,32 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
+def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleton, Iterable[Frame]]:
+    """Rate, skeleton and frames: positions (P, J, 3) and valid (P,) of each."""
+    if arguments.input is not None:
+        from .. import io
+
+        if arguments.skeleton is not None:
+            raise InputError("--skeleton is for frames from standard input; a file has its own")
+        recording = io.read(arguments.input, options=io.ReadOptions(fps=arguments.fps)).recording
+        return recording.fps, recording.skeleton, zip(recording.positions, recording.mask, strict=True)
+    if arguments.fps is None:
+        raise InputError("missing: --fps, which frames from standard input do not give")
+    if arguments.people < 1:
+        raise InputError(f"--people is {arguments.people}, expected at least 1")
+    skeleton = spec.skeleton
+    if arguments.skeleton is not None:
+        from ..skeletons import SKELETONS
+
+        skeleton = SKELETONS[arguments.skeleton]
+    return arguments.fps, skeleton, _read_frames(skeleton, arguments.people)
+
+
+def _read_frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
     """Positions (P, J, 3) and valid (P,) of the lines of standard input, P person slots.
 
     Raises InputError for a line that is no frame, and naming --people for one with more people than slots.
     """
-    if slots < 1:
-        raise InputError(f"--people is {slots}, expected at least 1")
     for number, line in enumerate(sys.stdin, start=1):
         if not line.strip():
             continue

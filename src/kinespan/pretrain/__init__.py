@@ -1,7 +1,7 @@
 """Self-supervised pretraining: methods by name, each with and without the snippet term."""
 
 from . import aimclr, crosclr, rvtclr, skeletonclr, usdrl  # register themselves
-from .base import METHODS, Method, MethodOutput, Step, build_method
+from .base import METHODS, Method, MethodOutput, Step, build_method, method_options
 from .snippet import SnippetTerm
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "aimclr",
     "build_method",
     "crosclr",
+    "method_options",
     "rvtclr",
     "skeletonclr",
     "usdrl",

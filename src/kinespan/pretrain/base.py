@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Generator, Tensor, nn
@@ -12,8 +11,8 @@ from torch.nn import functional as F
 
 from ..config import AugmentConfig, MethodConfig
 from ..encoders.base import Encoder, Pyramid
-from ..errors import InputError
 from ..registry import Registry
+from ..settings_parser import parse_settings
 from ..skeleton import Skeleton
 from ..transforms.augment import View, augment
 from ..transforms.streams import compute_streams
@@ -102,21 +101,14 @@ METHODS: Registry[Callable[..., Method]] = Registry("method")
 """Pretraining methods by name: subclasses of Method, each registered with its paper."""
 
 
+def method_options(name: str, options: Mapping[str, Any] | None = None) -> Any:
+    """The `Options` of a method. Raises InputError for an unknown method or option, naming the nearest."""
+    return parse_settings(METHODS[name].Options, options or {}, f"--options of method {name}")  # type: ignore[attr-defined]
+
+
 def build_method(name: str, encoder: Encoder, config: MethodConfig, options: Mapping[str, Any] | None = None) -> Method:
-    """A method by name, with its options. Raises InputError for an unknown name or option, naming the nearest."""
-    kind = METHODS[name]
-    assert isinstance(kind, type)
-    assert issubclass(kind, Method)
-    known = {part.name: part for part in fields(kind.Options)}
-    for option, value in (options or {}).items():
-        if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
-            raise InputError(f"--options.{option}: method {name} has no such option; {hint}")
-        default = known[option].default
-        if isinstance(value, str) != isinstance(default, str):
-            raise InputError(f"--options.{option}: found {value!r}, expected something like {default!r}")
-    return kind(encoder, config, kind.Options(**(options or {})))
+    """A method by name, with its options. Raises InputError as `method_options` does."""
+    return METHODS[name](encoder, config, method_options(name, options))
 
 
 def projection(in_channels: int, dim: int) -> nn.Sequential:

@@ -1,6 +1,5 @@
 """The tables of papers, run row by row from YAML, with our figures beside the published ones."""
 
-from .plan import Plan, Row, find_plan, plan_names
-from .run import Scale, reproduce
+from .plan import Plan, Row, Scale, find_plan, plan_names
 
-__all__ = ["Plan", "Row", "Scale", "find_plan", "plan_names", "reproduce"]
+__all__ = ["Plan", "Row", "Scale", "find_plan", "plan_names"]

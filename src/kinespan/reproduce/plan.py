@@ -5,13 +5,13 @@ paper: where the table comes from
 corpora:                      # by the name that the rest of the file uses
   babel: {recipe: babel, raw: babel, options: {labels: subset1}}    # raw: the folder below --raw
 pretrain:
-  on: {BABEL: [babel@official]}     # one block of rows for each; corpora with the split that is trained on
+  data: {BABEL: [babel@official]}   # one block of rows for each; corpora with the split that is trained on
   epochs: 600                       # turned into steps when the number of recordings is known
   settings: {...}                   # PretrainConfig, for all methods
   methods: {skeletonclr: {...}}     # settings of a method on top
   snippets: {"off": {}, aligned: {...}}
 finetune:
-  on: babel@official
+  data: babel@official
   epochs: 40
   settings: {...}                   # FinetuneConfig, for all protocols
   protocols: {linear: {...}, finetune: {...}, semi 20 %: {...}}
@@ -21,7 +21,6 @@ published: {dataset: [BABEL]}       # which rows of published.csv are shown besi
 
 from __future__ import annotations
 
-import difflib
 import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,9 +29,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..errors import InputError
+from ..errors import InputError, unknown
+from ..settings_parser import merged, read_yaml
 
 NEEDED = {"title": str, "paper": str} | dict.fromkeys(
     ("corpora", "pretrain", "finetune", "evaluate", "published"), dict
@@ -56,6 +54,26 @@ class Row:
     def start(self) -> tuple[str, str, str]:
         """The pretraining that the row begins with."""
         return self.source, self.method, self.snippets
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of a table is run: which rows, which seeds, and whether it is only tried out."""
+
+    methods: tuple[str, ...] = ()
+    """Only these methods; none: all."""
+    snippets: tuple[str, ...] = ()
+    """Only these variants of the snippet term."""
+    protocols: tuple[str, ...] = ()
+    """Only these protocols."""
+    seeds: tuple[int, ...] = (0,)
+    dry: bool = False
+    """One step of everything, on few clips and few test recordings: it proves the way, not the figures."""
+
+    def takes(self, row: Row) -> bool:
+        """Whether a row is run."""
+        pairs = ((row.method, self.methods), (row.snippets, self.snippets), (row.protocol, self.protocols))
+        return all(not chosen or value in chosen for value, chosen in pairs)
 
 
 @dataclass(frozen=True)
@@ -89,24 +107,15 @@ class Plan:
         return merged(block["settings"], block["protocols"][row.protocol] or {})
 
 
-def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """base with the values of `more` over it, blocks within blocks."""
-    out = dict(base)
-    for name, value in more.items():
-        both = isinstance(value, Mapping) and isinstance(out.get(name), Mapping)
-        out[name] = merged(out[name], value) if both else value
-    return out
-
-
 def figure(metrics: Mapping[str, Any], path: str) -> float | None:
     """The number at a dotted path of metrics.json, such as map.average or map.0.5; None where there is none."""
-    found: Any = metrics
+    value: Any = metrics
     rest = path
-    while isinstance(found, Mapping) and rest:
-        if rest in found:  # keys such as "0.5" hold a dot themselves
-            return None if found[rest] is None else float(found[rest])
+    while isinstance(value, Mapping) and rest:
+        if rest in value:  # keys such as "0.5" hold a dot themselves
+            return None if value[rest] is None else float(value[rest])
         first, _, rest = rest.partition(".")
-        found = found.get(first)
+        value = value.get(first)
     return None
 
 
@@ -114,11 +123,11 @@ def tables_folder() -> Path:
     """Where the shipped tables lie: configs/reproduce of a source tree, else share/kinespan of the installation."""
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
     installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "kinespan" / "reproduce" for scheme in schemes]
-    places = [Path(__file__).parents[3] / "configs" / "reproduce", *installed]
-    found = [place for place in places if place.is_dir()]
-    if not found:
-        raise InputError(f"the shipped tables are missing; looked in {', '.join(map(str, places))}")
-    return found[0]
+    folders = [Path(__file__).parents[3] / "configs" / "reproduce", *installed]
+    existing = [folder for folder in folders if folder.is_dir()]
+    if not existing:
+        raise InputError(f"the shipped tables are missing; looked in {', '.join(map(str, folders))}")
+    return existing[0]
 
 
 def plan_names() -> tuple[str, ...]:
@@ -130,15 +139,8 @@ def find_plan(table: str) -> Plan:
     """A shipped table by its name, or a YAML file of one's own. Raises InputError naming what is wrong in it."""
     file = Path(table) if table.endswith((".yaml", ".yml")) else tables_folder() / f"{table}.yaml"
     if not file.is_file():
-        near = difflib.get_close_matches(table, plan_names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(plan_names())}, or a YAML file"
-        raise InputError(f"unknown table {table!r}; {hint}")
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: found {type(content).__name__}, expected a table's blocks: {', '.join(NEEDED)}")
+        raise unknown("table", table, [*plan_names(), "FILE.yaml"])
+    content = read_yaml(file)
     for name, kind in NEEDED.items():
         if not isinstance(content.get(name), kind):
             raise InputError(f"{file}: {name} is missing or not a {'text' if kind is str else 'block'}")

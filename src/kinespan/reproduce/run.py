@@ -5,46 +5,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config import FinetuneConfig, PretrainConfig, settings_of
+from ..config import FinetuneConfig, PretrainConfig
 from ..corpus.prepare import prepare_recipe
 from ..corpus.recipes import RECIPES
 from ..corpus.store import Corpus
 from ..localizer import Localizer, load_model
 from ..progress import counting
 from ..results import METRICS_FILE
-from ..train.common import CHECKPOINT
+from ..settings_parser import merged, parse_settings
 from ..train.corpora import parse_source, training_set
-from ..train.finetuning import MODEL_FILE, finetune
-from ..train.pretraining import ENCODER_FILE, pretrain
+from ..train.finetuning import finetune
+from ..train.pretraining import pretrain
+from ..train.run_folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE
 from ..train.testing import run_test
-from .plan import Plan, Row, figure, merged
+from .plan import Plan, Row, Scale, figure
 
 ROWS_FILE = "rows.jsonl"
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How much of a table is run: which rows, which seeds, and whether it is only tried out."""
-
-    methods: tuple[str, ...] = ()
-    """Only these methods; none: all."""
-    snippets: tuple[str, ...] = ()
-    """Only these variants of the snippet term."""
-    protocols: tuple[str, ...] = ()
-    """Only these protocols."""
-    seeds: tuple[int, ...] = (0,)
-    dry: bool = False
-    """One step of everything, on few clips and few test recordings: it proves the way, not the figures."""
-
-    def takes(self, row: Row) -> bool:
-        """Whether a row is run."""
-        pairs = ((row.method, self.methods), (row.snippets, self.snippets), (row.protocol, self.protocols))
-        return all(not chosen or value in chosen for value, chosen in pairs)
+Log = Callable[[str], None]
 
 
 DRY_PRETRAIN = {
@@ -56,7 +36,7 @@ DRY_LABELLED, DRY_TESTED = 2, 1
 """How many recordings a dry run trains the frame head on, and tests."""
 
 
-def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, say: Say = print) -> list[dict[str, Any]]:
+def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, log: Log = print) -> list[dict[str, Any]]:
     """Run a plan's rows for each seed and return them with their figures, as they also stand in OUT/rows.jsonl.
 
     Corpora are prepared in OUT/corpora, runs lie in OUT/runs (a dry run's in OUT/dry). A row that has its figures is
@@ -64,31 +44,28 @@ def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, say: Say = print) 
     anything is trained where raw data are missing.
     """
     folder = out / ("dry" if scale.dry else "runs")
-    corpora = prepared(plan, raw, out / "corpora", say)
+    corpora = prepared(plan, raw, out / "corpora", log)
     rows, wanted = [], [(seed, row) for seed in scale.seeds for row in plan.rows() if scale.takes(row)]
     for number, (seed, row) in enumerate(wanted, start=1):
-        say(f"row {number} of {len(wanted)}: {row}, seed {seed}")
+        log(f"row {number} of {len(wanted)}: {row}, seed {seed}")
         rows.append({**_facts(plan, row, seed), **_run_row(plan, row, seed, corpora, folder, scale.dry)})
-        (folder / ROWS_FILE).write_text("".join(json.dumps(one) + "\n" for one in rows))
+        (folder / ROWS_FILE).write_text("".join(json.dumps(figures) + "\n" for figures in rows))
     return rows
 
 
-def prepared(plan: Plan, raw: Path, out: Path, say: Say) -> dict[str, Corpus]:
+def prepared(plan: Plan, raw: Path, out: Path, log: Log) -> dict[str, Corpus]:
     """The corpora of a plan, each prepared where it is not there yet."""
-    found = {}
+    corpora = {}
     for name, block in plan.content["corpora"].items():
         path = out / name
         if not path.exists():
-            options = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in block.get("options", {}).items()
-            }
-            recipe = settings_of(RECIPES[block["recipe"]], options, f"{plan.file}: corpora.{name}")
+            options = block.get("options", {})
+            recipe = parse_settings(RECIPES[block["recipe"]], options, f"{plan.file}: corpora.{name}")
             with counting(f"preparing {name}") as count:
-                told = prepare_recipe(recipe, raw / block["raw"], path, name, progress=count)
-            say(str(told))
-        found[name] = Corpus.open(path)
-    return found
+                summary = prepare_recipe(recipe, raw / block["raw"], path, name, progress=count)
+            log(str(summary))
+        corpora[name] = Corpus.open(path)
+    return corpora
 
 
 def _facts(plan: Plan, row: Row, seed: int) -> dict[str, Any]:
@@ -113,7 +90,7 @@ def _run_row(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], fol
             share = min(float(values.get("label_fraction", 1.0)), DRY_LABELLED / labelled)
             values = merged(values, {**DRY_FINETUNE, "label_fraction": share})
         values = with_steps(values, content["finetune"].get("epochs"), labelled * values.get("label_fraction", 1.0))
-        config = settings_of(FinetuneConfig, values, f"{plan.file}: {row.protocol}")
+        config = parse_settings(FinetuneConfig, values, f"{plan.file}: {row.protocol}")
         resume = (run / CHECKPOINT).is_file() and not (run / MODEL_FILE).is_file()
         if (run / MODEL_FILE).is_file():
             model = load_model(run)
@@ -137,8 +114,8 @@ def _pretrain(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], ou
         sets.append(training_set(corpora[name], split, fold))
     values = {**plan.pretrain_settings(row), "seed": seed}
     values = merged(values, DRY_PRETRAIN) if dry else values
-    values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(one.names) for one in sets))
-    config = settings_of(PretrainConfig, values, f"{plan.file}: {row.method}, snippets {row.snippets}")
+    values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(part.names) for part in sets))
+    config = parse_settings(PretrainConfig, values, f"{plan.file}: {row.method}, snippets {row.snippets}")
     pretrain(sets, out, config, resume=(out / CHECKPOINT).is_file())
     (out / CHECKPOINT).unlink(missing_ok=True)
 

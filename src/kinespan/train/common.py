@@ -22,19 +22,11 @@ from torch.utils.data import DataLoader, Dataset
 from ..atomic import write_atomically
 from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..corpus.sampler import ClipPool
-from ..errors import InputError
+from ..errors import Interrupted
 from ..precision import in_bfloat16
 from ..progress import Progress
 from .memory import freed_memory_kept
-
-CHECKPOINT = "last.ckpt"
-
-
-class Interrupted(Exception):  # noqa: N818 - it is no error
-    """Training was stopped by the user; the run can be resumed."""
-
-    def __init__(self, out: Path, step: int) -> None:
-        super().__init__(f"stopped after step {step}; {out} is kept, go on with the same command and --resume")
+from .run_folder import CHECKPOINT
 
 
 @contextmanager
@@ -167,21 +159,6 @@ class _Steps(Dataset[int]):
         return index
 
 
-def check_run_folder(out: Path, resume: bool, result: str) -> Path | None:
-    """The checkpoint to resume from, or None for a fresh run.
-
-    Raises InputError where a fresh run would overwrite another, or where there is nothing to resume.
-    """
-    checkpoint = out / CHECKPOINT
-    if resume:
-        if not checkpoint.is_file():
-            raise InputError(f"{out}: no checkpoint ({CHECKPOINT}) to resume from; start without --resume")
-        return checkpoint
-    if checkpoint.exists() or (out / result).exists():
-        raise InputError(f"{out}: holds a run already; go on with it by --resume, or name another --out")
-    return None
-
-
 def fit(
     module: StepModule,
     out: Path,
@@ -219,7 +196,7 @@ def fit(
         _prepend(log, earlier)
     if show.interrupted and trainer.global_step < steps:
         trainer.save_checkpoint(out / CHECKPOINT)
-        raise Interrupted(out, trainer.global_step)
+        raise Interrupted(f"stopped after step {trainer.global_step}; {out} keeps a checkpoint")
 
 
 def _prepend(log: Path, earlier: list[str]) -> None:

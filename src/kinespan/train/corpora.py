@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotation import Annotation, LabelSet
+from ..config import FinetuneConfig
+from ..corpus.splits import label_fraction, without_labels
 from ..corpus.store import Corpus
 from ..errors import InputError
-from ..model_file import ModelSpec
+from ..model_file import ModelSpec, read_spec
 from ..skeleton import Skeleton
 from ..skeletons import NTU_25, SKELETONS
+from .run_folder import pretrained_file
 
 
 class Parts(NamedTuple):
@@ -51,6 +54,32 @@ def training_set(source: Source, split: str | None = None, fold: int = 1) -> Tra
         return source
     parts = corpus_parts(source, split, fold)
     return TrainingSet(source, parts.train, split, fold, parts.drop_labels)
+
+
+def labelled_names(
+    corpus: Corpus, names: tuple[str, ...], dropped: tuple[str, ...], config: FinetuneConfig
+) -> tuple[tuple[str, ...], LabelSet]:
+    """The recordings whose labels are used, and the label set without dropped labels.
+
+    Raises InputError where the corpus has no labels or no training recording is annotated.
+    """
+    if corpus.labels is None:
+        raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
+    annotations = {name: corpus.annotation(name, drop=dropped) for name in names}
+    annotated = tuple(name for name in names if annotations[name] is not None)
+    if not annotated:
+        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} training recordings is annotated")
+    if config.label_fraction < 1:
+        annotated = label_fraction(annotated, config.label_fraction, config.seed, annotations)
+    return annotated, without_labels(corpus.labels, dropped)
+
+
+def check_start(config: FinetuneConfig, pretrained: Path | None) -> None:
+    """Raise InputError where a run cannot start from `pretrained`, or its linear probe has no trained fusion."""
+    if config.protocol == "scratch" and pretrained is not None:
+        raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
+    spec = None if pretrained is None else read_spec(pretrained_file(pretrained))
+    config.fusion_name(spec.fusion if spec is not None and spec.kind == "encoder" else None)
 
 
 def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[str, str | None, int]:

@@ -13,8 +13,6 @@ from torch import Tensor
 from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
 from ..corpus.sampler import ClipPool, load_motions
-from ..corpus.splits import label_fraction, without_labels
-from ..corpus.store import Corpus
 from ..decode import DecodeConfig
 from ..decode_durations import learn_durations
 from ..encoders import build_encoder
@@ -27,17 +25,15 @@ from ..model_file import ModelSpec, read_spec, read_weights
 from ..progress import Progress
 from ..transforms.augment import augment, mirror_some
 from ..transforms.normalise import Motion
-from .common import StepModule, check_run_folder, fit, seeded
-from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
-from .pretraining import ENCODER_FILE, FUSION_WEIGHTS
+from .common import StepModule, fit, seeded
+from .corpora import Source, TrainingSet, check_start, choose_skeleton, labelled_names, trained_on, training_set
+from .pretraining import FUSION_WEIGHTS
+from .run_folder import MODEL_FILE, check_run_folder, pretrained_file
 from .settings import save_settings
 from .teaching import check_honest, load_teachers, title
 
-MODEL_FILE = "model.safetensors"
 LIKELY = 0.5
 """What a teacher has to score for a label to be taken to hold, where yes or no is asked."""
-SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
-"""The encoder that is part of the package, `--pretrained default`; pretrained/default.md tells of it."""
 
 
 class FinetuneModule(StepModule):
@@ -156,8 +152,7 @@ def finetune(
     teachers that do not fit or have nothing to teach on, for models that know labels which are held back here, and
     Interrupted after Ctrl-C.
     """
-    if config.protocol == "scratch" and pretrained is not None:
-        raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
+    check_start(config, pretrained)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
     part = training_set(source, config.split, config.fold)
     corpus = part.corpus
@@ -245,39 +240,6 @@ def _decoding(
     durations = learn_durations(ids, spec.fps, len(spec.labels) + 1)
     way: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
     return replace(spec.decode, segmentation=way, durations=durations)
-
-
-def labelled_names(
-    corpus: Corpus, names: tuple[str, ...], dropped: tuple[str, ...], config: FinetuneConfig
-) -> tuple[tuple[str, ...], LabelSet]:
-    """The recordings whose labels are used, and the label set without dropped labels.
-
-    Raises InputError where the corpus has no labels or no training recording is annotated.
-    """
-    if corpus.labels is None:
-        raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
-    annotations = {name: corpus.annotation(name, drop=dropped) for name in names}
-    annotated = tuple(name for name in names if annotations[name] is not None)
-    if not annotated:
-        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} training recordings is annotated")
-    if config.label_fraction < 1:
-        annotated = label_fraction(annotated, config.label_fraction, config.seed, annotations)
-    return annotated, without_labels(corpus.labels, dropped)
-
-
-def pretrained_path(text: str | None) -> Path | None:
-    """What --pretrained names: `default` is the encoder of the package, a folder of that name is ./default."""
-    return SHIPPED if text == "default" else None if text is None else Path(text)
-
-
-def pretrained_file(path: Path) -> Path:
-    """The model file that a path means: itself, or the encoder or model in the folder of a run."""
-    if not path.is_dir():
-        return path
-    for name in (ENCODER_FILE, MODEL_FILE):
-        if (path / name).is_file():
-            return path / name
-    raise InputError(f"{path}: holds neither {ENCODER_FILE} nor {MODEL_FILE}; was the run finished?")
 
 
 def encoder_weights(file: Path) -> dict[str, Tensor]:

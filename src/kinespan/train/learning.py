@@ -16,15 +16,14 @@ from typing import Any
 
 from ..config import FinetuneConfig, LearnConfig
 from ..corpus.store import Corpus
-from ..errors import InputError
 from ..fused import FusedLocalizer, fuse
 from ..localizer import load_model
 from ..model_file import read_spec
-from .common import CHECKPOINT
-from .corpora import Source, training_set
-from .finetuning import MODEL_FILE, finetune, labelled_names, pretrained_file
-from .pretraining import ENCODER_FILE, pretrain
-from .settings import load_settings, save_settings
+from .corpora import Source, labelled_names, training_set
+from .finetuning import finetune
+from .pretraining import pretrain
+from .run_folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_file
+from .settings import save_settings
 from .teaching import check_honest
 from .testing import run_test
 
@@ -63,7 +62,7 @@ def learn(
     encoder is taken. `tell` hears a line before each stage. Raises InputError for bad settings, and Interrupted after
     Ctrl-C; with `resume` the stages that were done are kept.
     """
-    _check_folder(out, resume)
+    check_learn_folder(out, resume)
     part = training_set(source, config.split, config.fold)
     start = None if pretrained is None else read_spec(pretrained_file(pretrained))
     one, two = config.finetuning("finetune"), config.finetuning("scratch", None if start is None else start.fps)
@@ -101,15 +100,6 @@ def learn(
     model = fuse([load_model(run) for run in runs[-2:]], names=runs[-2:])
     model.save(out / MODEL_FILE)
     return Learnt(model, tuple(runs))
-
-
-def _check_folder(out: Path, resume: bool) -> None:
-    """Raise InputError where a fresh run would overwrite another, or where there is none to go on with."""
-    found = load_settings(out).get("stage")
-    if resume and found != "learn":
-        raise InputError(f"{out}: holds no run of kinespan learn to go on with; start without --resume")
-    if not resume and (found or (out / MODEL_FILE).exists()):
-        raise InputError(f"{out}: holds a run already; go on with it by --resume, or name another --out")
 
 
 @dataclass

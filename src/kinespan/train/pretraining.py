@@ -23,12 +23,12 @@ from ..skeleton import Skeleton
 from ..transforms.augment import mirror_some
 from ..transforms.normalise import Motion
 from ..transforms.streams import check_streams
-from .common import StepModule, check_run_folder, fit, seeded
+from .common import StepModule, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
 from .probe import FrameProbe, embedding_spread
+from .run_folder import ENCODER_FILE, check_run_folder
 from .settings import save_settings
 
-ENCODER_FILE = "encoder.safetensors"
 FUSION = "nested_u"
 """The fusion that is pretrained where snippets are cut from fused features."""
 FUSION_WEIGHTS = "fusion."

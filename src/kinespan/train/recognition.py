@@ -30,7 +30,8 @@ from ..transforms.normalise import Motion
 from ..transforms.streams import compute_streams
 from .common import seeded
 from .corpora import TrainingSet, choose_skeleton, corpus_parts
-from .finetuning import encoder_weights, pretrained_file
+from .finetuning import encoder_weights
+from .run_folder import pretrained_file
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..model import Model
 from ..progress import Progress
 from ..results import METRICS_FILE, TRUTH_FILE, evaluate_on, write_metrics, write_outcome
 from .corpora import corpus_parts
-from .finetuning import MODEL_FILE
+from .run_folder import MODEL_FILE
 
 
 def run_test(

@@ -22,7 +22,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def test_a_fused_model_is_used_like_any_other(jobs: Path, command: Command, tmp_path: Path) -> None:
     file = tmp_path / "fused.safetensors"
-    done = command("fuse", "fine", "fine/model.safetensors", "--weights", 2, 1, "--out", file)
+    done = command("ensemble", "fine", "fine/model.safetensors", "--weights", 2, 1, "--out", file)
     assert done.code == 0, done.err
     assert "2 x fine: joint, joint_motion" in done.out
 
@@ -47,7 +47,7 @@ def test_a_fused_model_is_used_like_any_other(jobs: Path, command: Command, tmp_
 
 def test_a_fused_model_is_not_finetuned_from(jobs: Path, command: Command, tmp_path: Path) -> None:
     file = tmp_path / "fused.safetensors"
-    assert command("fuse", "fine", "fine", "--out", file).code == 0
+    assert command("ensemble", "fine", "fine", "--out", file).code == 0
     done = command("finetune", "corpus", "--pretrained", file, "--out", tmp_path / "run", "--steps", 1)
     assert done.code == 2
     assert "fused of several models" in done.err

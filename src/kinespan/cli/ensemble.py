@@ -1,0 +1,56 @@
+"""Average finetuned models into one model file: its scores are the weighted mean of theirs.
+
+As a rule the models see different streams of one corpus, as in the two- and three-stream results of the field:
+kinespan ensemble RUN_JOINT RUN_MOTION RUN_BONE --weights 0.6 0.6 0.4 --out ensemble.safetensors. The file is used like
+any other by localize and evaluate. Evaluate it on the fold that its members were trained for: nothing tests it here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from .arguments import Positional
+from .checks import localizer_spec
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleArguments:
+    """The models and the file of their average."""
+
+    models: Positional[tuple[Path, ...]]
+    """folders of finetuning runs, or model files; two or more"""
+    weights: tuple[float, ...] | None = None
+    """how much each model counts; by default all the same"""
+    out: Path
+    """model file to write, NAME.safetensors"""
+
+
+def run(arguments: EnsembleArguments) -> int:
+    """Average, write, print the weight of each model."""
+    out, paths, weights = arguments.out, arguments.models, arguments.weights
+    if out.suffix != SUFFIX or out.is_dir():
+        raise InputError(f"--out {out}: expected the name of a file that ends in {SUFFIX}")
+    if len(paths) < 2:
+        raise InputError(f"an ensemble needs at least two models, found {len(paths)}")
+    if weights is not None and len(weights) != len(paths):
+        raise InputError(f"--weights: found {len(weights)} weights for {len(paths)} models, expected one for each")
+    for weight in weights or ():
+        if not weight > 0:
+            raise InputError(f"--weights: found {weight:g}, expected positive numbers")
+    for path in paths:
+        localizer_spec(path)
+
+    from ..fused import fuse
+    from ..localizer import load_model
+
+    members = [load_model(path) for path in paths]
+    model = fuse(members, weights, paths)
+    model.save(out)
+    for path, member, weight in zip(paths, members, model.spec.weights, strict=True):
+        print(f"  {weight:g} x {path}: {', '.join(member.spec.streams)}")
+    print(f"average of {len(paths)} models written to {out}")
+    return 0
