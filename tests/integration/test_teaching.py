@@ -18,7 +18,7 @@ from kinespan.errors import InputError
 from kinespan.localizer import Localizer, load_model
 from kinespan.model_file import read_spec, read_weights
 from kinespan.train.corpora import TrainingSet, training_set
-from kinespan.train.finetuning import MODEL_FILE, finetune
+from kinespan.train.finetuning import MODEL_FILE, PSEUDO_LABEL_SHARE, finetune
 from kinespan.train.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -52,7 +52,7 @@ def pools(monkeypatch: pytest.MonkeyPatch) -> list[ClipPool]:
 def test_targets_are_labels_where_they_are_used_and_the_teachers_scores_elsewhere(
     corpus: Corpus, teacher: Path, pools: list[ClipPool], tmp_path: Path
 ) -> None:
-    finetune(corpus, tmp_path / "run", replace(HALF, taught_share=0.25), teachers=[teacher], quiet=True)
+    finetune(corpus, tmp_path / "run", HALF, teachers=[teacher], quiet=True)
     (pool,), model = pools, load_model(teacher)
     training = training_set(corpus, "by-performer", 1)
     settings = load_settings(tmp_path / "run")
@@ -72,14 +72,17 @@ def test_targets_are_labels_where_they_are_used_and_the_teachers_scores_elsewher
             assert np.array_equal(hits.argmax(axis=1), annotation.frame_ids(length, pool.fps))
             assert set(np.unique(hits)) == {0.0, 1.0}
     of_taught = sum(float(weight) for weight, name in zip(pool.weights, pool.names, strict=True) if name in taught)
-    assert of_taught == pytest.approx(0.25)
+    assert of_taught == pytest.approx(PSEUDO_LABEL_SHARE)
 
 
-def test_what_the_teachers_say_is_learnt(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+def test_what_the_teachers_say_is_learnt(
+    corpus: Corpus, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A student whose clips are nearly all taught comes nearer to its teacher than one that sees the labels alone."""
     config = replace(HALF, steps=30, seed=HALF.seed, lr=5e-3)
     alone = finetune(corpus, tmp_path / "alone", config, quiet=True)
-    taught = finetune(corpus, tmp_path / "taught", replace(config, taught_share=0.95), teachers=[teacher], quiet=True)
+    monkeypatch.setattr("kinespan.train.finetuning.PSEUDO_LABEL_SHARE", 0.95)
+    taught = finetune(corpus, tmp_path / "taught", config, teachers=[teacher], quiet=True)
     names = load_settings(tmp_path / "taught")["taught_recordings"]
 
     def away(model: Localizer) -> float:

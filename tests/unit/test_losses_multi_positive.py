@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kinespan.errors import InputError
 from kinespan.losses import InfoNCELoss, MultiPositiveLoss
-from kinespan.pretrain.mining import check_mining, found_back, nearest
+from kinespan.pretrain.mining import check_mining, nearest
 
 
 def generator(seed):
@@ -103,29 +103,6 @@ def test_neighbours_of_snippets_are_found_alike():
     found = nearest(q, keys, usable[:, None].expand(-1, 3, -1), 2)
     for k in range(3):
         assert torch.equal(found[:, k], nearest(q[:, k], keys, usable, 2))
-
-
-@given(st.integers(1, 5), st.integers(0, 9), st.integers(1, 3), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
-def test_neighbours_that_find_back_count(snippets, size, count, seed):
-    """Against loops over clips, snippets and what was found."""
-    keys, others = unit(2, snippets, 3, seed=seed), unit(size, 3, seed=seed + 1)
-    valid, usable = coin(2, snippets, seed=seed + 2, chance=0.8), coin(2, size, seed=seed + 3, chance=0.6)
-    found, counted = found_back(keys, valid, others, usable, count)
-    assert found.shape == (2, snippets, min(count, size), 3)
-    for b in range(2):
-        order = [m for m in range(size) if usable[b, m]]
-        for j in range(snippets):
-            near = sorted(order, key=lambda m: -float(keys[b, j] @ others[m]))[:count]
-            here = [one for one in range(snippets) if valid[b, one]]
-            for n in range(found.shape[2]):
-                expected = valid[b, j] and n < len(near)
-                if n < len(near):
-                    assert torch.equal(found[b, j, n], others[near[n]])
-                if expected:
-                    back = max(here, key=lambda one: float(keys[b, one] @ others[near[n]]))
-                    expected = abs(back - j) <= 1
-                assert bool(counted[b, j, n]) == bool(expected)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,8 @@ from kinespan.config import SnippetConfig
 from kinespan.corpus.sampler import ClipPool
 from kinespan.encoders import Pyramid
 from kinespan.errors import InputError
-from kinespan.losses import AlignedSnippetLoss, NeighbourSnippetLoss, PaperSnippetLoss
+from kinespan.losses import PaperSnippetLoss
 from kinespan.pretrain import SnippetTerm
-from kinespan.pretrain.mining import found_back
-from kinespan.pretrain.queue import KeyQueue
 from kinespan.pretrain.snippet import timed_snippets
 from kinespan.transforms.augment import TimeMap, View, crop_shift
 from kinespan.transforms.normalise import Motion
@@ -77,12 +75,11 @@ def test_paper_with_neighbours_is_its_equation(seed, masked):
     assert float(loss(*args, torch.zeros_like(mined))) == pytest.approx(float(loss(*args)), rel=1e-12)
 
 
-@pytest.mark.parametrize("variant", ["aligned", "paper"])
-def test_neighbours_are_looked_for_after_their_time_has_come(variant):
+def test_neighbours_are_positives_from_their_share_of_the_steps_on():
     found = {}
     for neighbours in (0, 2):
         for progress in (0.0, 0.32, 0.34, 1.0):
-            term = term_of(variant=variant, neighbours=neighbours, neighbours_from=0.33).eval()
+            term = term_of(variant="paper", neighbours=neighbours, neighbours_from=0.33).eval()
             term.queue.put(F.normalize(torch.randn(9, 6, generator=generator(5)), dim=1), torch.arange(10, 19))
             found[neighbours, progress] = float(term(*pyramids(), view_of(), view_of(), progress).detach())
     plain = found[0, 0.0]
@@ -99,36 +96,6 @@ def test_neighbours_are_other_recordings():
     assert float(term(*pyramids(1), *views, 1.0).detach()) == 0
 
 
-def test_negatives_are_the_latest_and_neighbours_all():
-    """Of a queue that is longer than what negatives are taken from."""
-    term = term_of(looked_at=50, neighbours=3, neighbours_from=0.0, neighbour_weight=2.0).eval()
-    old, new = unit(30, 6, seed=7).float(), unit(20, 6, seed=8).float()
-    for keys in (old, new):
-        term.queue.put(keys, torch.full((len(keys),), 9))
-    query, key = pyramids()
-    q, k = (F.normalize(head(x.maps[0].unfold(2, 2, 2).mean(dim=3).transpose(1, 2)), dim=2)
-            for head, x in ((term.head, query), (term.key_head, key)))  # fmt: skip
-    edges = torch.tensor([[0.0, 0.8, 1.6]]).expand(3, -1)
-    there, usable = torch.ones(3, 2, dtype=torch.bool), torch.ones(3, 50, dtype=torch.bool)
-    snippets = q, k, edges, edges, there, there, new, usable[:, :20]
-    alike = found_back(k, there, torch.cat([old, new]), usable, 3)
-    expected = AlignedSnippetLoss(0.3)(*snippets) + 2 * NeighbourSnippetLoss(0.3)(*snippets, *alike)
-    found = term(query, key, view_of(), view_of(), 0.5).detach()
-    assert float(found) == pytest.approx(float(expected.detach()), rel=1e-5)
-
-
-@pytest.mark.parametrize("put", [0, 3, 5, 6, 13])
-def test_the_latest_of_a_queue_are_those_put_in_last(put):
-    queue = KeyQueue(5, 1)
-    for number in range(put):
-        queue.put(torch.tensor([[float(number)]]), torch.tensor([number % 2]))
-    for latest in (1, 3, 5, 9, None):
-        keys, usable = queue.negatives(torch.tensor([0, 1]), latest)
-        expected = list(range(put))[-min(5, latest or 5) :]
-        assert sorted(keys.flatten().tolist()) == expected
-        assert [bool(one) for one in usable[1]] == [key % 2 == 0 for key in keys.flatten().tolist()]
-
-
 def test_clips_without_a_valid_snippet_leave_nothing_in_the_queue():
     term = term_of(variant="paper")
     query, key = pyramids()
@@ -139,7 +106,7 @@ def test_clips_without_a_valid_snippet_leave_nothing_in_the_queue():
     assert term.queue.recordings[:2].tolist() == [0, 2]
 
 
-@pytest.mark.parametrize("setting", [{"neighbours": -1}, {"neighbours_from": 1.5}, {"looked_at": 0}])
+@pytest.mark.parametrize("setting", [{"neighbours": -1}, {"neighbours_from": 1.5}])
 def test_neighbours_that_mean_nothing_are_refused(setting):
     with pytest.raises(InputError, match=next(iter(setting))):
         SnippetConfig(**setting)

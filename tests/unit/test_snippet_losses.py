@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_cases import coin, dot, generator, unit
 
-from kinespan.losses import AlignedSnippetLoss, NeighbourSnippetLoss, PaperSnippetLoss
+from kinespan.losses import AlignedSnippetLoss, PaperSnippetLoss
 from kinespan.losses.snippet import overlap_and_gap
 
 # ---- slow references -------------------------------------------------------------------------------------------------
@@ -247,75 +247,6 @@ def test_overlap_and_gap_by_hand():
     overlap, gap = overlap_and_gap(torch.tensor([[0.0, 1.0, 2.0]]), torch.tensor([[0.5, 1.5, 3.5, 9.5]]))
     assert overlap.tolist() == [[[0.5, 0.0, 0.0], [0.5, 0.5, 0.0]]]
     assert gap.tolist() == [[[0.0, 0.5, 2.5], [0.0, 0.0, 1.5]]]
-
-
-# ---- neighbours in other recordings ----------------------------------------------------------------------------------
-
-
-def slow_neighbours(s, neighbours, counted, temperature, margin, within):
-    losses = []
-    for b in range(len(s.query)):
-        for i in range(s.query.shape[1]):
-            start, end = float(s.query_edges[b, i]), float(s.query_edges[b, i + 1])
-            shared, others = {}, 0.0
-            for j in range(s.key.shape[1]):
-                other_start, other_end = float(s.key_edges[b, j]), float(s.key_edges[b, j + 1])
-                seconds = min(end, other_end) - max(start, other_start)
-                if s.key_valid[b, j] and seconds > 0:
-                    shared[j] = seconds
-                elif s.key_valid[b, j] and within and -seconds > margin:
-                    others += math.exp(dot(s.query[b, i], s.key[b, j]) / temperature)
-            if not shared or not s.query_valid[b, i]:
-                continue
-            for m in range(len(s.queue)):
-                if s.usable is None or s.usable[b, m]:
-                    others += math.exp(dot(s.query[b, i], s.queue[m]) / temperature)
-            own = next(j for j, seconds in shared.items() if seconds == max(shared.values()))
-            for n in range(neighbours.shape[2]):
-                if counted[b, own, n]:
-                    pulled = math.exp(dot(s.query[b, i], neighbours[b, own, n]) / temperature)
-                    losses.append(-math.log(pulled / (pulled + others)))
-    return sum(losses) / len(losses) if losses else 0.0
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("margin", [0.0, 0.5, 3.0])
-@pytest.mark.parametrize("within", [True, False])
-def test_neighbours_are_their_equation(seed, margin, within):
-    s = made_snippets(10 * seed, usable=seed % 2 == 0, queue=7 if seed != 3 else 0, keys=6 if seed == 4 else 5)
-    keys, several = s.key.shape[1], seed % 3
-    neighbours, counted = unit(3, keys, several, 6, seed=seed + 50), coin(3, keys, several, seed=seed + 60)
-    found = NeighbourSnippetLoss(0.2, margin, within)(*s.args(), neighbours, counted)
-    expected = slow_neighbours(s, neighbours, counted, 0.2, margin, within)
-    assert float(found) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-    assert several == 0 or expected > 0
-
-
-def test_neighbours_by_hand():
-    s = hand_made([0.0, 1.0, 2.0, 3.0])
-    e, queue = math.exp, 1.0
-    neighbours = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]], [[0.0, -1.0]]]])
-    counted = torch.tensor([[[True], [False], [True]]])
-    first = -math.log(e(1) / (e(1) + e(-1) + queue))  # like x, unlike -x, two seconds off
-    third = -math.log(1 / (1 + e(1) + queue))  # at a right angle, unlike x
-    loss = NeighbourSnippetLoss(1.0, 0.5)
-    assert float(loss(*s.args(), neighbours, counted)) == pytest.approx((first + third) / 2)
-
-
-@given(st.integers(0, 10_000), st.sampled_from([0.01, 0.07, 1.0]), st.booleans())
-@settings(max_examples=30, deadline=None)
-def test_gradients_of_neighbours_are_finite_and_stay_off_what_does_not_count(seed, temperature, alone):
-    """Also where there is nothing to be unlike: an empty queue, nothing of the same recording."""
-    s = made_snippets(seed, queue=0 if alone else 7)
-    s.query, s.key, s.queue = s.query.float().requires_grad_(), s.key.float(), s.queue.float()
-    neighbours, counted = unit(3, 5, 2, 6, seed=seed).float(), coin(3, 5, 2, seed=seed + 9)
-    loss = NeighbourSnippetLoss(temperature, within=not alone)(*s.args(), neighbours, counted)
-    loss.backward()
-    assert torch.isfinite(loss)
-    assert torch.isfinite(s.query.grad).all()
-    assert not s.query.grad[~s.query_valid].any()
-    if alone:
-        assert loss.item() == 0
 
 
 # ---- the paper's snippets --------------------------------------------------------------------------------------------

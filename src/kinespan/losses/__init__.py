@@ -6,7 +6,7 @@ from .frame import FrameLoss
 from .info_nce import InfoNCELoss
 from .multi_positive import MultiPositiveLoss
 from .smoothing import SmoothingLoss
-from .snippet import AlignedSnippetLoss, NeighbourSnippetLoss, PaperSnippetLoss
+from .snippet import AlignedSnippetLoss, PaperSnippetLoss
 from .tempo import RelativeTempoLoss
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "FrameLoss",
     "InfoNCELoss",
     "MultiPositiveLoss",
-    "NeighbourSnippetLoss",
     "PaperSnippetLoss",
     "RelativeTempoLoss",
     "SmoothingLoss",

@@ -68,59 +68,6 @@ class AlignedSnippetLoss(nn.Module):
         return -(weight * picked.masked_fill(~allowed, 0.0)).sum(dim=1).mean()
 
 
-class NeighbourSnippetLoss(nn.Module):
-    """InfoNCE whose positives are like snippets of other recordings (NNCLR, Dwibedi et al., ICCV 2021, by snippet).
-
-    A query snippet q_i shares the neighbours N_i of the key snippet that covers most of its time, the earliest of
-    equals; negatives are those of `AlignedSnippetLoss`:
-
-        L = mean_{i, n in N_i} - log( exp(q_i.n / tau) / (exp(q_i.n / tau) + Z_i) )
-        Z_i = sum_j [j is further from i than the margin] exp(q_i.k_j / tau) + sum_m exp(q_i.m / tau)
-
-    What two recordings of a movement have in common is what its label says, of one recording augmentation alone tells.
-    """
-
-    def __init__(self, temperature: float = 0.07, margin: float = 0.5, within: bool = True) -> None:
-        """margin in seconds, between snippet borders; within=False takes no negatives of the same recording."""
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature, self.margin, self.within = temperature, margin, within
-
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor,
-        query_edges: Tensor,
-        key_edges: Tensor,
-        query_valid: Tensor,
-        key_valid: Tensor,
-        queue: Tensor,
-        usable: Tensor | None,
-        neighbours: Tensor,
-        counted: Tensor,
-    ) -> Tensor:
-        """Scalar loss; zero where no snippet has a neighbour.
-
-        As for `AlignedSnippetLoss`, and of each key snippet the neighbours (B, K, N, D), L2-normalised, and which of
-        them count (B, K, N) bool.
-        """
-        overlap, gap = overlap_and_gap(query_edges, key_edges)
-        most = (overlap * key_valid[:, None]).max(dim=2)
-        own = most.indices[..., None].expand(-1, -1, counted.shape[2])
-        counted = counted.gather(1, own) & ((most.values > 0) & query_valid)[..., None]
-        positive = neighbours.gather(1, own[..., None].expand(*own.shape, key.shape[2]))
-        different = (gap > self.margin) & key_valid[:, None] & self.within
-        logits = torch.cat([torch.einsum("bid,bjd->bij", query, key), query @ queue.T], dim=2) / self.temperature
-        rest = torch.ones_like(logits[:, :, key.shape[1] :], dtype=torch.bool) if usable is None else usable[:, None]
-        allowed = torch.cat([different, rest.expand(-1, query.shape[1], -1)], dim=2)
-        # not minus infinity, which has no gradient where nothing is different
-        least = torch.finfo(logits.dtype).min / 2
-        others = logits.masked_fill(~allowed, least).logsumexp(dim=2, keepdim=True)
-        pulled = torch.einsum("bid,bind->bin", query, positive) / self.temperature
-        losses = (torch.logaddexp(pulled, others) - pulled) * counted
-        return losses.sum() / counted.sum().clamp(min=1)
-
-
 class PaperSnippetLoss(nn.Module):
     """The paper's own snippet term as its release has it: arg-max positives, one negative vector per video.
 

@@ -2,7 +2,7 @@
 
 Which vectors look for neighbours is the method's own: another stream's (CrosSCLR, Li et al., CVPR 2021, section 3.2),
 those of the normal, extreme and dropped views together (AimCLR, Guo et al., AAAI 2022), query snippets (arXiv
-2512.16504), key snippets that are found back (ours).
+2512.16504).
 """
 
 from __future__ import annotations
@@ -30,24 +30,6 @@ def nearest(query: Tensor, keys: Tensor, usable: Tensor, count: int) -> Tensor:
 def nearest_to_any(queries: Sequence[Tensor], keys: Tensor, usable: Tensor, count: int) -> Tensor:
     """Which keys (..., M) bool are among the `count` most similar to at least one of several views' queries."""
     return torch.stack([nearest(query, keys, usable, count) for query in queries]).any(dim=0)
-
-
-@torch.no_grad()
-def found_back(keys: Tensor, valid: Tensor, others: Tensor, usable: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` of other recordings' snippets that are nearest to each key snippet, and which of them find it back.
-
-    keys (B, K, D) and valid (B, K) are of clips, others (M, D) and usable (B, M) as in `nearest`; vectors
-    (B, K, N, D) and counted (B, K, N) bool, N the less of `count` and M. One counts if of the clip's own snippets the
-    nearest to it is the one that it was found for, or one beside that: a cycle (Dwibedi et al., CVPR 2019, section 3).
-    Without it much of what is nearest is only nearer than the rest.
-    """
-    alike = (keys @ others.T).masked_fill_(~usable[:, None], -torch.inf)
-    best = alike.topk(min(count, len(others)), dim=2)
-    found = others[best.indices]
-    back = torch.einsum("bknd,bjd->bknj", found, keys).masked_fill(~valid[:, None, None], -torch.inf).argmax(dim=3)
-    place = torch.arange(keys.shape[1], device=keys.device)[:, None]
-    counted = ((back - place).abs() <= 1) & valid[..., None] & best.values.isfinite()
-    return found, counted
 
 
 def check_mining(topk: int, mine_from: float) -> None:

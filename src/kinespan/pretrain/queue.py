@@ -33,19 +33,11 @@ class KeyQueue(nn.Module):
         self._put = 0
         """What `count` holds, known without a look at the device."""
 
-    def negatives(self, recordings: Tensor, latest: int | None = None) -> tuple[Tensor, Tensor]:
-        """Keys (M, D) put in so far and usable (B, M): False where a key is of the same recording (B,).
-
-        latest: of those that were put in last alone, so many.
-        """
+    def negatives(self, recordings: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys (M, D) put in so far and usable (B, M): False where a key is of the same recording (B,)."""
         held = min(self._put, self.size)
-        # copies: the queue is written to before the backward pass reads it
-        if latest is None or latest >= held:
-            keys, owners = self.keys[:held].clone(), self.recordings[:held]
-        else:
-            at = (self._put - latest + torch.arange(latest, device=self.keys.device)) % self.size
-            keys, owners = self.keys[at], self.recordings[at]
-        return keys, owners[None] != recordings[:, None]
+        # a copy: the queue is written to before the backward pass reads it
+        return self.keys[:held].clone(), self.recordings[None, :held] != recordings[:, None]
 
     @torch.no_grad()
     def put(self, keys: Tensor, recordings: Tensor) -> None:

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from ..config import SnippetConfig
 from ..encoders.base import Pyramid
-from ..fusion import Fusion
-from ..losses import AlignedSnippetLoss, NeighbourSnippetLoss, PaperSnippetLoss
+from ..losses import AlignedSnippetLoss, PaperSnippetLoss
 from ..transforms.augment import View
 from .base import Method, MethodOutput, Step, projection, unit_length
-from .mining import found_back, nearest
+from .mining import nearest
 from .momentum import Momentum, slow_copy
 from .queue import KeyQueue
 
@@ -58,62 +57,46 @@ def timed_snippets(view: View, count: int) -> Tensor:
 
 
 class SnippetTerm(nn.Module):
-    """Snippet discrimination over fused features or the deepest map; variant `aligned` is ours, `paper` the release's.
+    """Snippet discrimination over the deepest map; variant `aligned` is ours, `paper` the release's.
 
     aligned: positives cover the same time of the recording, found through the time maps of the views; snippets with
-    frames that are mirrored in time have no part in it; the queue holds single snippets, the latest of which are
-    negatives, and all of which, once progress has come to ``neighbours_from``, may be a snippet's neighbours:
-    L = L_aligned + ``neighbour_weight`` L_neighbours. paper: positives by arg-max backbone similarity, later also the
-    nearest neighbours in the queue, which holds one time-averaged vector per clip. Heads are applied snippet by snippet
-    (1x1, ReLU, 1x1) and L2-normalised.
-
-    With a ``fusion`` snippets are cut from what it makes of a pyramid, by the query network's own and, for keys, by a
-    momentum copy; it is trained with the encoder, and is where finetuning starts from. Without one they are cut from
-    the deepest map.
+    frames that are mirrored in time are left out; the queue holds single snippets. paper: positives by arg-max backbone
+    similarity, later also the nearest neighbours in the queue, which holds one time-averaged vector per clip. Heads are
+    applied snippet by snippet (1x1, ReLU, 1x1) and L2-normalised.
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        config: SnippetConfig,
-        *,
-        dim: int,
-        momentum: float,
-        temperature: float,
-        fusion: Fusion | None = None,
+        self, in_channels: int, config: SnippetConfig, *, dim: int, momentum: float, temperature: float
     ) -> None:
-        """in_channels: of the features that snippets are cut from."""
+        """in_channels: of the deepest map."""
         super().__init__()
         self.config = config
-        self.fusion = fusion
-        self.key_fusion = None if fusion is None else slow_copy(fusion)
         self.head = projection(in_channels, dim)
         self.key_head = slow_copy(self.head)
         self.momentum = Momentum(momentum)
-        looks = config.variant == "aligned" and config.neighbours > 0
-        self.queue = KeyQueue(max(config.queue, config.looked_at) if looks else config.queue, dim)
-        self.aligned = AlignedSnippetLoss(temperature, config.margin, config.within, config.soft)
-        self.neighbours = NeighbourSnippetLoss(temperature, config.margin, config.within) if looks else None
+        self.queue = KeyQueue(config.queue, dim)
+        self.aligned = AlignedSnippetLoss(
+            temperature, config.margin, config.same_recording_negatives, config.soft_targets
+        )
         self.paper = PaperSnippetLoss(temperature)
 
     def forward(self, query: Pyramid, key: Pyramid, query_view: View, key_view: View, progress: float = 0.0) -> Tensor:
         """Scalar snippet loss of two pyramids of the same clip windows; fills the queue while training.
 
-        progress of the training, from 0 to 1, says whether neighbours are looked for.
+        progress of the training, from 0 to 1, says whether the paper's neighbours are mined.
         """
         length = query_view.positions.shape[1]
         count = max(1, round(length / self.config.frames))
-        features, valid = pool_snippets(*self._cut_from(query, self.fusion), count)
+        features, valid = pool_snippets(query.maps[-1], query.masks[-1], count)
         q = unit_length(self.head(features))
         with torch.no_grad():
-            key_features, key_valid = pool_snippets(*self._cut_from(key, self.key_fusion), count)
+            key_features, key_valid = pool_snippets(key.maps[-1], key.masks[-1], count)
             k = unit_length(self.key_head(key_features))
         recordings = query_view.recording
-        negatives, usable = self.queue.negatives(recordings, self.config.queue)
-        looked_for = self.config.neighbours > 0 and progress >= self.config.neighbours_from
+        negatives, usable = self.queue.negatives(recordings)
         if self.config.variant == "paper":
             mined = None
-            if looked_for:
+            if self.config.neighbours > 0 and progress >= self.config.neighbours_from:
                 candidates = usable[:, None].expand(-1, count, -1)
                 mined = nearest(q, negatives, candidates, self.config.neighbours)
             backbone = features.detach(), key_features
@@ -124,30 +107,16 @@ class SnippetTerm(nn.Module):
             edges = query_view.times.edges(count, length), key_view.times.edges(count, length)
             valid = valid & timed_snippets(query_view, count)
             key_valid = key_valid & timed_snippets(key_view, count)
-            snippets = q, k, *edges, valid, key_valid, negatives, usable
-            loss = self.aligned(*snippets)
-            if looked_for and self.neighbours is not None:
-                others = self.queue.negatives(recordings, self.config.looked_at)
-                alike = found_back(k, key_valid, *others, self.config.neighbours)
-                loss = loss + self.config.neighbour_weight * self.neighbours(*snippets, *alike)
+            loss = self.aligned(q, k, *edges, valid, key_valid, negatives, usable)
             rows = key_valid.flatten().nonzero()[:, 0]
             fresh, owners = k.flatten(0, 1)[rows], recordings[rows // count]
         if self.training:
             self.queue.put(fresh, owners)
         return loss
 
-    @staticmethod
-    def _cut_from(pyramid: Pyramid, fusion: nn.Module | None) -> tuple[Tensor, Tensor]:
-        """The features (B, C, T) that snippets are cut from, and their mask (B, T)."""
-        if fusion is None:
-            return pyramid.maps[-1], pyramid.masks[-1]
-        return fusion(pyramid), pyramid.masks[0]
-
     def after_step(self) -> None:
-        """Move the key head and fusion towards those of the query."""
+        """Move the key head towards the query head."""
         self.momentum.update(self.head, self.key_head)
-        if self.fusion is not None and self.key_fusion is not None:
-            self.momentum.update(self.fusion, self.key_fusion)
 
 
 class WithSnippets(Method):

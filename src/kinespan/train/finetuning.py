@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
@@ -29,13 +29,15 @@ from ..transforms.augment import augment, mirror_some
 from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
-from .pretraining import ENCODER_FILE, FUSION_WEIGHTS
+from .pretraining import ENCODER_FILE
 from .settings import save_settings
 from .teaching import check_honest, load_teachers, title
 
 MODEL_FILE = "model.safetensors"
-LIKELY = 0.5
-"""What a teacher has to score for a label to be taken to hold, where yes or no is asked."""
+PSEUDO_LABEL_SHARE = 0.5
+"""Share of the training clips that are of pseudo-labelled recordings, where there are teachers."""
+TEACHER_THRESHOLD = 0.5
+"""A label with a score above this counts as holding, where a target has to be yes or no."""
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
 """The encoder that is part of the package, `--pretrained default`; pretrained/default.md tells of it."""
 
@@ -45,9 +47,9 @@ class FinetuneModule(StepModule):
 
     other_side: Tensor
 
-    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool, pretrained: bool) -> None:
+    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool) -> None:
         super().__init__(config.seed, pool)
-        self.config, self.localizer, self.pretrained = config, localizer, pretrained
+        self.config, self.localizer = config, localizer
         self.loss = FrameLoss(localizer.labels.exclusive)
         self.smoothing = SmoothingLoss(localizer.labels.exclusive)
         self.smoothing_weight = config.smoothing_weight(localizer.spec.refine_stages)
@@ -110,23 +112,19 @@ class FinetuneModule(StepModule):
         return loss
 
     def configure_optimizers(self) -> Any:
-        """AdamW; a pretrained encoder moves more slowly than what is new."""
+        """AdamW over the head and, unless the protocol is linear, over everything else."""
         config, model = self.config, self.localizer
-        groups: list[dict[str, Any]] = [{"params": list(model.head.parameters())}]
+        modules: list[nn.Module] = [model.head]
         if not self.linear:
-            groups[0]["params"] += list(model.fusion.parameters())
-            if model.refine is not None:
-                groups[0]["params"] += list(model.refine.parameters())
-            share = config.encoder_lr if self.pretrained else 1.0
-            groups.append({"params": list(model.encoder.parameters()), "lr": config.lr * share})
-        lr = config.linear_lr if self.linear else config.lr
-        optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=config.weight_decay)
+            modules += [model.fusion, *([] if model.refine is None else [model.refine]), model.encoder]
+        trained = [parameter for module in modules for parameter in module.parameters()]
+        optimizer = torch.optim.AdamW(trained, lr=config.peak_lr, weight_decay=config.weight_decay)
         return self.scheduled(optimizer, config)
 
 
 def _both_sides(hits: Tensor, sides: tuple[int, ...]) -> bool:
     """Whether every label that is labelled, or taught, in hits (N, C + 1) is so on its other side too."""
-    seen = (hits > LIKELY).any(dim=0)[1:].tolist()
+    seen = (hits > TEACHER_THRESHOLD).any(dim=0)[1:].tolist()
     return all(seen[side] for label, side in enumerate(sides) if seen[label])
 
 
@@ -134,7 +132,7 @@ def _accuracy(logits: Tensor, hits: Tensor) -> float:
     """Share of labelled frames whose highest score is a label that holds; logits (B, C + 1, T), hits (B, T, C + 1)."""
     best = logits.argmax(dim=1)
     labelled = hits.any(dim=2)
-    right = (hits.gather(2, best[..., None])[..., 0] > LIKELY) & labelled
+    right = (hits.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & labelled
     return float(right.sum() / labelled.sum().clamp(min=1))
 
 
@@ -175,12 +173,12 @@ def finetune(
         annotations += [None] * len(taught)
     pool = ClipPool(motions, annotations, labels)
     if taught:
-        pool.teach(taught, config.taught_share)
+        pool.teach(taught, PSEUDO_LABEL_SHARE)
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_pretrained(localizer, pretrained)
-        module = FinetuneModule(config, localizer, pool, pretrained is not None)
+        module = FinetuneModule(config, localizer, pool)
         facts: dict[str, Any] = {
             "corpus": str(corpus.path),
             "pretrained": None if pretrained is None else str(pretrained),
@@ -286,24 +284,16 @@ def encoder_weights(file: Path) -> dict[str, Tensor]:
     if kind == "fused":
         raise InputError(f"{file}: fused of several models, it has no encoder of its own; give a run it was made of")
     if kind == "localizer":
-        return _beginning(weights, "encoder.")
-    return {name: part for name, part in weights.items() if not name.startswith(FUSION_WEIGHTS)}
-
-
-def _beginning(weights: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
-    """The weights whose names begin so, without that beginning."""
-    return {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
+        prefix = "encoder."
+        return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+    return weights
 
 
 def load_pretrained(localizer: Localizer, pretrained: Path) -> None:
-    """Copy the weights of a pretrained encoder, and of the fusion that was pretrained with it where the localizer has
-    one like it; or those of another localizer's encoder. Raises InputError where they do not fit."""
+    """Copy the weights of a pretrained encoder, or of a localizer's. Raises InputError where they do not fit."""
     file = pretrained_file(pretrained)
-    base = read_spec(file)
     try:
         localizer.encoder.load_state_dict(encoder_weights(file))
-        if base.kind == "encoder" and base.fusion == localizer.spec.fusion:
-            localizer.fusion.load_state_dict(_beginning(read_weights(file), FUSION_WEIGHTS))
     except RuntimeError as error:
         raise InputError(f"{file}: weights do not fit the encoder {localizer.spec.encoder!r}: {error}") from None
 
@@ -338,8 +328,7 @@ def _spec(
     # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
-    fusion = config.fusion_name(base.fusion if base.kind == "encoder" else None)
-    spec = replace(base, kind="localizer", fusion=fusion, labels=labels, clip_frames=clip_frames)
+    spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
     return replace(with_refinement(spec, config), training=training, metrics={})
 
 
