@@ -18,13 +18,13 @@ NAN = float("nan")
 # ---- slow references -------------------------------------------------------------------------------------------------
 
 
-def slow_info_nce(query, positive, negatives, usable, temperature):
+def slow_info_nce(query, positive, negatives, negative_mask, temperature):
     losses = []
     for b in range(len(query)):
         top = math.exp(dot(query[b], positive[b]) / temperature)
         bottom = top
         for n in range(len(negatives)):
-            if usable is None or usable[b, n]:
+            if negative_mask is None or negative_mask[b, n]:
                 bottom += math.exp(dot(query[b], negatives[n]) / temperature)
         losses.append(-math.log(top / bottom))
     return sum(losses) / len(losses)
@@ -58,14 +58,14 @@ def slow_frame(logits, targets, exclusive):
 @pytest.mark.parametrize("negatives", [0, 1, 9])
 @pytest.mark.parametrize("temperature", [0.07, 0.5, 2.0])
 @pytest.mark.parametrize("masked", [False, True])
-def test_info_nce_is_its_equation(batch, negatives, temperature, masked):
+def test_info_nce_loss_matches_slow_reference(batch, negatives, temperature, masked):
     q, k, n = unit(batch, 5, seed=1), unit(batch, 5, seed=2), unit(negatives, 5, seed=3)
-    usable = coin(batch, negatives, seed=4) if masked else None
-    found = InfoNCELoss(temperature)(q, k, n, usable)
-    assert float(found) == pytest.approx(slow_info_nce(q, k, n, usable, temperature), rel=1e-9, abs=1e-12)
+    negative_mask = coin(batch, negatives, seed=4) if masked else None
+    found = InfoNCELoss(temperature)(q, k, n, negative_mask)
+    assert float(found) == pytest.approx(slow_info_nce(q, k, n, negative_mask, temperature), rel=1e-9, abs=1e-12)
 
 
-def test_info_nce_by_hand():
+def test_info_nce_loss_by_hand():
     q = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     n = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
     # First: positive 1, negatives 0 and -1. Second: positive 1, negatives 1 and 0.
@@ -73,8 +73,8 @@ def test_info_nce_by_hand():
     second = -math.log(math.e / (math.e + math.e + 1))
     assert float(InfoNCELoss(1.0)(q, q, n)) == pytest.approx((first + second) / 2)
     # Without the second negative of the first, and the first negative of the second.
-    usable = torch.tensor([[True, False], [False, True]])
-    assert float(InfoNCELoss(1.0)(q, q, n, usable)) == pytest.approx(-math.log(math.e / (math.e + 1)))
+    negative_mask = torch.tensor([[True, False], [False, True]])
+    assert float(InfoNCELoss(1.0)(q, q, n, negative_mask)) == pytest.approx(-math.log(math.e / (math.e + 1)))
 
 
 def test_info_nce_without_negatives_is_zero_and_can_be_trained_on():
@@ -83,8 +83,8 @@ def test_info_nce_without_negatives_is_zero_and_can_be_trained_on():
     loss.backward()
     assert loss.item() == 0
     assert torch.equal(q.grad, torch.zeros_like(q))
-    none_usable = InfoNCELoss()(q, unit(3, 4, seed=1), unit(6, 4, seed=2), torch.zeros(3, 6, dtype=torch.bool))
-    assert none_usable.item() == 0
+    all_masked = InfoNCELoss()(q, unit(3, 4, seed=1), unit(6, 4, seed=2), torch.zeros(3, 6, dtype=torch.bool))
+    assert all_masked.item() == 0
 
 
 def test_info_nce_moves_towards_the_positive_and_away_from_negatives():
@@ -120,12 +120,12 @@ def made_frames(seed, exclusive, batch=3, columns=4, frames=11):
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("exclusive", [True, False])
 @pytest.mark.parametrize("columns", [2, 5])
-def test_frame_is_its_equation(seed, exclusive, columns):
+def test_frame_loss_matches_slow_reference(seed, exclusive, columns):
     logits, targets = made_frames(10 * seed, exclusive, columns=columns)
     assert float(FrameLoss(exclusive)(logits, targets)) == pytest.approx(slow_frame(logits, targets, exclusive))
 
 
-def test_frame_by_hand():
+def test_frame_loss_by_hand():
     logits = torch.tensor([[[0.0, 0.0, 9.0], [math.log(3), 0.0, 9.0]]])  # two columns, three frames
     targets = torch.tensor([[[False, True], [True, False], [False, False]]])
     assert float(FrameLoss(True)(logits, targets)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
@@ -135,14 +135,14 @@ def test_frame_by_hand():
     assert float(FrameLoss(False)(logits, targets)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
 
 
-def test_frame_two_labels_at_once_are_both_asked_for():
+def test_frame_loss_asks_for_both_of_two_overlapping_labels():
     logits = torch.tensor([[[0.0], [2.0], [-1.0]]])
     targets = torch.tensor([[[False, True, True]]])
     expected = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(1))) / 2
     assert float(FrameLoss(False)(logits, targets)) == pytest.approx(expected)
 
 
-def test_frame_of_scores_is_the_cross_entropy_to_them():
+def test_frame_loss_of_pseudo_labels_is_their_cross_entropy():
     """Least where the logits say what the teacher says; labels as numbers are labels."""
     torch.manual_seed(0)
     logits, scores = torch.randn(2, 4, 6), torch.randn(2, 4, 6).softmax(dim=1)
@@ -159,7 +159,7 @@ def test_frame_of_scores_is_the_cross_entropy_to_them():
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_frame_unlabelled_time_is_ignored_not_background(exclusive):
+def test_frame_loss_ignores_unlabelled_time(exclusive):
     logits, targets = made_frames(2, exclusive)
     labelled = targets.any(dim=2)
     assert not labelled.all()
@@ -174,7 +174,7 @@ def test_frame_unlabelled_time_is_ignored_not_background(exclusive):
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_frame_nothing_labelled_is_zero_with_a_gradient(exclusive):
+def test_frame_loss_without_labels_is_zero_and_can_be_trained_on(exclusive):
     logits, targets = made_frames(2, exclusive)
     logits.requires_grad_()
     loss = FrameLoss(exclusive)(logits, torch.zeros_like(targets))
@@ -184,7 +184,7 @@ def test_frame_nothing_labelled_is_zero_with_a_gradient(exclusive):
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_frame_survives_large_scores(exclusive):
+def test_frame_loss_of_large_logits_is_finite(exclusive):
     logits = torch.tensor([[[1e4], [-1e4]]]).requires_grad_()
     loss = FrameLoss(exclusive)(logits, torch.tensor([[[False, True]]]))
     loss.backward()

@@ -13,7 +13,7 @@ from kinespan.config import SnippetConfig
 from kinespan.corpus.sampler import ClipPool
 from kinespan.encoders import Pyramid
 from kinespan.errors import InputError
-from kinespan.losses import PaperSnippetLoss
+from kinespan.losses import PaperSnippetLoss, Snippets
 from kinespan.pretrain import SnippetTerm
 from kinespan.pretrain.snippet import timed_snippets
 from kinespan.transforms.augment import TimeMap, View, crop_shift
@@ -49,14 +49,14 @@ def unit(*shape, seed):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("masked", [False, True])
-def test_paper_with_neighbours_is_its_equation(seed, masked):
+def test_paper_loss_with_neighbours_matches_slow_reference(seed, masked):
     q, k, queue = unit(2, 3, 5, seed=seed), unit(2, 3, 5, seed=seed + 10), unit(7, 5, seed=seed + 20)
     features, key_features = unit(2, 3, 4, seed=seed + 30), unit(2, 3, 4, seed=seed + 40)
     valid = torch.tensor([[True, True, False], [True, True, True]])
     key_valid = torch.tensor([[True, False, True], [True, True, True]])
-    usable = torch.rand(2, 7, generator=generator(seed)) < 0.7 if masked else torch.ones(2, 7, dtype=torch.bool)
-    mined = (torch.rand(2, 3, 7, generator=generator(seed + 1)) < 0.3) & usable[:, None]
-    total, scored = 0.0, 0
+    mask = torch.rand(2, 7, generator=generator(seed)) < 0.7 if masked else torch.ones(2, 7, dtype=torch.bool)
+    mined = (torch.rand(2, 3, 7, generator=generator(seed + 1)) < 0.3) & mask[:, None]
+    total, count = 0.0, 0
     for b in range(2):
         for i in range(3):
             if not valid[b, i]:
@@ -64,14 +64,16 @@ def test_paper_with_neighbours_is_its_equation(seed, masked):
             best = max(
                 (j for j in range(3) if key_valid[b, j]), key=lambda j: float(features[b, i] @ key_features[b, j])
             )
-            keys = [(k[b, best], True)] + [(queue[m], bool(mined[b, i, m])) for m in range(7) if usable[b, m]]
-            scores = [float(q[b, i] @ key) / 0.3 for key, _ in keys]
-            bottom = math.log(sum(math.exp(score) for score in scores))
-            logs = [score - bottom for score, (_, positive) in zip(scores, keys, strict=True) if positive]
-            total, scored = total - sum(logs) / len(logs), scored + 1
+            keys = [(k[b, best], True)] + [(queue[m], bool(mined[b, i, m])) for m in range(7) if mask[b, m]]
+            logits = [float(q[b, i] @ key) / 0.3 for key, _ in keys]
+            denominator = math.log(sum(math.exp(logit) for logit in logits))
+            log_probs = [logit - denominator for logit, (_, positive) in zip(logits, keys, strict=True) if positive]
+            total, count = total - sum(log_probs) / len(log_probs), count + 1
     loss = PaperSnippetLoss(0.3)
-    args = (q, k, features, key_features, valid, key_valid, queue, usable if masked else None)
-    assert float(loss(*args, mined)) == pytest.approx(total / scored, rel=1e-9)
+    edges = torch.zeros(2, 4)
+    query, key = Snippets(q, valid, edges, features), Snippets(k, key_valid, edges, key_features)
+    args = (query, key, queue, mask if masked else None)
+    assert float(loss(*args, mined)) == pytest.approx(total / count, rel=1e-9)
     assert float(loss(*args, torch.zeros_like(mined))) == pytest.approx(float(loss(*args)), rel=1e-12)
 
 
@@ -88,8 +90,8 @@ def test_neighbours_are_positives_from_their_share_of_the_steps_on():
     assert found[2, 0.34] == found[2, 1.0] != plain
 
 
-def test_neighbours_are_other_recordings():
-    """A queue of the batch's own recordings alone: there is nobody to be a neighbour."""
+def test_a_recording_is_never_its_own_neighbour():
+    """With a queue of the batch's own recordings alone there are no candidates."""
     term = term_of(variant="paper", neighbours=5, neighbours_from=0.0).eval()
     term.queue.put(F.normalize(torch.randn(4, 6), dim=1), torch.zeros(4, dtype=torch.long))
     views = view_of(1), view_of(1)
@@ -107,7 +109,7 @@ def test_clips_without_a_valid_snippet_leave_nothing_in_the_queue():
 
 
 @pytest.mark.parametrize("setting", [{"neighbours": -1}, {"neighbours_from": 1.5}])
-def test_neighbours_that_mean_nothing_are_refused(setting):
+def test_neighbour_settings_out_of_range_are_refused(setting):
     with pytest.raises(InputError, match=next(iter(setting))):
         SnippetConfig(**setting)
 
@@ -126,7 +128,7 @@ def test_timed_snippets_by_hand():
     assert timed_snippets(view_of(), 2).all()
 
 
-def test_mirrored_snippets_have_no_say_and_stay_out_of_the_queue():
+def test_mirrored_snippets_never_change_the_loss_and_stay_out_of_the_queue():
     timed = torch.ones(3, 16, dtype=torch.bool)
     timed[0, :3] = False
     query, key = pyramids()

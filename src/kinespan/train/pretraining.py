@@ -15,7 +15,7 @@ from ..corpus.sampler import ClipPool, load_motions
 from ..encoders import build_encoder
 from ..errors import InputError
 from ..model_file import ModelSpec, save_weights
-from ..pretrain import Method, SnippetTerm, Step, build_method
+from ..pretrain import Method, MethodInputs, SnippetTerm, build_method
 from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
@@ -75,7 +75,7 @@ class PretrainModule(StepModule):
         clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
         augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
         progress = self.global_step / config.steps
-        out = self.method(Step(clips, progress, augmentation, *self.stream_options, self.generator))
+        out = self.method(MethodInputs(clips, progress, augmentation, *self.stream_options, self.generator))
         parts = {name: float(value) for name, value in out.parts.items()}
         self.note(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
         loss: Tensor = out.loss
