@@ -155,7 +155,7 @@ def test_mirrored_snippets_never_change_the_loss_and_stay_out_of_the_queue():
     assert loss(other_query, key, plain, plain)[0] != pytest.approx(whole, rel=1e-3)
 
 
-def test_mirrored_frames_have_no_label():
+def test_frames_mirrored_in_time_have_no_target():
     """Frames beyond either end of the recording as well: a shifted clip at its very start, and at its end."""
     annotation = Annotation((Span(0.0, 2.0, "walk"), Span(2.0, 4.0, "jump")), LabelSet(("walk", "jump")))
     x = torch.arange(40.0)[:, None, None, None].expand(40, 1, 2, 3).contiguous().numpy()
@@ -163,9 +163,10 @@ def test_mirrored_frames_have_no_label():
     pool = ClipPool([motion, motion], [annotation] * 2, annotation.labels)
     view, _ = pool.clips(torch.tensor([0, 1] * 10), torch.tensor([0, 16] * 10), 24)
     moved = crop_shift(view, 4, generator())
-    hits = pool.hits_at(moved)
+    targets = pool.targets_of(moved)
     frame = moved.positions[:, :, 0, 0, 0]
     expected = torch.where(frame < 20, 1, 2)
     assert not moved.timed.all()
-    assert torch.equal(hits.any(dim=2), moved.timed)
-    assert torch.equal(hits.long().argmax(dim=2)[moved.timed], expected[moved.timed])
+    assert torch.equal(targets.mask, moved.timed)
+    assert not targets.values[~moved.timed].any()
+    assert torch.equal(targets.values.argmax(dim=2)[moved.timed], expected[moved.timed])

@@ -1,7 +1,7 @@
 """The per-frame loss of finetuning.
 
 Notable choices:
-- a frame without any target is unlabelled: it is ignored, not background
+- frames without a target are ignored; they are not background
 - pseudo-labels are learnt as whole distributions: targets may lie between 0 and 1
 - overlapping labels have no background column: background is the absence of all labels
 """
@@ -21,20 +21,22 @@ class FrameLoss(nn.Module):
         exclusive     L_t = - sum_c y_tc log softmax(x_t)_c
         overlapping   L_t = - 1/C sum_{c > 0} [ y_tc log sigmoid(x_tc) + (1 - y_tc) log(1 - sigmoid(x_tc)) ]
 
-    and L is the mean of L_t over labelled frames.
+    and L is the mean of L_t over the frames that have a target.
     """
 
     def __init__(self, exclusive: bool) -> None:
         super().__init__()
         self.exclusive = exclusive
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Scalar of logits (B, C + 1, T) and targets (B, T, C + 1) in 0..1; zero where nothing is labelled."""
+    def forward(self, logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """Scalar loss; zero where no frame has a target.
+
+        logits (B, C + 1, T); targets (B, T, C + 1) float in 0..1; mask (B, T) bool, which frames have a target.
+        """
         logits = logits.transpose(1, 2)  # (B, T, C + 1)
-        labelled = targets.any(dim=2)  # (B, T)
         if not self.exclusive:
-            loss = F.binary_cross_entropy_with_logits(logits[..., 1:], targets[..., 1:].float(), reduction="none")
+            loss = F.binary_cross_entropy_with_logits(logits[..., 1:], targets[..., 1:], reduction="none")
             frame_loss = loss.mean(dim=2)  # (B, T)
         else:
             frame_loss = -(logits.log_softmax(dim=2) * targets).sum(dim=2)  # (B, T)
-        return torch.where(labelled, frame_loss, 0.0).sum() / labelled.sum().clamp(min=1)
+        return torch.where(mask, frame_loss, 0.0).sum() / mask.sum().clamp(min=1)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
-from ..corpus.sampler import ClipPool, load_motions
+from ..corpus.sampler import ClipPool, FrameTargets, load_motions
 from ..corpus.splits import label_fraction, without_labels
 from ..corpus.store import Corpus
 from ..decode import DecodeConfig
@@ -56,7 +56,7 @@ class FinetuneModule(StepModule):
         self.linear = config.protocol == "linear"
         sides = mirrored_labels(localizer.labels)
         self.mirror = config.mirror == "on" or (config.mirror == "auto" and sides != tuple(range(len(sides))))
-        self.mirror_fades = config.mirror == "auto" and pool.hits is not None and _both_sides(pool.hits, sides)
+        self.mirror_fades = config.mirror == "auto" and pool.targets is not None and _both_sides(pool.targets, sides)
         self.register_buffer("other_side", torch.tensor([0, *(1 + side for side in sides)]), persistent=False)
         self._features: Tensor | None = None
         if self.linear:
@@ -84,29 +84,30 @@ class FinetuneModule(StepModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, score every frame, compare with the labels."""
-        view, hits = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
+        view, targets = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
         if self._features is not None:
-            at, _ = self.pool.frames_at(view.recording, view.times, self.config.clip_frames)
-            stages = [self.localizer.head(self._features[at].transpose(1, 2))]
+            indices, _ = self.pool.frame_indices(view.recording, view.times, self.config.clip_frames)  # (B, T)
+            stages = [self.localizer.head(self._features[indices].transpose(1, 2))]  # [(B, C + 1, T)]
         else:
             skeleton, mirrored = self.localizer.spec.skeleton, None
             if self.mirror:
                 share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
                 view, mirrored = mirror_some(view, skeleton, share, self.generator)
             view = augment(view, self.config.augment, skeleton, self.generator)
-            hits = self.pool.hits_at(view)
-            if mirrored is not None and hits is not None:
-                hits = torch.where(mirrored[:, None, None], hits[..., self.other_side], hits)
-            stages = self.localizer.stages(view.positions, view.valid)
-        assert hits is not None
-        present = view.valid.any(dim=2)
-        loss = torch.stack([self._stage_loss(logits.float(), hits, present) for logits in stages]).sum()
-        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), hits))
+            targets = self.pool.targets_of(view)
+            if mirrored is not None and targets is not None:
+                swapped = targets.values[..., self.other_side]  # (B, T, C + 1)
+                targets = targets._replace(values=torch.where(mirrored[:, None, None], swapped, targets.values))
+            stages = self.localizer.stages(view.positions, view.valid)  # (B, C + 1, T) each
+        assert targets is not None
+        present = view.valid.any(dim=2)  # (B, T)
+        loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
+        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), targets))
         return loss
 
-    def _stage_loss(self, logits: Tensor, hits: Tensor, present: Tensor) -> Tensor:
-        """Scalar of a stage's logits (B, C + 1, T), hits (B, T, C + 1) and present (B, T)."""
-        loss: Tensor = self.loss(logits, hits)
+    def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:
+        """Scalar of a stage's logits (B, C + 1, T), its targets, and present (B, T), where there is somebody."""
+        loss: Tensor = self.loss(logits, targets.values, targets.mask)
         if self.smoothing_weight:
             loss = loss + self.smoothing_weight * self.smoothing(logits, present)
         return loss
@@ -122,18 +123,17 @@ class FinetuneModule(StepModule):
         return self.scheduled(optimizer, config)
 
 
-def _both_sides(hits: Tensor, sides: tuple[int, ...]) -> bool:
-    """Whether every label that is labelled, or taught, in hits (N, C + 1) is so on its other side too."""
-    seen = (hits > TEACHER_THRESHOLD).any(dim=0)[1:].tolist()
-    return all(seen[side] for label, side in enumerate(sides) if seen[label])
+def _both_sides(targets: Tensor, sides: tuple[int, ...]) -> bool:
+    """Whether targets (N, C + 1) hold, of every label that they hold, its mirror image too."""
+    occurs = (targets > TEACHER_THRESHOLD).any(dim=0)[1:].tolist()
+    return all(occurs[side] for label, side in enumerate(sides) if occurs[label])
 
 
-def _accuracy(logits: Tensor, hits: Tensor) -> float:
-    """Share of labelled frames whose highest score is a label that holds; logits (B, C + 1, T), hits (B, T, C + 1)."""
-    best = logits.argmax(dim=1)
-    labelled = hits.any(dim=2)
-    right = (hits.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & labelled
-    return float(right.sum() / labelled.sum().clamp(min=1))
+def _accuracy(logits: Tensor, targets: FrameTargets) -> float:
+    """Share of the frames with a target whose highest logit (B, C + 1, T) is of a column that holds."""
+    best = logits.argmax(dim=1)  # (B, T)
+    right = (targets.values.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & targets.mask  # (B, T)
+    return float(right.sum() / targets.mask.sum().clamp(min=1))
 
 
 def finetune(
@@ -173,7 +173,7 @@ def finetune(
         annotations += [None] * len(taught)
     pool = ClipPool(motions, annotations, labels)
     if taught:
-        pool.teach(taught, PSEUDO_LABEL_SHARE)
+        pool.add_pseudo_labels(taught, PSEUDO_LABEL_SHARE)
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
