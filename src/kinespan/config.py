@@ -67,8 +67,8 @@ class AugmentConfig:
     """How strongly views are changed. Probabilities are per clip."""
 
     crop: Literal["resize", "shift"] = "resize"
-    """resize: a stretch of the clip, stretched to the clip's length, so that speed changes too. shift: the clip is
-    moved in time and mirrored where it ends, at its own speed (the skeleton contrastive family)."""
+    """resize: a random part of the clip, resized to the clip's length, so that speed changes too. shift: the clip is
+    moved in time and mirrored at its ends, at its own speed (the skeleton contrastive family)."""
     crop_min: float = 0.5
     """Shortest temporal crop of resize, as a share of the clip. 1 = no crop."""
     crop_ratio: int = 6
@@ -98,7 +98,7 @@ class AugmentConfig:
     """How many joints a joint mask hides."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the setting."""
         _probability(self, "augment.", "flip", "blur", "axis_mask", "joint_mask", "crop_min")
         _positive(self, "crop_min", "blur_frames")
         if self.crop_ratio < 2:
@@ -128,24 +128,24 @@ class SnippetConfig:
     variant: Literal["aligned", "paper", "off"] = "aligned"
     """aligned: positives cover the same time. paper: arg-max positives, one negative a video. off: none."""
     weight: float = 10.0
-    """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5). Ours is the term that
-    teaches frames; the video term alone teaches them little."""
+    """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5). Our weight is high since
+    frames are learnt from snippets; they learn little from the video term."""
     frames: int = 8
     """Frames a snippet covers, about."""
     margin: float = 0.5
-    """Seconds between two snippets of a recording from which on they count as different."""
+    """Seconds that must lie between two snippets of a recording for them to be negatives (aligned only)."""
     same_recording_negatives: bool = True
     """Use snippets of the same recording beyond the margin as negatives (aligned only)."""
     soft_targets: bool = True
-    """Weigh every key snippet that covers some of the same time by how much of it it covers; else only the one that
-    covers most of it is the positive (aligned only)."""
+    """Weigh every key snippet by how much of the same time it covers; else the one that covers most is the only
+    positive (aligned only)."""
     neighbours: int = 0
     """Most similar queue entries that are positives too (paper only; its release: 5)."""
     neighbours_from: float = 0.2
     """Share of the steps after which neighbours are mined (the paper's release: epoch 200 of 600)."""
     queue: int = 256
-    """Keys kept as negatives of the snippet term (the paper's release: 32768). Few and fresh ones do for small corpora,
-    where a long queue holds the same moments many times over."""
+    """Keys kept as negatives of the snippet term (the paper's release: 32768). A short queue suits small corpora, where
+    a long one holds the same moments many times over."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
@@ -178,7 +178,7 @@ class NetworkConfig:
     """How motion is normalised."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the setting."""
         _positive(self, "fps")
 
 
@@ -234,7 +234,7 @@ class PretrainConfig:
     """Seed of weights, clips and augmentation."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the setting."""
         _positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
         _shares(self, "warmup", "lr_drops")
         if self.clip_frames < 2 * self.snippet.frames:
@@ -378,7 +378,7 @@ class LearnConfig:
     """Seed of weights, labelled recordings, clips and augmentation."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the setting."""
         _positive(self, "pretrain_steps", "steps", "label_fraction")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
@@ -444,7 +444,7 @@ class RecognizeConfig:
     """Seed of the labelled recordings, of the classifier's weights and the order of clips."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the setting."""
         _positive(self, "neighbours", "epochs", "lr", "batch_size", "label_fraction")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
