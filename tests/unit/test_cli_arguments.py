@@ -15,7 +15,7 @@ from kinespan.errors import InputError
 from kinespan.pretrain import METHODS
 
 TRAINING = ("learn", "pretrain", "finetune", "recognize")
-ABLATIONS = ("--snippet.soft", "--snippet.within", "--snippet.margin", "--refine-features")
+ABLATIONS = ("--snippet.soft-targets", "--snippet.same-recording-negatives", "--snippet.margin", "--refine-features")
 
 
 def parse(words: str) -> list[Any]:
@@ -53,9 +53,11 @@ def test_flags_have_dashes_or_underscores(flag: str) -> None:
 
 
 def test_truth_values_need_no_word_after_the_flag() -> None:
-    arguments, config = parse("pretrain --resume a --snippet.soft false --out x --whole-clips")
+    arguments, config = parse(
+        "pretrain --resume a --snippet.soft-targets false --out x --snippet.same-recording-negatives"
+    )
     assert (arguments.resume, arguments.corpora) == (True, ("a",))
-    assert (config.snippet.soft, config.whole_clips) == (False, True)
+    assert (config.snippet.soft_targets, config.snippet.same_recording_negatives) == (False, True)
 
 
 def test_options_of_a_method_are_typed_by_their_words() -> None:

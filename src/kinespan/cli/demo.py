@@ -56,7 +56,7 @@ def run(arguments: DemoArguments) -> int:
     corpus = Corpus.open(out / "corpus")
     few: dict[str, Any] = {"split": SPLIT, "label_fraction": LABEL_FRACTION, "seed": seed}
     learning = LearnConfig(**few, pretrain_steps=steps["pretrain"], steps=steps["train"])
-    result = learn(corpus, out / "model", learning, tell=print_line)
+    result = learn(corpus, out / "model", learning, log=print_line)
     probing = FinetuneConfig(**few, protocol="linear", steps=steps["linear"])
     probe = finetune(corpus, out / "linear", probing, pretrained=out / "model" / "pretrain")
     metrics = {"linear": run_test(probe, corpus, out / "linear", SPLIT, 1)}

@@ -95,7 +95,7 @@ def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: Evaluat
 def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments) -> dict[str, Any]:
     from ..progress import Progress
     from ..results import evaluate_on
-    from ..train.corpora import corpus_parts, seen_in_training
+    from ..train.corpora import corpus_parts, training_recordings_of
 
     spec = localizer_spec(path)
     corpus = open_corpus(corpus_path)
@@ -104,7 +104,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
         "evaluated_on": corpus.name,
         "evaluated_split": arguments.split,
         "evaluated_recordings": len(fold.test),
-        "seen_in_training": len(seen_in_training(spec, corpus, fold.test)),
+        "seen_in_training": len(training_recordings_of(spec, corpus, fold.test)),
     }
 
     from ..localizer import load_model

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
-    "networks": ("network.encoder", "network.streams", "beside"),
+    "networks": ("network.encoder", "network.streams", "partner_encoder"),
     "training": ("teach", "pretrain_steps", "steps", "seed"),
 }
 AFTER_STOP = "the same command with --resume continues"
@@ -54,7 +54,7 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
 
     out = arguments.out
     start = pretrained_path(arguments.pretrained)
-    result = learn(corpus, out, config, pretrained=start, resume=arguments.resume, tell=print_line)
+    result = learn(corpus, out, config, pretrained=start, resume=arguments.resume, log=print_line)
     print(f"model written to {out / MODEL_FILE}, the average of {' and '.join(run.name for run in result.runs[-2:])}")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
@@ -73,7 +73,7 @@ def _check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> No
     from ..train.run_folder import check_learn_folder, pretrained_file, pretrained_path
 
     check_network(config.network)
-    check_encoder(config.beside)
+    check_encoder(config.partner_encoder)
     check_out_folder(arguments.out)
     check_learn_folder(arguments.out, arguments.resume)
     part = training_set(corpus, config.split, config.fold)

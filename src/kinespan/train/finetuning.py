@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
-from ..corpus.sampler import ClipPool, load_motions
+from ..corpus.sampler import ClipPool, FrameTargets, load_motions
 from ..decode import DecodeConfig
 from ..decode_durations import learn_durations
 from ..encoders import build_encoder
@@ -27,13 +27,14 @@ from ..transforms.augment import augment, mirror_some
 from ..transforms.normalise import Motion
 from .common import StepModule, fit, seeded
 from .corpora import Source, TrainingSet, check_start, choose_skeleton, labelled_names, trained_on, training_set
-from .pretraining import FUSION_WEIGHTS
 from .run_folder import MODEL_FILE, check_run_folder, pretrained_file
 from .settings import save_settings
-from .teaching import check_honest, load_teachers, title
+from .teaching import check_no_label_leakage, describe, load_teachers
 
-LIKELY = 0.5
-"""What a teacher has to score for a label to be taken to hold, where yes or no is asked."""
+PSEUDO_LABEL_SHARE = 0.5
+"""Share of the training clips that are of pseudo-labelled recordings, where there are teachers."""
+TEACHER_THRESHOLD = 0.5
+"""A label with a score above this counts as holding, where a target has to be yes or no."""
 
 
 class FinetuneModule(StepModule):
@@ -41,29 +42,29 @@ class FinetuneModule(StepModule):
 
     other_side: Tensor
 
-    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool, pretrained: bool) -> None:
+    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool) -> None:
         super().__init__(config.seed, pool)
-        self.config, self.localizer, self.pretrained = config, localizer, pretrained
+        self.config, self.localizer = config, localizer
         self.loss = FrameLoss(localizer.labels.exclusive)
         self.smoothing = SmoothingLoss(localizer.labels.exclusive)
         self.smoothing_weight = config.smoothing_weight(localizer.spec.refine_stages)
         self.linear = config.protocol == "linear"
         sides = mirrored_labels(localizer.labels)
         self.mirror = config.mirror == "on" or (config.mirror == "auto" and sides != tuple(range(len(sides))))
-        self.mirror_fades = config.mirror == "auto" and pool.hits is not None and _both_sides(pool.hits, sides)
+        self.mirror_fades = config.mirror == "auto" and pool.targets is not None and _both_sides(pool.targets, sides)
         self.register_buffer("other_side", torch.tensor([0, *(1 + side for side in sides)]), persistent=False)
         self._features: Tensor | None = None
         if self.linear:
-            for part in (localizer.encoder, localizer.fusion):
-                part.requires_grad_(False)
+            for module in (localizer.encoder, localizer.fusion):
+                module.requires_grad_(False)
 
     def on_train_start(self) -> None:
         """For `linear`, compute the frozen features once, those of localizing, and standardise them."""
         super().on_train_start()
         if self.linear:
-            found = torch.cat([self.localizer.motion_features(motion) for motion in self.pool.motions])
-            self._mean, self._std = found.mean(dim=0), found.std(dim=0, correction=0).clamp(min=1e-6)
-            self._features = (found - self._mean) / self._std
+            features = torch.cat([self.localizer.motion_features(motion) for motion in self.pool.motions])  # (N, C)
+            self._mean, self._std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)  # (C,)
+            self._features = (features - self._mean) / self._std
 
     def fold_standardisation(self) -> None:
         """Give the head that was trained on standardised features the weights that do the same on plain ones."""
@@ -78,60 +79,56 @@ class FinetuneModule(StepModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, score every frame, compare with the labels."""
-        view, hits = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
+        view, targets = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
         if self._features is not None:
-            at, _ = self.pool.frames_at(view.recording, view.times, self.config.clip_frames)
-            stages = [self.localizer.head(self._features[at].transpose(1, 2))]
+            indices, _ = self.pool.frame_indices(view.recording, view.times, self.config.clip_frames)  # (B, T)
+            stages = [self.localizer.head(self._features[indices].transpose(1, 2))]  # [(B, C + 1, T)]
         else:
             skeleton, mirrored = self.localizer.spec.skeleton, None
             if self.mirror:
                 share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
                 view, mirrored = mirror_some(view, skeleton, share, self.generator)
             view = augment(view, self.config.augment, skeleton, self.generator)
-            hits = self.pool.hits_at(view)
-            if mirrored is not None and hits is not None:
-                hits = torch.where(mirrored[:, None, None], hits[..., self.other_side], hits)
-            stages = self.localizer.stages(view.positions, view.valid)
-        assert hits is not None
-        present = view.valid.any(dim=2)
-        loss = torch.stack([self._stage_loss(logits.float(), hits, present) for logits in stages]).sum()
-        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), hits))
+            targets = self.pool.targets_of(view)
+            if mirrored is not None and targets is not None:
+                swapped = targets.values[..., self.other_side]  # (B, T, C + 1)
+                targets = targets._replace(values=torch.where(mirrored[:, None, None], swapped, targets.values))
+            stages = self.localizer.stages(view.positions, view.valid)  # (B, C + 1, T) each
+        assert targets is not None
+        present = view.valid.any(dim=2)  # (B, T)
+        loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
+        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), targets))
         return loss
 
-    def _stage_loss(self, logits: Tensor, hits: Tensor, present: Tensor) -> Tensor:
-        """Scalar of a stage's logits (B, C + 1, T), hits (B, T, C + 1) and present (B, T)."""
-        loss: Tensor = self.loss(logits, hits)
+    def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:
+        """Scalar of a stage's logits (B, C + 1, T), its targets, and present (B, T), where there is somebody."""
+        loss: Tensor = self.loss(logits, targets.values, targets.mask)
         if self.smoothing_weight:
             loss = loss + self.smoothing_weight * self.smoothing(logits, present)
         return loss
 
     def configure_optimizers(self) -> Any:
-        """AdamW; a pretrained encoder moves more slowly than what is new."""
+        """AdamW over the head and, unless the protocol is linear, over everything else."""
         config, model = self.config, self.localizer
-        groups: list[dict[str, Any]] = [{"params": list(model.head.parameters())}]
+        modules: list[nn.Module] = [model.head]
         if not self.linear:
-            groups[0]["params"] += list(model.fusion.parameters())
-            if model.refine is not None:
-                groups[0]["params"] += list(model.refine.parameters())
-            share = config.encoder_lr if self.pretrained else 1.0
-            groups.append({"params": list(model.encoder.parameters()), "lr": config.lr * share})
-        lr = config.linear_lr if self.linear else config.lr
-        optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=config.weight_decay)
+            modules += [model.fusion, *([] if model.refine is None else [model.refine]), model.encoder]
+        trained = [parameter for module in modules for parameter in module.parameters()]
+        optimizer = torch.optim.AdamW(trained, lr=config.peak_lr, weight_decay=config.weight_decay)
         return self.scheduled(optimizer, config)
 
 
-def _both_sides(hits: Tensor, sides: tuple[int, ...]) -> bool:
-    """Whether every label that is labelled, or taught, in hits (N, C + 1) is so on its other side too."""
-    seen = (hits > LIKELY).any(dim=0)[1:].tolist()
-    return all(seen[side] for label, side in enumerate(sides) if seen[label])
+def _both_sides(targets: Tensor, sides: tuple[int, ...]) -> bool:
+    """Whether targets (N, C + 1) hold, of every label that they hold, its mirror image too."""
+    occurs = (targets > TEACHER_THRESHOLD).any(dim=0)[1:].tolist()
+    return all(occurs[side] for label, side in enumerate(sides) if occurs[label])
 
 
-def _accuracy(logits: Tensor, hits: Tensor) -> float:
-    """Share of labelled frames whose highest score is a label that holds; logits (B, C + 1, T), hits (B, T, C + 1)."""
-    best = logits.argmax(dim=1)
-    labelled = hits.any(dim=2)
-    right = (hits.gather(2, best[..., None])[..., 0] > LIKELY) & labelled
-    return float(right.sum() / labelled.sum().clamp(min=1))
+def _accuracy(logits: Tensor, targets: FrameTargets) -> float:
+    """Share of the frames with a target whose highest logit (B, C + 1, T) is of a column that holds."""
+    best = logits.argmax(dim=1)  # (B, T)
+    right = (targets.values.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & targets.mask  # (B, T)
+    return float(right.sum() / targets.mask.sum().clamp(min=1))
 
 
 def finetune(
@@ -146,61 +143,65 @@ def finetune(
 ) -> Localizer:
     """Train a Localizer on the labels of recordings and write it to `out` as model.safetensors.
 
-    Of a Corpus only the training recordings of config.split are read; the labels of the share config.label_fraction
-    of them, chosen by seed, are used, and of the others, where there are teachers, what these say of them (see
-    teaching.py). The model of the last step is kept: nothing is selected. Raises InputError for bad settings, for
-    teachers that do not fit or have nothing to teach on, for models that know labels which are held back here, and
-    Interrupted after Ctrl-C.
+    Of a Corpus only the training recordings of config.split are read. The labels of the share config.label_fraction of
+    them, chosen by seed, are used; with teachers the others are pseudo-labelled (see teaching.py). The model of the
+    last step is kept: nothing is selected. Raises InputError for bad settings, for teachers that do not fit or have no
+    recordings to pseudo-label, for models that know labels which are held back here, and Interrupted after Ctrl-C.
     """
     check_start(config, pretrained)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
     part = training_set(source, config.split, config.fold)
-    corpus = part.corpus
-    names, labels = labelled_names(corpus, part.names, part.drop_labels, config)
+    names, labels = labelled_names(part.corpus, part.names, part.drop_labels, config)
     if pretrained is not None:
-        check_honest(pretrained, read_spec(pretrained_file(pretrained)), part, config)
+        check_no_label_leakage(pretrained, read_spec(pretrained_file(pretrained)), part, config)
     spec = _spec(part, config, labels, pretrained, names)
-    motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
-    annotations = [corpus.annotation(name, drop=part.drop_labels) for name in names]
-    spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
-    taught: dict[str, Scores] = {}
-    if teachers:
-        spec, taught = _taught(teachers, part, config, spec, names, quiet)
-        motions += load_motions(corpus, tuple(taught), spec.skeleton, spec.fps, spec.normalisation)
-        annotations += [None] * len(taught)
-    pool = ClipPool(motions, annotations, labels)
-    if taught:
-        pool.teach(taught, config.taught_share)
+    pool, spec, pseudo_labelled = _pool(part, config, spec, labels, names, teachers, quiet)
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_pretrained(localizer, pretrained)
-        module = FinetuneModule(config, localizer, pool, pretrained is not None)
+        module = FinetuneModule(config, localizer, pool)
         facts: dict[str, Any] = {
-            "corpus": str(corpus.path),
+            "corpus": str(part.corpus.path),
             "pretrained": None if pretrained is None else str(pretrained),
         }
-        if taught:
-            facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(taught)}
+        if teachers:
+            facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(pseudo_labelled)}
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
         fit(
-            module,
-            out,
-            stage={"linear": "linear probe"}.get(config.protocol, "finetuning"),
-            steps=config.steps,
-            save_every=config.save_every,
-            precision=config.precision,
-            checkpoint=checkpoint,
-            callbacks=[],
-            quiet=quiet,
-        )
+            module, out, stage={"linear": "linear probe"}.get(config.protocol, "finetuning"), steps=config.steps,
+            save_every=config.save_every, precision=config.precision, checkpoint=checkpoint, callbacks=[], quiet=quiet,
+        )  # fmt: skip
         module.fold_standardisation()
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
 
 
-def _taught(
+def _pool(
+    part: TrainingSet,
+    config: FinetuneConfig,
+    spec: ModelSpec,
+    labels: LabelSet,
+    labelled: Sequence[str],
+    teachers: Sequence[Path],
+    quiet: bool,
+) -> tuple[ClipPool, ModelSpec, tuple[str, ...]]:
+    """The clips of labelled and pseudo-labelled recordings, the spec completed by them, and names of the latter."""
+    motions = load_motions(part.corpus, labelled, spec.skeleton, spec.fps, spec.normalisation)
+    annotations = [part.corpus.annotation(name, drop=part.drop_labels) for name in labelled]
+    spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
+    if not teachers:
+        return ClipPool(motions, annotations, labels), spec, ()
+    spec, scores = _pseudo_labels(teachers, part, config, spec, labelled, quiet)
+    pseudo_labelled = tuple(scores)
+    motions += load_motions(part.corpus, pseudo_labelled, spec.skeleton, spec.fps, spec.normalisation)
+    pool = ClipPool(motions, [*annotations, *[None] * len(pseudo_labelled)], labels)
+    pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
+    return pool, spec, pseudo_labelled
+
+
+def _pseudo_labels(
     teachers: Sequence[Path],
     part: TrainingSet,
     config: FinetuneConfig,
@@ -208,21 +209,21 @@ def _taught(
     labelled: Sequence[str],
     quiet: bool,
 ) -> tuple[ModelSpec, dict[str, Scores]]:
-    """The spec that says who taught it, and the teachers' scores of the training recordings without labels.
+    """The spec with the teachers in it, and their scores of the training recordings without labels.
 
-    Raises InputError where there are none, and as `load_teachers` does.
+    Raises InputError where there are no such recordings, and as `load_teachers` does.
     """
-    used = set(labelled)
-    others = [name for name in part.names if name not in used]
-    if not others:
+    labelled_set = set(labelled)
+    unlabelled = [name for name in part.names if name not in labelled_set]
+    if not unlabelled:
         raise InputError(
             f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to teach "
             "on; leave it out, or prepare recordings without labels in the same corpus"
         )
-    found = load_teachers(teachers, part, config, spec)
-    with Progress("teaching", len(others), quiet=quiet) as progress:
-        scores = found.scores(part, others, progress.update)
-    facts = {"teachers": list(found.titles), "taught_recordings": len(others)}
+    loaded = load_teachers(teachers, part, config, spec)
+    with Progress("teaching", len(unlabelled), quiet=quiet) as progress:
+        scores = loaded.scores(part, unlabelled, progress.update)
+    facts = {"teachers": list(loaded.descriptions), "taught_recordings": len(unlabelled)}
     return replace(spec, training={**spec.training, **facts}), scores
 
 
@@ -248,24 +249,16 @@ def encoder_weights(file: Path) -> dict[str, Tensor]:
     if kind == "fused":
         raise InputError(f"{file}: fused of several models, it has no encoder of its own; give a run it was made of")
     if kind == "localizer":
-        return _beginning(weights, "encoder.")
-    return {name: part for name, part in weights.items() if not name.startswith(FUSION_WEIGHTS)}
-
-
-def _beginning(weights: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
-    """The weights whose names begin so, without that beginning."""
-    return {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
+        prefix = "encoder."
+        return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+    return weights
 
 
 def load_pretrained(localizer: Localizer, pretrained: Path) -> None:
-    """Copy the weights of a pretrained encoder, and of the fusion that was pretrained with it where the localizer has
-    one like it; or those of another localizer's encoder. Raises InputError where they do not fit."""
+    """Copy the weights of a pretrained encoder, or of a localizer's. Raises InputError where they do not fit."""
     file = pretrained_file(pretrained)
-    base = read_spec(file)
     try:
         localizer.encoder.load_state_dict(encoder_weights(file))
-        if base.kind == "encoder" and base.fusion == localizer.spec.fusion:
-            localizer.fusion.load_state_dict(_beginning(read_weights(file), FUSION_WEIGHTS))
     except RuntimeError as error:
         raise InputError(f"{file}: weights do not fit the encoder {localizer.spec.encoder!r}: {error}") from None
 
@@ -282,7 +275,7 @@ def _spec(
         base = read_spec(pretrained_file(pretrained))
         before = base.training
         if base.kind != "encoder":  # it was trained on labels already, and may have been pretrained before that
-            training["started_from"] = title(base)
+            training["started_from"] = describe(base)
             before = before.get("pretrained", {})
         if before:
             training["pretrained"] = dict(before)
@@ -300,8 +293,7 @@ def _spec(
     # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
-    fusion = config.fusion_name(base.fusion if base.kind == "encoder" else None)
-    spec = replace(base, kind="localizer", fusion=fusion, labels=labels, clip_frames=clip_frames)
+    spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
     return replace(with_refinement(spec, config), training=training, metrics={})
 
 

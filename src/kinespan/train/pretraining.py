@@ -14,14 +14,11 @@ from ..config import AugmentConfig, PretrainConfig
 from ..corpus.sampler import ClipPool, load_motions
 from ..encoders import build_encoder
 from ..errors import InputError
-from ..fusion import build_fusion
 from ..model_file import ModelSpec, save_weights
-from ..pretrain import Method, SnippetTerm, Step, build_method
+from ..pretrain import Method, MethodInputs, SnippetTerm, build_method
 from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
-from ..transforms.augment import mirror_some
-from ..transforms.normalise import Motion
 from ..transforms.streams import check_streams
 from .common import StepModule, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
@@ -29,10 +26,8 @@ from .probe import FrameProbe, embedding_spread
 from .run_folder import ENCODER_FILE, check_run_folder
 from .settings import save_settings
 
-FUSION = "nested_u"
-"""The fusion that is pretrained where snippets are cut from fused features."""
-FUSION_WEIGHTS = "fusion."
-"""How the names of its weights begin in an encoder's file."""
+SHORT_SHARE = 0.05
+"""Recordings shorter than a clip are left out where they hold at most this share of the motion."""
 
 
 def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
@@ -44,21 +39,23 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     method = build_method(config.method, encoder, config.contrast, config.options)
     if config.snippet.variant == "off":
         return method
-    fused = config.snippet.features == "fused"
-    stride, frames = 1 if fused else encoder.strides[-1], method.view_frames(config.clip_frames)
+    stride, frames = encoder.strides[-1], method.view_frames(config.clip_frames)
     if config.snippet.variant == "aligned" and frames % stride:
         share = config.clip_frames // frames
-        near = [share * stride * (frames // stride + more) for more in (0, 1)]
+        below, above = (share * stride * (frames // stride + more) for more in (0, 1))
         raise InputError(
             f"clip_frames {config.clip_frames} gives views of {frames} frames, no multiple of {stride}, the coarsest "
             f"stride of {network.encoder}, so snippets would not lie where their times say; choose "
-            f"{near[0]} or {near[1]}"
+            f"{below} or {above}"
         )
     contrast = config.contrast
-    shared = {"dim": contrast.dim, "momentum": contrast.momentum, "temperature": contrast.temperature}
-    fusion = build_fusion(FUSION, encoder.channels, encoder.strides) if fused else None
-    channels = encoder.channels[-1] if fusion is None else fusion.channels
-    term = SnippetTerm(channels, config.snippet, fusion=fusion, **shared)  # type: ignore[arg-type]
+    term = SnippetTerm(
+        encoder.channels[-1],
+        config.snippet,
+        dim=contrast.dim,
+        momentum=contrast.momentum,
+        temperature=contrast.temperature,
+    )
     return WithSnippets(method, term, config.snippet.weight)
 
 
@@ -70,18 +67,15 @@ class PretrainModule(StepModule):
         self.config, self.skeleton = config, skeleton
         self.method = method_of(config, skeleton)
         self.encoder = self.method.encoder
-        self.fusion = self.method.term.fusion if isinstance(self.method, WithSnippets) else None
         self.stream_options = (skeleton, config.network.streams, config.network.fps)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, contrast."""
         config = self.config
         clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
-        if config.mirror:
-            clips, _ = mirror_some(clips, self.skeleton, 0.5, self.generator)
         augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
         progress = self.global_step / config.steps
-        out = self.method(Step(clips, progress, augmentation, *self.stream_options, self.generator))
+        out = self.method(MethodInputs(clips, progress, augmentation, *self.stream_options, self.generator))
         parts = {name: float(value) for name, value in out.parts.items()}
         self.note(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
         loss: Tensor = out.loss
@@ -104,17 +98,16 @@ class PretrainModule(StepModule):
         return self.scheduled(optimizer, self.config)
 
 
-def _long_enough(motions: Sequence[Motion], config: PretrainConfig) -> list[int]:
-    """The numbers of the motions that clips are drawn from. Raises InputError where none is as long as it has to be."""
-    least = config.clip_frames if config.whole_clips else 0
-    kept = [number for number, motion in enumerate(motions) if motion.num_frames >= least]
-    if motions and not kept:
-        longest = max(motion.num_frames for motion in motions)
-        raise InputError(
-            f"whole_clips: none of {len(motions)} recordings has the {least} frames of a clip, at "
-            f"{config.network.fps:g} a second; the longest has {longest}, choose a smaller --clip_frames"
-        )
-    return kept
+def clip_sources(lengths: Sequence[int], clip_frames: int) -> list[int]:
+    """Indices of the recordings that clips are drawn from, given the length of each in frames.
+
+    Recordings shorter than a clip are left out where that costs next to nothing: where they hold at most a twentieth
+    (`SHORT_SHARE`) of the motion. Where they hold more, as in corpora of trimmed actions, all recordings are used, and
+    a clip of a short one is padded at its end.
+    """
+    short_frames = sum(frames for frames in lengths if frames < clip_frames)
+    padded = short_frames > SHORT_SHARE * sum(lengths)
+    return [index for index, frames in enumerate(lengths) if padded or frames >= clip_frames]
 
 
 def pretrain(
@@ -127,7 +120,7 @@ def pretrain(
     """
     checkpoint = check_run_folder(out, resume, ENCODER_FILE)
     sources = source if isinstance(source, Sequence) else [source]
-    sets = [training_set(one, config.split, config.fold) for one in sources]
+    sets = [training_set(each, config.split, config.fold) for each in sources]
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
     motions = [
@@ -135,26 +128,19 @@ def pretrain(
         for motion in load_motions(part.corpus, part.names, skeleton, network.fps, network.normalisation)
     ]  # fmt: skip
     annotations, labels = joined_annotations(sets)
-    kept = _long_enough(motions, config)
-    pool = ClipPool([motions[number] for number in kept], [annotations[number] for number in kept], labels)
+    used = clip_sources([motion.num_frames for motion in motions], config.clip_frames)
+    pool = ClipPool([motions[index] for index in used], [annotations[index] for index in used], labels)
     with seeded(config.seed):
         module = PretrainModule(config, skeleton, pool)
         facts = {"corpus": [str(part.corpus.path) for part in sets], "recordings": len(pool)}
         save_settings(out, "pretrain", config, facts, resume=resume)
         callbacks: list[Callback] = []
-        if config.probe_every and sum(pool.annotated(number) for number in range(len(pool))) >= 2:
+        if config.probe_every and sum(pool.annotated(index) for index in range(len(pool))) >= 2:
             callbacks.append(FrameProbe(pool, config.probe_every))
         fit(
-            module,
-            out,
-            stage="pretraining",
-            steps=config.steps,
-            save_every=config.save_every,
-            precision=config.precision,
-            checkpoint=checkpoint,
-            callbacks=callbacks,
-            quiet=quiet,
-        )
+            module, out, stage="pretraining", steps=config.steps, save_every=config.save_every,
+            precision=config.precision, checkpoint=checkpoint, callbacks=callbacks, quiet=quiet,
+        )  # fmt: skip
     spec = ModelSpec(
         kind="encoder",
         skeleton=skeleton,
@@ -163,14 +149,10 @@ def pretrain(
         normalisation=network.normalisation,
         encoder=network.encoder,
         fuse_streams=network.fuse_streams,
-        fusion=None if module.fusion is None else FUSION,
         clip_frames=module.method.view_frames(config.clip_frames),
         training={"stage": "pretrain", **trained_on(sets), "recordings": len(pool), "seconds": pool.seconds,
                   "seed": config.seed, "method": config.method, "snippets": config.snippet.variant,
                   "steps": config.steps},
     )  # fmt: skip
-    weights = module.encoder.state_dict()
-    if module.fusion is not None:
-        weights |= module.fusion.state_dict(prefix=FUSION_WEIGHTS)
-    save_weights(out / ENCODER_FILE, weights, spec)
+    save_weights(out / ENCODER_FILE, module.encoder.state_dict(), spec)
     return out / ENCODER_FILE

@@ -8,6 +8,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..corpus.sampler import ClipPool
 from ..encoders import Encoder
@@ -29,17 +30,17 @@ def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tenso
 
     Cosine similarity, majority of the `neighbours` nearest; class ids (M,) and (N,) are small integers.
     """
-    near = torch.nn.functional.normalize(query, dim=1) @ torch.nn.functional.normalize(bank, dim=1).T
-    nearest = bank_ids[near.topk(min(neighbours, len(bank)), dim=1).indices]
-    votes = torch.nn.functional.one_hot(nearest, int(max(bank_ids.max(), query_ids.max())) + 1).sum(dim=1)
-    right = (votes.argmax(dim=1) == query_ids).float()
+    similarity = F.normalize(query, dim=1) @ F.normalize(bank, dim=1).T  # (N, M)
+    neighbour_ids = bank_ids[similarity.topk(min(neighbours, len(bank)), dim=1).indices]  # (N, neighbours)
+    votes = F.one_hot(neighbour_ids, int(max(bank_ids.max(), query_ids.max())) + 1).sum(dim=1)  # (N, classes)
+    right = (votes.argmax(dim=1) == query_ids).float()  # (N,)
     return float(torch.stack([right[query_ids == label].mean() for label in torch.unique(query_ids)]).mean())
 
 
 class FrameProbe(Callback):
     """Every few steps: kNN accuracy of the deepest features on annotated recordings, half of them as the bank.
 
-    It only looks: nothing that it finds reaches the training.
+    It only reads: nothing of it reaches the training.
     """
 
     def __init__(self, pool: ClipPool, every: int, most_recordings: int = 16, most_frames: int = 512) -> None:
@@ -58,21 +59,20 @@ class FrameProbe(Callback):
         """Balanced kNN accuracy over background and labels."""
         was_training = encoder.training
         encoder.eval()
-        sides: tuple[list[tuple[Tensor, Tensor]], ...] = ([], [])
-        annotated = [number for number in range(len(self.pool)) if self.pool.annotated(number)]
-        for place, number in enumerate(annotated[: self.most_recordings]):
-            frames = min(self.most_frames, int(self.pool.lengths[number]))
+        sides: tuple[list[tuple[Tensor, Tensor]], ...] = ([], [])  # features (N, C) and column (N,) of each recording
+        annotated = [index for index in range(len(self.pool)) if self.pool.annotated(index)]
+        for number, index in enumerate(annotated[: self.most_recordings]):
+            frames = min(self.most_frames, int(self.pool.lengths[index]))
             start = torch.zeros(1, dtype=torch.long, device=self.pool.lengths.device)
-            view, hits = self.pool.clips(start + number, start, frames)
-            assert hits is not None
+            view, targets = self.pool.clips(start + index, start, frames)
+            assert targets is not None
             pyramid = encoder(compute_streams(view.positions, view.valid, *options), view.valid)
             stride = encoder.strides[-1]
-            here = hits[0, ::stride]
-            labelled = here.any(dim=1) & pyramid.masks[-1][0]
-            features = pyramid.maps[-1][0].T[labelled]
-            sides[place % 2].append((features, here[labelled].int().argmax(dim=1)))
+            labelled = targets.mask[0, ::stride] & pyramid.masks[-1][0]  # (T_L,)
+            features = pyramid.maps[-1][0].T[labelled]  # (N, C)
+            sides[number % 2].append((features, targets.values[0, ::stride][labelled].argmax(dim=1)))
         encoder.train(was_training)
         (bank, bank_ids), (query, query_ids) = (
-            tuple(torch.cat(part) for part in zip(*side, strict=True)) for side in sides
+            tuple(torch.cat(tensors) for tensors in zip(*side, strict=True)) for side in sides
         )
         return knn_accuracy(bank, bank_ids, query, query_ids)
