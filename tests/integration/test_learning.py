@@ -44,7 +44,7 @@ def folders(out: Path) -> set[str]:
     return {path.name for path in out.iterdir() if path.is_dir()}
 
 
-def test_every_stage_is_a_run_and_is_told(corpus: Corpus, learnt: tuple[Path, list[str]]) -> None:
+def test_every_stage_is_a_run_and_is_logged(corpus: Corpus, learnt: tuple[Path, list[str]]) -> None:
     out, told = learnt
     assert folders(out) == set(STAGES)
     assert [line.split(":")[0] for line in told] == [f"{n} of 5  {name}" for n, name in enumerate(STAGES, 1)]
@@ -70,7 +70,7 @@ def test_every_stage_is_a_run_and_is_told(corpus: Corpus, learnt: tuple[Path, li
         assert len(seen) == (4 if teachers else 2)
 
 
-def test_the_model_is_the_mean_of_the_last_two(corpus: Corpus, learnt: tuple[Path, list[str]]) -> None:
+def test_the_model_is_the_mean_of_the_last_two_networks(corpus: Corpus, learnt: tuple[Path, list[str]]) -> None:
     out, _ = learnt
     recording = corpus[corpus.names[0]]
     parts = [load_model(out / name).frame_scores(recording) for name in STAGES[3:]]
@@ -78,7 +78,9 @@ def test_the_model_is_the_mean_of_the_last_two(corpus: Corpus, learnt: tuple[Pat
     assert not np.allclose(parts[0], parts[1], atol=1e-3)
 
 
-def test_stage_by_stage_it_is_the_same(corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_running_the_stages_by_hand_gives_identical_weights(
+    corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path
+) -> None:
     """The commands of docs/protocols.md, each with its own defaults but for the few steps of a test."""
     common: dict[str, Any] = {"split": "by-performer", "steps": 2, "precision": "32"}
     tuning = FinetuneConfig(**common, label_fraction=0.5)
@@ -110,7 +112,9 @@ def test_nobody_teaches_where_all_is_labelled_or_nobody_is_to(
     ("teach", "labelled", "others", "expected"),
     [("auto", 4, 4, True), ("auto", 4, 3, False), ("auto", 4, 0, False), ("on", 4, 1, True), ("off", 1, 9, False)],
 )
-def test_when_to_teach(teach: Any, labelled: int, others: int, expected: bool) -> None:
+def test_auto_teaches_where_at_least_as_many_have_no_labels(
+    teach: Any, labelled: int, others: int, expected: bool
+) -> None:
     assert LearnConfig(teach=teach).teaches(labelled, others) is expected
 
 
@@ -131,7 +135,7 @@ def test_both_networks_see_what_a_given_encoder_sees(corpus: Corpus, tmp_path: P
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_run_goes_on_where_it_stopped(
+def test_resuming_learn_gives_identical_weights(
     corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """Ctrl-C after the first step of a stage; what was done before is not done again, and the end is the same."""
@@ -151,7 +155,7 @@ def test_a_run_goes_on_where_it_stopped(
     assert same(read_weights(out / "pretrain" / ENCODER_FILE), read_weights(whole / "pretrain" / ENCODER_FILE))
 
 
-def test_runs_of_others_are_left_alone(corpus: Corpus, pretrained: Path, tmp_path: Path) -> None:
+def test_other_runs_are_never_overwritten(corpus: Corpus, pretrained: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds a run already"):
         learn(corpus, pretrained, HALF, quiet=True)
     for folder in (pretrained, tmp_path / "nothing"):
@@ -174,7 +178,7 @@ def test_an_encoder_that_knows_what_is_held_out_is_refused_before_anything_is_wr
     assert not (tmp_path / "run").exists()
 
 
-def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> None:
+def test_learn_command_tests_every_stage_and_the_model(jobs: Path, command: Command, tmp_path: Path) -> None:
     words = ("learn", "corpus", "--out", tmp_path / "run", "--pretrained", "pre", "--label-fraction", 0.4, *FEW)
     done = command(*words, "--split", "by-performer")
     assert done.code == 0, done.err

@@ -70,7 +70,7 @@ def share_named(corpus: Corpus, out: Path, mirror: str, label: str) -> float:
     return float(np.mean(best == 1 + LABELS.index(label)))
 
 
-def test_what_was_seen_on_the_left_is_known_on_the_right(corpus: Corpus, tmp_path: Path) -> None:
+def test_labels_of_the_left_are_learnt_for_the_right(corpus: Corpus, tmp_path: Path) -> None:
     assert share_named(corpus, tmp_path / "auto", "auto", "raise right") > 0.9
     assert share_named(corpus, tmp_path / "off", "off", "raise right") < 0.1
 
@@ -84,7 +84,7 @@ def test_what_was_seen_on_the_left_is_known_on_the_right(corpus: Corpus, tmp_pat
         ("off", ("left", "right"), []),
     ],
 )
-def test_how_many_clips_are_mirrored(mirror, sides, expected, tmp_path: Path, monkeypatch) -> None:
+def test_share_of_mirrored_clips_follows_the_setting(mirror, sides, expected, tmp_path: Path, monkeypatch) -> None:
     shares: list[float] = []
 
     def noted(view, skeleton, share, generator):

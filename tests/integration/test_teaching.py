@@ -49,7 +49,7 @@ def pools(monkeypatch: pytest.MonkeyPatch) -> list[ClipPool]:
     return watched_pools
 
 
-def test_targets_are_labels_where_they_are_used_and_the_teachers_scores_elsewhere(
+def test_targets_are_labels_or_else_the_teachers_scores(
     corpus: Corpus, teacher: Path, pools: list[ClipPool], tmp_path: Path
 ) -> None:
     finetune(corpus, tmp_path / "run", HALF, teachers=[teacher], quiet=True)
@@ -75,7 +75,7 @@ def test_targets_are_labels_where_they_are_used_and_the_teachers_scores_elsewher
     assert of_taught == pytest.approx(PSEUDO_LABEL_SHARE)
 
 
-def test_what_the_teachers_say_is_learnt(
+def test_a_student_of_pseudo_labels_comes_nearer_to_its_teacher(
     corpus: Corpus, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A student whose clips are nearly all taught comes nearer to its teacher than one that sees the labels alone."""
@@ -109,7 +109,9 @@ def test_several_teachers_are_averaged(corpus: Corpus, teacher: Path, pools: lis
     assert told["taught_recordings"] == len(load_settings(tmp_path / "run")["taught_recordings"])
 
 
-def test_a_linear_probe_is_taught_too(corpus: Corpus, pretrained: Path, teacher: Path, tmp_path: Path) -> None:
+def test_a_linear_probe_learns_from_pseudo_labels(
+    corpus: Corpus, pretrained: Path, teacher: Path, tmp_path: Path
+) -> None:
     config = replace(HALF, protocol="linear")
     alone = finetune(corpus, tmp_path / "alone", config, pretrained=pretrained, quiet=True)
     taught = finetune(corpus, tmp_path / "run", config, pretrained=pretrained, teachers=[teacher], quiet=True)
@@ -117,7 +119,7 @@ def test_a_linear_probe_is_taught_too(corpus: Corpus, pretrained: Path, teacher:
     assert not same(alone.head.state_dict(), taught.head.state_dict())
 
 
-def test_recordings_that_nobody_annotated_are_taught(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+def test_recordings_without_annotation_are_pseudo_labelled(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
     """All labels that there are are used, and a recording of the corpus has none."""
     part = training_set(corpus, "by-performer", 1)
     bare = part.names[0]
@@ -130,7 +132,7 @@ def test_recordings_that_nobody_annotated_are_taught(corpus: Corpus, teacher: Pa
     assert load_settings(tmp_path / "run")["taught_recordings"] == [bare]
 
 
-def test_a_taught_run_goes_on_where_it_stopped(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+def test_resuming_a_run_with_teachers_gives_identical_weights(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
     config = replace(HALF, save_every=2)
     finetune(corpus, tmp_path / "whole", config, teachers=[teacher], quiet=True)
     run = tmp_path / "stopped"
@@ -161,7 +163,7 @@ def test_a_taught_run_goes_on_where_it_stopped(corpus: Corpus, teacher: Path, tm
 # ---- what must stay unknown ------------------------------------------------------------------------------------------
 
 
-def test_a_teacher_that_knows_what_is_held_out_is_refused(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+def test_a_teacher_trained_on_held_out_recordings_is_refused(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"teacher: trained on the labels of \d+ recordings that are held out here"):
         finetune(corpus, tmp_path / "run", replace(HALF, fold=2), teachers=[teacher], quiet=True)
     finetune(corpus, tmp_path / "all", replace(HALF, split=None), quiet=True)
@@ -170,7 +172,7 @@ def test_a_teacher_that_knows_what_is_held_out_is_refused(corpus: Corpus, teache
     assert not (tmp_path / "run").exists()
 
 
-def test_a_start_that_knows_what_is_held_out_is_refused_too(
+def test_a_pretrained_model_trained_on_held_out_recordings_is_refused(
     corpus: Corpus, pretrained: Path, teacher: Path, tmp_path: Path
 ) -> None:
     """A finetuned run to go on from; an encoder that was pretrained without labels may have seen all motion."""
@@ -185,13 +187,15 @@ def test_a_start_that_knows_what_is_held_out_is_refused_too(
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"label_fraction": 1.0}])
-def test_a_teacher_that_knows_other_labels_is_refused(corpus: Corpus, tmp_path: Path, change: dict[str, Any]) -> None:
+def test_a_teacher_trained_on_other_labelled_recordings_is_refused(
+    corpus: Corpus, tmp_path: Path, change: dict[str, Any]
+) -> None:
     finetune(corpus, tmp_path / "knows", replace(HALF, **change), quiet=True)
     with pytest.raises(InputError, match=r"labels of other recordings; this run has 0\.5 and 0"):
         finetune(corpus, tmp_path / "run", HALF, teachers=[tmp_path / "knows"], quiet=True)
 
 
-def test_where_all_labels_are_used_there_is_nothing_to_teach_on(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+def test_teachers_are_refused_where_all_labels_are_used(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--teachers: the labels of all 4 training recordings are used"):
         finetune(corpus, tmp_path / "run", replace(HALF, label_fraction=1.0), teachers=[teacher], quiet=True)
 
@@ -207,7 +211,7 @@ def test_a_teacher_of_another_rate_or_other_labels_is_refused(corpus: Corpus, te
         finetune(fewer, tmp_path / "run", HALF, teachers=[teacher], quiet=True)
 
 
-def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> None:
+def test_finetune_command_with_teachers(jobs: Path, command: Command, tmp_path: Path) -> None:
     few = ("--split", "by-performer", "--steps", 2, "--batch-size", 4, "--clip-frames", 32, "--label-fraction", 0.5)
     done = command("finetune", "corpus", "--out", tmp_path / "one", *few)
     assert done.code == 0, done.err

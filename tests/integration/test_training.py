@@ -143,14 +143,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(corpus, pretr
     assert not same(read_weights(other), read_weights(again))
 
 
-def test_labels_have_no_say_in_pretraining(corpus, pretrained, tmp_path):
+def test_labels_never_change_pretrained_weights(corpus, pretrained, tmp_path):
     unlabelled = write(tmp_path / "unlabelled", labelled=False)
     assert unlabelled.labels is None
     without = pretrain(unlabelled, tmp_path / "without", SMALL, quiet=True)
     assert same(read_weights(without), read_weights(pretrained / ENCODER_FILE))
 
 
-def test_the_probe_only_looks(corpus, pretrained, tmp_path, losses):
+def test_the_probe_never_changes_pretrained_weights(corpus, pretrained, tmp_path, losses):
     probed = pretrain(corpus, tmp_path / "probed", replace(SMALL, probe_every=1), quiet=True)
     assert all(0 <= notes["knn"] <= 1 for _, notes in losses[1:])
     assert same(read_weights(probed), read_weights(pretrained / ENCODER_FILE))
@@ -222,7 +222,7 @@ def test_unknown_splits_and_folds_are_refused(corpus, tmp_path, split, fold):
 
 
 @pytest.mark.parametrize("protocol", ["linear", "finetune", "scratch"])
-def test_what_each_protocol_moves(corpus, pretrained, tmp_path, protocol):
+def test_each_protocol_trains_what_it_says(corpus, pretrained, tmp_path, protocol):
     source = None if protocol == "scratch" else pretrained
     config = replace(TUNE, protocol=protocol, dropout=0.5)
     model = finetune(corpus, tmp_path / "run", config, pretrained=source, quiet=True)
@@ -302,7 +302,7 @@ def test_weights_that_do_not_fit_name_their_file(corpus, pretrained, tmp_path):
         finetune(corpus, tmp_path / "run", TUNE, pretrained=tmp_path / "odd.safetensors", quiet=True)
 
 
-def test_finetuning_is_the_same_for_the_same_seed(corpus, pretrained, tmp_path):
+def test_finetuning_twice_gives_identical_weights(corpus, pretrained, tmp_path):
     models = [finetune(corpus, tmp_path / str(i), TUNE, pretrained=pretrained, quiet=True) for i in range(2)]
     assert same(models[0].state_dict(), models[1].state_dict())
 
