@@ -26,6 +26,7 @@ import kinespan
 from kinespan.annotation import LabelSet
 from kinespan.config import AugmentConfig, MethodConfig, NetworkConfig, PretrainConfig, SnippetConfig
 from kinespan.corpus.sampler import ClipPool
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
 from kinespan.pretrain.queue import KeyQueue
@@ -107,7 +108,7 @@ def numbers(encoder: str, device: str, precision: Precision, size: CheckSize) ->
         module.eval()
         with torch.no_grad(), half, same_draws(precision):
             view = module.pool.draw(size.batch, size.frames, module.generator)[0]
-            pyramid = module.encoder(view.positions, view.valid)
+            pyramid = module.encoder_model.encoder(view.positions, view.valid)
             scores = localizer.motion_scores(motion, window=8.0)
         module.train()
         with half, same_draws(precision):
@@ -164,20 +165,20 @@ def made_motion(frames: int) -> Motion:
 @torch.no_grad()
 def settle(module: PretrainModule, rng: torch.Generator) -> None:
     """Weights of norms that are none of their starting values, running statistics of real clips, full queues."""
-    for part in module.encoder.modules():
+    for part in module.encoder_model.encoder.modules():
         if isinstance(part, nn.BatchNorm1d):
             part.weight.uniform_(0.5, 1.5, generator=rng)
             part.bias.uniform_(-0.2, 0.2, generator=rng)
-    for name, parameter in module.encoder.named_parameters():
+    for name, parameter in module.encoder_model.encoder.named_parameters():
         if name.endswith("alpha"):  # what learns how much of a learned graph to take starts at none of it
             parameter.fill_(0.5)
-    module.encoder.train()
-    for part in module.encoder.modules():
+    module.encoder_model.encoder.train()
+    for part in module.encoder_model.encoder.modules():
         if isinstance(part, nn.BatchNorm1d):
             part.momentum = None  # statistics of all clips alike
     for _ in range(3):
         view = module.pool.draw(2, module.config.clip_frames, rng)[0]
-        module.encoder(view.positions, view.valid)
+        module.encoder_model.encoder(view.positions, view.valid)
     method: Any = getattr(module.method, "method", module.method)
     method.key_encoder.load_state_dict(method.encoder.state_dict())
     for part in module.modules():
@@ -189,13 +190,13 @@ def settle(module: PretrainModule, rng: torch.Generator) -> None:
 def localizer_of(module: PretrainModule, encoder: str, motion: Motion) -> Localizer:
     """A localizer over the module's encoder, as sure of what it sees in a motion as a trained one."""
     spec = ModelSpec(
-        kind="localizer", skeleton=NTU_25, fps=15.0, streams=("position",), normalisation=NetworkConfig().normalisation,
+        kind="localizer", input=InputSpec(NTU_25, 15.0, ("position",), NetworkConfig().normalisation),
         encoder=encoder, fusion="nested_u", labels=LABELS, clip_frames=module.config.clip_frames,
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
         localizer = Localizer(spec)
-    localizer.encoder.load_state_dict(module.encoder.state_dict())
+    localizer.encoder.load_state_dict(module.encoder_model.encoder.state_dict())
     head = localizer.eval().head.linear
     with torch.no_grad():
         logits = localizer.motion_features(motion, window=8.0) @ head.weight[..., 0].T

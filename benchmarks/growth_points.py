@@ -114,7 +114,7 @@ def body(joints: int) -> Any:
 def _localizing(minutes: int, folder: Path) -> Callable[[], object]:
     """What `kinespan localize` does with a recording that lies in a file, from frames to predictions.json."""
     from kinespan.recording import Recording
-    from kinespan.results import localize_recordings, write_outcome
+    from kinespan.results import localize_recordings, write_result
     from kinespan.skeletons import NTU_25
 
     shape = (round(60 * minutes * FPS), 1, NTU_25.num_joints, 3)
@@ -124,7 +124,7 @@ def _localizing(minutes: int, folder: Path) -> Callable[[], object]:
 
     def work() -> None:
         recording = Recording(frames, FPS, NTU_25, "made")
-        write_outcome(localize_recordings(model, [recording]), folder / f"localized-{minutes}")
+        write_result(localize_recordings(model, [recording]), folder / f"localized-{minutes}")
 
     return work
 
@@ -147,7 +147,6 @@ def busy_localizer() -> Any:
     import torch
 
     from kinespan.config import NetworkConfig
-    from kinespan.transforms.normalise import model_motion
 
     from .works_localizing import long_recording
     from .works_training import our_localizer
@@ -155,7 +154,7 @@ def busy_localizer() -> Any:
     torch.manual_seed(0)
     network = NetworkConfig()
     model = our_localizer(network, "cpu")
-    motion = model_motion(long_recording(60.0), model.spec.skeleton, network.fps, network.normalisation)
+    motion = model.spec.input.motion(long_recording(60.0))
     for part in model.modules():
         if isinstance(part, torch.nn.BatchNorm1d):
             part.momentum = 1.0

@@ -71,8 +71,9 @@ def card(file: Path, config: PretrainConfig, corpora: list[Corpus]) -> str:
     counts = ", ".join(f"{corpus.name} {len(corpus)}" for corpus in corpora)
     return CARD.format(
         size=file.stat().st_size / 1e6, parameters=sum(part.numel() for part in weights.values()),
-        encoder=spec.encoder, streams=" and ".join(spec.streams), fps=spec.fps, skeleton=spec.skeleton.name,
-        joints=spec.skeleton.num_joints, method=config.method, snippets=config.snippet.variant, steps=config.steps,
+        encoder=spec.encoder, streams=" and ".join(spec.input.streams), fps=spec.input.fps,
+        skeleton=spec.input.skeleton.name, joints=spec.input.skeleton.num_joints,
+        method=config.method, snippets=config.snippet.variant, steps=config.steps,
         batch=config.batch_size, clip=config.clip_frames, seed=config.seed, recordings=spec.training["recordings"],
         minutes=spec.training["seconds"] / 60, counts=counts, licence=spec.licence,
     )  # fmt: skip

@@ -199,7 +199,7 @@ def our_sampling(setting: Setting, kind: str, size: Size) -> Job:
     def sample() -> None:
         clips, _ = module.pool.draw(size.batch, size.frames, module.generator)
         augmentation = {"basic": config.augment, "extreme": config.extreme}
-        step = Step(clips, 0.0, augmentation, *module.stream_options, module.generator)  # type: ignore[arg-type]
+        step = Step(clips, 0.0, augmentation, module.encoder_model.input, module.generator)  # type: ignore[arg-type]
         step.view()
         step.view()
 
@@ -242,8 +242,5 @@ def default_pool(setting: Setting, network: NetworkConfig) -> ClipPool:
 
 def our_localizer(network: NetworkConfig, device: str) -> Localizer:
     """An untrained localizer: weights change no time."""
-    spec = ModelSpec(
-        kind="localizer", skeleton=NTU_25, fps=network.fps, streams=network.streams,
-        normalisation=network.normalisation, encoder=network.encoder, fusion="nested_u", labels=ACTIONS,
-    )  # fmt: skip
+    spec = replace(ModelSpec.of_network(network, NTU_25), kind="localizer", fusion="nested_u", labels=ACTIONS)
     return Localizer(with_refinement(spec, FinetuneConfig())).to(device)

@@ -21,11 +21,12 @@ from kinespan.corpus import Corpus
 from kinespan.corpus.sampler import load_motions
 from kinespan.decode import DecodeConfig, decode, segment_as
 from kinespan.decode_durations import learn_durations
+from kinespan.ensemble import ensemble
 from kinespan.errors import InputError
 from kinespan.evaluate import detection_map, evaluate
-from kinespan.fused import fuse
 from kinespan.localizer import Localizer, load_model
 from kinespan.model import Model
+from kinespan.model_file import ModelSpec
 from kinespan.results import corpus_truth
 from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts
 from kinespan.train.finetuning import SHIPPED, finetune, labelled_names
@@ -121,7 +122,7 @@ def _trained(
         training = TrainingSet(corpus, parts.train, study.split, cell.fold, parts.drop_labels)
         own, model, minutes = _networks(row, training, config, pretrained, folder)
         scores = {name: model.frame_scores(corpus[name]) for name in truth.annotations}
-        decoding, fps = model.spec.decode, model.spec.fps
+        decoding, fps = model.spec.decode, model.spec.input.fps
         sizes = {"parameters": _size(model), "encoder_parameters": _size(own.encoder), "train_min": minutes}
         count = int(own.spec.training["labelled_recordings"])
     else:
@@ -151,7 +152,7 @@ def _networks(
     models = [load_model(run) for run in teachers]
     own = models[0]
     assert isinstance(own, Localizer)
-    return own, own if len(models) == 1 else fuse(models), minutes
+    return own, own if len(models) == 1 else ensemble(models), minutes
 
 
 def _finetuned(
@@ -181,7 +182,8 @@ def _baseline(
     names, labels = labelled_names(corpus, parts.train, parts.drop_labels, config)
     network = config.network
     skeleton = choose_skeleton(network.skeleton, [TrainingSet(corpus, names)])
-    loaded = [load_motions(corpus, part, skeleton, network.fps, network.normalisation) for part in (names, parts.test)]
+    input_spec = ModelSpec.of_network(network, skeleton).input
+    loaded = [load_motions(corpus, part, input_spec) for part in (names, parts.test)]
     annotations = [corpus.annotation(name, drop=parts.drop_labels) for name in names]
     pairs = [
         (motion, annotation.frame_ids(motion.num_frames, motion.fps))

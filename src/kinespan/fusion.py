@@ -90,7 +90,7 @@ class NestedU(Fusion):
                 below = below * mask[:, None].to(below.dtype)
                 beside = [nodes[level, before] for before in range(column)]
                 unit = self.units[f"{level}_{column}"]
-                nodes[level, column] = unit(torch.cat([*beside, below], dim=1), mask, pyramid.whole)
+                nodes[level, column] = unit(torch.cat([*beside, below], dim=1), mask, pyramid.all_valid)
         joined: Tensor = self.join(torch.cat([nodes[0, column] for column in range(self.depth)], dim=1))
         return torch.relu(joined) * pyramid.masks[0][:, None].to(joined.dtype)
 

@@ -18,6 +18,7 @@ from kinespan.config import AugmentConfig, MethodConfig, Normalisation
 from kinespan.encoders import build_encoder
 from kinespan.encoders.graph import spatial_partition
 from kinespan.evaluate import detection_map
+from kinespan.input_spec import InputSpec
 from kinespan.io.ntu import read_bodies
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
@@ -336,14 +337,14 @@ class Prepared(Step):
 def prepared(views: list[Tensor]) -> Prepared:
     clips = view_of(views[0])
     seen = [Seen(positions, view_of(positions)) for positions in views]
-    return Prepared(clips, 1.0, {}, NTU_25, ("position",), 30.0, torch.Generator(), seen)
+    return Prepared(clips, 1.0, {}, InputSpec(NTU_25, 30.0, ("position",), Normalisation()), torch.Generator(), seen)
 
 
 def localizers() -> tuple[Localizer, conventional.Localizer]:
     labels = LabelSet(("walk", "sit", "wave"))
     torch.manual_seed(1)
     spec = ModelSpec(
-        kind="localizer", skeleton=NTU_25, fps=30.0, streams=("position",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(NTU_25, 30.0, ("position",), Normalisation()),
         encoder="stgcn64", fusion="nested_u", labels=labels,
     )  # fmt: skip
     ours, theirs = Localizer(spec), conventional.Localizer(network(conventional.WIDTHS_64), len(labels))

@@ -17,6 +17,7 @@ from kinespan.config import Normalisation
 from kinespan.decode import DecodeConfig, decode, segment, segment_as
 from kinespan.decode_durations import LEAST_SPREAD, duration_table, learn_durations, most_probable
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.model_file import ModelSpec
 from kinespan.skeletons import KINECT_20
 
@@ -181,7 +182,7 @@ def test_what_cannot_be_done_is_refused():
 
 def test_durations_travel_in_the_model_file():
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
         encoder="tcn", fusion="nested_u", labels=TWO,
         decode=DecodeConfig(segmentation="viterbi", durations=DURATIONS),
     )  # fmt: skip

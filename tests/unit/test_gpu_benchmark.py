@@ -209,7 +209,7 @@ def test_a_step_makes_the_host_wait_no_more_than_it_did(snippets, most) -> None:
     step()
     found = round_trips(step, "cpu")
     elsewhere = {place: count for place, count in found.items() if not place.startswith("train")}
-    assert found["encoders/base.py:" + line_of("told.tolist()")] == 2
+    assert found["encoders/base.py:" + line_of("summary.tolist()")] == 2
     assert sum(found.values()) <= most
     assert sum(elsewhere.values()) <= (2 if snippets == "off" else 4)
 

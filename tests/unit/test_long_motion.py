@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.encoder_model import Windows
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
@@ -107,10 +109,10 @@ def test_only_long_recordings_of_our_own_normalisation_come_in_parts(monkeypatch
 
 @pytest.mark.parametrize("refine_stages", [0, 2])
 @pytest.mark.parametrize("encoder", ["stgcn16_light", "hyperformer"])
-def test_stretches_leave_no_seams(monkeypatch, encoder, refine_stages):
-    """However few windows are held at once, the scores are those of one pass, refined or not."""
+def test_scores_have_no_seams_between_chunks(monkeypatch, encoder, refine_stages):
+    """However few windows are in memory at once, the scores are those of one pass, refined or not."""
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 15.0, ("joint",), Normalisation()),
         encoder=encoder, fusion="nested_u", labels=LabelSet(("walk", "sit")), clip_frames=16,
         refine_stages=refine_stages, refine_features=bool(refine_stages),
     )  # fmt: skip
@@ -119,29 +121,29 @@ def test_stretches_leave_no_seams(monkeypatch, encoder, refine_stages):
     recording = take(160, 2, gaps=[(40, 20, 0), (40, 20, 1), (100, 30, 0)])
     whole = model.frame_scores(recording, window=1e6)
     assert whole.std(axis=0).max() > 1e-4  # there is something to see
-    monkeypatch.setattr("kinespan.localizer.STRETCH", 1)
+    monkeypatch.setattr("kinespan.encoder_model.WINDOWS_PER_CHUNK", 1)
     monkeypatch.setattr(long_motion, "LONG", 50)
     assert np.allclose(model.frame_scores(recording, window=1.0), whole, atol=2e-5)
 
 
-def test_what_is_held_does_not_grow_with_the_recording(monkeypatch):
-    """The most features that are there at once, and the most frames that are made at once."""
+def test_memory_does_not_grow_with_the_recording(monkeypatch):
+    """The most frames whose features are computed at once, and the most whose positions are."""
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 15.0, ("joint",), Normalisation()),
         encoder="tcn", fusion="nested_u", labels=LabelSet(("walk",)),
     )  # fmt: skip
     model = Localizer(spec).eval()
-    made, held = [], []
-    part, between = LongMotion._resampled, Localizer._features_between
+    positions, features = [], []
+    resampled, windowed = LongMotion._resampled, Windows.features
     monkeypatch.setattr(long_motion, "LONG", 400)
-    monkeypatch.setattr(LongMotion, "_resampled", lambda self, a, b: made.append(b - a) or part(self, a, b))
+    monkeypatch.setattr(LongMotion, "_resampled", lambda self, a, b: positions.append(b - a) or resampled(self, a, b))
     monkeypatch.setattr(
-        Localizer, "_features_between", lambda self, m, a, b, w: held.append(b - a) or between(self, m, a, b, w)
+        Windows, "features", lambda self, m, a, b, *rest: features.append(b - a) or windowed(self, m, a, b, *rest)
     )
     most = []
     for frames in (800, 2400):
-        made.clear(), held.clear()
+        positions.clear(), features.clear()
         model.frame_scores(take(frames), window=2.0)
-        most.append((max(made), max(held)))
+        most.append((max(positions), max(features)))
     assert most[0] == most[1]
-    assert sum(held) == 1200
+    assert sum(features) == 1200

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_cases import with_changes
 from stream_cases import FPS, LABELS, SMALL, STRIDES, WIDTHS, comings, made, moving, spec_of, streamed
 
 from kinespan.annotation import LabelSet
@@ -15,7 +14,7 @@ from kinespan.config import Normalisation
 from kinespan.decode import DecodeConfig
 from kinespan.encoders import ENCODERS
 from kinespan.encoders.stgcn import STGCN
-from kinespan.fused import fuse
+from kinespan.ensemble import ensemble
 from kinespan.localizer import Localizer
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
@@ -96,8 +95,8 @@ def test_clips_end_where_the_recording_does(frames):
 
 def test_an_encoder_of_ones_own_is_run_in_windows():
     class Doubled(STGCN):
-        def body(self, x, mask):
-            return super().body(2 * x, mask)
+        def person_features(self, x, mask):
+            return super().person_features(2 * x, mask)
 
     model = made((1, 2, 1, 2, 1))
     own = Doubled(KINECT_20, 6, WIDTHS, (1, 2, 1, 2, 1))
@@ -136,7 +135,7 @@ def test_models_that_are_fused(exclusive):
     labels = LabelSet(LABELS.names, exclusive)
     one = made((1, 2, 1, 2, 1), labels=labels)
     other = made((1, 1, 3, 1, 1), seed=1, labels=labels, streams=("bone",), normalisation=Normalisation(size="none"))
-    model = fuse([one, other], [1.0, 3.0])
+    model = ensemble([one, other], [1.0, 3.0])
     recording = moving(60, 2, valid=comings(60, 2, [(20, 20, 0)]))
     same_scores(model, recording, torso=torso_of(one, recording))
 
@@ -220,7 +219,7 @@ def test_latency_of_windows_is_as_stated(changes):
 
 
 def test_refinement_and_fusing_models_take_their_time():
-    plain, fused = SMALL["1"], fuse([SMALL["1"], SMALL["1-2-4"]])
+    plain, fused = SMALL["1"], ensemble([SMALL["1"], SMALL["1-2-4"]])
     refined = made(STRIDES["1"], refine_stages=1, clip_frames=16)
     latency = [StreamLocalizer(model, FPS).latency for model in (plain, refined, SMALL["1-2-4"], fused)]
     assert latency[1] == pytest.approx(latency[0] + refined.refine.halo / FPS)
@@ -249,7 +248,7 @@ def test_an_open_gap_is_waited_for():
 def test_with_lookahead_scores_are_those_of_a_recording_cut_off_now(changes, fps):
     model = made(**changes) if "encoder" in changes else made((1, 2, 1, 2, 1), **changes)
     recording = moving(round(6 * fps), 2, fps=fps, valid=comings(round(6 * fps), 2, [(20, 20, 0), (0, 10, 1)]))
-    model.spec = replace(model.spec, normalisation=Normalisation(size="none"))
+    model.spec = with_changes(model.spec, normalisation=Normalisation(size="none"))
     stream = StreamLocalizer(model, fps, lookahead=0.5, hop=0.6)
     assert stream.latency < StreamLocalizer(model, fps).latency
     issued = 0

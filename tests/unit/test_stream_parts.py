@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
 from kinespan.decode import segment
+from kinespan.input_spec import InputSpec
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, KINECT_20
@@ -54,7 +55,7 @@ def test_frames_come_in_as_model_motion_has_them(frames, people, absent, fps, fi
         return
     positions *= valid[..., None, None]
     normalisation = Normalisation(heading=heading, size=size, fill_gap=fill_gap)
-    spec = ModelSpec("localizer", KINECT_20, FPS, ("joint",), normalisation, "stgcn16")
+    spec = ModelSpec("localizer", InputSpec(KINECT_20, FPS, ("joint",), normalisation), "stgcn16")
     intake = Intake(spec, COCO_17, fps, torso=None, settle=1e9)
     like = positions[:0], valid[:0]
     got = []
@@ -67,7 +68,7 @@ def test_frames_come_in_as_model_motion_has_them(frames, people, absent, fps, fi
 
 
 def agree(got, recording, spec):
-    motion = model_motion(recording, spec.skeleton, spec.fps, spec.normalisation)
+    motion = model_motion(recording, spec.input.skeleton, spec.input.fps, spec.input.normalisation)
     valid = np.concatenate([there for _, there in got])
     assert np.array_equal(valid, motion.valid)
     assert np.allclose(np.concatenate([where for where, _ in got]), motion.positions, atol=1e-5)

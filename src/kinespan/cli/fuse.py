@@ -25,16 +25,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Fuse, write, say what counts how much."""
-    from ..fused import fuse
+    from ..ensemble import ensemble
     from ..localizer import load_model
 
     out = Path(arguments.out)
     if out.suffix != SUFFIX or out.is_dir():
         raise InputError(f"--out {out}: expected the name of a file that ends in {SUFFIX}")
     members = [load_model(path) for path in arguments.models]
-    model = fuse(members, arguments.weights, arguments.models)
+    model = ensemble(members, arguments.weights, arguments.models)
     model.save(out)
     for path, member, weight in zip(arguments.models, members, model.spec.weights, strict=True):
-        print(f"  {weight:g} x {path}: {', '.join(member.spec.streams)}")
+        print(f"  {weight:g} x {path}: {', '.join(member.spec.input.streams)}")
     print(f"fused model written to {out}")
     return 0

@@ -51,7 +51,7 @@ def run(arguments: Namespace) -> int:
     from ..activitynet import write_truth
     from ..localizer import load_model
     from ..progress import Progress
-    from ..results import TRUTH_FILE, localize_recordings, write_outcome
+    from ..results import TRUTH_FILE, localize_recordings, write_result
 
     model = load_model(arguments.model, check_device(arguments.device), arguments.precision)
     recordings, details, truth = _corpus(corpora[0], arguments) if corpora else _files(inputs, arguments)
@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> int:
             details=details,
             progress=progress.update,
         )
-    write_outcome(outcome, out)
+    write_result(outcome, out)
     if truth is not None:
         write_truth(truth, out / TRUTH_FILE)
     _tell(outcome, out)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
+from ..atomic import write_atomically
 from ..errors import InputError
 from .common import table
 
@@ -65,5 +66,5 @@ def run(arguments: Namespace) -> int:
     kept += [[one.method, one.dataset, one.protocol, one.metric, one.value, one.source] for one in published(plan)]
     lines.append(table(kept))
     print("\n".join(lines))
-    (out / ("dry" if scale.dry else "runs") / "table.txt").write_text("\n".join(lines) + "\n")
+    write_atomically(out / ("dry" if scale.dry else "runs") / "table.txt", "\n".join(lines) + "\n")
     return 0

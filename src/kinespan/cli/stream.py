@@ -56,7 +56,7 @@ def run(arguments: Namespace) -> int:
     from ..stream import StreamLocalizer
 
     model = load_model(arguments.model, check_device(arguments.device), arguments.precision)
-    fps, skeleton = arguments.fps, model.spec.skeleton
+    fps, skeleton = arguments.fps, model.spec.input.skeleton
     if arguments.input is not None:
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")

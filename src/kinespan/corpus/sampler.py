@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from ..annotation import IGNORE, Annotation, LabelSet
-from ..config import Normalisation
 from ..errors import InputError
-from ..skeleton import Skeleton
+from ..input_spec import InputSpec
 from ..transforms.augment import TimeMap, View
-from ..transforms.normalise import Motion, model_motion
+from ..transforms.normalise import Motion
 from .store import Corpus
 
 
@@ -150,15 +149,13 @@ def frame_hits(annotation: Annotation | None, labels: LabelSet, num_frames: int,
 def load_motions(
     corpus: Corpus,
     names: Sequence[str],
-    skeleton: Skeleton,
-    fps: float,
-    normalisation: Normalisation,
+    input_spec: InputSpec,
     progress: Callable[[int], None] | None = None,
 ) -> list[Motion]:
     """The Motions of some recordings of a corpus. Raises InputError where a skeleton does not map."""
     motions = []
     for number, name in enumerate(names):
-        motions.append(model_motion(corpus[name], skeleton, fps, normalisation))
+        motions.append(input_spec.motion(corpus[name]))
         if progress is not None:
             progress(number + 1)
     return motions

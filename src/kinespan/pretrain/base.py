@@ -13,10 +13,9 @@ from torch.nn import functional as F
 from ..config import AugmentConfig, MethodConfig
 from ..encoders.base import Encoder, Pyramid
 from ..errors import InputError
+from ..input_spec import InputSpec
 from ..registry import Registry
-from ..skeleton import Skeleton
 from ..transforms.augment import View, augment
-from ..transforms.streams import compute_streams
 
 Strength = Literal["basic", "extreme"]
 
@@ -38,19 +37,17 @@ class Step:
     clips: View
     progress: float
     augmentation: Mapping[Strength, AugmentConfig]
-    skeleton: Skeleton
-    streams: tuple[str, ...]
-    fps: float
+    input: InputSpec
     generator: Generator
 
     def view(self, strength: Strength = "basic", clips: View | None = None) -> Seen:
         """A new view: the step's clips (or some made from them), augmented by fresh draws."""
         of = self.clips if clips is None else clips
-        return self.seen(augment(of, self.augmentation[strength], self.skeleton, self.generator))
+        return self.seen(augment(of, self.augmentation[strength], self.input.skeleton, self.generator))
 
     def seen(self, view: View) -> Seen:
         """A view as it is, with its streams."""
-        return Seen(compute_streams(view.positions, view.valid, self.skeleton, self.streams, self.fps), view)
+        return Seen(self.input.compute_streams(view.positions, view.valid), view)
 
 
 @dataclass(frozen=True)

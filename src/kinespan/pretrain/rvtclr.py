@@ -127,4 +127,4 @@ def steady(step: Step, strength: Strength) -> View:
     config: AugmentConfig = step.augmentation[strength]
     if config.crop == "resize" and config.crop_min < 1:
         config = replace(config, crop="shift")
-    return augment(step.clips, config, step.skeleton, step.generator)
+    return augment(step.clips, config, step.input.skeleton, step.generator)

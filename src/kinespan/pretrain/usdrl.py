@@ -175,4 +175,4 @@ def whole_steps(frames: Tensor, stride: int) -> Tensor:
 def without_gradient(pyramid: Pyramid) -> Pyramid:
     """The pyramid, no part of which takes a gradient."""
     joints = None if pyramid.joints is None else pyramid.joints.detach()
-    return Pyramid(tuple(level.detach() for level in pyramid.maps), pyramid.masks, joints, pyramid.whole)
+    return Pyramid(tuple(level.detach() for level in pyramid.maps), pyramid.masks, joints, pyramid.all_valid)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..atomic import write_atomically
 from ..config import FinetuneConfig, PretrainConfig, settings_of
 from ..corpus.prepare import prepare_recipe
 from ..corpus.recipes import RECIPES
@@ -69,7 +70,7 @@ def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, say: Say = print) 
     for number, (seed, row) in enumerate(wanted, start=1):
         say(f"row {number} of {len(wanted)}: {row}, seed {seed}")
         rows.append({**_facts(plan, row, seed), **_run_row(plan, row, seed, corpora, folder, scale.dry)})
-        (folder / ROWS_FILE).write_text("".join(json.dumps(one) + "\n" for one in rows))
+        write_atomically(folder / ROWS_FILE, "".join(json.dumps(row) + "\n" for row in rows))
     return rows
 
 

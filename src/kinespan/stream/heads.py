@@ -46,7 +46,7 @@ class Heads:
         self.stages: list[StageSteps] = []
         self.lag = 0
         if model.refine is not None:
-            features = model.fusion.channels if model.refine.beside else 0
+            features = model.fusion.channels if model.refine.with_features else 0
             for stage in model.refine.stages:
                 assert isinstance(stage, Stage)
                 self.stages.append(StageSteps(stage, self.head.outputs, features, self.lag))

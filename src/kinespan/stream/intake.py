@@ -130,9 +130,9 @@ class Place:
     """
 
     def __init__(self, spec: ModelSpec, torso: float | None, settle: float) -> None:
-        self.skeleton, self.how = spec.skeleton, spec.normalisation
+        self.skeleton, self.how = spec.input.skeleton, spec.input.normalisation
         self.size = 1.0 if self.how.size == "none" else torso
-        self.wait = settle * spec.fps
+        self.wait = settle * spec.input.fps
         self.waiting: Frames | None = None
         self.origin: tuple[Positions, Positions] | None = None
 
@@ -185,7 +185,7 @@ class FamilyPlace:
     """
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.family, self.skeleton = FAMILIES[spec.normalisation.family], spec.skeleton
+        self.family, self.skeleton = FAMILIES[spec.input.normalisation.family], spec.input.skeleton
         self.anchors: list[Positions] = []
         """The first and the latest pose (J, 3) of the first person."""
         self.person = -1
@@ -223,10 +223,10 @@ class Intake:
 
     def __init__(self, spec: ModelSpec, skeleton: Skeleton, fps: float, torso: float | None, settle: float) -> None:
         """Raises InputError where the skeleton does not map to the model's."""
-        self.weights = None if skeleton == spec.skeleton else joint_map(skeleton, spec.skeleton)
-        kinespan = spec.normalisation.family == "kinespan"
+        self.weights = None if skeleton == spec.input.skeleton else joint_map(skeleton, spec.input.skeleton)
+        kinespan = spec.input.normalisation.family == "kinespan"
         place = Place(spec, torso, settle) if kinespan else FamilyPlace(spec)
-        self.stages = Gaps(round(spec.normalisation.fill_gap * fps)), Rate(fps, spec.fps), place
+        self.stages = Gaps(round(spec.input.normalisation.fill_gap * fps)), Rate(fps, spec.input.fps), place
 
     def push(self, positions: Positions, valid: Valid) -> Frames:
         """The frames at the model's rate that recorded frames, positions (n, P, J, 3) and valid (n, P), make final."""
@@ -247,6 +247,6 @@ class Intake:
 
 def torso_of(model: Localizer, recording: Recording) -> float:
     """Metres from root to mid-shoulders as the model measures them: the median over a whole recording."""
-    metres = replace(model.spec.normalisation, family="kinespan", heading="none", size="none")
-    motion = model_motion(recording, model.spec.skeleton, model.spec.fps, metres)
-    return torso_length(motion.positions[motion.valid], model.spec.skeleton) if motion.valid.any() else 1.0
+    metres = replace(model.spec.input.normalisation, family="kinespan", heading="none", size="none")
+    motion = model_motion(recording, model.spec.input.skeleton, model.spec.input.fps, metres)
+    return torso_length(motion.positions[motion.valid], model.spec.input.skeleton) if motion.valid.any() else 1.0

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation import Span
+from ..ensemble import Ensemble
 from ..errors import InputError
-from ..fused import FusedLocalizer
 from ..localizer import Localizer
 from ..model import Model, Scores
 from ..recording import Recording
@@ -85,8 +85,8 @@ class StreamLocalizer:
         if lookahead is not None and not lookahead >= 0:
             raise InputError(f"lookahead: found {lookahead}, expected 0 or more seconds, or none")
         self.model, self.fps = model, float(fps)
-        self.skeleton = model.spec.skeleton if skeleton is None else skeleton
-        members = list(model.members) if isinstance(model, FusedLocalizer) else [model]
+        self.skeleton = model.spec.input.skeleton if skeleton is None else skeleton
+        members = list(model.members) if isinstance(model, Ensemble) else [model]
         self._members = [
             _Member(member, self.skeleton, self.fps, torso, settle, hop)
             for member in members
@@ -94,7 +94,7 @@ class StreamLocalizer:
         ]
         if not self._members or len(self._members) != len(members):
             raise InputError(f"{type(model).__name__}: streaming takes a Localizer, or several that are fused")
-        rate, own = model.spec.fps, model.spec.decode
+        rate, own = model.spec.input.fps, model.spec.decode
         self._lag = max(member.lag for member in self._members)
         self._hop = max(1, round(hop * rate))
         self._ahead = None if lookahead is None else round(lookahead * rate)
@@ -110,7 +110,7 @@ class StreamLocalizer:
     @property
     def latency(self) -> float:
         """Seconds from the end of a frame to its score, at most, while no gap is open and the size is known."""
-        rate = self.model.spec.fps
+        rate = self.model.spec.input.fps
         frames = self._lag if self._ahead is None else self._ahead + self._hop - 1
         # between two rates a frame lies between two recorded ones, and the later may have just begun
         return frames / rate if self.fps == rate else (frames - 0.5) / rate + 1.5 / self.fps
@@ -149,7 +149,7 @@ class StreamLocalizer:
 
     def _so_far(self, ahead: int) -> Scores:
         """Scores of frames that are `lookahead` old, of a recording that ends now, where it is time for some."""
-        due = num_resampled(self._recorded, self.fps, self.model.spec.fps) - ahead
+        due = num_resampled(self._recorded, self.fps, self.model.spec.input.fps) - ahead
         if due - self._given < self._hop:
             return np.zeros((0, len(self.model.labels) + 1), dtype=np.float32)
         scores = self._cut()[: due - self._given]
@@ -164,8 +164,8 @@ class StreamLocalizer:
         return self._mean([queue.followed_by(tail) for queue, tail in zip(self._queues, tails, strict=True)])
 
     def _mean(self, found: list[Scores]) -> Scores:
-        """Scores of the members as one, as `FusedLocalizer` has them."""
-        return self.model.mean(found) if isinstance(self.model, FusedLocalizer) else found[0]
+        """Scores of the members as one, as `Ensemble` has them."""
+        return self.model.mean(found) if isinstance(self.model, Ensemble) else found[0]
 
     def _update(self, scores: Scores, closed: list[Span]) -> Update:
         first = self._given

@@ -336,7 +336,11 @@ def encoder_steps(encoder: Encoder, joints: int, lag: int) -> EncoderSteps | Non
         made = StreamwiseSteps(there) if len(there) == len(members) else None
     elif type(encoder) is TCN:
         made = TCNSteps(encoder, joints, lag)
-    elif isinstance(encoder, Stack) and type(encoder).body is Stack.body and type(encoder).forward is Encoder.forward:
+    elif (
+        isinstance(encoder, Stack)
+        and type(encoder).person_features is Stack.person_features
+        and type(encoder).forward is Encoder.forward
+    ):
         made = StackSteps(encoder, lag) if all(type(block) is Block for block in encoder.blocks) else None
     return made
 

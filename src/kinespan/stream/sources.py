@@ -50,18 +50,18 @@ class Source(ABC):
 def source_of(model: Localizer, hop: float) -> Source:
     """The source that suits a localizer; `hop`: seconds between two windows where there are some."""
     lag = _ahead(model)
-    encoder = encoder_steps(model.encoder, model.spec.skeleton.num_joints, lag)
+    encoder = encoder_steps(model.encoder, model.spec.input.skeleton.num_joints, lag)
     fusion = None if encoder is None else fusion_steps(model.fusion, model.encoder, encoder.arrivals)
     if encoder is not None and fusion is not None:
         return NetworkSource(model, encoder, fusion)
     if model.feature_halo is None:
         return ClipSource(model)
-    return WindowSource(model, model.feature_halo, max(1, round(hop * model.spec.fps)))
+    return WindowSource(model, model.feature_halo, max(1, round(hop * model.spec.input.fps)))
 
 
 def _ahead(model: Localizer) -> int:
     """Frames after a frame that its streams need: motion is a forward difference."""
-    return int(any(stream.endswith("_motion") for stream in model.spec.streams))
+    return int(any(stream.endswith("_motion") for stream in model.spec.input.streams))
 
 
 class NetworkSource(Source):
@@ -130,13 +130,13 @@ class NetworkSource(Source):
         """Streams (N, J, n, C) of people in the first `count` frames that are held, which wait no longer."""
         spec = self.spec
         if not count:
-            joints = spec.skeleton.num_joints
-            return np.zeros((len(self.people), joints, 0, 3 * len(spec.streams)), dtype=np.float32)
+            joints = spec.input.skeleton.num_joints
+            return np.zeros((len(self.people), joints, 0, 3 * len(spec.input.streams)), dtype=np.float32)
         positions, valid = (np.concatenate(part) for part in zip(*self.held, strict=True))
         self.held = ((positions[count:], valid[count:]),)
         slots = np.maximum(self.people, 0)  # whoever a free row is given is not there
         where, there = torch.from_numpy(positions[:, slots])[None], torch.from_numpy(self._seated(valid))[None]
-        found = compute_streams(where, there, spec.skeleton, spec.streams, spec.fps)
+        found = compute_streams(where, there, spec.input.skeleton, spec.input.streams, spec.input.fps)
         return found[0, :count].permute(1, 2, 0, 3).numpy()
 
     def _seated(self, valid: Valid) -> Valid:
@@ -206,8 +206,8 @@ class _Kept:
         """Features (end - start, C) that a model finds in these frames alone."""
         assert self.positions is not None
         at = slice(start - self.first, end - self.first)
-        length = (end - start + model.encoder.strides[-1] + 1) / model.spec.fps  # in one pass
-        motion = Motion(self.positions[at], self.valid[at], model.spec.fps, "stream")
+        length = (end - start + model.encoder.strides[-1] + 1) / model.spec.input.fps  # in one pass
+        motion = Motion(self.positions[at], self.valid[at], model.spec.input.fps, "stream")
         with torch.inference_mode():
             return np.asarray(model.motion_features(motion, length).float().cpu().numpy())
 

@@ -17,7 +17,7 @@ from ..corpus.splits import label_fraction, without_labels
 from ..corpus.store import Corpus
 from ..decode import DecodeConfig
 from ..decode_durations import learn_durations
-from ..encoders import build_encoder
+from ..encoder_model import EncoderModel
 from ..errors import InputError
 from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
@@ -87,7 +87,7 @@ class FinetuneModule(StepModule):
             at, _ = self.pool.frames_at(view.recording, view.times, self.config.clip_frames)
             stages = [self.localizer.head(self._features[at].transpose(1, 2))]
         else:
-            skeleton, mirrored = self.localizer.spec.skeleton, None
+            skeleton, mirrored = self.localizer.spec.input.skeleton, None
             if self.mirror:
                 share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
                 view, mirrored = mirror_some(view, skeleton, share, self.generator)
@@ -95,7 +95,7 @@ class FinetuneModule(StepModule):
             hits = self.pool.hits_at(view)
             if mirrored is not None and hits is not None:
                 hits = torch.where(mirrored[:, None, None], hits[..., self.other_side], hits)
-            stages = self.localizer.stages(view.positions, view.valid)
+            stages = self.localizer.stage_logits(view.positions, view.valid)
         assert hits is not None
         present = view.valid.any(dim=2)
         loss = torch.stack([self._stage_loss(logits.float(), hits, present) for logits in stages]).sum()
@@ -165,13 +165,13 @@ def finetune(
     if pretrained is not None:
         check_honest(pretrained, read_spec(pretrained_file(pretrained)), part, config)
     spec = _spec(part, config, labels, pretrained, names)
-    motions = load_motions(corpus, names, spec.skeleton, spec.fps, spec.normalisation)
+    motions = load_motions(corpus, names, spec.input)
     annotations = [corpus.annotation(name, drop=part.drop_labels) for name in names]
     spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
     taught: dict[str, Scores] = {}
     if teachers:
         spec, taught = _taught(teachers, part, config, spec, names, quiet)
-        motions += load_motions(corpus, tuple(taught), spec.skeleton, spec.fps, spec.normalisation)
+        motions += load_motions(corpus, tuple(taught), spec.input)
         annotations += [None] * len(taught)
     pool = ClipPool(motions, annotations, labels)
     if taught:
@@ -242,7 +242,7 @@ def _decoding(
         return replace(spec.decode, segmentation="argmax", durations=())
     pairs = zip(annotations, motions, strict=True)
     ids = [annotation.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation]
-    durations = learn_durations(ids, spec.fps, len(spec.labels) + 1)
+    durations = learn_durations(ids, spec.input.fps, len(spec.labels) + 1)
     way: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
     return replace(spec.decode, segmentation=way, durations=durations)
 
@@ -281,10 +281,10 @@ def pretrained_file(path: Path) -> Path:
 
 
 def encoder_weights(file: Path) -> dict[str, Tensor]:
-    """The weights of a pretrained encoder, or of the encoder of a localizer. Raises InputError for a fused model."""
+    """The weights of a pretrained encoder, or of the encoder of a localizer. Raises InputError for an ensemble."""
     weights, kind = read_weights(file), read_spec(file).kind
-    if kind == "fused":
-        raise InputError(f"{file}: fused of several models, it has no encoder of its own; give a run it was made of")
+    if kind == "ensemble":
+        raise InputError(f"{file}: an ensemble has no encoder of its own; give the run of one of its members")
     if kind == "localizer":
         return _beginning(weights, "encoder.")
     return {name: part for name, part in weights.items() if not name.startswith(FUSION_WEIGHTS)}
@@ -325,22 +325,14 @@ def _spec(
         if before:
             training["pretrained"] = dict(before)
     else:
-        network = config.network
-        base = ModelSpec(
-            kind="encoder",
-            skeleton=choose_skeleton(network.skeleton, [replace(part, names=names)]),
-            fps=network.fps,
-            streams=network.streams,
-            normalisation=network.normalisation,
-            encoder=network.encoder,
-            fuse_streams=network.fuse_streams,
-        )
+        skeleton = choose_skeleton(config.network.skeleton, [replace(part, names=names)])
+        base = ModelSpec.of_network(config.network, skeleton)
     # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
     fusion = config.fusion_name(base.fusion if base.kind == "encoder" else None)
     spec = replace(base, kind="localizer", fusion=fusion, labels=labels, clip_frames=clip_frames)
-    return replace(with_refinement(spec, config), training=training, metrics={})
+    return replace(with_refinement(spec, config), training=training)
 
 
 def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
@@ -351,6 +343,6 @@ def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
     stages = config.refine_stages
     if stages == "auto":
         with seeded(config.seed):
-            encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), 0.0, spec.fuse_streams)
+            encoder = EncoderModel.of_spec(spec).encoder
         stages = config.stages(len(encoder.strides))
     return replace(spec, refine_stages=stages, refine_features=config.refine_features)

@@ -16,8 +16,8 @@ from typing import Any
 
 from ..config import FinetuneConfig, LearnConfig
 from ..corpus.store import Corpus
+from ..ensemble import Ensemble, ensemble
 from ..errors import InputError
-from ..fused import FusedLocalizer, fuse
 from ..localizer import load_model
 from ..model_file import read_spec
 from .common import CHECKPOINT
@@ -33,7 +33,7 @@ from .testing import run_test
 class Learnt:
     """What `learn` made: the model, and the folders of the trainings that lead to it, in their order."""
 
-    model: FusedLocalizer
+    model: Ensemble
     runs: tuple[Path, ...]
 
 
@@ -56,7 +56,7 @@ def learn(
     quiet: bool = False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Learnt:
-    """Pretrain, train two networks, teach the next two where there are recordings without labels, and fuse.
+    """Pretrain, train two networks, teach the next two where there are recordings without labels, and average them.
 
     Of a Corpus only the training recordings of config.split are read. In `out` are the runs of all stages, and
     model.safetensors, the scores of the last two networks averaged. With `pretrained`, a run or a model file, that
@@ -66,7 +66,7 @@ def learn(
     _check_folder(out, resume)
     part = training_set(source, config.split, config.fold)
     start = None if pretrained is None else read_spec(pretrained_file(pretrained))
-    one, two = config.finetuning("finetune"), config.finetuning("scratch", None if start is None else start.fps)
+    one, two = config.finetuning("finetune"), config.finetuning("scratch", None if start is None else start.input.fps)
     if pretrained is not None and start is not None:
         check_honest(pretrained, start, part, one)
     labelled, _ = labelled_names(part.corpus, part.names, part.drop_labels, one)
@@ -98,7 +98,7 @@ def learn(
             train(out / f"{run.name}_taught", settings, run, runs)
             for run, settings in zip(runs, (one, two), strict=True)
         )
-    model = fuse([load_model(run) for run in runs[-2:]], names=runs[-2:])
+    model = ensemble([load_model(run) for run in runs[-2:]], names=runs[-2:])
     model.save(out / MODEL_FILE)
     return Learnt(model, tuple(runs))
 

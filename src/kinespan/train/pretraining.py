@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ..config import AugmentConfig, PretrainConfig
 from ..corpus.sampler import ClipPool, load_motions
-from ..encoders import build_encoder
+from ..encoder_model import EncoderModel
 from ..errors import InputError
 from ..fusion import build_fusion
 from ..model_file import ModelSpec, save_weights
@@ -22,7 +23,6 @@ from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
 from ..transforms.augment import mirror_some
 from ..transforms.normalise import Motion
-from ..transforms.streams import check_streams
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
 from .probe import FrameProbe, embedding_spread
@@ -38,9 +38,7 @@ FUSION_WEIGHTS = "fusion."
 def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     """The pretraining method of a configuration, untrained, with its snippet term if there is one."""
     network = config.network
-    check_streams(network.streams)
-    channels = 3 * len(network.streams)
-    encoder = build_encoder(network.encoder, skeleton, channels, config.dropout, network.fuse_streams)
+    encoder = EncoderModel.of_spec(ModelSpec.of_network(network, skeleton), config.dropout).encoder
     method = build_method(config.method, encoder, config.contrast, config.options)
     if config.snippet.variant == "off":
         return method
@@ -69,9 +67,8 @@ class PretrainModule(StepModule):
         super().__init__(config.seed, pool)
         self.config, self.skeleton = config, skeleton
         self.method = method_of(config, skeleton)
-        self.encoder = self.method.encoder
+        self.encoder_model = EncoderModel(ModelSpec.of_network(config.network, skeleton).input, self.method.encoder)
         self.fusion = self.method.term.fusion if isinstance(self.method, WithSnippets) else None
-        self.stream_options = (skeleton, config.network.streams, config.network.fps)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, contrast."""
@@ -81,7 +78,7 @@ class PretrainModule(StepModule):
             clips, _ = mirror_some(clips, self.skeleton, 0.5, self.generator)
         augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
         progress = self.global_step / config.steps
-        out = self.method(Step(clips, progress, augmentation, *self.stream_options, self.generator))
+        out = self.method(Step(clips, progress, augmentation, self.encoder_model.input, self.generator))
         parts = {name: float(value) for name, value in out.parts.items()}
         self.note(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
         loss: Tensor = out.loss
@@ -130,10 +127,8 @@ def pretrain(
     sets = [training_set(one, config.split, config.fold) for one in sources]
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
-    motions = [
-        motion for part in sets
-        for motion in load_motions(part.corpus, part.names, skeleton, network.fps, network.normalisation)
-    ]  # fmt: skip
+    spec = ModelSpec.of_network(network, skeleton)
+    motions = [motion for part in sets for motion in load_motions(part.corpus, part.names, spec.input)]
     annotations, labels = joined_annotations(sets)
     kept = _long_enough(motions, config)
     pool = ClipPool([motions[number] for number in kept], [annotations[number] for number in kept], labels)
@@ -155,21 +150,15 @@ def pretrain(
             callbacks=callbacks,
             quiet=quiet,
         )
-    spec = ModelSpec(
-        kind="encoder",
-        skeleton=skeleton,
-        fps=network.fps,
-        streams=network.streams,
-        normalisation=network.normalisation,
-        encoder=network.encoder,
-        fuse_streams=network.fuse_streams,
+    spec = replace(
+        spec,
         fusion=None if module.fusion is None else FUSION,
         clip_frames=module.method.view_frames(config.clip_frames),
         training={"stage": "pretrain", **trained_on(sets), "recordings": len(pool), "seconds": pool.seconds,
                   "seed": config.seed, "method": config.method, "snippets": config.snippet.variant,
                   "steps": config.steps},
     )  # fmt: skip
-    weights = module.encoder.state_dict()
+    weights = module.method.encoder.state_dict()
     if module.fusion is not None:
         weights |= module.fusion.state_dict(prefix=FUSION_WEIGHTS)
     save_weights(out / ENCODER_FILE, weights, spec)

@@ -1,4 +1,4 @@
-"""What is watched while pretraining: the spread of embeddings, and what frame features know of the labels."""
+"""What is watched while pretraining: the spread of embeddings, and how well frame features tell labels apart."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from ..corpus.sampler import ClipPool
-from ..encoders import Encoder
-from ..transforms.streams import compute_streams
+from ..encoder_model import EncoderModel, evaluation_mode
 from .common import StepModule
 
 
@@ -25,21 +24,21 @@ def embedding_spread(vectors: Tensor) -> Tensor:
 
 
 def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tensor, neighbours: int = 20) -> float:
-    """Mean over classes of the share of queries (N, C) that their nearest bank vectors (M, C) name rightly.
+    """Mean over classes of the share of queries (N, C) whose class their nearest bank vectors (M, C) give.
 
     Cosine similarity, majority of the `neighbours` nearest; class ids (M,) and (N,) are small integers.
     """
-    near = torch.nn.functional.normalize(query, dim=1) @ torch.nn.functional.normalize(bank, dim=1).T
-    nearest = bank_ids[near.topk(min(neighbours, len(bank)), dim=1).indices]
-    votes = torch.nn.functional.one_hot(nearest, int(max(bank_ids.max(), query_ids.max())) + 1).sum(dim=1)
-    right = (votes.argmax(dim=1) == query_ids).float()
-    return float(torch.stack([right[query_ids == label].mean() for label in torch.unique(query_ids)]).mean())
+    similarity = torch.nn.functional.normalize(query, dim=1) @ torch.nn.functional.normalize(bank, dim=1).T  # (N, M)
+    nearest_ids = bank_ids[similarity.topk(min(neighbours, len(bank)), dim=1).indices]  # (N, neighbours)
+    votes = torch.nn.functional.one_hot(nearest_ids, int(max(bank_ids.max(), query_ids.max())) + 1).sum(dim=1)
+    correct = (votes.argmax(dim=1) == query_ids).float()  # (N,)
+    return float(torch.stack([correct[query_ids == label].mean() for label in torch.unique(query_ids)]).mean())
 
 
 class FrameProbe(Callback):
     """Every few steps: kNN accuracy of the deepest features on annotated recordings, half of them as the bank.
 
-    It only looks: nothing that it finds reaches the training.
+    It only reads: training does not depend on it.
     """
 
     def __init__(self, pool: ClipPool, every: int, most_recordings: int = 16, most_frames: int = 512) -> None:
@@ -49,30 +48,31 @@ class FrameProbe(Callback):
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Probe when it is time."""
         if trainer.global_step % self.every == 0 and isinstance(module, StepModule) and trainer.is_global_zero:
-            encoder, options = module.encoder, module.stream_options
-            assert isinstance(encoder, Encoder)
-            module.note(knn=self.accuracy(encoder, options))
+            model = module.encoder_model
+            assert isinstance(model, EncoderModel)
+            module.note(knn=self.accuracy(model))
 
     @torch.no_grad()
-    def accuracy(self, encoder: Encoder, options: Any) -> float:
-        """Balanced kNN accuracy over background and labels."""
-        was_training = encoder.training
-        encoder.eval()
-        sides: tuple[list[tuple[Tensor, Tensor]], ...] = ([], [])
+    def accuracy(self, model: EncoderModel) -> float:
+        """Balanced kNN accuracy over background and labels, in 0..1, of the deepest features."""
+        # every second recording is a query, the others are the bank
+        bank: list[tuple[Tensor, Tensor]] = []
+        queries: list[tuple[Tensor, Tensor]] = []
         annotated = [number for number in range(len(self.pool)) if self.pool.annotated(number)]
-        for place, number in enumerate(annotated[: self.most_recordings]):
-            frames = min(self.most_frames, int(self.pool.lengths[number]))
-            start = torch.zeros(1, dtype=torch.long, device=self.pool.lengths.device)
-            view, hits = self.pool.clips(start + number, start, frames)
-            assert hits is not None
-            pyramid = encoder(compute_streams(view.positions, view.valid, *options), view.valid)
-            stride = encoder.strides[-1]
-            here = hits[0, ::stride]
-            labelled = here.any(dim=1) & pyramid.masks[-1][0]
-            features = pyramid.maps[-1][0].T[labelled]
-            sides[place % 2].append((features, here[labelled].int().argmax(dim=1)))
-        encoder.train(was_training)
-        (bank, bank_ids), (query, query_ids) = (
-            tuple(torch.cat(part) for part in zip(*side, strict=True)) for side in sides
-        )
-        return knn_accuracy(bank, bank_ids, query, query_ids)
+        with evaluation_mode(model):
+            for index, number in enumerate(annotated[: self.most_recordings]):
+                (queries if index % 2 else bank).append(self._labelled_features(model, number))
+        bank_features, bank_ids = (torch.cat(tensors) for tensors in zip(*bank, strict=True))
+        query_features, query_ids = (torch.cat(tensors) for tensors in zip(*queries, strict=True))
+        return knn_accuracy(bank_features, bank_ids, query_features, query_ids)
+
+    def _labelled_features(self, model: EncoderModel, number: int) -> tuple[Tensor, Tensor]:
+        """Features (N, C) and class ids (N,) of the labelled steps of recording `number`."""
+        frames = min(self.most_frames, int(self.pool.lengths[number]))
+        start = torch.zeros(1, dtype=torch.long, device=self.pool.lengths.device)
+        view, targets = self.pool.clips(start + number, start, frames)
+        assert targets is not None
+        pyramid = model(view.positions, view.valid)
+        step_targets = targets[0, :: model.encoder.strides[-1]]  # (T_L, C + 1)
+        labelled = step_targets.any(dim=1) & pyramid.masks[-1][0]  # (T_L,)
+        return pyramid.maps[-1][0].T[labelled], step_targets[labelled].int().argmax(dim=1)

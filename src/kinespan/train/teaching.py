@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from ..config import FinetuneConfig
+from ..ensemble import check_compatible, ensemble
 from ..errors import InputError
-from ..fused import check_alike, fuse
 from ..localizer import load_model
 from ..model import Model, Scores
 from ..model_file import ModelSpec
@@ -52,14 +52,14 @@ def load_teachers(paths: Sequence[Path], part: TrainingSet, config: FinetuneConf
     device = "cuda" if torch.cuda.is_available() else "cpu"
     models = [load_model(path, device) for path in paths]
     for path, model in zip(paths, models, strict=True):
-        check_alike(spec, "this run", model.spec, path, "teach")
+        check_compatible(spec, "this run", model.spec, path, "teach")
         check_honest(path, model.spec, part, config)
     titles = tuple(title(model.spec) for model in models)
-    return Teachers(models[0] if len(models) == 1 else fuse(models, names=paths), titles)
+    return Teachers(models[0] if len(models) == 1 else ensemble(models, names=paths), titles)
 
 
 def title(spec: ModelSpec) -> str:
-    """A model in a few words, such as `tcn (scratch, 300 steps)`; of fused ones those of each."""
+    """A model in a few words, such as `tcn (scratch, 300 steps)`; of an ensemble those of each member."""
     if spec.members:
         return " and ".join(title(member) for member in spec.members)
     return f"{spec.encoder} ({spec.training.get('protocol')}, {spec.training.get('steps')} steps)"

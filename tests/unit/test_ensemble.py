@@ -1,21 +1,22 @@
-"""Fused models: the weighted mean of what their members say, one file, and refusal of members that do not match."""
+"""Ensembles: the weighted mean of the members' scores, one file, and refusal of members that do not match."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from model_cases import with_changes
 from safetensors.torch import save_file
 
 from kinespan.annotation import LabelSet
 from kinespan.cli import main
 from kinespan.config import Normalisation
 from kinespan.decode import decode
+from kinespan.ensemble import Ensemble, ensemble, ensemble_spec
 from kinespan.errors import InputError
-from kinespan.fused import FusedLocalizer, fuse, fused_spec
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer, load_model
 from kinespan.model import Model
 from kinespan.model_file import ModelSpec, read_spec, read_weights, save_weights
@@ -30,10 +31,10 @@ FPS = 10.0
 
 def spec_of(**changes):
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=FPS, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, FPS, ("joint",), Normalisation()),
         encoder="stgcn16_light", fusion="last_map", labels=LABELS,
     )  # fmt: skip
-    return replace(spec, **changes)
+    return with_changes(spec, **changes)
 
 
 def made(seed, **changes):
@@ -52,7 +53,7 @@ def moving(frames=40, people=1, seed=0, valid=None, name="take"):
 
 
 class Fixed(Model):
-    """Says what it was told to say."""
+    """A model whose scores are given."""
 
     def __init__(self, scores, **changes):
         super().__init__(spec_of(**changes))
@@ -65,11 +66,11 @@ class Fixed(Model):
 # ---- scores ----------------------------------------------------------------------------------------------------------
 
 
-def test_scores_by_hand():
+def test_scores_are_the_weighted_mean_computed_by_hand():
     one = Fixed([[0.5, 0.3, 0.2], [0.0, 0.0, 1.0]])
     two = Fixed([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]])
-    assert fuse([one, two]).frame_scores(moving()) == pytest.approx(np.array([[0.3, 0.5, 0.2], [0.25, 0.25, 0.5]]))
-    found = fuse([one, two], [3, 1]).frame_scores(moving())  # weights need not add up to one
+    assert ensemble([one, two]).frame_scores(moving()) == pytest.approx(np.array([[0.3, 0.5, 0.2], [0.25, 0.25, 0.5]]))
+    found = ensemble([one, two], [3, 1]).frame_scores(moving())  # weights need not add up to one
     assert found == pytest.approx(np.array([[0.4, 0.4, 0.2], [0.125, 0.125, 0.75]]))
     assert found.dtype == np.float32
 
@@ -78,7 +79,7 @@ def test_overlapping_labels_keep_the_meaning_of_background():
     """1 - the largest mean, not the mean of 1 - the largest."""
     labels = LabelSet(LABELS.names, exclusive=False)
     members = [Fixed([[0.1, 0.9, 0.2]], labels=labels), Fixed([[0.2, 0.4, 0.8]], labels=labels)]
-    assert fuse(members).frame_scores(moving()) == pytest.approx(np.array([[0.35, 0.65, 0.5]]))
+    assert ensemble(members).frame_scores(moving()) == pytest.approx(np.array([[0.35, 0.65, 0.5]]))
 
 
 def test_members_see_streams_skeleton_and_normalisation_of_their_own():
@@ -88,7 +89,7 @@ def test_members_see_streams_skeleton_and_normalisation_of_their_own():
         made(2, streams=("bone",), skeleton=NTU_25, encoder="stgcn16", fusion="nested_u"),
     ]
     recording = moving(valid=np.arange(40)[:, None] < 35)
-    model = fuse(members, [0.6, 0.6, 0.4])
+    model = ensemble(members, [0.6, 0.6, 0.4])
     each = [member.frame_scores(recording) for member in members]
     expected = (0.6 * each[0] + 0.6 * each[1] + 0.4 * each[2]) / 1.6
     scores = model.frame_scores(recording, window=1.0)
@@ -98,76 +99,75 @@ def test_members_see_streams_skeleton_and_normalisation_of_their_own():
 
 
 def test_spans_are_decoded_from_the_mean():
-    model = fuse([made(0), made(1)])
+    model = ensemble([made(0), made(1)])
     recording = moving(60, people=2)
     scores = model.frame_scores(recording)
     spans = model.localize(recording)
     assert spans
     assert spans == sorted(decode(scores, FPS, LABELS, model.spec.decode), key=lambda s: (s.start, s.end, s.label))
     assert {span.person for span in model.localize(recording, "each")} == {0, 1}
-    outcome = localize_recordings(model, [recording])
-    assert outcome.predictions.segmentation["take"] == tuple(model.segment(scores))
-    assert np.array_equal(outcome.scores["take"], scores)
+    result = localize_recordings(model, [recording])
+    assert result.predictions.segmentation["take"] == tuple(model.segment(scores))
+    assert np.array_equal(result.scores["take"], scores)
 
 
 def test_one_member_twice_is_that_member():
     member = made(0)
     recording = moving()
-    assert np.allclose(fuse([member, member], [0.3, 2]).frame_scores(recording), member.frame_scores(recording))
+    assert np.allclose(ensemble([member, member], [0.3, 2]).frame_scores(recording), member.frame_scores(recording))
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_fused_file_is_enough_in_itself(tmp_path):
+def test_the_file_of_an_ensemble_is_enough_without_those_of_its_members(tmp_path):
     members = [made(0), made(1, streams=("bone",))]
-    for place, member in enumerate(members):
-        member.save(tmp_path / f"{place}.safetensors")
-    model = fuse([load_model(tmp_path / f"{place}.safetensors") for place in (0, 1)], [2, 1])
-    model.save(tmp_path / "fused.safetensors")
-    for place in (0, 1):
-        (tmp_path / f"{place}.safetensors").unlink()
-    again = load_model(tmp_path / "fused.safetensors")
-    assert isinstance(again, FusedLocalizer)
+    for number, member in enumerate(members):
+        member.save(tmp_path / f"{number}.safetensors")
+    model = ensemble([load_model(tmp_path / f"{number}.safetensors") for number in (0, 1)], [2, 1])
+    model.save(tmp_path / "ensemble.safetensors")
+    for number in (0, 1):
+        (tmp_path / f"{number}.safetensors").unlink()
+    again = load_model(tmp_path / "ensemble.safetensors")
+    assert isinstance(again, Ensemble)
     assert not again.training
-    assert again.spec == model.spec == read_spec(tmp_path / "fused.safetensors")
+    assert again.spec == model.spec == read_spec(tmp_path / "ensemble.safetensors")
     recording = moving()
     assert np.array_equal(again.frame_scores(recording), model.frame_scores(recording))
     assert again.localize(recording) == model.localize(recording)
 
 
-def test_fused_models_can_be_fused(tmp_path):
+def test_an_ensemble_can_be_a_member_of_another(tmp_path):
     members = [made(seed) for seed in range(3)]
     recording = moving()
-    model = fuse([fuse(members[:2]), members[2]], [2, 1])
+    model = ensemble([ensemble(members[:2]), members[2]], [2, 1])
     model.save(tmp_path / "m.safetensors")
     expected = np.mean([member.frame_scores(recording) for member in members], axis=0)
     assert np.allclose(load_model(tmp_path / "m.safetensors").frame_scores(recording), expected, atol=1e-6)
 
 
-def test_what_it_says_of_itself():
+def test_the_spec_joins_the_facts_of_the_members():
     first = {"corpus": "a", "seed": 0, "split": "s", "pretrained": {"method": "m", "seed": 1}, "steps": 5}
     second = {"corpus": "a", "seed": 1, "split": None, "pretrained": {"method": "m", "seed": 2}, "steps": 5}
-    one = spec_of(training=first, licence="CC0", metrics={"map": 1})
+    one = spec_of(training=first, licence="CC0")
     two = spec_of(training=second, licence="MIT", streams=("bone",))
-    spec = fused_spec([one, two, one])
-    assert (spec.kind, spec.streams, spec.weights) == ("fused", ("joint", "bone"), (1, 1, 1))
+    spec = ensemble_spec([one, two, one])
+    assert (spec.kind, spec.input.streams, spec.weights) == ("ensemble", ("joint", "bone"), (1, 1, 1))
     assert spec.training == {
         "corpus": "a", "seed": "0 + 1 + 0", "split": "s + none + s", "steps": 5,
         "pretrained": {"method": "m", "seed": "1 + 2 + 1"},
     }  # fmt: skip
     assert spec.licence == "CC0; MIT"
-    assert spec.metrics == {}  # nothing was measured of the whole
     assert spec.members == (one, two, one)
     bare = spec_of(training={"seed": 0})
-    assert fused_spec([one, bare]).training["pretrained"] == {"method": "m", "seed": 1, "models": "1 of 2"}
+    assert ensemble_spec([one, bare]).training["pretrained"] == {"method": "m", "seed": 1, "models": "1 of 2"}
 
 
 @pytest.mark.parametrize(
     "change", [{"members": []}, {"weights": [1.0]}, {"kind": "localizer"}, {"members": [{}]}, {"weights": ["a", "b"]}]
 )
 def test_files_whose_members_do_not_add_up_are_refused(tmp_path, change):
-    data = fuse([made(0), made(1)]).spec.to_dict()
+    data = ensemble([made(0), made(1)]).spec.to_dict()
     metadata = {"kinespan": json.dumps({**data, **change})}
     save_file({"a": torch.zeros(1)}, tmp_path / "m.safetensors", metadata=metadata)
     with pytest.raises(InputError, match=r"m\.safetensors"):
@@ -175,15 +175,15 @@ def test_files_whose_members_do_not_add_up_are_refused(tmp_path, change):
 
 
 def test_weights_of_another_model_are_refused(tmp_path):
-    model = fuse([made(0), made(1)])
+    model = ensemble([made(0), made(1)])
     save_weights(tmp_path / "m.safetensors", model.members[0].state_dict(), model.spec)
     with pytest.raises(InputError, match=r"m\.safetensors.*do not fit"):
         load_model(tmp_path / "m.safetensors")
 
 
-def test_a_fused_model_has_no_encoder_to_finetune_from(tmp_path):
-    fuse([made(0), made(1)]).save(tmp_path / "m.safetensors")
-    with pytest.raises(InputError, match=r"m\.safetensors.*fused"):
+def test_an_ensemble_has_no_encoder_to_finetune_from(tmp_path):
+    ensemble([made(0), made(1)]).save(tmp_path / "m.safetensors")
+    with pytest.raises(InputError, match=r"m\.safetensors: an ensemble has no encoder"):
         encoder_weights(tmp_path / "m.safetensors")
 
 
@@ -202,18 +202,18 @@ def test_a_fused_model_has_no_encoder_to_finetune_from(tmp_path):
 )
 def test_members_must_share_labels_and_rate(changes, hint):
     with pytest.raises(InputError, match=hint):
-        fused_spec([spec_of(), spec_of(**changes)], names=["one", "two"])
+        ensemble_spec([spec_of(), spec_of(**changes)], names=["one", "two"])
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 1, 1], [1, 0], [1, -1], [1, float("nan")], [float("inf"), 1]])
 def test_weights_that_mean_nothing_are_refused(weights):
     with pytest.raises(InputError, match="--weights"):
-        fused_spec([spec_of(), spec_of()], weights)
+        ensemble_spec([spec_of(), spec_of()], weights)
 
 
-def test_one_model_cannot_be_fused():
+def test_one_model_is_no_ensemble():
     with pytest.raises(InputError, match="at least two models, found 1"):
-        fused_spec([spec_of()])
+        ensemble_spec([spec_of()])
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
@@ -228,19 +228,19 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_the_command_writes_one_file(runs, capsys):
-    assert main(["fuse", "joint", "motion", "--weights", "0.6", "0.4", "--out", "out/fused.safetensors"]) == 0
+    assert main(["fuse", "joint", "motion", "--weights", "0.6", "0.4", "--out", "out/ensemble.safetensors"]) == 0
     printed = capsys.readouterr().out
     assert "0.6 x joint: joint\n" in printed
     assert "0.4 x motion: joint_motion\n" in printed
-    spec = read_spec(runs / "out" / "fused.safetensors")
+    spec = read_spec(runs / "out" / "ensemble.safetensors")
     assert spec.weights == (0.6, 0.4)
-    assert len(read_weights(runs / "out" / "fused.safetensors")) == 2 * len(made(0).state_dict())
+    assert len(read_weights(runs / "out" / "ensemble.safetensors")) == 2 * len(made(0).state_dict())
     for flags in ([], ["--json"]):
-        assert main(["info", "out/fused.safetensors", *flags]) == 0
+        assert main(["info", "out/ensemble.safetensors", *flags]) == 0
     lines, _, data = capsys.readouterr().out.partition("{")
     assert "members:\n  0.6  joint  stgcn16_light\n  0.4  joint_motion  stgcn16_light\n" in lines
     facts = json.loads("{" + data)
-    assert facts["kind"] == "fused"
+    assert facts["kind"] == "ensemble"
     assert facts["members"][1] == {"weight": 0.4, "streams": "joint_motion", "encoder": "stgcn16_light"}
     assert main(["info", "joint"]) == 0
     assert "members" not in capsys.readouterr().out
@@ -256,7 +256,7 @@ def test_the_command_writes_one_file(runs, capsys):
         (["joint", "slow", "--out", "m.safetensors"], "slow: it scores 5 frames a second, joint 10"),
     ],
 )
-def test_mistakes_are_told(runs, capsys, words, hint):
+def test_a_command_that_cannot_work_names_the_mistake(runs, capsys, words, hint):
     made(2, fps=5.0).save("slow/model.safetensors")
     assert main(["fuse", *words]) == 2
     assert hint in capsys.readouterr().err
