@@ -266,16 +266,18 @@ def test_two_people_are_the_mean_of_both_where_both_are_there(name):
 
 
 @every
-def test_an_absent_person_changes_nothing_and_costs_nothing(name, monkeypatch):
+def test_an_absent_person_is_never_sent_through_the_network(name, monkeypatch):
     encoder = made(name, SMALL)
     x = batch_of(SMALL, frames=8, people=2)
     valid = everybody(x)
     valid[:, :, 1] = False
-    body, sent = encoder.body, []
-    monkeypatch.setattr(encoder, "body", lambda x, mask: (sent.append(len(x)), body(x, mask))[1])
+    person_features, counts = encoder.person_features, []
+    monkeypatch.setattr(
+        encoder, "person_features", lambda x, mask: (counts.append(len(x)), person_features(x, mask))[1]
+    )
     with torch.no_grad():
         assert close(encoder(x, valid), encoder(x[:, :, :1], valid[:, :, :1]))
-    assert sent == [2, 2]
+    assert counts == [2, 2]
 
 
 @every
