@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -247,3 +248,8 @@ def label_set_of(annotations: Iterable[Annotation]) -> LabelSet:
     if len(found) != 1:
         raise InputError(f"expected annotations over one label set, found {len(found)}")
     return found.pop()
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key that puts "take9" before "take10"."""
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text) if part)

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from ..annotation import Annotation, LabelSet
 from ..errors import InputError
 from ..recording import Recording, motion_checksum
-from .index import Index, RecordingInfo, decode, decode_annotation
+from .index import Index, decode, decode_annotation
+from .info import RecordingInfo
 from .splits import Fold, Split, drop_labels
 
 INDEX_FILE = "index.json"

@@ -21,7 +21,7 @@ from ...io import amass, smplh
 from ...recording import Recording
 from ...skeleton import Skeleton
 from ...skeletons import NTU_25
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from . import babel_json, babel_motion, babel_rules
 from .babel_json import Sequence

@@ -19,7 +19,7 @@ from ...io import Take
 from ...io.base import read_text
 from ...recording import Recording
 from ...skeletons import SMPL_22
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 

@@ -18,7 +18,7 @@ from ...io import Take
 from ...io.base import first_not_number, floats, read_text
 from ...recording import Recording
 from ...skeletons import KINECT_20
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Fold, Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
