@@ -24,6 +24,13 @@ from .errors import InputError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+OUTER_MARGIN = 0.25
+"""A run is compared with the time on either side of it, this share of its length each: the margin of STAL's released
+code (Yu, Fujiwara, AAAI 2023)."""
+NMS_SIGMA = 0.5
+"""Soft-NMS multiplies a score by exp(-tIoU^2 / sigma) for each better span; 0.5 is the value of Bodla et al., ICCV
+2017."""
+
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
@@ -49,15 +56,11 @@ class DecodeConfig:
     """Shorter runs are dropped (runs, action) or absorbed by a neighbour (argmax), in seconds."""
     min_frames: int = 1
     """Runs of fewer frames are dropped, whatever they last (runs, action)."""
-    outer_margin: float = 0.25
-    """The time on either side that a run is compared with, as a part of the run's length."""
     outer_weight: float = 0.6
-    """Score of a run = mean score inside - this x mean score in the margins."""
+    """Score of a run = mean score inside - this x mean score in the margins on either side."""
     nms: Literal["soft", "hard", "stal", "none"] = "soft"
     """Non-maximum suppression within a label. soft: overlapping spans decay; hard: they go; stal: contained ones go;
     none: all stay as they are."""
-    nms_sigma: float = 0.5
-    """soft: a span's score is multiplied by exp(-tIoU^2 / sigma) for each better span (Bodla et al., ICCV 2017)."""
     nms_threshold: float = 0.5
     """hard: the tIoU, stal: the part of its own length, above which a span gives way to a better one."""
     min_score: float = 0.001
@@ -70,8 +73,6 @@ class DecodeConfig:
     durations: Durations = ()
     """viterbi: mean and standard deviation of the log of seconds, of background and of each label; a finetuned model
     has learnt them from its training labels."""
-    duration_weight: float = 1.0
-    """viterbi: how much the durations count beside the scores."""
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
@@ -81,17 +82,13 @@ class DecodeConfig:
         wrong = check_durations(self.durations)
         if wrong:
             raise InputError(f"durations: found {wrong}")
-        if not (math.isfinite(self.duration_weight) and self.duration_weight >= 0):
-            raise InputError(f"duration_weight: found {self.duration_weight}, expected 0 or more")
         if not self.thresholds or not all(math.isfinite(value) for value in self.thresholds):
             raise InputError(f"thresholds: found {self.thresholds}, expected at least one number, all finite")
-        for name, low in (("min_duration", 0.0), ("min_frames", 0), ("outer_margin", 0.0), ("nms_threshold", 0.0)):
+        for name, low in (("min_duration", 0.0), ("min_frames", 0), ("nms_threshold", 0.0)):
             if not getattr(self, name) >= low:
                 raise InputError(f"{name}: found {getattr(self, name)}, expected {low} or more")
         if not (math.isfinite(self.smooth) and self.smooth >= 0):
             raise InputError(f"smooth: found {self.smooth}, expected 0 or more seconds")
-        if not self.nms_sigma > 0:
-            raise InputError(f"nms_sigma: found {self.nms_sigma}, expected a positive number")
 
 
 def decode(
@@ -156,7 +153,7 @@ def segment_as(scores: NDArray[Any], fps: float, labels: LabelSet, config: Decod
         wrong = check_durations(durations, len(labels) + 1)
         if wrong:
             raise InputError(f"durations: found {wrong}; finetune the model again, or use segmentation argmax")
-    return segment(scores, fps, labels, config.min_duration, config.smooth, durations, config.duration_weight)
+    return segment(scores, fps, labels, config.min_duration, config.smooth, durations)
 
 
 def segment(
@@ -166,7 +163,6 @@ def segment(
     min_duration: float = 0.2,
     smooth: float = 0.0,
     durations: Durations | None = None,
-    duration_weight: float = 1.0,
 ) -> list[Span]:
     """The segmentation of frame scores (T, C + 1), in order of time; spans are scored by their mean probability.
 
@@ -188,7 +184,7 @@ def segment(
         if durations is None:
             ids = values.argmax(axis=1)
         else:
-            ids = most_probable(values, duration_table(durations, fps), duration_weight)
+            ids = most_probable(values, duration_table(durations, fps))
         pieces = _absorb(runs(ids), sums, min_frames)
     else:
         above = [(column, *_where(values[:, column] > 0.5)) for column in range(1, values.shape[1])]
@@ -260,11 +256,11 @@ def _scored(column: NDArray[np.float32], start: Ints, end: Ints, config: DecodeC
     if config.inclusive:
         # STAL: frame `end` counts as inside, the right margin starts after it and never holds the last frame.
         inner_end = np.minimum(end + 1, total)
-        outer_start = np.maximum(0, np.trunc(start - config.outer_margin * length).astype(np.int64))
-        outer_end = np.minimum(total - 1, np.trunc(end + config.outer_margin * length + 1).astype(np.int64))
+        outer_start = np.maximum(0, np.trunc(start - OUTER_MARGIN * length).astype(np.int64))
+        outer_end = np.minimum(total - 1, np.trunc(end + OUTER_MARGIN * length + 1).astype(np.int64))
     else:
         inner_end = end
-        margin = np.ceil(config.outer_margin * length).astype(np.int64)
+        margin = np.ceil(OUTER_MARGIN * length).astype(np.int64)
         outer_start, outer_end = np.maximum(0, start - margin), np.minimum(total, end + margin)
     outer_end = np.maximum(outer_end, inner_end)
     sums = _running(column)
@@ -293,7 +289,7 @@ def _suppress(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
         return candidates.take(hard(*candidates, config.nms_threshold, contained=config.nms == "stal"))
     # A score at or below zero is no better than silence, and decay would raise it.
     start, end, score = candidates.take(candidates.score >= max(config.min_score, 0.0))
-    kept, decayed = soft(start, end, score, config.nms_sigma, config.min_score)
+    kept, decayed = soft(start, end, score, NMS_SIGMA, config.min_score)
     return _Candidates(start[kept], end[kept], decayed)
 
 

@@ -3,10 +3,10 @@
 A hidden semi-Markov model (Murphy: Hidden Semi-Markov Models, 2002; Rabiner: A Tutorial on Hidden Markov Models, 1989,
 section IV.D): frames are cut into segments, each of one class and of another class than the one before, which maximise
 
-    sum over segments (c, s, e) of   sum_{s <= t < e} log p_c(t) + w [log P_c(e - s) - log C]
+    sum over segments (c, s, e) of   sum_{s <= t < e} log p_c(t) + log P_c(e - s) - log C
 
 p_c(t) is the frame score of class c, 0 background; P_c the log-normal density of its durations, learnt from training
-spans; every one of the C other classes may follow; w is the weight of the durations beside the scores.
+spans; every one of the C other classes may follow. Durations count as the model has them, at weight 1.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def duration_table(durations: Durations, fps: float, most: int = MOST_FRAMES) ->
     return table
 
 
-def most_probable(scores: NDArray[np.float32], table: Floats, weight: float = 1.0) -> Ints:
+def most_probable(scores: NDArray[np.float32], table: Floats) -> Ints:
     """Classes (T,) of the most probable segmentation of scores (T, C + 1) under log densities (C + 1, D).
 
     Of segments longer than D frames the log density goes on in the line of its last two values, or level where that
@@ -86,7 +86,7 @@ def most_probable(scores: NDArray[np.float32], table: Floats, weight: float = 1.
     total, classes = scores.shape
     if classes == 1 or not total:
         return np.zeros(total, dtype=np.int64)
-    cost = weight * (table - math.log(classes - 1))
+    cost = table - math.log(classes - 1)
     longest = cost.shape[1]
     slope = np.minimum(0.0, cost[:, -1] - cost[:, -2])
     rising = cost[:, ::-1]

@@ -23,7 +23,7 @@ from kinespan.skeletons import KINECT_20
 TWO = LabelSet(("walk", "sit"))
 
 
-def value_of(ids, scores, table, weight):
+def value_of(ids, scores, table):
     """What the model maximises, run by run; log densities beyond the table go on in a falling line."""
     classes, longest = table.shape
     total = 0.0
@@ -33,7 +33,7 @@ def value_of(ids, scores, table, weight):
         slope = min(0.0, last - float(table[value, -2]))
         length = end - start
         density = float(table[value, length - 1]) if length <= longest else last + (length - longest) * slope
-        total += weight * (density - math.log(classes - 1))
+        total += density - math.log(classes - 1)
     return total
 
 
@@ -48,26 +48,16 @@ def softmax_rows(seed, frames, classes, scale=1.5):
     frames=st.integers(1, 7),
     classes=st.integers(2, 3),
     longest=st.integers(2, 8),
-    weight=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
 )
 @settings(max_examples=60, deadline=None)
-def test_no_segmentation_is_better(seed, frames, classes, longest, weight):
+def test_no_segmentation_is_better(seed, frames, classes, longest):
     """Against all of them; tables that end before, at and after the recording's length."""
     scores = softmax_rows(seed, frames, classes)
     table = np.random.default_rng(seed + 1).normal(-2, 1.5, (classes, longest))
-    found = most_probable(scores, table, weight)
+    found = most_probable(scores, table)
     assert found.shape == (frames,)
-    best = max(value_of(ids, scores, table, weight) for ids in product(range(classes), repeat=frames))
-    assert value_of(found, scores, table, weight) == pytest.approx(best, abs=1e-9)
-
-
-@given(seed=st.integers(0, 999), frames=st.integers(1, 60), classes=st.integers(2, 5))
-@settings(max_examples=30, deadline=None)
-def test_without_weight_every_frame_has_its_best_class(seed, frames, classes):
-    scores = softmax_rows(seed, frames, classes)
-    table = np.random.default_rng(seed).normal(-2, 1.5, (classes, 9))
-    ids = most_probable(scores, table, 0.0)
-    assert np.array_equal(scores[np.arange(frames), ids], scores.max(axis=1))
+    best = max(value_of(ids, scores, table) for ids in product(range(classes), repeat=frames))
+    assert value_of(found, scores, table) == pytest.approx(best, abs=1e-9)
 
 
 def test_long_recordings_are_no_matter_of_length():
@@ -156,9 +146,9 @@ DURATIONS = ((0.5, 0.25), (1.0, 0.5), (-0.5, 0.75))
 
 def test_a_config_says_which_segmentation():
     scores = softmax_rows(0, 60, 3)
-    config = DecodeConfig(segmentation="viterbi", durations=DURATIONS, duration_weight=2.0)
+    config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
     found = segment_as(scores, 10, TWO, config)
-    assert found == segment(scores, 10, TWO, durations=DURATIONS, duration_weight=2.0)
+    assert found == segment(scores, 10, TWO, durations=DURATIONS)
     plain = segment(scores, 10, TWO)
     assert len(found) < len(plain)
     assert segment_as(scores, 10, TWO, DecodeConfig(durations=DURATIONS)) == plain
@@ -174,7 +164,7 @@ def test_what_cannot_be_done_is_refused():
     with pytest.raises(InputError, match="exclude each other"):
         segment_as(scores, 10, replace(TWO, exclusive=False), config)
     for wrong in ({"segmentation": "loud"}, {"durations": ((1.0, 0.0),)}, {"durations": ((math.nan, 1.0),)},
-                  {"durations": ((1.0,),)}, {"duration_weight": -1.0}):  # fmt: skip
+                  {"durations": ((1.0,),)}):  # fmt: skip
         with pytest.raises(InputError, match=next(iter(wrong))):
             DecodeConfig(**wrong)
 
@@ -187,7 +177,7 @@ def test_durations_travel_in_the_model_file():
     )  # fmt: skip
     data = json.loads(json.dumps(spec.to_dict()))
     assert ModelSpec.from_dict(data) == spec
-    for field in ("segmentation", "durations", "duration_weight"):
+    for field in ("segmentation", "durations"):
         del data["decode"][field]
     assert ModelSpec.from_dict(data) == replace(spec, decode=DecodeConfig())
     data["decode"]["durations"] = [[1.0]]

@@ -99,7 +99,7 @@ def test_nobody_left_after_resampling():
 def test_only_long_recordings_of_our_own_normalisation_come_in_parts(monkeypatch):
     monkeypatch.setattr(long_motion, "LONG", 50)
     kinds = [
-        type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(family=family))).__name__
+        type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(preprocessing=family))).__name__
         for frames, family in ((49, "kinespan"), (50, "kinespan"), (50, "agcn"))
     ]
     assert kinds == ["Motion", "LongMotion", "Motion"]

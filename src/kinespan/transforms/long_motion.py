@@ -12,7 +12,6 @@ from ..errors import InputError
 from ..joint_map import joint_map
 from ..recording import Recording
 from ..skeleton import Skeleton
-from .families import Floats
 from .normalise import (
     Between,
     Motion,
@@ -25,6 +24,7 @@ from .normalise import (
     torso_lengths,
     usual_length,
 )
+from .ntu_preprocessing import Floats
 
 LONG = 2**15
 """Frames of a recording from which on it is worked on in pieces: 18 minutes at 30 a second."""
@@ -122,7 +122,7 @@ def motion_in_parts(
 
     The published preprocessings look at whole recordings, so of them it is a Motion however long it is.
     """
-    if recording.num_frames < LONG or normalisation.family != "kinespan":
+    if recording.num_frames < LONG or normalisation.preprocessing != "kinespan":
         return model_motion(recording, skeleton, fps, normalisation)
     return LongMotion(recording, skeleton, fps, normalisation, LONG)
 

@@ -1,6 +1,6 @@
 """From a Recording to the motion that a network sees: joints, rate, gaps, place, heading and size, decided once.
 
-The published ways to place motion are in `kinespan.transforms.families`.
+The published ways to place motion are in `kinespan.transforms.ntu_preprocessing`.
 
 Training and localizing both come through `model_motion`, so that they cannot drift apart.
 """
@@ -17,7 +17,7 @@ from ..config import Normalisation
 from ..joint_map import map_recording
 from ..recording import Recording
 from ..skeleton import Skeleton
-from .families import FAMILIES, Floats, landmark
+from .ntu_preprocessing import PREPROCESSINGS, Floats, landmark
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def model_motion(recording: Recording, skeleton: Skeleton, fps: float, normalisa
     recording = map_recording(recording, skeleton)
     positions, valid = fill_gaps(recording.positions, recording.mask, round(normalisation.fill_gap * recording.fps))
     positions, valid = resample(positions, valid, recording.fps, fps)
-    if normalisation.family == "kinespan":
+    if normalisation.preprocessing == "kinespan":
         positions = _placed(positions, valid, skeleton, normalisation)
     else:
-        positions, valid = FAMILIES[normalisation.family](positions, valid, skeleton)
+        positions, valid = PREPROCESSINGS[normalisation.preprocessing](positions, valid, skeleton)
     return Motion(positions, valid.copy(), fps, recording.name)  # its own mask: that of a recording is read-only
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.config import Family, Normalisation
+from kinespan.config import Normalisation, Preprocessing
 from kinespan.errors import InputError
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, NTU_25, SMPL_22
 from kinespan.transforms.bodies import denoised, first_bodies, most_energetic
-from kinespan.transforms.families import FAMILIES, agcn, crosclr, ctrgcn
 from kinespan.transforms.normalise import landmark, model_motion
+from kinespan.transforms.ntu_preprocessing import PREPROCESSINGS, agcn, crosclr, ctrgcn
 from makers.ntu import moving, standing
 
 
@@ -138,42 +138,42 @@ def test_null_frames_at_the_start_stay_in_their_time():
     data = made(frames=9)
     valid = np.ones((9, 2), bool)
     valid[:4] = False
-    for family in FAMILIES.values():
-        late, seen = family(masked(data, valid), valid, NTU_25)
-        plain, _ = family(data[4:], valid[4:], NTU_25)
+    for preprocess in PREPROCESSINGS.values():
+        late, seen = preprocess(masked(data, valid), valid, NTU_25)
+        plain, _ = preprocess(data[4:], valid[4:], NTU_25)
         assert np.array_equal(seen, valid)
         assert not late[:4].any()
         assert np.allclose(late[4:], plain, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_a_gap_of_the_first_person_takes_its_last_place(name):
     data = made(frames=10)
     valid = np.ones((10, 2), bool)
     valid[4:7, 0] = False
-    found, seen = FAMILIES[name](masked(data, valid), valid, NTU_25)
+    found, seen = PREPROCESSINGS[name](masked(data, valid), valid, NTU_25)
     held = data.copy()
     held[4:7, 0] = data[3, 0]
-    expected, _ = FAMILIES[name](held, np.ones((10, 2), bool), NTU_25)
+    expected, _ = PREPROCESSINGS[name](held, np.ones((10, 2), bool), NTU_25)
     assert np.array_equal(seen, valid)
     assert np.allclose(found, masked(expected, valid), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_an_empty_slot_and_an_empty_recording(name):
     data, nobody = made(frames=5), np.zeros((5, 2), bool)
-    found, seen = FAMILIES[name](masked(data, nobody), nobody, NTU_25)
+    found, seen = PREPROCESSINGS[name](masked(data, nobody), nobody, NTU_25)
     assert not found.any()
     assert not seen.any()
     second = np.repeat([[False, True]], 5, axis=0)
-    found, _ = FAMILIES[name](masked(data, second), second, NTU_25)
-    alone, _ = FAMILIES[name](data[:, 1:], second[:, 1:], NTU_25)
+    found, _ = PREPROCESSINGS[name](masked(data, second), second, NTU_25)
+    alone, _ = PREPROCESSINGS[name](data[:, 1:], second[:, 1:], NTU_25)
     assert np.array_equal(found[:, 1:], alone)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_bodies_in_one_point_stay_finite(name):
-    found, _ = FAMILIES[name](np.ones((3, 1, 25, 3), np.float32), np.ones((3, 1), bool), NTU_25)
+    found, _ = PREPROCESSINGS[name](np.ones((3, 1, 25, 3), np.float32), np.ones((3, 1), bool), NTU_25)
     assert np.array_equal(found, np.zeros_like(found))
 
 
@@ -187,18 +187,18 @@ def test_where_somebody_stands_and_faces_does_not_matter_to_crosclr(angle, x, z)
 
 
 @pytest.mark.parametrize("skeleton", [SMPL_22, COCO_17, NTU_25], ids=lambda skeleton: skeleton.name)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_any_skeleton_through_its_landmarks(skeleton, family):
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_any_skeleton_through_its_landmarks(skeleton, name):
     rng = np.random.default_rng(0)
     pose = rng.uniform([-0.3, 0.7, 2.7], [0.3, 1.3, 3.3], size=(1, 1, skeleton.num_joints, 3))
     positions = pose + rng.normal(scale=0.02, size=(12, 1, skeleton.num_joints, 3))
     recording = Recording(positions, 30.0, skeleton, "take")
-    motion = model_motion(recording, skeleton, 30.0, Normalisation(family=family))
+    motion = model_motion(recording, skeleton, 30.0, Normalisation(preprocessing=name))
     left, right = (landmark(motion.positions, side) for side in (skeleton.left_shoulder, skeleton.right_shoulder))
     spine = landmark(motion.positions, skeleton.spine)
-    if family == "crosclr":
+    if name == "crosclr":
         assert np.allclose((left - right)[:, 0, 2], 0, atol=1e-5)
-    elif family == "agcn":
+    elif name == "agcn":
         assert np.allclose(spine, 0, atol=1e-5)
         assert np.allclose((right - left)[0, 0, 1:], 0, atol=1e-5)
     else:
@@ -206,23 +206,23 @@ def test_any_skeleton_through_its_landmarks(skeleton, family):
         assert np.allclose(motion.positions - motion.positions[:1], positions - positions[:1], atol=1e-5)
 
 
-def test_the_families_are_those_of_the_settings_and_heading_and_size_are_kinespans():
+def test_heading_and_size_change_only_the_kinespan_preprocessing():
     recording = Recording(made(), 30.0, NTU_25, "take")
-    for family, function in FAMILIES.items():
-        motion = model_motion(recording, NTU_25, 30.0, Normalisation(family=family, fill_gap=0.0))
+    for name, function in PREPROCESSINGS.items():
+        motion = model_motion(recording, NTU_25, 30.0, Normalisation(preprocessing=name, fill_gap=0.0))
         expected, _ = function(recording.positions, recording.mask, NTU_25)
         assert np.array_equal(motion.positions, expected)
         assert motion.positions.dtype == np.float32
     plain = model_motion(recording, NTU_25, 30.0, Normalisation())
     assert np.array_equal(
-        plain.positions, model_motion(recording, NTU_25, 30.0, Normalisation(family="kinespan")).positions
+        plain.positions, model_motion(recording, NTU_25, 30.0, Normalisation(preprocessing="kinespan")).positions
     )
 
 
-def test_the_families_are_those_that_settings_name():
-    assert sorted([*FAMILIES, "kinespan"]) == sorted(get_args(Family))
-    with pytest.raises(InputError, match=r"normalisation\.family is 'agnc', expected one of kinespan, crosclr"):
-        Normalisation(family="agnc")
+def test_the_setting_offers_every_preprocessing_and_refuses_others():
+    assert sorted([*PREPROCESSINGS, "kinespan"]) == sorted(get_args(Preprocessing))
+    with pytest.raises(InputError, match=r"normalisation\.preprocessing is 'agnc', expected one of kinespan, crosclr"):
+        Normalisation(preprocessing="agnc")
 
 
 # ---- bodies ----------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from ..skeleton import Landmark, Skeleton
 Number = TypeVar("Number", bound=np.floating)
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Family = Callable[[Floats, Mask, Skeleton], tuple[Floats, Mask]]
+Preprocess = Callable[[Floats, Mask, Skeleton], tuple[Floats, Mask]]
 
 _Z_TO_Y = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 """The turn that brings up from z to y and leaves x."""
@@ -94,8 +94,8 @@ def ctrgcn(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats, 
     return _masked(positions - landmark(positions[seen[0], person], skeleton.spine), valid), valid
 
 
-FAMILIES: dict[str, Family] = {"crosclr": crosclr, "agcn": agcn, "ctrgcn": ctrgcn}
-"""Families by the name that `Normalisation.family` gives them."""
+PREPROCESSINGS: dict[str, Preprocess] = {"crosclr": crosclr, "agcn": agcn, "ctrgcn": ctrgcn}
+"""By the name that `Normalisation.preprocessing` gives them."""
 
 
 def _first_person(valid: Mask) -> tuple[int, NDArray[np.int64]]:
