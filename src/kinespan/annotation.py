@@ -10,8 +10,8 @@ from functools import cached_property
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import BoolArray, Float64Array, IntArray
 from .errors import InputError
 
 BACKGROUND = 0
@@ -57,13 +57,13 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
     """
 
     recordings: tuple[str, ...]
-    bounds: NDArray[np.int64]
+    bounds: IntArray
     labels: tuple[str, ...]
-    label: NDArray[np.int64]
-    start: NDArray[np.float64]
-    end: NDArray[np.float64]
-    score: NDArray[np.float64]
-    person: NDArray[np.int64]
+    label: IntArray
+    start: Float64Array
+    end: Float64Array
+    score: Float64Array
+    person: IntArray
 
     @classmethod
     def of(cls, spans: Mapping[str, Iterable[Span]]) -> SpanTable:
@@ -89,7 +89,7 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
         return {name: number for number, name in enumerate(self.recordings)}
 
     @property
-    def recording(self) -> NDArray[np.int64]:
+    def recording(self) -> IntArray:
         """Index of each row's recording, (N,)."""
         return np.repeat(np.arange(len(self.recordings)), np.diff(self.bounds))
 
@@ -107,7 +107,7 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
     def __len__(self) -> int:
         return len(self.recordings)
 
-    def where(self, chosen: NDArray[np.bool_]) -> SpanTable:
+    def where(self, chosen: BoolArray) -> SpanTable:
         """The chosen (N,) rows; all recordings and labels stay."""
         before = np.concatenate([[0], np.cumsum(chosen)])
         return SpanTable(
@@ -171,7 +171,7 @@ class Annotation:
             self, "spans", tuple(sorted(self.spans, key=lambda span: (span.start, span.end, span.label)))
         )
 
-    def frame_ids(self, num_frames: int, fps: float) -> NDArray[np.int64]:
+    def frame_ids(self, num_frames: int, fps: float) -> IntArray:
         """Frame ids (T,): IGNORE, BACKGROUND or label index + 1. A frame has the label that holds at its centre.
 
         Where spans overlap, the one that starts later (the more specific one) wins.
@@ -182,7 +182,7 @@ class Annotation:
             ids[first:stop] = label + 1
         return ids
 
-    def frame_hits(self, num_frames: int, fps: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def frame_hits(self, num_frames: int, fps: float) -> tuple[BoolArray, BoolArray]:
         """For overlapping labels: which labels hold, (T, C) bool, and which frames were looked at, (T,) bool."""
         centres = frame_centres(num_frames, fps)
         hits = np.zeros((len(self.labels), num_frames), dtype=bool).T  # label by label in memory: spans are long
@@ -190,13 +190,13 @@ class Annotation:
             hits[first:stop, label] = True
         return hits, self._covered(centres) | hits.any(axis=1)
 
-    def _frames(self, centres: NDArray[np.float64]) -> Iterator[tuple[int, int, int]]:
+    def _frames(self, centres: Float64Array) -> Iterator[tuple[int, int, int]]:
         """Index of the label, first frame and frame after the last of each span, by its frames' centres (T,)."""
         index = {name: number for number, name in enumerate(self.labels.names)}
         bounds = np.searchsorted(centres, [(span.start, span.end) for span in self.spans]).tolist()
         return ((index[span.label], *pair) for span, pair in zip(self.spans, bounds, strict=True))
 
-    def _covered(self, times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _covered(self, times: Float64Array) -> BoolArray:
         if self.covered is None:
             return np.ones(times.shape, dtype=bool)
         covered = np.zeros(times.shape, dtype=bool)
@@ -205,12 +205,12 @@ class Annotation:
         return covered
 
 
-def frame_centres(num_frames: int, fps: float) -> NDArray[np.float64]:
+def frame_centres(num_frames: int, fps: float) -> Float64Array:
     """Seconds (T,) of the middle of each frame, (i + 0.5) / fps."""
     return (np.arange(num_frames, dtype=np.float64) + 0.5) / fps
 
 
-def runs(ids: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int, int]]:
+def runs(ids: Sequence[int] | IntArray) -> list[tuple[int, int, int]]:
     """Maximal runs of equal values as (value, first frame, frame after the last), in order."""
     values = np.asarray(ids)
     if values.size == 0:
@@ -220,7 +220,7 @@ def runs(ids: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int, int]]:
     return [(int(values[start]), int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
 
 
-def spans_from_frames(ids: Sequence[int] | NDArray[np.int64], fps: float, labels: LabelSet) -> Annotation:
+def spans_from_frames(ids: Sequence[int] | IntArray, fps: float, labels: LabelSet) -> Annotation:
     """The Annotation of frame ids (T,): each run of a label is a span; IGNORE frames are not covered.
 
     `Annotation.frame_ids` gives the same ids back. Raises InputError for an id outside the label set.

@@ -11,18 +11,15 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .annotation import LabelSet, Span, runs
+from .arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 from .decode_durations import Durations, check_durations, duration_table, most_probable
 from .decode_suppress import hard, soft
 from .errors import InputError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 OUTER_MARGIN = 0.25
 """A run is compared with the time on either side of it, this share of its length each: the margin of STAL's released
@@ -92,7 +89,7 @@ class DecodeConfig:
 
 
 def decode(
-    scores: NDArray[Any],
+    scores: AnyArray,
     fps: float,
     labels: LabelSet,
     config: DecodeConfig = DecodeConfig(),
@@ -123,7 +120,7 @@ def decode(
     return sorted(found, key=lambda span: (-(span.score or 0.0), span.start, span.end, span.label))
 
 
-def moving_mean(scores: NDArray[np.float32], fps: float, seconds: float) -> NDArray[np.float32]:
+def moving_mean(scores: Float32Array, fps: float, seconds: float) -> Float32Array:
     """Scores (T, C) averaged over the frames at most seconds / 2 away from each; at both ends over those there are.
 
     0.7 s at 30 fps are 21 frames, ten on either side. Windows of less than three frames change nothing.
@@ -134,11 +131,11 @@ def moving_mean(scores: NDArray[np.float32], fps: float, seconds: float) -> NDAr
     sums = _running(scores)
     frames = np.arange(len(scores))
     first, last = np.maximum(0, frames - reach), np.minimum(len(scores), frames + reach + 1)
-    means: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)[:, None]
+    means: Float64Array = (sums[last] - sums[first]) / (last - first)[:, None]
     return means.astype(np.float32)
 
 
-def segment_as(scores: NDArray[Any], fps: float, labels: LabelSet, config: DecodeConfig) -> list[Span]:
+def segment_as(scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig) -> list[Span]:
     """The segmentation of frame scores (T, C + 1) that a config asks for; see `segment`.
 
     Raises InputError as `decode` does, and where config asks for viterbi and has no durations of these labels.
@@ -157,7 +154,7 @@ def segment_as(scores: NDArray[Any], fps: float, labels: LabelSet, config: Decod
 
 
 def segment(
-    scores: NDArray[Any],
+    scores: AnyArray,
     fps: float,
     labels: LabelSet,
     min_duration: float = 0.2,
@@ -210,26 +207,26 @@ def segment(
 class _Candidates(NamedTuple):
     """Candidate spans of one label: first frame, frame after the last (as stored), score; each (N,)."""
 
-    start: Ints
-    end: Ints
-    score: Floats
+    start: IntArray
+    end: IntArray
+    score: Float64Array
 
-    def take(self, index: NDArray[Any]) -> _Candidates:
+    def take(self, index: AnyArray) -> _Candidates:
         return _Candidates(self.start[index], self.end[index], self.score[index])
 
 
 class _Acting(NamedTuple):
     """Runs of action: first frame, frame after the last, index of the label that names it best; each (N,)."""
 
-    start: Ints
-    end: Ints
-    label: Ints
+    start: IntArray
+    end: IntArray
+    label: IntArray
 
-    def of(self, label: int) -> tuple[Ints, Ints]:
+    def of(self, label: int) -> tuple[IntArray, IntArray]:
         return self.start[self.label == label], self.end[self.label == label]
 
 
-def _acting(values: NDArray[np.float32], fps: float, config: DecodeConfig) -> _Acting:
+def _acting(values: Float32Array, fps: float, config: DecodeConfig) -> _Acting:
     """The runs in scores (T, C + 1) where something is done; of equally good labels the first names a run."""
     anything = np.float32(1) - values[:, 0]
     start, end = _long_enough([_where(anything >= np.float32(limit)) for limit in config.thresholds], fps, config)
@@ -237,12 +234,12 @@ def _acting(values: NDArray[np.float32], fps: float, config: DecodeConfig) -> _A
     return _Acting(start, end, (sums[end] - sums[start]).argmax(axis=1))
 
 
-def _runs(column: NDArray[np.float32], fps: float, config: DecodeConfig) -> tuple[Ints, Ints]:
+def _runs(column: Float32Array, fps: float, config: DecodeConfig) -> tuple[IntArray, IntArray]:
     """First frames and frames after the last, each (N,), of the runs of scores (T,) above each threshold."""
     return _long_enough([_where(column > np.float32(limit)) for limit in config.thresholds], fps, config)
 
 
-def _long_enough(found: list[tuple[Ints, Ints]], fps: float, config: DecodeConfig) -> tuple[Ints, Ints]:
+def _long_enough(found: list[tuple[IntArray, IntArray]], fps: float, config: DecodeConfig) -> tuple[IntArray, IntArray]:
     """The runs of all thresholds that are long enough."""
     start = np.concatenate([starts for starts, _ in found])
     end = np.concatenate([ends for _, ends in found])
@@ -250,7 +247,7 @@ def _long_enough(found: list[tuple[Ints, Ints]], fps: float, config: DecodeConfi
     return start[long], end[long]
 
 
-def _scored(column: NDArray[np.float32], start: Ints, end: Ints, config: DecodeConfig) -> _Candidates:
+def _scored(column: Float32Array, start: IntArray, end: IntArray, config: DecodeConfig) -> _Candidates:
     """Runs (N,) of the scores (T,) of their label, with their contrast as score."""
     length, total = end - start, len(column)
     if config.inclusive:
@@ -270,13 +267,13 @@ def _scored(column: NDArray[np.float32], start: Ints, end: Ints, config: DecodeC
     return _Candidates(start, end + 1 if config.inclusive else end, inner - config.outer_weight * outer)
 
 
-def _where(holds: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _where(holds: BoolArray) -> tuple[IntArray, IntArray]:
     """First frames and frames after the last, each (N,), of the runs in which something (T,) holds."""
     edges = np.flatnonzero(np.diff(holds, prepend=False, append=False))
     return edges[0::2], edges[1::2]
 
 
-def _running(values: NDArray[np.float32]) -> Floats:
+def _running(values: Float32Array) -> Float64Array:
     """Running sums (T + 1, ...) of values (T, ...): those of frames [s, e) are running[e] - running[s]."""
     return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)])
 
@@ -293,7 +290,7 @@ def _suppress(candidates: _Candidates, config: DecodeConfig) -> _Candidates:
     return _Candidates(start[kept], end[kept], decayed)
 
 
-def _absorb(pieces: list[tuple[int, int, int]], sums: Floats, min_frames: int) -> list[tuple[int, int, int]]:
+def _absorb(pieces: list[tuple[int, int, int]], sums: Float64Array, min_frames: int) -> list[tuple[int, int, int]]:
     """Runs (value, start, end) that tile the time, with the short ones absorbed; `sums` (T + 1, C + 1) are running."""
     value, start, end = (list(part) for part in zip(*pieces, strict=True))
     count = len(pieces)
@@ -331,7 +328,7 @@ def _frames(seconds: float, fps: float) -> int:
     return math.ceil(seconds * fps - 1e-6)
 
 
-def _checked(scores: NDArray[Any], fps: float, labels: LabelSet) -> NDArray[np.float32]:
+def _checked(scores: AnyArray, fps: float, labels: LabelSet) -> Float32Array:
     """The scores as float32, or InputError."""
     values = np.asarray(scores, dtype=np.float32)
     if values.ndim != 2 or values.shape[1] != len(labels) + 1:

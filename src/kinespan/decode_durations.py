@@ -15,12 +15,10 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .annotation import IGNORE, runs
+from .arrays import Float32Array, Float64Array, IntArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Durations = tuple[tuple[float, float], ...]
 """Mean and standard deviation of the log of a segment's seconds: of background, then of each label."""
 
@@ -34,7 +32,7 @@ MOST_FRAMES = 1024
 """Segments up to this long, at most, are scored one by one; of longer ones the log density goes on in a line."""
 
 
-def learn_durations(frame_ids: Iterable[NDArray[np.int64]], fps: float, classes: int) -> Durations:
+def learn_durations(frame_ids: Iterable[IntArray], fps: float, classes: int) -> Durations:
     """Durations of background and labels, of the frame ids (T,) of annotated recordings at a rate.
 
     Segments that a recording's end or unlabelled time cuts short count only for a class that has no whole one. A class
@@ -66,18 +64,18 @@ def learn_durations(frame_ids: Iterable[NDArray[np.int64]], fps: float, classes:
     return tuple(learnt)
 
 
-def duration_table(durations: Durations, fps: float, most: int = MOST_FRAMES) -> Floats:
+def duration_table(durations: Durations, fps: float, most: int = MOST_FRAMES) -> Float64Array:
     """Log density (C + 1, D), per frame, of segments of 1 to D frames; D covers all but the rarest, `most` at most."""
     mean, spread = np.array(durations).T
     longest = math.ceil(float(np.exp(mean + 3 * spread).max()) * fps)
     frames = np.arange(1, max(2, min(most, longest)) + 1)
     logs = np.log(frames / fps)
     z = (logs - mean[:, None]) / spread[:, None]
-    table: Floats = -0.5 * z**2 - np.log(spread * math.sqrt(2 * math.pi))[:, None] - np.log(frames)
+    table: Float64Array = -0.5 * z**2 - np.log(spread * math.sqrt(2 * math.pi))[:, None] - np.log(frames)
     return table
 
 
-def most_probable(scores: NDArray[np.float32], table: Floats) -> Ints:
+def most_probable(scores: Float32Array, table: Float64Array) -> IntArray:
     """Classes (T,) of the most probable segmentation of scores (T, C + 1) under log densities (C + 1, D).
 
     Of segments longer than D frames the log density goes on in the line of its last two values, or level where that
@@ -125,7 +123,7 @@ def most_probable(scores: NDArray[np.float32], table: Floats) -> Ints:
     return _traced(begin, best)
 
 
-def _traced(begin: Ints, best: Ints) -> Ints:
+def _traced(begin: IntArray, best: IntArray) -> IntArray:
     """Classes (T,), from the end back: the two best classes (T + 1, 2) of the last segment, and where it begins."""
     end = len(begin) - 1
     classes = np.zeros(end, dtype=np.int64)

@@ -11,10 +11,8 @@ import heapq
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from .arrays import Float64Array, IntArray
 
 
 class Meetings(NamedTuple):
@@ -24,13 +22,13 @@ class Meetings(NamedTuple):
     frames that they have in common.
     """
 
-    bounds: Ints
-    one: Ints
-    other: Ints
-    share: Ints
+    bounds: IntArray
+    one: IntArray
+    other: IntArray
+    share: IntArray
 
 
-def meetings(start: Ints, end: Ints) -> Meetings:
+def meetings(start: IntArray, end: IntArray) -> Meetings:
     """All pairs. Runs above several thresholds lie within one another, so there are few: one for each threshold."""
     order, places = np.argsort(start, kind="stable"), np.arange(len(start))
     # what begins while a span lasts comes right behind it
@@ -44,7 +42,7 @@ def meetings(start: Ints, end: Ints) -> Meetings:
     return Meetings(np.searchsorted(one, np.arange(len(start) + 1)), one, other, share)
 
 
-def hard(start: Ints, end: Ints, score: Floats, threshold: float, contained: bool = False) -> Ints:
+def hard(start: IntArray, end: IntArray, score: Float64Array, threshold: float, contained: bool = False) -> IntArray:
     """Keep the best, drop what overlaps it too much, and so on: the places (K,) of those kept, best first.
 
     Too much is a tIoU above the threshold, or, as STAL has it, a part of the other's own length (`contained`), both
@@ -66,7 +64,9 @@ def hard(start: Ints, end: Ints, score: Floats, threshold: float, contained: boo
     return np.array(kept, dtype=np.int64)
 
 
-def soft(start: Ints, end: Ints, score: Floats, sigma: float, least: float) -> tuple[Ints, Floats]:
+def soft(
+    start: IntArray, end: IntArray, score: Float64Array, sigma: float, least: float
+) -> tuple[IntArray, Float64Array]:
     """Keep the best, let what overlaps it decay by exp(-tIoU^2 / sigma), and so on (Bodla et al., ICCV 2017).
 
     Returns the places (K,) of those kept, best first, and their decayed scores (K,); what falls below `least` goes.

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import AnyArray, BoolArray, Float32Array
 from .errors import InputError
 from .skeleton import Skeleton
 
@@ -29,11 +29,11 @@ class Recording:
     valid frame with a value that is not finite, and a take without one valid frame.
     """
 
-    positions: NDArray[np.float32]
+    positions: Float32Array
     fps: float
     skeleton: Skeleton
     name: str
-    valid: NDArray[np.bool_] | None = None
+    valid: BoolArray | None = None
     source: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     history: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Recording:
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
     @property
-    def mask(self) -> NDArray[np.bool_]:
+    def mask(self) -> BoolArray:
         """The valid mask (T, P), never None."""
         assert self.valid is not None
         return self.valid
@@ -100,7 +100,7 @@ class Recording:
             object.__setattr__(self, name, _frozen(value) if isinstance(value, np.ndarray) else value)
 
 
-def motion_checksum(fps: float, positions: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
+def motion_checksum(fps: float, positions: Float32Array, valid: BoolArray) -> str:
     """SHA-256 (hex) of frames (T, P, J, 3), mask (T, P) and fps; nothing is copied or checked."""
     digest = hashlib.sha256(np.float64(fps).tobytes())
     digest.update(np.ascontiguousarray(positions).data)
@@ -108,14 +108,12 @@ def motion_checksum(fps: float, positions: NDArray[np.float32], valid: NDArray[n
     return digest.hexdigest()
 
 
-def _pieces(
-    positions: NDArray[np.float32], valid: NDArray[np.bool_], frames: int = 2**14
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+def _pieces(positions: Float32Array, valid: BoolArray, frames: int = 2**14) -> Iterator[tuple[Float32Array, BoolArray]]:
     """Positions and mask some frames at a time: what is looked through is never copied as a whole."""
     return ((positions[at : at + frames], valid[at : at + frames]) for at in range(0, len(positions), frames))
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+def _frozen(array: AnyArray) -> AnyArray:
     """A read-only view of the array; the caller's own array stays as it is."""
     view = array.view()
     view.flags.writeable = False

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import IntArray
 from .errors import InputError
 
 Landmark = tuple[int, ...]
@@ -92,7 +92,7 @@ class Skeleton:
         return tuple((joint, parent) for joint, parent in enumerate(self.parents) if parent >= 0)
 
     @cached_property
-    def mirror(self) -> NDArray[np.int64]:
+    def mirror(self) -> IntArray:
         """Permutation (J,) that swaps left and right joints."""
         swap = np.arange(self.num_joints)
         for left, right in self.pairs:

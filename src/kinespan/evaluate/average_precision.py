@@ -5,26 +5,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .matching import Floats, Ints
+from ..arrays import BoolArray, Float64Array, IntArray
 
 
 class Groups(NamedTuple):
     """Predictions by group: the order (N,) that puts groups one after the other, and where each begins, (G + 1,)."""
 
-    order: Ints
-    bounds: Ints
+    order: IntArray
+    bounds: IntArray
 
 
-def grouped(group: Ints, count: int) -> Groups:
+def grouped(group: IntArray, count: int) -> Groups:
     """The Groups of the group (N,) of each prediction, 0 .. count - 1, each in the order of the predictions."""
     # of few groups, in 16 bits, which numpy sorts digit by digit
     order = np.argsort(group.astype(np.uint16) if count <= 1 << 16 else group, kind="stable")
     return Groups(order, np.searchsorted(group[order], np.arange(count + 1)))
 
 
-def interpolated_ap(right: NDArray[np.bool_], label: Ints, count: Ints) -> Floats:
+def interpolated_ap(right: BoolArray, label: IntArray, count: IntArray) -> Float64Array:
     """AP (C, K) of predictions, best first, that are right or not (K, N), have a label (N,); `count` (C,) of truth.
 
     All-point interpolation, as in PASCAL VOC since 2010; NaN for labels that truth does not have.
@@ -41,7 +40,7 @@ def interpolated_ap(right: NDArray[np.bool_], label: Ints, count: Ints) -> Float
     return result
 
 
-def official_ap(matched: NDArray[np.bool_], new: NDArray[np.bool_], groups: Groups, count: Ints) -> Floats:
+def official_ap(matched: BoolArray, new: BoolArray, groups: Groups, count: IntArray) -> Float64Array:
     """AP (G,) of PKU-MMD's script, of each group (a label, a recording, or all), without true spans 0.
 
     Of the proposals, best first, `matched` (N,) says which have a true span at all, `new` (N,) which are the best of
@@ -66,7 +65,7 @@ def official_ap(matched: NDArray[np.bool_], new: NDArray[np.bool_], groups: Grou
     return np.divide(area, count, out=np.zeros(len(count)), where=count > 0)
 
 
-def first_of_each(goal: Ints, num_goals: int) -> NDArray[np.bool_]:
+def first_of_each(goal: IntArray, num_goals: int) -> BoolArray:
     """Which entries of `goal` (N,) are the first with their value, those below 0 never."""
     first = np.zeros(num_goals, dtype=np.int64)
     places = np.flatnonzero(goal >= 0)[::-1]

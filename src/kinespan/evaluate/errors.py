@@ -20,11 +20,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Span
+from ..arrays import BoolArray, Float64Array, IntArray
 from .average_precision import interpolated_ap
-from .matching import Floats, Ints, Table, best, match, table
+from .matching import Table, best, match, table
 
 KINDS = ("double", "wrong label", "localization", "confusion", "background")
 PER_TRUE_SPAN = 10
@@ -88,7 +88,7 @@ def detection_errors(
     )
 
 
-def _rank_in_label(found: Table) -> Ints:
+def _rank_in_label(found: Table) -> IntArray:
     """How many better predictions of the same label there are, (N,)."""
     order = np.argsort(found.label, kind="stable")  # within a label they stay best first
     first = np.searchsorted(found.label[order], found.label[order], side="left")
@@ -97,7 +97,7 @@ def _rank_in_label(found: Table) -> Ints:
     return rank
 
 
-def _rows(spans: Table, chosen: NDArray[np.bool_]) -> Table:
+def _rows(spans: Table, chosen: BoolArray) -> Table:
     return Table(*(getattr(spans, name)[chosen] for name in Table.__dataclass_fields__))
 
 
@@ -105,8 +105,8 @@ def _any_label(spans: Table) -> Table:
     return replace(spans, label=np.zeros_like(spans.label))
 
 
-def _mean_ap(right: NDArray[np.bool_], label: Ints, of_label: Ints) -> float:
+def _mean_ap(right: BoolArray, label: IntArray, of_label: IntArray) -> float:
     """Mean over the labels that truth has of the interpolated AP; NaN where it has none."""
-    ap: Floats = interpolated_ap(right[None], label, of_label)[:, 0]
+    ap: Float64Array = interpolated_ap(right[None], label, of_label)[:, 0]
     present = of_label > 0
     return float(ap[present].mean()) if present.any() else float("nan")

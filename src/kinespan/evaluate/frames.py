@@ -6,33 +6,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import IGNORE
+from ..arrays import Float64Array, IntArray
 
 
 @dataclass(frozen=True)
 class FrameCounts:
     """Per label: frames that have it in truth, in the predictions and in both, each (C,)."""
 
-    true: NDArray[np.int64]
-    predicted: NDArray[np.int64]
-    both: NDArray[np.int64]
+    true: IntArray
+    predicted: IntArray
+    both: IntArray
 
     @property
-    def precision(self) -> NDArray[np.float64]:
+    def precision(self) -> Float64Array:
         """Part of the predicted frames that are right, (C,); NaN for a label that is never predicted."""
         return _ratio(self.both, self.predicted)
 
     @property
-    def recall(self) -> NDArray[np.float64]:
+    def recall(self) -> Float64Array:
         """Part of the true frames that are found, (C,); NaN for a label that truth does not have."""
         return _ratio(self.both, self.true)
 
 
-def confusion_matrix(
-    predicted: Iterable[NDArray[np.int64]], truth: Iterable[NDArray[np.int64]], num_labels: int
-) -> NDArray[np.int64]:
+def confusion_matrix(predicted: Iterable[IntArray], truth: Iterable[IntArray], num_labels: int) -> IntArray:
     """Frames by true (row) and predicted (column) frame id, (C + 1, C + 1), pooled over recordings.
 
     `predicted` and `truth` give the frame ids (T,) of each recording, in the same order. Frames that are IGNORE in
@@ -47,17 +45,17 @@ def confusion_matrix(
     return matrix
 
 
-def frame_counts(confusion: NDArray[np.int64]) -> FrameCounts:
+def frame_counts(confusion: IntArray) -> FrameCounts:
     """The counts of each label, background left out, of a confusion matrix (C + 1, C + 1)."""
     return FrameCounts(confusion.sum(axis=1)[1:], confusion.sum(axis=0)[1:], np.diagonal(confusion)[1:].copy())
 
 
-def frame_accuracy(confusion: NDArray[np.int64]) -> float:
+def frame_accuracy(confusion: IntArray) -> float:
     """Part of the frames that are right, background included, pooled over recordings; NaN where there is no frame."""
     return float(_ratio(np.trace(confusion), confusion.sum()))
 
 
-def _ratio(part: NDArray[np.int64] | np.int64, whole: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
+def _ratio(part: IntArray | np.int64, whole: IntArray | np.int64) -> Float64Array:
     """part / whole, NaN where whole is 0."""
     parts, wholes = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     result = np.full(parts.shape, np.nan)

@@ -7,13 +7,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Span, SpanTable
+from ..arrays import BoolArray, Float64Array, IntArray
 from ..errors import InputError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 MAX_PAIRS = 2_000_000
 """Pairs of a prediction and a true span that are compared at once; bounds the memory."""
@@ -23,11 +20,11 @@ MAX_PAIRS = 2_000_000
 class Table:
     """N spans as columns (N,): index of the recording and of the label, bounds, score."""
 
-    recording: Ints
-    label: Ints
-    start: Floats
-    end: Floats
-    score: Floats
+    recording: IntArray
+    label: IntArray
+    start: Float64Array
+    end: Float64Array
+    score: Float64Array
 
     def __len__(self) -> int:
         """The number of spans N."""
@@ -37,9 +34,9 @@ class Table:
 class Pairs(NamedTuple):
     """Pairs (prediction, true span) of one recording and label that share time, with their tIoU, each (M,)."""
 
-    found: Ints
-    true: Ints
-    tiou: Floats
+    found: IntArray
+    true: IntArray
+    tiou: Float64Array
 
 
 def table(spans: Mapping[str, Sequence[Span]], recordings: Sequence[str], labels: Sequence[str], scored: bool) -> Table:
@@ -101,7 +98,7 @@ def pairs(found: Table, true: Table) -> Iterator[Pairs]:
         begin = stop
 
 
-def best(found: Table, true: Table, last: bool = False) -> tuple[Ints, Floats]:
+def best(found: Table, true: Table, last: bool = False) -> tuple[IntArray, Float64Array]:
     """The true span that each prediction overlaps most, (N,), -1 for none, and that tIoU, (N,).
 
     Of equals the first true span by time, or the `last`; whether another prediction goes there plays no part.
@@ -116,7 +113,7 @@ def best(found: Table, true: Table, last: bool = False) -> tuple[Ints, Floats]:
     return goal, overlap
 
 
-def in_frames(spans: Table, fps: Floats) -> Table:
+def in_frames(spans: Table, fps: Float64Array) -> Table:
     """The spans in whole frames in place of seconds; `fps` (R,) by recording."""
     rate = fps[spans.recording]
     return replace(spans, start=np.rint(spans.start * rate), end=np.rint(spans.end * rate))
@@ -127,7 +124,7 @@ def longer(spans: Table, frames: int) -> Table:
     return replace(spans, end=spans.end + frames)
 
 
-def match(found: Table, true: Table, tious: Sequence[float]) -> list[Ints]:
+def match(found: Table, true: Table, tious: Sequence[float]) -> list[IntArray]:
     """For each threshold, which prediction takes each true span, (M,); len(found) where none does.
 
     Best score first, a prediction takes the free true span of its recording and label with the highest tIoU that
@@ -152,7 +149,7 @@ def match(found: Table, true: Table, tious: Sequence[float]) -> list[Ints]:
     return result
 
 
-def _serve(mine: Ints, goal: Ints, num_found: int, num_true: int) -> Ints:
+def _serve(mine: IntArray, goal: IntArray, num_found: int, num_true: int) -> IntArray:
     """Holder (M,) of each true span when predictions, in order, take the first free span on their list.
 
     `mine` (sorted) and `goal` are the lists. All predictions ask at once for their next choice and each true span
@@ -176,12 +173,12 @@ def _serve(mine: Ints, goal: Ints, num_found: int, num_true: int) -> Ints:
     return np.append(who, num_found)[holder]
 
 
-def _is_new(values: Ints | Floats) -> NDArray[np.bool_]:
+def _is_new(values: IntArray | Float64Array) -> BoolArray:
     """Which of sorted values (N,) are not those before them. (`np.unique` imports masked arrays, which takes long.)"""
     return np.append(True, values[1:] != values[:-1])[: len(values)]
 
 
-def _within_runs(order: Ints, new: NDArray[np.bool_], *keys: Ints | Floats) -> Ints:
+def _within_runs(order: IntArray, new: BoolArray, *keys: IntArray | Float64Array) -> IntArray:
     """The order (N,) of rows, those of each run by keys, the first counting most; `new` (N,) says where a run begins.
 
     Only runs of more than one row are sorted, which are few where order is nearly decided.

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..activitynet import Predictions, Truth
 from ..annotation import Annotation, LabelSet, Span, SpanTable
+from ..arrays import BoolArray, IntArray
 from ..errors import InputError
 from .errors import Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
@@ -43,7 +43,7 @@ class Metrics:
     frame_accuracy: float | None
     edit: float | None
     f1: Mapping[str, float] | None
-    confusion: NDArray[np.int64] | None
+    confusion: IntArray | None
     counts: Mapping[str, int] = field(default_factory=dict)
     labels_without_truth: tuple[str, ...] = ()
     errors: Errors | None = None
@@ -132,7 +132,7 @@ def evaluate(
     )
 
 
-_FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, NDArray[np.int64] | None]
+_FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, IntArray | None]
 
 
 def _exclusive_frames(
@@ -180,7 +180,7 @@ def _segmentation(predictions: Predictions, name: str) -> Sequence[Span]:
     return (predictions.spans if predictions.segmentation is None else predictions.segmentation).get(name, ())
 
 
-def _paint(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float) -> NDArray[np.int64]:
+def _paint(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float) -> IntArray:
     """Frame ids (T,): at each frame the span with the highest score, of equals the one that starts later."""
     ids = np.zeros(num_frames, dtype=np.int64)
     place = {name: index for index, name in enumerate(labels.names)}
@@ -201,7 +201,7 @@ def _num_frames(name: str, truth: Truth, spans: Iterable[Span], fps: float) -> i
     return max(0, round(duration * fps))
 
 
-def _looked_at(spans: SpanTable, annotations: Mapping[str, Annotation]) -> NDArray[np.bool_]:
+def _looked_at(spans: SpanTable, annotations: Mapping[str, Annotation]) -> BoolArray:
     """Whether at least half of each span (N,) lies in time that the annotation of its recording covers."""
     chosen = np.ones(len(spans.label), dtype=bool)
     for row, name in enumerate(spans.recordings):

@@ -26,21 +26,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float64Array, IntArray
 from .average_precision import first_of_each, grouped, interpolated_ap, official_ap
-from .matching import Floats, Ints, Table, best, longer
+from .matching import Table, best, longer
 
 THETAS_2D = tuple(0.05 * step for step in range(1, 21))
 """The overlaps, 0.05 to 1.00, that 2D-AP is the mean over."""
 
-Figures = Mapping[str, Floats | float]
+Figures = Mapping[str, Float64Array | float]
 """Figures by the name that papers give them, in 0..1: by theta, (K,), or one number for all."""
 
 
 def pku_figures(
-    found: Table, true: Table, thetas: Sequence[float], num_labels: int, with_results: NDArray[np.bool_]
-) -> tuple[Floats, Figures]:
+    found: Table, true: Table, thetas: Sequence[float], num_labels: int, with_results: BoolArray
+) -> tuple[Float64Array, Figures]:
     """AP (C, K) of each label and the official figures; `with_results` (R,) marks recordings that have predictions.
 
     `found` and `true` are in whole frames.
@@ -69,8 +69,8 @@ def pku_figures(
 
 
 def simple_det_figures(
-    found: Table, true: Table, thetas: Sequence[float], num_labels: int, with_results: NDArray[np.bool_]
-) -> tuple[Floats, Figures]:
+    found: Table, true: Table, thetas: Sequence[float], num_labels: int, with_results: BoolArray
+) -> tuple[Float64Array, Figures]:
     """AP (C, K) of each label, NaN for labels that truth does not have, mAP_a and mAP_v; arguments as above."""
     goal, overlap = best(longer(found, 1), longer(true, 1))
     right = np.array([_reached(goal, overlap, theta, len(true))[1] for theta in thetas])
@@ -83,8 +83,8 @@ def simple_det_figures(
 
 
 def _map_video(
-    found: Table, true: Table, thetas: Sequence[float], with_results: NDArray[np.bool_], goal: Ints, overlap: Floats
-) -> Floats:
+    found: Table, true: Table, thetas: Sequence[float], with_results: BoolArray, goal: IntArray, overlap: Float64Array
+) -> Float64Array:
     """The official mAP_v (K,)."""
     if not with_results.any():
         return np.full(len(thetas), np.nan)
@@ -94,7 +94,7 @@ def _map_video(
     return np.array([values[with_results].mean() for values in ap])
 
 
-def _reached(goal: Ints, overlap: Floats, theta: float, num_true: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _reached(goal: IntArray, overlap: Float64Array, theta: float, num_true: int) -> tuple[BoolArray, BoolArray]:
     """Which proposals (N,) reach theta with their true span, and which of them are the best there."""
     matched = (overlap >= theta) & (goal >= 0)
     return matched, first_of_each(np.where(matched, goal, -1), num_true)

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import BACKGROUND, IGNORE
+from ..arrays import IntArray
 from .average_precision import first_of_each
 from .matching import Table, best
 
 
 def edit_score(
-    predicted: Iterable[NDArray[np.int64]],
-    truth: Iterable[NDArray[np.int64]],
+    predicted: Iterable[IntArray],
+    truth: Iterable[IntArray],
     dropped: Sequence[int] = (BACKGROUND,),
 ) -> float:
     """1 - Levenshtein distance of the two orders of segments / the longer one's length, mean over recordings.
@@ -36,8 +36,8 @@ def edit_score(
 
 
 def f1_at_k(
-    predicted: Iterable[NDArray[np.int64]],
-    truth: Iterable[NDArray[np.int64]],
+    predicted: Iterable[IntArray],
+    truth: Iterable[IntArray],
     overlaps: Sequence[float] = (0.10, 0.25, 0.50),
     dropped: Sequence[int] = (BACKGROUND,),
 ) -> tuple[float, ...]:
@@ -54,10 +54,10 @@ def f1_at_k(
 
 
 def _segments(
-    predicted: Iterable[NDArray[np.int64]], truth: Iterable[NDArray[np.int64]], dropped: Sequence[int]
+    predicted: Iterable[IntArray], truth: Iterable[IntArray], dropped: Sequence[int]
 ) -> tuple[Table, Table, int]:
     """Segments of both sides, in frames, and the number of recordings; unlabelled time cuts through both."""
-    sides: tuple[list[NDArray[np.int64]], ...] = ([], [])
+    sides: tuple[list[IntArray], ...] = ([], [])
     count = 0
     for found, true in zip(predicted, truth, strict=True):
         for side, ids in zip(sides, (np.where(true == IGNORE, IGNORE, found), true), strict=True):
@@ -71,7 +71,7 @@ def _segments(
     return left, right, count
 
 
-def _table(parts: Sequence[NDArray[np.int64]], out: Sequence[int]) -> Table:
+def _table(parts: Sequence[IntArray], out: Sequence[int]) -> Table:
     """The Table of (4, N) arrays of recording, id, first frame and frame after the last, without some ids."""
     rows = np.concatenate([np.zeros((4, 0), np.int64), *parts], axis=1)
     rows = rows[:, ~np.isin(rows[1], out)]

@@ -20,15 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Span
+from ..arrays import AnyArray, Float64Array
 from ..errors import InputError
 from .average_precision import interpolated_ap
-from .matching import Floats, Table, in_frames, longer, match, table
+from .matching import Table, in_frames, longer, match, table
 from .pku import Figures, pku_figures, simple_det_figures
 
 Rule = Literal["activitynet", "stal", "pku", "simple-det"]
@@ -76,8 +76,8 @@ class MapResult:
     rule: Rule
     tious: tuple[float, ...]
     labels: tuple[str, ...]
-    ap: Floats
-    map: Floats
+    ap: Float64Array
+    map: Float64Array
     average: float
     figures: Figures = field(default_factory=dict)
 
@@ -93,7 +93,7 @@ class MapResult:
         )
 
 
-def tiou(left: NDArray[Any], right: NDArray[Any]) -> Floats:
+def tiou(left: AnyArray, right: AnyArray) -> Float64Array:
     """Temporal intersection over union (N, M) of segments (N, 2) and (M, 2), each [start, end]."""
     start, end = np.asarray(left, dtype=np.float64).reshape(-1, 2).T[:, :, None]
     other_start, other_end = np.asarray(right, dtype=np.float64).reshape(-1, 2).T[:, None, :]
@@ -146,7 +146,7 @@ def detection_map(
     return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()))
 
 
-def _best_free_ap(found: Table, true: Table, tious: Sequence[float], num_labels: int) -> Floats:
+def _best_free_ap(found: Table, true: Table, tious: Sequence[float], num_labels: int) -> Float64Array:
     """AP (C, K) where each prediction takes the best true span that is free."""
     right = np.zeros((len(tious), len(found)), dtype=bool)
     for row, holder in zip(right, match(found, true, tious), strict=True):

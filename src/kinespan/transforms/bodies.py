@@ -15,9 +15,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import BoolArray, IntArray
+
 Number = TypeVar("Number", bound=np.floating)
-Mask = NDArray[np.bool_]
-Places = NDArray[np.int64]
 
 SHORTEST = 11
 """Tracks of at most this many frames are noise (CTR-GCN)."""
@@ -28,8 +28,8 @@ NOISY = 0.69754
 
 
 def first_bodies(
-    positions: NDArray[Number], valid: Mask, place: Places | None = None, count: int = 2
-) -> tuple[NDArray[Number], Mask]:
+    positions: NDArray[Number], valid: BoolArray, place: IntArray | None = None, count: int = 2
+) -> tuple[NDArray[Number], BoolArray]:
     """The first `count` bodies of each frame; slot k holds the one at place k, so that people may change slots."""
     rank = _ranks(valid, place)
     chosen = np.zeros((len(positions), count, *positions.shape[2:]), positions.dtype)
@@ -41,8 +41,8 @@ def first_bodies(
 
 
 def most_energetic(
-    positions: NDArray[Number], valid: Mask, place: Places | None = None, considered: int = 4, count: int = 2
-) -> tuple[NDArray[Number], Mask]:
+    positions: NDArray[Number], valid: BoolArray, place: IntArray | None = None, considered: int = 4, count: int = 2
+) -> tuple[NDArray[Number], BoolArray]:
     """Of the first `considered` bodies of each frame the `count` with the most energy, the most energetic first.
 
     Energy is the standard deviation of x over all frames and joints of a slot, plus that of y, plus that of z.
@@ -56,7 +56,7 @@ def most_energetic(
     return _used(positions[:, order], valid[:, order])
 
 
-def denoised(positions: NDArray[Number], valid: Mask) -> tuple[NDArray[Number], Mask]:
+def denoised(positions: NDArray[Number], valid: BoolArray) -> tuple[NDArray[Number], BoolArray]:
     """Two people out of tracks: the short and the flat ones dropped, the others by motion.
 
     1. Tracks of at most 11 frames are dropped.
@@ -89,7 +89,7 @@ def denoised(positions: NDArray[Number], valid: Mask) -> tuple[NDArray[Number], 
     return _two_slots(positions, valid, tracks)
 
 
-def _two_slots(positions: NDArray[Number], valid: Mask, tracks: list[int]) -> tuple[NDArray[Number], Mask]:
+def _two_slots(positions: NDArray[Number], valid: BoolArray, tracks: list[int]) -> tuple[NDArray[Number], BoolArray]:
     """Step 4 of `denoised`."""
     chosen = np.zeros((len(positions), 2, *positions.shape[2:]), positions.dtype)
     seen = np.zeros((len(positions), 2), dtype=bool)
@@ -105,10 +105,10 @@ def _two_slots(positions: NDArray[Number], valid: Mask, tracks: list[int]) -> tu
     return _used(chosen, seen)
 
 
-def _wide(poses: NDArray[Number]) -> Mask:
+def _wide(poses: NDArray[Number]) -> BoolArray:
     """In which frames poses (T, J, 3) are wider than 0.8 of their height."""
     ranges = poses.max(axis=1) - poses.min(axis=1)
-    wide: Mask = ranges[:, 0] > WIDEST * ranges[:, 1]
+    wide: BoolArray = ranges[:, 0] > WIDEST * ranges[:, 1]
     return wide
 
 
@@ -117,13 +117,13 @@ def _motion(poses: NDArray[Number]) -> float:
     return float(poses.reshape(-1, 3).var(axis=0).sum())
 
 
-def _ranks(valid: Mask, place: Places | None) -> Places:
+def _ranks(valid: BoolArray, place: IntArray | None) -> IntArray:
     """The rank (T, P) of each valid body among those of its frame, by place."""
     by = np.where(valid, np.arange(valid.shape[1]) if place is None else place, np.iinfo(np.int64).max)
     return np.argsort(np.argsort(by, axis=1, kind="stable"), axis=1, kind="stable")
 
 
-def _used(positions: NDArray[Number], valid: Mask) -> tuple[NDArray[Number], Mask]:
+def _used(positions: NDArray[Number], valid: BoolArray) -> tuple[NDArray[Number], BoolArray]:
     """Without slots at the end that nobody is in; at least one slot."""
     used = max((int(slot) + 1 for slot in np.flatnonzero(valid.any(axis=0))), default=1)
     return positions[:, :used], valid[:, :used]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float32Array
 from ..config import Normalisation
 from ..errors import InputError
 from ..joint_map import joint_map
@@ -24,7 +24,6 @@ from .normalise import (
     torso_lengths,
     usual_length,
 )
-from .ntu_preprocessing import Floats
 
 LONG = 2**15
 """Frames of a recording from which on it is worked on in pieces: 18 minutes at 30 a second."""
@@ -61,7 +60,7 @@ class LongMotion:
             if normalisation.size == "torso":
                 self._size = usual_length(np.concatenate(list(self._torsos(pieces))))
 
-    def part(self, start: int, stop: int) -> tuple[Floats, NDArray[np.bool_]]:
+    def part(self, start: int, stop: int) -> tuple[Float32Array, BoolArray]:
         """Positions (N, P, J, 3) and valid (N, P) of the frames [start, stop)."""
         valid = self.valid[start:stop]
         positions = self._resampled(start, start + len(valid))
@@ -69,7 +68,7 @@ class LongMotion:
             return positions, valid
         return only_seen(self._place.moved(positions) / self._size, valid), valid
 
-    def _torsos(self, pieces: list[tuple[int, int]]) -> Iterator[Floats]:
+    def _torsos(self, pieces: list[tuple[int, int]]) -> Iterator[Float32Array]:
         """The torso lengths of all poses, piece by piece."""
         assert self._place is not None
         for start, stop in pieces:
@@ -79,13 +78,13 @@ class LongMotion:
     def _between(self, start: int, stop: int) -> Between:
         return Between.frames(start, stop, self.recording.num_frames, self.recording.fps, self.fps)
 
-    def _seen_in(self, start: int, stop: int) -> NDArray[np.bool_]:
+    def _seen_in(self, start: int, stop: int) -> BoolArray:
         """Who is there (N, P) in the frames [start, stop) at the model's rate."""
         if self.recording.fps == self.fps:
             return self._seen[start:stop]
         return self._between(start, stop).seen(self._seen)
 
-    def _resampled(self, start: int, stop: int) -> Floats:
+    def _resampled(self, start: int, stop: int) -> Float32Array:
         """Positions (N, P, J, 3) of the frames [start, stop) at the model's rate, where they were recorded."""
         if self.recording.fps == self.fps:
             return self._filled(start, stop)
@@ -93,7 +92,7 @@ class LongMotion:
         first, last = int(between.low[0]), int(between.high[-1]) + 1
         return between.mix(self._filled(first, last), self._seen[first:last], first)[0]
 
-    def _filled(self, start: int, stop: int) -> Floats:
+    def _filled(self, start: int, stop: int) -> Float32Array:
         """Positions (N, P, J, 3) of recorded frames [start, stop), short gaps filled."""
         positions = self._mapped(self.recording.positions[start:stop])
         copied = self._weights is not None
@@ -107,11 +106,11 @@ class LongMotion:
                 positions[first - start : last - start, gap.person] = poses
         return positions
 
-    def _mapped(self, positions: Floats) -> Floats:
+    def _mapped(self, positions: Float32Array) -> Float32Array:
         """Positions (N, P, J, 3) with the joints of the model's skeleton."""
         if self._weights is None:
             return positions
-        mapped: Floats = np.einsum("ij,tpjc->tpic", self._weights, positions, optimize=True)
+        mapped: Float32Array = np.einsum("ij,tpjc->tpic", self._weights, positions, optimize=True)
         return mapped
 
 
@@ -127,7 +126,7 @@ def motion_in_parts(
     return LongMotion(recording, skeleton, fps, normalisation, LONG)
 
 
-def _weights(recording: Recording, skeleton: Skeleton) -> Floats | None:
+def _weights(recording: Recording, skeleton: Skeleton) -> Float32Array | None:
     """What `map_recording` multiplies joints with; None where they stay what they are."""
     if recording.skeleton == skeleton:
         return None

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float32Array, IntArray
 from ..config import Normalisation
 from ..joint_map import map_recording
 from ..recording import Recording
 from ..skeleton import Skeleton
-from .ntu_preprocessing import PREPROCESSINGS, Floats, landmark
+from .ntu_preprocessing import PREPROCESSINGS, landmark
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Motion:
     Positions are y up, in torso lengths or metres and about an origin that the Normalisation says.
     """
 
-    positions: Floats
-    valid: NDArray[np.bool_]
+    positions: Float32Array
+    valid: BoolArray
     fps: float
     name: str
 
@@ -37,7 +37,7 @@ class Motion:
         """Number of frames T."""
         return int(self.positions.shape[0])
 
-    def part(self, start: int, stop: int) -> tuple[Floats, NDArray[np.bool_]]:
+    def part(self, start: int, stop: int) -> tuple[Float32Array, BoolArray]:
         """Positions and valid of the frames [start, stop)."""
         return self.positions[start:stop], self.valid[start:stop]
 
@@ -60,8 +60,8 @@ def num_resampled(num_frames: int, fps: float, target_fps: float) -> int:
 
 
 def resample(
-    positions: Floats, valid: NDArray[np.bool_], fps: float, target_fps: float
-) -> tuple[Floats, NDArray[np.bool_]]:
+    positions: Float32Array, valid: BoolArray, fps: float, target_fps: float
+) -> tuple[Float32Array, BoolArray]:
     """Positions (T, P, J, 3) and valid (T, P) at another rate, by time: linear between the centres of frames.
 
     Frame j of the result is the motion at (j + 0.5) / target_fps seconds. It is valid where the frames that it
@@ -77,9 +77,9 @@ def resample(
 class Between(NamedTuple):
     """Where frames of another rate lie: between the frames low and high (N,), at a part (N,) of the way."""
 
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-    part: Floats
+    low: IntArray
+    high: IntArray
+    part: Float32Array
 
     @classmethod
     def frames(cls, start: int, stop: int, num_frames: int, fps: float, target_fps: float) -> Between:
@@ -88,12 +88,12 @@ class Between(NamedTuple):
         low = np.floor(at).astype(np.int64)
         return cls(low, np.minimum(low + 1, num_frames - 1), (at - low).astype(np.float32))
 
-    def seen(self, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def seen(self, valid: BoolArray) -> BoolArray:
         """Which people (N, P) are there, of valid (T, P)."""
-        seen: NDArray[np.bool_] = valid[self.low] & (valid[self.high] | (self.part == 0)[:, None])
+        seen: BoolArray = valid[self.low] & (valid[self.high] | (self.part == 0)[:, None])
         return seen
 
-    def mix(self, positions: Floats, valid: NDArray[np.bool_], first: int = 0) -> tuple[Floats, NDArray[np.bool_]]:
+    def mix(self, positions: Float32Array, valid: BoolArray, first: int = 0) -> tuple[Float32Array, BoolArray]:
         """Positions (N, P, J, 3) and who is there (N, P), of the frames from `first` on."""
         here = Between(self.low - first, self.high - first, self.part)
         before, seen = positions[here.low], here.seen(valid)
@@ -101,7 +101,7 @@ class Between(NamedTuple):
         return np.where(seen[:, :, None, None], mixed, np.float32(0)), seen
 
 
-def fill_gaps(positions: Floats, valid: NDArray[np.bool_], longest: int) -> tuple[Floats, NDArray[np.bool_]]:
+def fill_gaps(positions: Float32Array, valid: BoolArray, longest: int) -> tuple[Float32Array, BoolArray]:
     """Interpolate each person's gaps of at most `longest` frames between two valid frames; returns new arrays."""
     found = short_gaps(valid, longest)
     if not found:
@@ -121,14 +121,14 @@ class Gap(NamedTuple):
     before: int
     after: int
 
-    def between(self, start: Floats, end: Floats) -> Floats:
+    def between(self, start: Float32Array, end: Float32Array) -> Float32Array:
         """Poses (N, J, 3) of the gap on the way from one pose (J, 3) to another."""
         length = self.after - self.before
         part = (np.arange(1, length) / length)[:, None, None]
         return (start + part * (end - start)).astype(np.float32)
 
 
-def short_gaps(valid: NDArray[np.bool_], longest: int) -> list[Gap]:
+def short_gaps(valid: BoolArray, longest: int) -> list[Gap]:
     """The gaps of at most `longest` frames in valid (T, P), person by person."""
     found = []
     for person in range(valid.shape[1] if longest >= 1 else 0):
@@ -139,7 +139,7 @@ def short_gaps(valid: NDArray[np.bool_], longest: int) -> list[Gap]:
     return found
 
 
-def _placed(positions: Floats, valid: NDArray[np.bool_], skeleton: Skeleton, how: Normalisation) -> Floats:
+def _placed(positions: Float32Array, valid: BoolArray, skeleton: Skeleton, how: Normalisation) -> Float32Array:
     """Move the first root over the origin, turn it to face +z, divide by the torso length."""
     if not valid.any():
         return positions
@@ -150,13 +150,13 @@ def _placed(positions: Floats, valid: NDArray[np.bool_], skeleton: Skeleton, how
     return only_seen(positions, valid)
 
 
-def first_seen(valid: NDArray[np.bool_]) -> tuple[int, int]:
+def first_seen(valid: BoolArray) -> tuple[int, int]:
     """The first frame of valid (T, P) that holds somebody, and who that is."""
     frame = int(valid.any(axis=1).argmax())
     return frame, int(valid[frame].argmax())
 
 
-def only_seen(positions: Floats, valid: NDArray[np.bool_]) -> Floats:
+def only_seen(positions: Float32Array, valid: BoolArray) -> Float32Array:
     """positions (T, P, J, 3), zero where valid (T, P) is False."""
     return np.where(valid[:, :, None, None], positions, np.float32(0)).astype(np.float32)
 
@@ -164,22 +164,22 @@ def only_seen(positions: Floats, valid: NDArray[np.bool_]) -> Floats:
 class Place(NamedTuple):
     """Where a motion is taken to: an origin (3,) on the ground and, if it turns, a turn (3, 3) about the vertical."""
 
-    origin: Floats
-    turn: Floats | None
+    origin: Float32Array
+    turn: Float32Array | None
 
     @classmethod
-    def of(cls, first: Floats, skeleton: Skeleton, how: Normalisation) -> Place:
+    def of(cls, first: Float32Array, skeleton: Skeleton, how: Normalisation) -> Place:
         """By the first pose (J, 3) that is seen."""
         origin = landmark(first, skeleton.root) * np.array([1, 0, 1], np.float32)
         return cls(origin, facing(first, skeleton) if how.heading == "first" else None)
 
-    def moved(self, positions: Floats) -> Floats:
+    def moved(self, positions: Float32Array) -> Float32Array:
         """positions (T, P, J, 3), there."""
         positions = positions - self.origin
         return positions if self.turn is None else positions @ self.turn.T
 
 
-def facing(pose: Floats, skeleton: Skeleton) -> Floats:
+def facing(pose: Float32Array, skeleton: Skeleton) -> Float32Array:
     """Rotation (3, 3) about y that brings right-to-left (shoulders and hips) of a pose (J, 3) to +x, front to +z."""
     across = landmark(pose, skeleton.left_shoulder) - landmark(pose, skeleton.right_shoulder)
     across = across + landmark(pose, skeleton.left_hip) - landmark(pose, skeleton.right_hip)
@@ -191,19 +191,19 @@ def facing(pose: Floats, skeleton: Skeleton) -> Floats:
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=np.float32)
 
 
-def torso_length(poses: Floats, skeleton: Skeleton) -> float:
+def torso_length(poses: Float32Array, skeleton: Skeleton) -> float:
     """Median distance from root to mid-shoulders over poses (N, J, 3); 1 where it is degenerate."""
     return usual_length(torso_lengths(poses, skeleton))
 
 
-def torso_lengths(poses: Floats, skeleton: Skeleton) -> Floats:
+def torso_lengths(poses: Float32Array, skeleton: Skeleton) -> Float32Array:
     """Distances (N,) from root to mid-shoulders of poses (N, J, 3)."""
     shoulders = (landmark(poses, skeleton.left_shoulder) + landmark(poses, skeleton.right_shoulder)) / 2
-    lengths: Floats = np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)
+    lengths: Float32Array = np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)
     return lengths
 
 
-def usual_length(lengths: Floats) -> float:
+def usual_length(lengths: Float32Array) -> float:
     """The median of lengths (N,); 1 where it is degenerate."""
     length = float(np.median(lengths))
     return length if length > 1e-3 else 1.0

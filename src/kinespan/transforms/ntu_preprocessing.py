@@ -24,12 +24,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float32Array, Float64Array, IntArray
 from ..skeleton import Landmark, Skeleton
 
 Number = TypeVar("Number", bound=np.floating)
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-Preprocess = Callable[[Floats, Mask, Skeleton], tuple[Floats, Mask]]
+Preprocess = Callable[[Float32Array, BoolArray, Skeleton], tuple[Float32Array, BoolArray]]
 
 _Z_TO_Y = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 """The turn that brings up from z to y and leaves x."""
@@ -41,7 +40,7 @@ def landmark(positions: NDArray[Number], joints: Landmark) -> NDArray[Number]:
     return mean
 
 
-def crosclr(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats, Mask]:
+def crosclr(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
     """Each frame relative to joint 21 and turned about the vertical until right to left shoulder lies along +x.
 
     The first person gives the origin and the turn of a frame, for all people in it. Up stays up: shoulders that slope
@@ -64,7 +63,7 @@ def crosclr(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats,
     return _masked(np.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1), valid), valid
 
 
-def agcn(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats, Mask]:
+def agcn(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
     """Each frame relative to joint 2, the whole turned by the first frame: joint 1 to 2 upright, then 5 to 9 along +x.
 
     Both turns are the shortest that align, as published: the second tilts a body with sloping shoulders, and how much
@@ -86,7 +85,7 @@ def agcn(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats, Ma
     return _masked(moved @ (_Z_TO_Y @ along_x @ upright).T, valid), valid
 
 
-def ctrgcn(positions: Floats, valid: Mask, skeleton: Skeleton) -> tuple[Floats, Mask]:
+def ctrgcn(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
     """All frames relative to joint 2 of the first person in its first frame; nothing is turned."""
     person, seen = _first_person(valid)
     if not seen.size:
@@ -98,20 +97,20 @@ PREPROCESSINGS: dict[str, Preprocess] = {"crosclr": crosclr, "agcn": agcn, "ctrg
 """By the name that `Normalisation.preprocessing` gives them."""
 
 
-def _first_person(valid: Mask) -> tuple[int, NDArray[np.int64]]:
+def _first_person(valid: BoolArray) -> tuple[int, IntArray]:
     """The lowest person slot with anyone in it, and the frames in which it is valid; no frames where nobody is."""
     person = int(valid.any(axis=0).argmax())
     return person, np.flatnonzero(valid[:, person])
 
 
-def _held(poses: Floats, seen: NDArray[np.int64]) -> Floats:
+def _held(poses: Float32Array, seen: IntArray) -> Float32Array:
     """Poses (T, J, 3) with those not seen taken from the nearest earlier frame that is, else from the first."""
     latest = np.searchsorted(seen, np.arange(len(poses)), side="right") - 1
-    held: Floats = poses[seen[np.maximum(latest, 0)]]
+    held: Float32Array = poses[seen[np.maximum(latest, 0)]]
     return held
 
 
-def _repeated_to_the_end(positions: Floats, valid: Mask) -> tuple[Floats, Mask]:
+def _repeated_to_the_end(positions: Float32Array, valid: BoolArray) -> tuple[Float32Array, BoolArray]:
     """Every person's null frames after its last valid one, filled by all before them over and over."""
     frames = np.arange(len(valid))
     source = np.tile(frames[:, None], valid.shape[1])
@@ -121,7 +120,7 @@ def _repeated_to_the_end(positions: Floats, valid: Mask) -> tuple[Floats, Mask]:
     return positions[source, people], valid[source, people]
 
 
-def _turn(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+def _turn(source: Float64Array, target: Float64Array) -> Float64Array:
     """The shortest rotation (3, 3) that brings the direction of a vector to that of another, both (3,).
 
     None where a vector is null or the two are parallel or opposite (then no turn is the shortest one).
@@ -136,6 +135,6 @@ def _turn(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[n
     return np.asarray(np.eye(3) + sin * cross + (1 - cos) * (cross @ cross))
 
 
-def _masked(positions: NDArray[np.floating[Any]], valid: Mask) -> Floats:
+def _masked(positions: NDArray[np.floating[Any]], valid: BoolArray) -> Float32Array:
     """Positions as float32, zero where not valid."""
     return np.where(valid[:, :, None, None], positions, 0).astype(np.float32)
