@@ -166,8 +166,8 @@ def _overlapping_frames(
         if predictions.segmentation is None:
             spans = [span for span in spans if (span.score or 0.0) >= HOLDS]
         num_frames = _num_frames(name, truth, spans, fps[name])
-        hits, looked_at = replace(annotation, labels=labels).frame_hits(num_frames, fps[name])
-        holds, _ = Annotation(tuple(spans), labels).frame_hits(num_frames, fps[name])
+        hits, looked_at = replace(annotation, labels=labels).frame_targets(num_frames, fps[name])
+        holds, _ = Annotation(tuple(spans), labels).frame_targets(num_frames, fps[name])
         holds &= looked_at[:, None]
         true += hits.sum(axis=0)
         predicted += holds.sum(axis=0)
