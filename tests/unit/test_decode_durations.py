@@ -1,4 +1,4 @@
-"""Segmentation under durations, against every segmentation there is; durations learnt from spans."""
+"""Segmentation under durations, against every possible segmentation; durations learnt from spans."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kinespan.annotation import IGNORE, LabelSet, runs
 from kinespan.config import Normalisation
 from kinespan.decode import DecodeConfig, decode, segment, segment_as
-from kinespan.decode_durations import LEAST_SPREAD, duration_table, learn_durations, most_probable
+from kinespan.decode_durations import MIN_SPREAD, duration_table, learn_durations, most_probable
 from kinespan.errors import InputError
 from kinespan.model_file import ModelSpec
 from kinespan.skeletons import KINECT_20
@@ -50,7 +50,7 @@ def softmax_rows(seed, frames, classes, scale=1.5):
     longest=st.integers(2, 8),
 )
 @settings(max_examples=60, deadline=None)
-def test_no_segmentation_is_better(seed, frames, classes, longest):
+def test_viterbi_agrees_with_trying_every_segmentation(seed, frames, classes, longest):
     """Against all of them; tables that end before, at and after the recording's length."""
     scores = softmax_rows(seed, frames, classes)
     table = np.random.default_rng(seed + 1).normal(-2, 1.5, (classes, longest))
@@ -60,7 +60,7 @@ def test_no_segmentation_is_better(seed, frames, classes, longest):
     assert value_of(found, scores, table) == pytest.approx(best, abs=1e-9)
 
 
-def test_long_recordings_are_no_matter_of_length():
+def test_segmentation_of_a_repeated_take_repeats():
     """What is far away does not change what is here: one take ten times, with a frame that is certain in between."""
     one = softmax_rows(3, 80, 3)
     one[0] = [1, 0, 0]
@@ -71,7 +71,7 @@ def test_long_recordings_are_no_matter_of_length():
     assert len(set(ids.tolist())) == 3
 
 
-def test_a_flicker_is_smoothed_away_and_a_sure_action_is_kept():
+def test_durations_remove_a_flicker_and_keep_a_clear_action():
     durations = ((math.log(2), 0.3),) * 3
     truth = np.repeat([0, 1, 2, 1, 0], [20, 20, 20, 2, 20])
     scores = np.full((82, 3), 0.1, dtype=np.float32)
@@ -86,7 +86,7 @@ def test_a_flicker_is_smoothed_away_and_a_sure_action_is_kept():
     ]  # fmt: skip
 
 
-def test_one_class_and_no_frames():
+def test_one_class_or_no_frames_need_no_durations():
     assert most_probable(np.ones((4, 1), np.float32), np.zeros((1, 3))).tolist() == [0] * 4
     assert most_probable(np.ones((0, 3), np.float32), np.zeros((3, 3))).tolist() == []
     assert segment(np.ones((0, 3), np.float32), 10, TWO, durations=((0.0, 1.0),) * 3) == []
@@ -95,11 +95,11 @@ def test_one_class_and_no_frames():
 # ---- durations -------------------------------------------------------------------------------------------------------
 
 
-def test_densities_sum_to_one():
+def test_duration_densities_sum_to_one():
     table = duration_table(((math.log(2), 0.4), (math.log(5), 0.3)), 25.0)
     assert np.exp(table).sum(axis=1) == pytest.approx([1, 1], abs=0.01)
     assert table.shape[1] == math.ceil(5 * math.exp(0.9) * 25)
-    assert duration_table(((math.log(2), 0.4),), 25.0, most=30).shape == (1, 30)
+    assert duration_table(((math.log(2), 0.4),), 25.0, max_frames=30).shape == (1, 30)
     # by hand: at the median the density of log seconds is 1 / (0.4 sqrt(2 pi)), per frame divided by its 50 frames
     assert table[0, 49] == pytest.approx(-math.log(0.4 * math.sqrt(2 * math.pi)) - math.log(50))
 
@@ -116,7 +116,7 @@ def test_durations_by_hand():
     assert sit == pytest.approx((0.0, spread))
 
 
-def test_what_was_cut_counts_only_where_nothing_is_whole():
+def test_cut_segments_count_only_for_classes_without_a_complete_one():
     (background, walk) = learn_durations([np.repeat([0, 1, IGNORE, 1], [10, 20, 5, 20])], 10.0, 2)
     assert (background[0], walk[0]) == pytest.approx((0.0, math.log(2)))
     ids = [np.repeat([0, 1, IGNORE, 1, 0, 1, 0], [10, 20, 5, 20, 40, 8, 3])]
@@ -124,11 +124,11 @@ def test_what_was_cut_counts_only_where_nothing_is_whole():
     assert (background[0], walk[0]) == pytest.approx((math.log(4), math.log(0.8)))
 
 
-def test_a_class_that_was_never_seen_lasts_as_long_as_any():
+def test_a_class_without_segments_has_the_durations_of_all():
     durations = learn_durations([np.repeat([0, 1, 0], [10, 30, 10])], 10.0, 3)
     logs = [0.0, 0.0, math.log(3)]
     assert durations[2] == pytest.approx((np.mean(logs), np.std(logs)))
-    assert all(spread >= LEAST_SPREAD for _, spread in durations)
+    assert all(spread >= MIN_SPREAD for _, spread in durations)
     assert learn_durations([np.full(9, IGNORE)], 10.0, 3) == ()
 
 
@@ -144,7 +144,7 @@ def test_durations_in_seconds_do_not_depend_on_the_rate():
 DURATIONS = ((0.5, 0.25), (1.0, 0.5), (-0.5, 0.75))
 
 
-def test_a_config_says_which_segmentation():
+def test_the_config_chooses_argmax_or_viterbi():
     scores = softmax_rows(0, 60, 3)
     config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
     found = segment_as(scores, 10, TWO, config)
@@ -156,7 +156,7 @@ def test_a_config_says_which_segmentation():
     assert [key[span.start] for span in found] == found
 
 
-def test_what_cannot_be_done_is_refused():
+def test_viterbi_without_durations_or_with_overlapping_labels_is_refused():
     scores = softmax_rows(0, 20, 3)
     with pytest.raises(InputError, match=r"of 0 classes, expected 3.*finetune"):
         segment_as(scores, 10, TWO, DecodeConfig(segmentation="viterbi"))
@@ -169,7 +169,7 @@ def test_what_cannot_be_done_is_refused():
             DecodeConfig(**wrong)
 
 
-def test_durations_travel_in_the_model_file():
+def test_durations_survive_the_model_file():
     spec = ModelSpec(
         kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
         encoder="tcn", fusion="nested_u", labels=TWO,
