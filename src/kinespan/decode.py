@@ -331,7 +331,7 @@ def min_frames(seconds: float, fps: float) -> int:
 
 
 def check_scores(scores: AnyArray, fps: float, labels: LabelSet) -> Float32Array:
-    """The scores (T, C + 1) as float32. Raises InputError for another shape, a bad fps, or values that are not finite."""
+    """The scores (T, C + 1) as float32. Raises InputError for another shape, a bad fps, or a value that is infinite."""
     values = np.asarray(scores, dtype=np.float32)
     if values.ndim != 2 or values.shape[1] != len(labels) + 1:
         raise InputError(

@@ -161,7 +161,7 @@ def test_viterbi_without_durations_or_with_overlapping_labels_is_refused():
     with pytest.raises(InputError, match=r"of 0 classes, expected 3.*finetune"):
         segment_as(scores, 10, TWO, DecodeConfig(segmentation="viterbi"))
     config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
-    with pytest.raises(InputError, match="exclude each other"):
+    with pytest.raises(InputError, match="needs exclusive labels"):
         segment_as(scores, 10, replace(TWO, exclusive=False), config)
     for wrong in ({"segmentation": "loud"}, {"durations": ((1.0, 0.0),)}, {"durations": ((math.nan, 1.0),)},
                   {"durations": ((1.0,),)}):  # fmt: skip
