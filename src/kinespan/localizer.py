@@ -160,7 +160,7 @@ class Localizer(Model):
         """Fused features (N, length, C) of frames from `starts` on, in one pass; zero where nobody is there."""
         device = next(self.parameters()).device
         positions, valid = (
-            np.stack(parts) for parts in zip(*(motion.part(start, start + length) for start in starts), strict=True)
+            np.stack(parts) for parts in zip(*(motion.window(start, start + length) for start in starts), strict=True)
         )
         if not valid.any():
             return torch.zeros(*valid.shape[:2], self.fusion.channels, device=device)
