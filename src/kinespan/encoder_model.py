@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .arrays import BoolArray, Float32Array, Float64Array
 from .encoders import Encoder, Pyramid, build_encoder
 from .input_spec import InputSpec
 from .model_file import ModelSpec
@@ -26,11 +26,11 @@ WINDOWS_PER_CHUNK = 10
 class Embedding(NamedTuple):
     """Features of a recording, one vector for each of S steps of an encoder's deepest map."""
 
-    features: NDArray[np.float32]
+    features: Float32Array
     """(S, C), zero where nobody is there."""
-    times: NDArray[np.float64]
+    times: Float64Array
     """(S,), in seconds: the middle of the frame that a step stands at."""
-    valid: NDArray[np.bool_]
+    valid: BoolArray
     """(S,), whether anybody is there in that frame."""
 
 
@@ -151,7 +151,7 @@ class Windows:
 
     def _pass(self, motion: Motion | LongMotion, starts: Sequence[int], length: int, device: torch.device) -> Tensor:
         """Features (N, length, C) of `length` frames from each of `starts` (N), in one pass."""
-        parts = [motion.part(start, start + length) for start in starts]
+        parts = [motion.window(start, start + length) for start in starts]
         positions = np.stack([positions for positions, _ in parts])  # (N, length, P, J, 3)
         valid = np.stack([valid for _, valid in parts])  # (N, length, P)
         if not valid.any():

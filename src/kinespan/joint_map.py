@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Float32Array, Float64Array
 from .errors import InputError
 from .recording import Recording
 from .skeleton import Skeleton
@@ -53,7 +53,7 @@ The parts of a rule may come from rules themselves, never from the part being so
 elbows have no stand-in."""
 
 
-def joint_map(source: Skeleton, target: Skeleton) -> NDArray[np.float32]:
+def joint_map(source: Skeleton, target: Skeleton) -> Float32Array:
     """The map (J_target, J_source) that turns source joints into target joints; every row sums to 1.
 
     Joints with the same canonical body part correspond; other parts come from the landmarks of the source, then
@@ -66,7 +66,7 @@ def joint_map(source: Skeleton, target: Skeleton) -> NDArray[np.float32]:
     if source.joints == target.joints and source.body_parts == target.body_parts:
         return np.eye(count, dtype=np.float32)
     known = _known_parts(source)
-    rows: list[NDArray[np.float64]] = []
+    rows: list[Float64Array] = []
     for joint, part in zip(target.joints, target.body_parts, strict=True):
         row = None
         if part is not None:
@@ -84,7 +84,7 @@ def joint_map(source: Skeleton, target: Skeleton) -> NDArray[np.float32]:
     return np.stack(rows).astype(np.float32)
 
 
-def _known_parts(source: Skeleton) -> dict[str, NDArray[np.float64]]:
+def _known_parts(source: Skeleton) -> dict[str, Float64Array]:
     """Row (J_source,) of each part that the source gives itself: its landmarks, and above them its named joints."""
     one = np.eye(source.num_joints)
     landmarks = {
@@ -100,7 +100,7 @@ def _known_parts(source: Skeleton) -> dict[str, NDArray[np.float64]]:
     return known
 
 
-def _row(part: str, known: dict[str, NDArray[np.float64]], seeking: tuple[str, ...]) -> NDArray[np.float64] | None:
+def _row(part: str, known: dict[str, Float64Array], seeking: tuple[str, ...]) -> Float64Array | None:
     """Row (J_source,) of a part, by the first rule whose parts can all be had without the parts being sought."""
     if part in known:
         return known[part]
@@ -109,7 +109,7 @@ def _row(part: str, known: dict[str, NDArray[np.float64]], seeking: tuple[str, .
     for rule in RULES.get(part, ()):
         rows = [(weight, _row(name, known, (*seeking, part))) for name, weight in rule.items()]
         if all(row is not None for _, row in rows):
-            mean: NDArray[np.float64] = np.sum([weight * row for weight, row in rows if row is not None], axis=0)
+            mean: Float64Array = np.sum([weight * row for weight, row in rows if row is not None], axis=0)
             return mean
     return None
 

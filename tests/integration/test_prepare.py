@@ -10,7 +10,7 @@ import pytest
 from kinespan import io
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus
-from kinespan.corpus.loose import names_of
+from kinespan.corpus.own_files import names_of
 from kinespan.corpus.prepare import prepare, prepare_synthetic
 from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.errors import InputError

@@ -16,10 +16,10 @@ import pytest
 from kinespan import io
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus
-from kinespan.corpus.loose import LooseFiles
+from kinespan.corpus.own_files import OwnFiles
 from kinespan.corpus.prepare import prepare
 from kinespan.corpus.recipes import Item
-from kinespan.corpus.splits import SplitRule
+from kinespan.corpus.splitting import SplitRule
 from kinespan.errors import InputError
 from kinespan.recording import Recording
 from kinespan.skeletons import NTU_25
@@ -84,14 +84,14 @@ def test_what_is_stopped_goes_on_and_ends_the_same(
     assert {path.name for path in left_beside(out, folder)} == {"at_once", "out.partial"}
     with pytest.raises(InputError, match="not a corpus"):
         Corpus.open(tmp_path / "out.partial")
-    read = LooseFiles.read
+    read = OwnFiles.read
     again: list[str] = []
 
-    def noted(self: LooseFiles, item: Item) -> io.Take:
+    def noted(self: OwnFiles, item: Item) -> io.Take:
         again.append(item.name)
         return read(self, item)
 
-    monkeypatch.setattr(LooseFiles, "read", noted)
+    monkeypatch.setattr(OwnFiles, "read", noted)
     seen: list[int] = []
     summary = prepare(folder, out, name="c", options=options, progress=lambda done, total: seen.append(done), workers=1)
     everything = ["a_broken", "take0", "take1", "take2", "take3"]

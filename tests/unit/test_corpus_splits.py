@@ -22,7 +22,7 @@ from kinespan.corpus import (
     leave_out,
 )
 from kinespan.corpus.recipes import RECIPES
-from kinespan.corpus.splits import SplitRule, recording_split, ruled_split
+from kinespan.corpus.splitting import SplitRule, recording_split, ruled_split
 from kinespan.errors import InputError
 from kinespan.skeletons import NTU_25
 

@@ -19,7 +19,7 @@ SOURCE = Path(kinespan.__file__).parent
 
 # Lowest first. A unit is a module or a package directly under kinespan; it may import units of lower rows only.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("_version", "errors", "progress"),
+    ("_version", "arrays", "errors", "progress"),
     ("annotation", "atomic", "config", "plugins", "skeleton"),
     ("activitynet_file", "decode_durations", "decode_suppress", "mirror_labels"),
     ("activitynet", "decode", "joint_names", "recording", "registry"),

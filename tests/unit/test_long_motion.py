@@ -58,7 +58,9 @@ def take(frames, people=1, fps=30.0, gaps=(), skeleton=KINECT_20):
     cuts=st.lists(st.integers(0, 90), max_size=5),
 )
 @settings(max_examples=50, deadline=None)
-def test_parts_are_those_of_the_whole(frames, people, gaps, fps, heading, size, fill_gap, piece, cuts):
+def test_windows_equal_the_motion_of_the_whole_recording(
+    frames, people, gaps, fps, heading, size, fill_gap, piece, cuts
+):
     recording = take(frames, people, gaps=gaps)
     how = Normalisation(heading=heading, size=size, fill_gap=fill_gap)
     whole = model_motion(recording, KINECT_20, fps, how)
@@ -66,16 +68,18 @@ def test_parts_are_those_of_the_whole(frames, people, gaps, fps, heading, size, 
     assert (long.num_frames, long.fps, long.name) == (whole.num_frames, whole.fps, whole.name)
     assert np.array_equal(long.valid, whole.valid)
     bounds = sorted({0, whole.num_frames, *(cut for cut in cuts if cut < whole.num_frames)})
-    parts = [long.part(start, stop) for start, stop in pairwise(bounds)]
+    parts = [long.window(start, stop) for start, stop in pairwise(bounds)]
     assert np.array_equal(np.concatenate([positions for positions, _ in parts]), whole.positions)
     assert np.array_equal(np.concatenate([valid for _, valid in parts]), whole.valid)
-    assert all(np.array_equal(one, other) for one, other in zip(long.part(0, 10**6), whole.part(0, 10**6), strict=True))
+    assert all(
+        np.array_equal(one, other) for one, other in zip(long.window(0, 10**6), whole.window(0, 10**6), strict=True)
+    )
 
 
-def test_mapped_joints_are_those_of_the_whole():
+def test_windows_of_mapped_joints_equal_the_whole_up_to_rounding():
     recording = take(60, 2, gaps=[(10, 5, 0), (30, 2, 1)], skeleton=NTU_25)
     whole = model_motion(recording, COCO_17, 12.0, Normalisation())
-    positions, valid = LongMotion(recording, COCO_17, 12.0, Normalisation(), 7).part(5, 20)
+    positions, valid = LongMotion(recording, COCO_17, 12.0, Normalisation(), 7).window(5, 20)
     assert np.allclose(positions, whole.positions[5:20], atol=1e-6)
     assert np.array_equal(valid, whole.valid[5:20])
     with pytest.raises(InputError, match="recording 'take': skeleton"):
@@ -89,19 +93,19 @@ def without_left_knee():
     return replace(NTU_25, name="odd", joints=joints, body_parts=parts)
 
 
-def test_nobody_left_after_resampling():
+def test_a_recording_without_people_after_resampling_is_empty():
     """At half the rate a frame needs both of its sources: one lone frame leaves nobody."""
     recording = take(6, gaps=[(0, 2, 0), (3, 3, 0)])
     whole = model_motion(recording, KINECT_20, 15.0, Normalisation())
     long = LongMotion(recording, KINECT_20, 15.0, Normalisation(), 2)
     assert not long.valid.any()
-    assert np.array_equal(long.part(0, 3)[0], whole.positions)
+    assert np.array_equal(long.window(0, 3)[0], whole.positions)
 
 
-def test_only_long_recordings_of_our_own_normalisation_come_in_parts(monkeypatch):
+def test_only_long_recordings_with_our_preprocessing_are_windowed(monkeypatch):
     monkeypatch.setattr(long_motion, "LONG", 50)
     kinds = [
-        type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(family=family))).__name__
+        type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(preprocessing=family))).__name__
         for frames, family in ((49, "kinespan"), (50, "kinespan"), (50, "agcn"))
     ]
     assert kinds == ["Motion", "LongMotion", "Motion"]

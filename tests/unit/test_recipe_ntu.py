@@ -9,7 +9,7 @@ import pytest
 
 from kinespan.annotation import LabelSet, Span
 from kinespan.corpus import Corpus, recipes
-from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.info import RecordingInfo
 from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes.ntu import Ntu60, Ntu120, read_missing
 from kinespan.errors import InputError

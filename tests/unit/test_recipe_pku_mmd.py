@@ -9,7 +9,7 @@ import pytest
 
 from kinespan.annotation import Span
 from kinespan.corpus import Corpus, recipes
-from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.info import RecordingInfo
 from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes.pku_mmd import LABELS, PkuMmd1, PkuMmd2, read_split
 from kinespan.errors import InputError

@@ -15,7 +15,7 @@ from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.cli import command_parser, main
 from kinespan.cli.prepare import option_texts
 from kinespan.corpus import Corpus
-from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.info import RecordingInfo
 from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes import RECIPES, Item, Recipe, Survey, official_fold, official_split
 from kinespan.corpus.splits import Split

@@ -10,7 +10,7 @@ import pytest
 from kinespan.errors import InputError
 from kinespan.joint_map import RULES, joint_map, map_recording
 from kinespan.recording import Recording
-from kinespan.skeleton import Skeleton
+from kinespan.skeleton import LANDMARKS, Skeleton
 from kinespan.skeletons import COCO_17, KINECT_20, NTU_25, SKELETONS, SMPL_22, SMPL_24, skeleton_from_names
 
 PAIRS = list(itertools.permutations(SKELETONS, 2))
@@ -44,6 +44,38 @@ def test_named_skeletons_are_whole(name):
     # The tree is symmetric: the parent of the mirrored joint is the mirrored parent.
     for joint, parent in skeleton.bones:
         assert skeleton.parents[skeleton.mirror[joint]] == skeleton.mirror[parent]
+
+
+PAIRS_AND_LANDMARKS = {
+    "ntu25": (
+        ((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
+        ((0,), (1,), (4,), (8,), (12,), (16,)),
+    ),
+    "kinect20": (
+        ((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
+        ((0,), (1,), (4,), (8,), (12,), (16,)),
+    ),
+    "smpl22": (
+        ((1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21)),
+        ((0,), (3,), (16,), (17,), (1,), (2,)),
+    ),
+    "smpl24": (
+        ((1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21), (22, 23)),
+        ((0,), (3,), (16,), (17,), (1,), (2,)),
+    ),
+    "coco17": (
+        ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
+        ((11, 12), (5, 6, 11, 12), (5,), (6,), (11,), (12,)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SKELETONS)
+def test_pairs_and_landmarks_of_named_skeletons(name):
+    """They are derived from canonical names; these were written by hand."""
+    skeleton = SKELETONS[name]
+    landmarks = tuple(getattr(skeleton, landmark) for landmark in LANDMARKS)
+    assert (skeleton.pairs, landmarks) == PAIRS_AND_LANDMARKS[name]
 
 
 def test_coco_landmarks_are_means():

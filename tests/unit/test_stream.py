@@ -143,14 +143,14 @@ def test_models_that_are_fused(exclusive):
 @pytest.mark.parametrize("family", ["crosclr", "agcn", "ctrgcn"])
 def test_published_normalisations_of_the_first_person(family):
     """Slot 1 is there first, and until the end; slot 0 comes late and leaves for a while."""
-    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(family=family), streams=("position",))
+    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(preprocessing=family), streams=("position",))
     recording = moving(60, 2, valid=comings(60, 2, [(0, 9, 0), (0, 9, 1), (30, 12, 0)]))
     same_scores(model, recording)
 
 
 def test_a_first_person_of_a_higher_slot_stays_the_first():
     """Where the whole recording would go by the lowest slot, which came later: the slots in the order of coming."""
-    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(family="crosclr"), streams=("position",))
+    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(preprocessing="crosclr"), streams=("position",))
     valid = comings(60, 2, [(0, 30, 0)])
     recording = moving(60, 2, valid=valid)
     turned = Recording(recording.positions[:, ::-1], FPS, KINECT_20, "turned", valid[:, ::-1])

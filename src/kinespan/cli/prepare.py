@@ -122,7 +122,7 @@ def run(arguments: Namespace) -> int:
 def _from_source(arguments: Namespace, out: Path, show: Any) -> PrepareSummary:
     """The user's own files, or the built-in corpus."""
     from ..corpus.prepare import prepare, prepare_synthetic
-    from ..corpus.splits import SplitRule
+    from ..corpus.splitting import SplitRule
     from ..corpus.synthetic import SyntheticConfig
     from ..io import ReadOptions
 

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..activitynet import read_truth
-from ..annotation import Annotation, LabelSet, Span
+from ..annotation import Annotation, LabelSet, Span, natural_key
 from ..errors import InputError
-from .splits import natural_key
 
 COLUMNS = ("recording", "label", "start", "end")
 

@@ -12,38 +12,18 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..annotation import Annotation, LabelSet, Span
 from ..errors import InputError
 from ..skeleton import Skeleton
+from .info import RecordingInfo
 from .splits import Split
 
 FORMAT = "kinespan-corpus"
 VERSION = 1
-
-
-@dataclass(frozen=True)
-class RecordingInfo:
-    """What the index knows of one recording, its frames unread. ``checksum`` is that of `Recording.checksum`."""
-
-    name: str
-    fps: float
-    num_frames: int
-    num_people: int
-    skeleton: Skeleton
-    source: str
-    checksum: str
-    attributes: Mapping[str, str] = field(hash=False)
-    history: tuple[str, ...]
-    annotated: bool
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds, T / fps."""
-        return self.num_frames / self.fps
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from ..annotation import Annotation, LabelSet
 from ..errors import InputError
 from ..recording import motion_checksum
 from ..skeleton import Skeleton
-from .index import RecordingInfo, decode_annotation, decode_info, encode_annotation, encode_info
+from .index import decode_annotation, decode_info, encode_annotation, encode_info
+from .info import RecordingInfo
 from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE
 from .summary import REFUSED_FILE
 from .writer import CorpusWriter

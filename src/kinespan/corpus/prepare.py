@@ -16,12 +16,13 @@ from ..annotation import Annotation, LabelSet
 from ..errors import InputError
 from ..recording import Recording
 from . import annotation_file
-from .index import RecordingInfo
+from .info import RecordingInfo
 from .journal import Entry, JournalledWriter
-from .loose import LooseFiles, relative
-from .reading import Outcome, read_all
+from .own_files import OwnFiles, relative
+from .reading import ReadResult, read_all
 from .recipes import RECIPES, Recipe, Survey
-from .splits import Split, SplitRule, default_split, group_split, recording_split, ruled_split
+from .splits import Split
+from .splitting import SplitRule, default_split, group_split, recording_split, ruled_split
 from .summary import REFUSED_FILE, PrepareSummary
 from .synthetic import SyntheticConfig, synthetic_takes
 from .writer import CorpusWriter
@@ -59,8 +60,8 @@ def prepare(
     an `out` that is taken, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
     source, out, rule = Path(source), Path(out), split or SplitRule()
-    loose = LooseFiles(format, options or io.ReadOptions())
-    survey = loose.survey(source)
+    recipe = OwnFiles(format, options or io.ReadOptions())
+    survey = recipe.survey(source)
     given: dict[str, Annotation] | None = None
     settings = {"annotations": "none"}
     if annotations is not None:
@@ -70,7 +71,7 @@ def prepare(
         survey = replace(survey, passed_over=tuple(p for p in survey.passed_over if p.absolute() != file.absolute()))
         settings = {"annotations": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
     formats = {item.details.format for item in survey.items}
-    job = _Job(loose, survey, source, given, settings)
+    job = _Job(recipe, survey, source, given, settings)
     return _run(
         job, out, name, lambda infos, labels: _splits(infos, labels, formats, rule), progress, overwrite, workers
     )
@@ -180,8 +181,8 @@ def _run(
         for entry in writer.entries:
             gathered.recall(entry)
         gathered.resumed = len(writer.entries)
-        for done, outcome in enumerate(read_all(job.recipe, items[gathered.resumed :], workers), gathered.resumed + 1):
-            writer.journal(gathered.take(writer, outcome, job.given))
+        for done, result in enumerate(read_all(job.recipe, items[gathered.resumed :], workers), gathered.resumed + 1):
+            writer.journal(gathered.take(writer, result, job.given))
             if progress is not None:
                 progress(done, len(items))
         if not writer.infos:
@@ -206,13 +207,13 @@ class _Gathered:
     cut: int = 0
     resumed: int = 0
 
-    def take(self, writer: CorpusWriter, outcome: Outcome, given: Mapping[str, Annotation] | None) -> Entry:
+    def take(self, writer: CorpusWriter, result: ReadResult, given: Mapping[str, Annotation] | None) -> Entry:
         """Write what was read from a file, with its own or the given annotation, or note why not."""
-        item, reason = outcome.item, outcome.reason
-        if outcome.take is not None:
-            annotation = outcome.take.annotation if given is None else given.get(item.name)
+        item, reason = result.item, result.reason
+        if result.take is not None:
+            annotation = result.take.annotation if given is None else given.get(item.name)
             try:
-                return self.add(writer, outcome.take.recording, annotation)
+                return self.add(writer, result.take.recording, annotation)
             except InputError as error:
                 reason = str(error)
         self.refused.append((item.file, reason))

@@ -25,7 +25,7 @@ _POOL_FILES = 1000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReadResult:
     """What came of an item: its Take, or None and the reason."""
 
     item: Item
@@ -33,8 +33,8 @@ class Outcome:
     reason: str = ""
 
 
-def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iterator[Outcome]:
-    """The outcome of each item, in order. `workers` processes share the work; None: one a core where there is much.
+def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iterator[ReadResult]:
+    """The result of each item, in order. `workers` processes share the work; None: one a core where there is much.
 
     Raises InputError where a reading process dies.
     """
@@ -44,20 +44,20 @@ def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iter
     yield from map(partial(read_one, recipe), items) if workers <= 1 else _in_processes(recipe, items, workers)
 
 
-def read_one(recipe: Recipe, item: Item) -> Outcome:
+def read_one(recipe: Recipe, item: Item) -> ReadResult:
     """Read an item, in whatever process. One that cannot be read gives a reason, never an error."""
     try:
         take = recipe.read(item)
     except InputError as error:
-        return Outcome(item, None, str(error))
+        return ReadResult(item, None, str(error))
     except OSError as error:
-        return Outcome(item, None, f"{item.file}: {error.strerror or error}")
+        return ReadResult(item, None, f"{item.file}: {error.strerror or error}")
     except Exception as error:  # one bad file in thousands must not lose the others
         what = f"{type(error).__name__}: {error}"
-        return Outcome(item, None, f"{item.file}: its reader failed ({what}); please report this file")
+        return ReadResult(item, None, f"{item.file}: its reader failed ({what}); please report this file")
     if take.recording.name != item.name:
         take = replace(take, recording=replace(take.recording, name=item.name))
-    return Outcome(item, take)
+    return ReadResult(item, take)
 
 
 def cores() -> int:
@@ -74,7 +74,7 @@ def _size(item: Item) -> int:
         return 0
 
 
-def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterator[Outcome]:
+def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterator[ReadResult]:
     """Read in processes that start anew: forking one that runs threads, as numeric libraries do, may hang."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(recipe,))
@@ -83,7 +83,7 @@ def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterat
         with _interrupts_held():  # a submission may start a process, which keeps what is held here
             running.extend(pool.submit(_read_in_worker, item) for item in some)
 
-    running: deque[Future[Outcome]] = deque()
+    running: deque[Future[ReadResult]] = deque()
     waiting = iter(items)
     try:
         submit(islice(waiting, 4 * workers))
@@ -126,7 +126,7 @@ def _start_worker(recipe: Recipe) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _read_in_worker(item: Item) -> Outcome:
+def _read_in_worker(item: Item) -> ReadResult:
     return read_one(_recipe[0], item)
 
 

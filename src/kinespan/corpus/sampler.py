@@ -141,7 +141,7 @@ def frame_hits(annotation: Annotation | None, labels: LabelSet, num_frames: int,
         known = ids != IGNORE
         hits[np.flatnonzero(known), ids[known]] = True
         return hits
-    hits[:, 1:], covered = annotation.frame_hits(num_frames, fps)
+    hits[:, 1:], covered = annotation.frame_targets(num_frames, fps)
     hits[:, 0] = covered & ~hits[:, 1:].any(axis=1)
     return hits
 

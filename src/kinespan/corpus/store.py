@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Annotation, LabelSet
+from ..arrays import AnyArray, BoolArray, Float32Array
 from ..errors import InputError
 from ..recording import Recording, motion_checksum
-from .index import Index, RecordingInfo, decode, decode_annotation
+from .index import Index, decode, decode_annotation
+from .info import RecordingInfo
 from .splits import Fold, Split, drop_labels
 
 INDEX_FILE = "index.json"
@@ -128,7 +129,7 @@ class Corpus:
         annotation = decode_annotation(data, labels)
         return drop_labels(annotation, drop, self.infos[place].duration) if drop else annotation
 
-    def clip(self, key: int | str, start_frame: int, stop_frame: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def clip(self, key: int | str, start_frame: int, stop_frame: int) -> tuple[Float32Array, BoolArray]:
         """Frames [start, stop) of a recording: positions (T, P, J, 3) in metres and valid mask (T, P), as views.
 
         Reads nothing but the bytes of these frames, and those only when they are looked at. Raises InputError for
@@ -183,7 +184,7 @@ class Corpus:
             raise IndexError(f"recording {key} of {len(self)}")
         return int(key) % len(self)
 
-    def _arrays(self, place: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _arrays(self, place: int) -> tuple[Float32Array, BoolArray]:
         """Positions (T, P, J, 3) and valid mask (T, P) of a recording, as views of the memory map."""
         info = self.infos[place]
         shape = (info.num_frames, info.num_people)
@@ -192,7 +193,7 @@ class Corpus:
         return frames.reshape(*shape, info.skeleton.num_joints, 3), valid.reshape(shape)
 
 
-def _map(file: Path, dtype: str, count: int) -> NDArray[Any]:
+def _map(file: Path, dtype: str, count: int) -> AnyArray:
     """Memory map of a flat file that holds exactly `count` values."""
     expected = count * np.dtype(dtype).itemsize
     try:

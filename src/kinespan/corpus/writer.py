@@ -15,9 +15,11 @@ from typing import IO, Any, Self
 import numpy as np
 
 from ..annotation import Annotation, LabelSet
+from ..atomic import write_atomically
 from ..errors import InputError
 from ..recording import Recording, motion_checksum
-from .index import FORMAT, Index, RecordingInfo, encode, encode_annotation
+from .index import FORMAT, Index, encode, encode_annotation
+from .info import RecordingInfo
 from .splits import Split
 from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE
 
@@ -148,7 +150,7 @@ class CorpusWriter:
     def attach(self, name: str, text: str) -> None:
         """Put a text file for people beside the three files of the corpus."""
         assert self._folder is not None
-        (self._folder / name).write_text(text, encoding="utf-8")
+        write_atomically(self._folder / name, text)
 
     def _encode(self, name: str, annotation: Annotation) -> dict[str, Any]:
         if self.labels is None:

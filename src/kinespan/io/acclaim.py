@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array
 from ..errors import InputError
 from ..skeleton import Skeleton
 from ..skeletons import skeleton_from_names
@@ -23,8 +23,8 @@ class Bone:
     """A bone, or the root: offset (3,) from its parent's end, its axis frame (3, 3), and its channels in order."""
 
     name: str
-    offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
-    axis: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+    offset: Float64Array = field(default_factory=lambda: np.zeros(3))
+    axis: Float64Array = field(default_factory=lambda: np.eye(3))
     axis_order: str = "xyz"
     dof: tuple[str, ...] = ()
     parent: int = -1
@@ -43,7 +43,7 @@ class Acclaim:
         names = [bone.name for bone in self.bones]
         return skeleton_from_names(f"asf{len(names)}", names, [bone.parent for bone in self.bones], bone_ends=True)
 
-    def forward_kinematics(self, channels: dict[str, NDArray[np.float64]], degrees: bool) -> NDArray[np.float64]:
+    def forward_kinematics(self, channels: dict[str, Float64Array], degrees: bool) -> Float64Array:
         """Positions (T, J, 3) in file units from channel values (T, len(dof)) of each bone by name.
 
         A bone turns about its own axes: with C the frame of the bone and M its motion, its world turn is the
@@ -51,7 +51,7 @@ class Acclaim:
         """
         frames = len(channels[ROOT])
         positions = np.empty((frames, len(self.bones), 3))
-        world: list[NDArray[np.float64]] = []
+        world: list[Float64Array] = []
         for number, bone in enumerate(self.bones):
             turn = self._turn(bone, channels.get(bone.name), degrees)
             if number:
@@ -68,7 +68,7 @@ class Acclaim:
         return positions
 
     @staticmethod
-    def _turn(bone: Bone, values: NDArray[np.float64] | None, degrees: bool) -> NDArray[np.float64] | None:
+    def _turn(bone: Bone, values: Float64Array | None, degrees: bool) -> Float64Array | None:
         """C M C^-1 (T, 3, 3); the first letter of the axis order turns first."""
         turning = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "r"}
         if values is None or not turning:
@@ -76,7 +76,7 @@ class Acclaim:
         axes = "".join(axis for axis in reversed(bone.axis_order) if axis in turning)
         angles = values[:, [turning[axis] for axis in axes]]
         motion = chained(np.deg2rad(angles) if degrees else angles, axes)
-        turned: NDArray[np.float64] = bone.axis @ motion @ bone.axis.T
+        turned: Float64Array = bone.axis @ motion @ bone.axis.T
         return turned
 
 
@@ -116,7 +116,7 @@ def _sections(path: Path, lines: Lines) -> dict[str, Lines]:
     return sections
 
 
-def _numbers(path: Path, number: int, words: list[str], count: int) -> NDArray[np.float64]:
+def _numbers(path: Path, number: int, words: list[str], count: int) -> Float64Array:
     values = floats(words[1 : count + 1])
     if values is None or len(values) != count:
         raise InputError(f"{path}:{number}: {' '.join(words)[:60]!r}, expected {words[0]} and {count} numbers")
@@ -141,7 +141,7 @@ def _axis(path: Path, number: int, word: str) -> str:
     return word.lower()
 
 
-def _frame(angles: NDArray[np.float64], order: str, degrees: bool) -> NDArray[np.float64]:
+def _frame(angles: Float64Array, order: str, degrees: bool) -> Float64Array:
     """The axis frame (3, 3) of a bone from angles (3,) in axis order."""
     angles = np.deg2rad(angles) if degrees else angles
     return chained(angles[::-1], order[::-1])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import AnyArray, Float64Array
 from ..errors import InputError
 from ..skeletons import NTU_25
 from . import smplh
@@ -29,8 +29,8 @@ Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
 class AmassMotion:
     """A file's poses (T, 156), axis-angle in radians; translation (T, 3) in metres, z up; frames a second."""
 
-    poses: NDArray[np.float64]
-    translation: NDArray[np.float64]
+    poses: Float64Array
+    translation: Float64Array
     fps: float
     gender: str
     notes: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def read_motion(path: Path) -> AmassMotion:
     return AmassMotion(poses, translation, _rate(path, data), _gender(data), notes)
 
 
-def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> NDArray[np.float64]:
+def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> Float64Array:
     """Positions (T, 1, J, 3) in metres, z up, of these points of the body; without translation the pelvis stands."""
     positions = body.points(motion.poses)[:, points]
     return (positions + motion.translation[:, None] if translation else positions)[:, None]
@@ -104,7 +104,7 @@ class AmassReader:
         )
 
 
-def _numbers(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
+def _numbers(path: Path, data: dict[str, AnyArray], name: str) -> Float64Array:
     if name not in data:
         raise InputError(f"{path}: field {name!r} is missing; is this a file of AMASS's motion?")
     array = data[name]
@@ -113,7 +113,7 @@ def _numbers(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[np
     return array.astype(np.float64)
 
 
-def _rate(path: Path, data: dict[str, NDArray[Any]]) -> float:
+def _rate(path: Path, data: dict[str, AnyArray]) -> float:
     name = next((name for name in _RATES if name in data), _RATES[0])
     rate = _numbers(path, data, name)
     if rate.size != 1 or not (np.isfinite(rate).all() and (rate > 0).all()):
@@ -121,7 +121,7 @@ def _rate(path: Path, data: dict[str, NDArray[Any]]) -> float:
     return float(rate.reshape(-1)[0])
 
 
-def _gender(data: dict[str, NDArray[Any]]) -> str:
+def _gender(data: dict[str, AnyArray]) -> str:
     """The gender that the file states, as text or as bytes; empty where it does not."""
     array = data.get("gender")
     if not isinstance(array, np.ndarray) or array.size != 1 or array.dtype.kind not in "US":

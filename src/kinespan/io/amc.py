@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array
 from ..errors import InputError
 from .acclaim import ROOT, Acclaim, read_asf
 from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
@@ -96,7 +96,7 @@ def _header(path: Path, lines: list[str], degrees: bool) -> tuple[int, bool]:
     raise InputError(f"{path}:{len(lines)}: the file ends before the first frame; it is cut off")
 
 
-def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, NDArray[np.float64]] | None:
+def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, Float64Array] | None:
     """Values (T, width) of each bone, where every frame has the bones of the first in its order; None otherwise."""
     ends = next((at for at, text in enumerate(lines) if at and text.strip().isdecimal()), len(lines))
     block = [(words[0], len(words) - 1) for words in map(str.split, lines[1:ends]) if words]
@@ -108,7 +108,7 @@ def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, NDArray[np
     size = 1 + sum(1 + count for _, count in block)
     if len(tokens) % size or not all(token.isdecimal() for token in tokens[::size]):
         return None
-    channels: dict[str, NDArray[np.float64]] = {}
+    channels: dict[str, Float64Array] = {}
     at = 1
     for name, count in block:
         if set(tokens[at::size]) != {name}:
@@ -121,10 +121,10 @@ def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, NDArray[np
     return channels
 
 
-def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, int]) -> dict[str, NDArray[np.float64]]:
+def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, int]) -> dict[str, Float64Array]:
     """As `_read_fast`, for bones in any order, and naming the line of anything wrong. Bones may be left out if they
     are left out of every frame: they rest."""
-    rows: dict[str, list[NDArray[np.float64]]] = {}
+    rows: dict[str, list[Float64Array]] = {}
     frames = 0
     for number, text in enumerate(lines[start:], start=start + 1):
         words = text.split()
@@ -146,7 +146,7 @@ def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, in
     return {name: np.stack(column) for name, column in rows.items()}
 
 
-def _line_values(path: Path, number: int, words: list[str], widths: dict[str, int]) -> NDArray[np.float64]:
+def _line_values(path: Path, number: int, words: list[str], widths: dict[str, int]) -> Float64Array:
     name, width = words[0], widths.get(words[0])
     if width is None:
         raise InputError(f"{path}:{number}: bone {name[:40]!r} is not in the ASF skeleton")
@@ -158,7 +158,7 @@ def _line_values(path: Path, number: int, words: list[str], widths: dict[str, in
     return values
 
 
-def _check_complete(path: Path, number: int, rows: dict[str, list[NDArray[np.float64]]], frames: int) -> None:
+def _check_complete(path: Path, number: int, rows: dict[str, list[Float64Array]], frames: int) -> None:
     """Every bone has been there in every frame so far."""
     short = next((name for name, column in rows.items() if len(column) != frames), None)
     if short is not None or (frames and not rows):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation import Annotation, LabelSet, Span, runs, spans_from_frames
+from ..arrays import BoolArray, Float64Array, IntArray
 from ..errors import InputError
 from ..recording import Recording
 from ..registry import Registry
@@ -76,8 +77,8 @@ class FileMotion:
     fps_from: str
     unit: float
     unit_from: str
-    valid: NDArray[np.bool_] | None = None
-    frame_ids: NDArray[np.int64] | None = None
+    valid: BoolArray | None = None
+    frame_ids: IntArray | None = None
     labels: LabelSet | None = None
     annotation: Annotation | None = None
     attributes: dict[str, str] = field(default_factory=dict)
@@ -192,7 +193,7 @@ def shift_annotation(annotation: Annotation, scale: float, start: float) -> Anno
     return Annotation(tuple(spans), annotation.labels, covered)
 
 
-def merge_short_runs(ids: NDArray[np.int64], min_frames: int) -> NDArray[np.int64]:
+def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:
     """Frame ids (T,) with every run shorter than `min_frames` given the label of its longer neighbour.
 
     The shortest run goes first, the earlier of equals; of equally long neighbours the earlier one wins. A run that
@@ -243,7 +244,7 @@ def read_text(path: Path) -> str:
     return text.removeprefix("\xef\xbb\xbf").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def floats(tokens: list[str]) -> NDArray[np.float64] | None:
+def floats(tokens: list[str]) -> Float64Array | None:
     """The tokens as numbers (N,), None where one is not a finite number."""
     try:
         values = np.fromiter(map(float, tokens), dtype=np.float64, count=len(tokens))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array
 from ..errors import InputError
 from ..skeleton import Skeleton
 from ..skeletons import skeleton_from_names
@@ -32,7 +32,7 @@ class Node:
     name: str
     parent: int
     end: bool
-    offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    offset: Float64Array = field(default_factory=lambda: np.zeros(3))
     has_offset: bool = False
     channels: tuple[str, ...] = ()
     first_channel: int = 0
@@ -177,7 +177,7 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
     return int(fields[0]), fields[1], filled[1] + 1
 
 
-def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> NDArray[np.float64]:
+def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> Float64Array:
     """Channel values (T, width); one line a frame. On any trouble, the line that is to blame."""
     rows = [(number, lines[number]) for number in range(start, len(lines)) if lines[number].strip()]
     if len(rows) == frames:
@@ -197,7 +197,7 @@ def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -
     )
 
 
-def forward_kinematics(nodes: list[Node], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def forward_kinematics(nodes: list[Node], values: Float64Array) -> Float64Array:
     """Positions (T, N, 3) of all nodes from channel values (T, width), in the file's units.
 
     The world turn of a joint is its parent's times its own, ``R = R_parent R_a R_b R_c`` with the channels a, b, c in
@@ -206,7 +206,7 @@ def forward_kinematics(nodes: list[Node], values: NDArray[np.float64]) -> NDArra
     turns = _local_turns(nodes, values)
     frames = len(values)
     positions = np.empty((frames, len(nodes), 3))
-    world: list[NDArray[np.float64] | None] = [None] * len(nodes)
+    world: list[Float64Array | None] = [None] * len(nodes)
     for number, node in enumerate(nodes):
         offset = _local_place(node, values)
         above = world[node.parent] if node.parent >= 0 else None
@@ -222,14 +222,14 @@ def forward_kinematics(nodes: list[Node], values: NDArray[np.float64]) -> NDArra
     return positions
 
 
-def _local_turns(nodes: list[Node], values: NDArray[np.float64]) -> dict[int, NDArray[np.float64]]:
+def _local_turns(nodes: list[Node], values: Float64Array) -> dict[int, Float64Array]:
     """Own turn (T, 3, 3) of every node that has rotation channels; nodes of one channel order go together."""
     columns: dict[str, list[tuple[int, list[int]]]] = defaultdict(list)
     for number, node in enumerate(nodes):
         turning = [(name[0], node.first_channel + at) for at, name in enumerate(node.channels) if "rotation" in name]
         if turning:
             columns["".join(axis for axis, _ in turning)].append((number, [column for _, column in turning]))
-    turns: dict[int, NDArray[np.float64]] = {}
+    turns: dict[int, Float64Array] = {}
     for axes, members in columns.items():
         angles = np.deg2rad(values[:, [column for _, chosen in members for column in chosen]])
         matrices = chained(angles.reshape(len(values), len(members), len(axes)).transpose(1, 0, 2), axes)
@@ -237,7 +237,7 @@ def _local_turns(nodes: list[Node], values: NDArray[np.float64]) -> dict[int, ND
     return turns
 
 
-def _local_place(node: Node, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _local_place(node: Node, values: Float64Array) -> Float64Array:
     """Where the node is seen from its parent: (3,), or (T, 3) where it has position channels."""
     moving = {"xyz".index(name[0]): node.first_channel + at for at, name in enumerate(node.channels) if "pos" in name}
     if not moving:
@@ -297,7 +297,7 @@ def rate_of(frame_time: str) -> float:
     return 1 / seconds
 
 
-def guess_unit(skeleton: Skeleton, pose: NDArray[np.float64]) -> tuple[float, str]:
+def guess_unit(skeleton: Skeleton, pose: Float64Array) -> tuple[float, str]:
     """Metres per unit from the size of the body in one pose (J, 3) of the file, and how it was found.
 
     Measured along the bones, so the pose does not matter. Where ankles or head are not known, centimetres.

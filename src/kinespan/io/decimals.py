@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array, IntArray
 from .base import read_text_bytes
 
 _scan_compiled: Callable[[bytes, int], tuple[bytes, bytes, bytes, bytes]] | None
@@ -34,10 +34,10 @@ class Lines:
     """
 
     text: bytes
-    starts: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    wholes: NDArray[np.int64]
-    values: NDArray[np.float64]
+    starts: IntArray
+    counts: IntArray
+    wholes: IntArray
+    values: Float64Array
 
     def word(self, line: int, place: int) -> str:
         """A word of a line, both counted from 0."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import IGNORE, Annotation, LabelSet, Span
+from ..arrays import AnyArray, BoolArray, IntArray
 from ..errors import InputError
 from ..recording import Recording
 from ..skeleton import Skeleton
@@ -119,7 +119,7 @@ def archive_fields(path: Path, head: bytes) -> set[str]:
         return set()
 
 
-def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
+def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, AnyArray]:
     """The arrays of the archive, or those of them with these names; others are then not unpacked.
 
     Raises InputError for a file that is no whole archive or holds pickled objects under these names.
@@ -134,27 +134,27 @@ def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, N
         raise InputError(f"{path}: not a whole .npz archive without pickled objects: {error}") from None
 
 
-def _field(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+def _field(path: Path, data: dict[str, AnyArray], name: str) -> AnyArray:
     if name not in data:
         raise InputError(f"{path}: field {name!r} is missing; there is {', '.join(sorted(data)) or 'nothing'}")
     return data[name]
 
 
-def _numbers(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+def _numbers(path: Path, data: dict[str, AnyArray], name: str) -> AnyArray:
     array = _field(path, data, name)
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise InputError(f"{path}: field {name!r} holds {getattr(array, 'dtype', 'bytes')}, expected numbers")
     return array
 
 
-def _fps(path: Path, data: dict[str, NDArray[Any]]) -> float:
+def _fps(path: Path, data: dict[str, AnyArray]) -> float:
     array = _numbers(path, data, "fps")
     if array.size != 1 or not (np.isfinite(array).all() and (array > 0).all()):
         raise InputError(f"{path}: field 'fps' is {array.tolist()}, expected one positive number")
     return float(array.reshape(-1)[0])
 
 
-def _text(path: Path, data: dict[str, NDArray[Any]], name: str) -> str:
+def _text(path: Path, data: dict[str, AnyArray], name: str) -> str:
     """A text field, empty where it is missing."""
     if name not in data:
         return ""
@@ -164,14 +164,14 @@ def _text(path: Path, data: dict[str, NDArray[Any]], name: str) -> str:
     return str(array.reshape(-1)[0])
 
 
-def _names(path: Path, data: dict[str, NDArray[Any]], name: str) -> list[str]:
+def _names(path: Path, data: dict[str, AnyArray], name: str) -> list[str]:
     array = _field(path, data, name)
     if not isinstance(array, np.ndarray) or array.dtype.kind != "U" or array.ndim != 1:
         raise InputError(f"{path}: field {name!r} must be a list of names")
     return [str(text) for text in array]
 
 
-def _json(path: Path, data: dict[str, NDArray[Any]], name: str, default: Any) -> Any:
+def _json(path: Path, data: dict[str, AnyArray], name: str, default: Any) -> Any:
     """A JSON field of the same kind as the default, which stands for a missing one."""
     text = _text(path, data, name)
     if not text:
@@ -185,7 +185,7 @@ def _json(path: Path, data: dict[str, NDArray[Any]], name: str, default: Any) ->
     return value
 
 
-def _skeleton(path: Path, data: dict[str, NDArray[Any]]) -> Skeleton:
+def _skeleton(path: Path, data: dict[str, AnyArray]) -> Skeleton:
     if "skeleton" not in data and "joints" in data:
         parents = _numbers(path, data, "parents")
         if parents.ndim != 1 or parents.dtype.kind == "f":
@@ -202,7 +202,7 @@ def _skeleton(path: Path, data: dict[str, NDArray[Any]]) -> Skeleton:
         raise InputError(f"{path}: field 'skeleton' does not describe a skeleton: {error}") from None
 
 
-def _valid(path: Path, data: dict[str, NDArray[Any]], shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+def _valid(path: Path, data: dict[str, AnyArray], shape: tuple[int, ...]) -> BoolArray | None:
     if "valid" not in data:
         return None
     valid = data["valid"]
@@ -213,9 +213,7 @@ def _valid(path: Path, data: dict[str, NDArray[Any]], shape: tuple[int, ...]) ->
     return valid.astype(bool)
 
 
-def _frame_labels(
-    path: Path, data: dict[str, NDArray[Any]], num_frames: int
-) -> tuple[LabelSet | None, NDArray[np.int64] | None]:
+def _frame_labels(path: Path, data: dict[str, AnyArray], num_frames: int) -> tuple[LabelSet | None, IntArray | None]:
     if "frame_ids" not in data:
         return None, None
     labels = LabelSet(tuple(_names(path, data, "labels")))
@@ -242,7 +240,7 @@ def _person(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _annotation(path: Path, data: dict[str, NDArray[Any]]) -> Annotation | None:
+def _annotation(path: Path, data: dict[str, AnyArray]) -> Annotation | None:
     plain: dict[str, Any] = _json(path, data, "annotation", {})
     if not plain:
         return None

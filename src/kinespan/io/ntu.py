@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float64Array, IntArray
 from ..errors import InputError
 from ..skeletons import NTU_25
 from .base import READERS, FileMotion, ReadOptions
@@ -29,9 +29,9 @@ class Bodies:
     in its frame's list (0 first), -1 where it is not there; ``notes`` say what was passed over.
     """
 
-    positions: NDArray[np.float64]
-    valid: NDArray[np.bool_]
-    place: NDArray[np.int64]
+    positions: Float64Array
+    valid: BoolArray
+    place: IntArray
     notes: tuple[str, ...] = ()
 
     def motion(self, attributes: dict[str, str]) -> FileMotion:
@@ -117,7 +117,7 @@ def read_bodies(path: Path) -> Bodies:
     positions.reshape(-1, _JOINTS, 3)[cells] = values[held]
     place = np.full((num_frames, len(slots)), -1)
     place.ravel()[cells] = places[held]
-    valid: NDArray[np.bool_] = (positions != 0).reshape(*place.shape, -1).any(axis=2)
+    valid: BoolArray = (positions != 0).reshape(*place.shape, -1).any(axis=2)
     if not valid.any():
         raise InputError(f"{path}: its bodies hold only zeros, the sensor saw nobody; leave it out")
     doubles = len(heads) - len(cells)
@@ -131,7 +131,7 @@ _WHOLE_FILE = re.compile(b"\1(\1(%b)*)+" % re.escape(bytes(_BODY_LINES)))
 """Words on the lines of a file: a count of frames, then frames: a count of bodies, then bodies."""
 
 
-def _layout(path: Path, lines: Lines) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _layout(path: Path, lines: Lines) -> tuple[IntArray, IntArray]:
     """The first line of each body (N,), counted from 0, and the number of bodies in each frame (T,)."""
     counts = np.minimum(lines.counts, 255).astype(np.uint8)
     if not _WHOLE_FILE.fullmatch(counts.tobytes()):
@@ -205,7 +205,7 @@ def _wrong_length(path: Path, lines: Lines, line: int, words: int, what: str) ->
     return None
 
 
-def _coordinates(path: Path, lines: Lines, heads: NDArray[np.int64]) -> NDArray[np.float64]:
+def _coordinates(path: Path, lines: Lines, heads: IntArray) -> Float64Array:
     """x y z (N, 25, 3) of the bodies that begin on these lines (N,)."""
     joints = (heads[:, None] + np.arange(2, 2 + _JOINTS)).ravel()
     values = lines.values.take(joints, axis=0)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray
 from ..errors import InputError
 from ..skeletons import NTU_25
 from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions
@@ -58,7 +58,7 @@ class PkuMmdReader:
             line, place = map(int, np.argwhere(np.isnan(lines.values))[0])
             raise InputError(f"{path}:{line + 1}: found {lines.word(line, place)[:40]!r}, expected a finite number")
         positions = lines.values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
-        valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
+        valid: BoolArray = np.any(positions != 0, axis=(2, 3))
         seen = valid.any(axis=0)
         if not seen.any():
             raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import LabelSet
+from ..arrays import BoolArray, Float64Array
 from ..errors import InputError
 from ..skeletons import KINECT_20
 from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
@@ -57,7 +57,7 @@ class PrecogReader:
         for frame, line in enumerate(lines[1:]):
             values[frame], ids[frame] = _frame(path, frame + 2, line)
         positions = values.reshape(-1, 1, _JOINTS, 3)
-        valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
+        valid: BoolArray = np.any(positions != 0, axis=(2, 3))
         if not valid.any():
             raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
         name = _NAME.match(path.stem)
@@ -75,7 +75,7 @@ class PrecogReader:
         )
 
 
-def _frame(path: Path, number: int, line: str) -> tuple[NDArray[np.float64], int]:
+def _frame(path: Path, number: int, line: str) -> tuple[Float64Array, int]:
     """Coordinates (60,) and label of one line."""
     fields = line.split(";")
     if len(fields) != _JOINTS + 1:

@@ -14,15 +14,12 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import AnyArray, Float64Array
 from ..errors import InputError
 from .npz import load_archive
-
-Array = NDArray[np.float64]
 
 NUM_JOINTS = 52
 NUM_POSES = 3 * NUM_JOINTS
@@ -55,13 +52,13 @@ class Body:
     ``weights`` (21, 52) of the joints on the vertices; ``correctives`` (21, 3, 459) by which a pose moves them.
     """
 
-    rest: Array
+    rest: Float64Array
     parents: tuple[int, ...]
-    skin: Array
-    weights: Array
-    correctives: Array
+    skin: Float64Array
+    weights: Float64Array
+    correctives: Float64Array
 
-    def points(self, poses: Array) -> Array:
+    def points(self, poses: Float64Array) -> Float64Array:
         """Points (T, 73, 3) of poses (T, 156), axis-angle in radians; the pelvis stays where it rests."""
         turns = rotations(poses.reshape(len(poses), NUM_JOINTS, 3))
         world = np.empty_like(turns)
@@ -81,7 +78,7 @@ class Body:
         return np.concatenate((joints, placed), axis=1)
 
 
-def rotations(vectors: Array) -> Array:
+def rotations(vectors: Float64Array) -> Float64Array:
     """Rotations (..., 3, 3) by axis-angle vectors (..., 3) in radians (Rodrigues)."""
     angles = np.linalg.norm(vectors, axis=-1)[..., None, None]
     cross = np.zeros((*vectors.shape, 3))
@@ -165,7 +162,7 @@ def _load(path: Path, changed: int, size: int) -> Body:
     )
 
 
-def _check(path: Path, data: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...]) -> None:
+def _check(path: Path, data: Mapping[str, AnyArray], name: str, shape: tuple[int, ...]) -> None:
     """Refuse what is no SMPL-H body, such as SMPL, SMPL-X or MANO."""
     if name not in data:
         raise InputError(

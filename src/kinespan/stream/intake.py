@@ -17,8 +17,8 @@ from ..localizer import Localizer
 from ..model_file import ModelSpec
 from ..recording import Recording
 from ..skeleton import Skeleton
-from ..transforms.families import FAMILIES, landmark
 from ..transforms.normalise import facing, fill_gaps, model_motion, num_resampled, torso_length
+from ..transforms.ntu_preprocessing import PREPROCESSINGS, landmark
 
 Positions = NDArray[np.float32]
 Valid = NDArray[np.bool_]
@@ -185,7 +185,7 @@ class FamilyPlace:
     """
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.family, self.skeleton = FAMILIES[spec.input.normalisation.family], spec.input.skeleton
+        self.family, self.skeleton = PREPROCESSINGS[spec.input.normalisation.preprocessing], spec.input.skeleton
         self.anchors: list[Positions] = []
         """The first and the latest pose (J, 3) of the first person."""
         self.person = -1
@@ -224,7 +224,7 @@ class Intake:
     def __init__(self, spec: ModelSpec, skeleton: Skeleton, fps: float, torso: float | None, settle: float) -> None:
         """Raises InputError where the skeleton does not map to the model's."""
         self.weights = None if skeleton == spec.input.skeleton else joint_map(skeleton, spec.input.skeleton)
-        kinespan = spec.input.normalisation.family == "kinespan"
+        kinespan = spec.input.normalisation.preprocessing == "kinespan"
         place = Place(spec, torso, settle) if kinespan else FamilyPlace(spec)
         self.stages = Gaps(round(spec.input.normalisation.fill_gap * fps)), Rate(fps, spec.input.fps), place
 
@@ -247,6 +247,6 @@ class Intake:
 
 def torso_of(model: Localizer, recording: Recording) -> float:
     """Metres from root to mid-shoulders as the model measures them: the median over a whole recording."""
-    metres = replace(model.spec.input.normalisation, family="kinespan", heading="none", size="none")
+    metres = replace(model.spec.input.normalisation, preprocessing="kinespan", heading="none", size="none")
     motion = model_motion(recording, model.spec.input.skeleton, model.spec.input.fps, metres)
     return torso_length(motion.positions[motion.valid], model.spec.input.skeleton) if motion.valid.any() else 1.0

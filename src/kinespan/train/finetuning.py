@@ -13,7 +13,8 @@ from torch import Tensor
 from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
 from ..corpus.sampler import ClipPool, load_motions
-from ..corpus.splits import label_fraction, without_labels
+from ..corpus.splits import without_labels
+from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
 from ..decode import DecodeConfig
 from ..decode_durations import learn_durations

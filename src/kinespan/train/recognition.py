@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from ..annotation import LabelSet
 from ..config import RecognizeConfig
 from ..corpus.sampler import load_motions
-from ..corpus.splits import label_fraction, without_labels
+from ..corpus.splits import without_labels
+from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
 from ..encoder_model import EncoderModel
 from ..errors import InputError

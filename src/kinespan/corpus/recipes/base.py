@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from ...annotation import LabelSet
 from ...io import Take
 from ...registry import Registry
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Fold, Split
 
 Value = TypeVar("Value")

@@ -14,7 +14,7 @@ from ...io import ReadOptions, Take
 from ...io.base import finish, read_text
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Fold, Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 from .ntu_lists import ACTIONS, PERFORMERS_60, PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120

@@ -13,7 +13,7 @@ from ...annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io.base import HEAD_BYTES, READERS, read_text
 from ...io.pku_mmd import FPS, LabelLine, read_labels
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from ... import io
 from ...annotation import LabelSet
 from ...io.precog import LABELS
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.config import Family, Normalisation
+from kinespan.config import Normalisation, Preprocessing
 from kinespan.errors import InputError
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, NTU_25, SMPL_22
 from kinespan.transforms.bodies import denoised, first_bodies, most_energetic
-from kinespan.transforms.families import FAMILIES, agcn, crosclr, ctrgcn
 from kinespan.transforms.normalise import landmark, model_motion
+from kinespan.transforms.ntu_preprocessing import PREPROCESSINGS, agcn, crosclr, ctrgcn
 from makers.ntu import moving, standing
 
 
@@ -74,7 +74,7 @@ def agcn_slowly(data):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_crosclr_is_the_published_one(seed):
+def test_crosclr_agrees_with_the_slow_reference(seed):
     data = made(seed)
     found, _ = crosclr(data, np.ones((20, 2), bool), NTU_25)
     assert np.allclose(found, crosclr_slowly(data), atol=2e-6)
@@ -85,7 +85,7 @@ def test_crosclr_is_the_published_one(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_agcn_is_the_published_one_with_y_up(seed):
+def test_agcn_agrees_with_the_slow_reference_with_y_up(seed):
     data = made(seed, frames=8)
     found, valid = agcn(data, np.ones((8, 2), bool), NTU_25)
     x, y, z = np.moveaxis(agcn_slowly(data), -1, 0)
@@ -98,7 +98,7 @@ def test_agcn_is_the_published_one_with_y_up(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_ctrgcn_is_the_published_one(seed):
+def test_ctrgcn_agrees_with_the_slow_reference(seed):
     data = made(seed)
     valid = np.ones((20, 2), bool)
     valid[:3, 0] = valid[10:, 1] = False
@@ -121,7 +121,7 @@ def test_agcn_by_hand():
         assert np.allclose(found[joint], place, atol=1e-6), joint
 
 
-def test_null_frames_at_the_end_repeat_what_was_before():
+def test_agcn_fills_absent_frames_at_the_end_by_repeating():
     data = made(frames=7)
     valid = np.ones((7, 2), bool)
     valid[3:, 1] = valid[1, 1] = False
@@ -134,52 +134,52 @@ def test_null_frames_at_the_end_repeat_what_was_before():
     assert np.allclose(found, masked(expected, filled), atol=1e-6)
 
 
-def test_null_frames_at_the_start_stay_in_their_time():
+def test_agcn_keeps_absent_frames_at_the_start():
     data = made(frames=9)
     valid = np.ones((9, 2), bool)
     valid[:4] = False
-    for family in FAMILIES.values():
-        late, seen = family(masked(data, valid), valid, NTU_25)
-        plain, _ = family(data[4:], valid[4:], NTU_25)
+    for preprocess in PREPROCESSINGS.values():
+        late, seen = preprocess(masked(data, valid), valid, NTU_25)
+        plain, _ = preprocess(data[4:], valid[4:], NTU_25)
         assert np.array_equal(seen, valid)
         assert not late[:4].any()
         assert np.allclose(late[4:], plain, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_gap_of_the_first_person_takes_its_last_place(name):
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_a_gap_of_the_first_person_uses_its_last_pose_as_reference(name):
     data = made(frames=10)
     valid = np.ones((10, 2), bool)
     valid[4:7, 0] = False
-    found, seen = FAMILIES[name](masked(data, valid), valid, NTU_25)
+    found, seen = PREPROCESSINGS[name](masked(data, valid), valid, NTU_25)
     held = data.copy()
     held[4:7, 0] = data[3, 0]
-    expected, _ = FAMILIES[name](held, np.ones((10, 2), bool), NTU_25)
+    expected, _ = PREPROCESSINGS[name](held, np.ones((10, 2), bool), NTU_25)
     assert np.array_equal(seen, valid)
     assert np.allclose(found, masked(expected, valid), atol=1e-6)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_an_empty_slot_and_an_empty_recording(name):
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_empty_slots_and_empty_recordings_are_processed(name):
     data, nobody = made(frames=5), np.zeros((5, 2), bool)
-    found, seen = FAMILIES[name](masked(data, nobody), nobody, NTU_25)
+    found, seen = PREPROCESSINGS[name](masked(data, nobody), nobody, NTU_25)
     assert not found.any()
     assert not seen.any()
     second = np.repeat([[False, True]], 5, axis=0)
-    found, _ = FAMILIES[name](masked(data, second), second, NTU_25)
-    alone, _ = FAMILIES[name](data[:, 1:], second[:, 1:], NTU_25)
+    found, _ = PREPROCESSINGS[name](masked(data, second), second, NTU_25)
+    alone, _ = PREPROCESSINGS[name](data[:, 1:], second[:, 1:], NTU_25)
     assert np.array_equal(found[:, 1:], alone)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_bodies_in_one_point_stay_finite(name):
-    found, _ = FAMILIES[name](np.ones((3, 1, 25, 3), np.float32), np.ones((3, 1), bool), NTU_25)
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_bodies_without_extent_stay_finite(name):
+    found, _ = PREPROCESSINGS[name](np.ones((3, 1, 25, 3), np.float32), np.ones((3, 1), bool), NTU_25)
     assert np.array_equal(found, np.zeros_like(found))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(-3, 3), st.floats(-2, 2), st.floats(-2, 2))
-def test_where_somebody_stands_and_faces_does_not_matter_to_crosclr(angle, x, z):
+def test_position_and_heading_do_not_change_crosclr(angle, x, z):
     data, valid = made(1), np.ones((20, 2), bool)
     turned = standing(data, x, z, angle).astype(np.float32)
     one, two = (crosclr(some, valid, NTU_25)[0] for some in (data, turned))
@@ -187,18 +187,18 @@ def test_where_somebody_stands_and_faces_does_not_matter_to_crosclr(angle, x, z)
 
 
 @pytest.mark.parametrize("skeleton", [SMPL_22, COCO_17, NTU_25], ids=lambda skeleton: skeleton.name)
-@pytest.mark.parametrize("family", FAMILIES)
-def test_any_skeleton_through_its_landmarks(skeleton, family):
+@pytest.mark.parametrize("name", PREPROCESSINGS)
+def test_preprocessings_work_for_any_skeleton(skeleton, name):
     rng = np.random.default_rng(0)
     pose = rng.uniform([-0.3, 0.7, 2.7], [0.3, 1.3, 3.3], size=(1, 1, skeleton.num_joints, 3))
     positions = pose + rng.normal(scale=0.02, size=(12, 1, skeleton.num_joints, 3))
     recording = Recording(positions, 30.0, skeleton, "take")
-    motion = model_motion(recording, skeleton, 30.0, Normalisation(family=family))
+    motion = model_motion(recording, skeleton, 30.0, Normalisation(preprocessing=name))
     left, right = (landmark(motion.positions, side) for side in (skeleton.left_shoulder, skeleton.right_shoulder))
     spine = landmark(motion.positions, skeleton.spine)
-    if family == "crosclr":
+    if name == "crosclr":
         assert np.allclose((left - right)[:, 0, 2], 0, atol=1e-5)
-    elif family == "agcn":
+    elif name == "agcn":
         assert np.allclose(spine, 0, atol=1e-5)
         assert np.allclose((right - left)[0, 0, 1:], 0, atol=1e-5)
     else:
@@ -206,23 +206,23 @@ def test_any_skeleton_through_its_landmarks(skeleton, family):
         assert np.allclose(motion.positions - motion.positions[:1], positions - positions[:1], atol=1e-5)
 
 
-def test_the_families_are_those_of_the_settings_and_heading_and_size_are_kinespans():
+def test_heading_and_size_change_only_the_kinespan_preprocessing():
     recording = Recording(made(), 30.0, NTU_25, "take")
-    for family, function in FAMILIES.items():
-        motion = model_motion(recording, NTU_25, 30.0, Normalisation(family=family, fill_gap=0.0))
+    for name, function in PREPROCESSINGS.items():
+        motion = model_motion(recording, NTU_25, 30.0, Normalisation(preprocessing=name, fill_gap=0.0))
         expected, _ = function(recording.positions, recording.mask, NTU_25)
         assert np.array_equal(motion.positions, expected)
         assert motion.positions.dtype == np.float32
     plain = model_motion(recording, NTU_25, 30.0, Normalisation())
     assert np.array_equal(
-        plain.positions, model_motion(recording, NTU_25, 30.0, Normalisation(family="kinespan")).positions
+        plain.positions, model_motion(recording, NTU_25, 30.0, Normalisation(preprocessing="kinespan")).positions
     )
 
 
-def test_the_families_are_those_that_settings_name():
-    assert sorted([*FAMILIES, "kinespan"]) == sorted(get_args(Family))
-    with pytest.raises(InputError, match=r"normalisation\.family is 'agnc', expected one of kinespan, crosclr"):
-        Normalisation(family="agnc")
+def test_the_setting_offers_every_preprocessing_and_refuses_others():
+    assert sorted([*PREPROCESSINGS, "kinespan"]) == sorted(get_args(Preprocessing))
+    with pytest.raises(InputError, match=r"normalisation\.preprocessing is 'agnc', expected one of kinespan, crosclr"):
+        Normalisation(preprocessing="agnc")
 
 
 # ---- bodies ----------------------------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def padded(positions):
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_first_and_energy_are_the_published_ones(data):
+def test_body_selections_agree_with_the_slow_references(data):
     people = 5
     listed = data.draw(st.lists(st.permutations(range(people)), min_size=1, max_size=8))
     listed = [slots[: data.draw(st.integers(0, people))] for slots in listed]
@@ -280,7 +280,7 @@ def test_first_and_energy_are_the_published_ones(data):
     assert np.array_equal(seen, found.any(axis=(2, 3)))
 
 
-def test_without_places_bodies_stand_by_slot():
+def test_without_list_positions_bodies_are_listed_by_slot():
     positions = np.arange(2 * 3, dtype=np.float32).reshape(2, 3, 1, 1).repeat(3, axis=3) + 1
     valid = np.array([[True, True, True], [False, True, True]])
     found, _ = first_bodies(masked(positions, valid), valid)
@@ -301,7 +301,7 @@ def together(*bodies):
     return np.concatenate([b[0] for b in bodies], axis=1), np.concatenate([b[1] for b in bodies], axis=1)
 
 
-def test_short_tracks_go():
+def test_short_tracks_are_dropped():
     for frames, kept in ((11, 1), (12, 2)):
         positions, valid = together(person(40, 0, 40), person(40, 5, 5 + frames, x=1))
         found, seen = denoised(positions, valid)
@@ -309,7 +309,7 @@ def test_short_tracks_go():
         assert seen[:, 0].all()
 
 
-def test_flat_tracks_go():
+def test_wide_tracks_are_dropped():
     """A seat: wide and low. The share of wide frames decides, 0.69754 of them being too many."""
     for wide, kept in ((69, 2), (70, 1)):
         positions, valid = together(person(100, 0, 100), person(100, 0, 100, x=1))
@@ -320,7 +320,7 @@ def test_flat_tracks_go():
         assert denoised(positions.astype(np.float64).round(6), valid)[0].shape[1] == kept
 
 
-def test_the_one_that_moves_more_comes_first():
+def test_the_track_with_more_motion_comes_first():
     still, lively = person(30, 0, 30, x=-1), person(30, 0, 30, x=1, sway=0.4)
     for bodies in ((still, lively), (lively, still)):
         found, _ = denoised(*together(*bodies))
@@ -328,7 +328,7 @@ def test_the_one_that_moves_more_comes_first():
         assert found[0, 1, :, 0].mean() == pytest.approx(-1)
 
 
-def test_motion_leaves_wide_frames_out():
+def test_motion_of_a_track_ignores_wide_frames():
     """A body that is thrown about in half of its frames, in which it is wide, is not the main one for that."""
     main, noisy = person(40, 0, 40, x=0, sway=0.4), person(40, 0, 40, x=2)
     positions, valid = together(noisy, main)
@@ -337,7 +337,7 @@ def test_motion_leaves_wide_frames_out():
     assert found[1, 0, :, 0].mean() == pytest.approx(0)
 
 
-def test_a_body_found_again_goes_on_in_its_slot():
+def test_a_body_tracked_again_continues_in_its_slot():
     first, again, other = person(60, 0, 30, sway=0.4), person(60, 30, 60, sway=0.3), person(60, 10, 50, x=1)
     found, seen = denoised(*together(first, again, other))
     assert found.shape[1] == 2
@@ -349,7 +349,7 @@ def test_a_body_found_again_goes_on_in_its_slot():
     assert found[20, :, :, 0].mean(axis=1).tolist() == pytest.approx([0, 1])
 
 
-def test_the_last_one_is_never_dropped():
+def test_the_last_track_is_never_dropped():
     seat = person(20, 0, 20, width=3.0, height=0.4)
     assert denoised(*seat)[1].all()
     found, seen = denoised(*together(person(20, 0, 5), person(20, 8, 17)))

@@ -14,7 +14,7 @@ from .recipes import Item, Recipe, Survey
 
 
 @dataclass(frozen=True)
-class LooseFile:
+class OwnFile:
     """The format of a file, and its path in the folder."""
 
     format: str
@@ -22,10 +22,10 @@ class LooseFile:
 
 
 @dataclass(frozen=True)
-class LooseFiles(Recipe):
+class OwnFiles(Recipe):
     """Files of known formats, wherever they are from."""
 
-    title: ClassVar[str] = "loose files"
+    title: ClassVar[str] = "own files"
     paper: ClassVar[str] = ""
     licence: ClassVar[str] = ""
 
@@ -39,14 +39,14 @@ class LooseFiles(Recipe):
         files, passed_over = io.survey_files(raw, self.format)
         names = names_of([file for file, _ in files], raw)
         items = (
-            Item(name, file, LooseFile(format, relative(file, raw)))
+            Item(name, file, OwnFile(format, relative(file, raw)))
             for name, (file, format) in zip(names, files, strict=True)
         )
         return Survey(tuple(items), passed_over=tuple(passed_over))
 
     def read(self, item: Item) -> io.Take:
         """The recording, its source being the path in the folder unless the file says another."""
-        details: LooseFile = item.details
+        details: OwnFile = item.details
         take = io.read(item.file, details.format, self.options)
         changes: dict[str, Any] = {"name": item.name}
         if take.recording.source == item.file.name:
