@@ -23,7 +23,7 @@ from kinespan.corpus.sampler import ClipPool
 from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
-from kinespan.pretrain import Step
+from kinespan.pretrain import MethodInputs
 from kinespan.pretrain.queue import KeyQueue
 from kinespan.skeletons import NTU_25
 from kinespan.train.common import lightning_precision
@@ -199,9 +199,9 @@ def our_sampling(setting: Setting, kind: str, size: Size) -> Job:
     def sample() -> None:
         clips, _ = module.pool.draw(size.batch, size.frames, module.generator)
         augmentation = {"basic": config.augment, "extreme": config.extreme}
-        step = Step(clips, 0.0, augmentation, module.encoder_model.input, module.generator)  # type: ignore[arg-type]
-        step.view()
-        step.view()
+        inputs = MethodInputs(clips, 0.0, augmentation, module.encoder_model.input, module.generator)  # type: ignore[arg-type]
+        inputs.view()
+        inputs.view()
 
     return Job(sample, need=_views_need(size, size.people), wait=waiter(setting.device))
 
@@ -229,7 +229,7 @@ def default_finetuning(setting: Setting, encoder: str) -> Job:
     network = NetworkConfig(encoder=encoder)
     config = FinetuneConfig(network=network, precision=setting.precision)
     pool = default_pool(setting, network)
-    module = FinetuneModule(config, our_localizer(network, setting.device), pool, pretrained=False)
+    module = FinetuneModule(config, our_localizer(network, setting.device), pool)
     return Job(stepper(module.to(setting.device).train(), setting), wait=waiter(setting.device))
 
 

@@ -130,9 +130,6 @@ class SnippetConfig:
 
     variant: Literal["aligned", "paper", "off"] = "aligned"
     """aligned: positives cover the same time. paper: arg-max positives, one negative a video. off: none."""
-    features: Literal["deepest", "fused"] = "deepest"
-    """What snippets are cut from. deepest: the encoder's coarsest map, as in the paper. fused: what a U-shaped fusion
-    makes of all maps, at full rate (aligned only); the fusion is then pretrained too, and finetuning starts from it."""
     weight: float = 10.0
     """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5). Ours is the term that
     teaches frames; the video term alone teaches them little."""
@@ -140,36 +137,29 @@ class SnippetConfig:
     """Frames a snippet covers, about."""
     margin: float = 0.5
     """Seconds between two snippets of a recording from which on they count as different."""
-    within: bool = True
-    """Take snippets of the same recording beyond the margin as negatives (aligned only)."""
-    soft: bool = True
-    """Weigh every snippet that covers some of the same time, by how much of it; else only the one that covers most of
-    it counts (aligned only)."""
+    same_recording_negatives: bool = True
+    """Use snippets of the same recording beyond the margin as negatives (aligned only)."""
+    soft_targets: bool = True
+    """Weigh every key snippet that covers some of the same time by how much of it it covers; else only the one that
+    covers most of it is the positive (aligned only)."""
     neighbours: int = 0
-    """Most similar snippets of other recordings that count as positives too. aligned: of those that are found back from
-    there (1 was tried). paper: the most similar queue entries (its release: 5)."""
+    """Most similar queue entries that are positives too (paper only; its release: 5)."""
     neighbours_from: float = 0.2
-    """Share of the steps after which neighbours are looked for (the paper's release: epoch 200 of 600)."""
-    neighbour_weight: float = 0.5
-    """Weight of neighbours beside the snippets of the same time (aligned only; paper's positives weigh the same)."""
-    looked_at: int = 8192
-    """Latest snippets among which neighbours are looked for (aligned only; paper looks at its queue)."""
+    """Share of the steps after which neighbours are mined (the paper's release: epoch 200 of 600)."""
     queue: int = 256
     """Keys kept as negatives of the snippet term (the paper's release: 32768). Few and fresh ones do for small corpora,
     where a long queue holds the same moments many times over."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        _positive(self, "frames", "queue", "looked_at")
+        """Validate; InputError names the setting."""
+        _positive(self, "frames", "queue")
         _probability(self, "snippet.", "neighbours_from")
-        if min(self.weight, self.margin, self.neighbours, self.neighbour_weight) < 0:
+        if min(self.weight, self.margin, self.neighbours) < 0:
+            raise InputError("snippet.weight, snippet.margin and snippet.neighbours must not be negative")
+        if self.neighbours and self.variant == "aligned":
             raise InputError(
-                "snippet.weight, snippet.margin, snippet.neighbours and snippet.neighbour_weight must not be negative"
-            )
-        if self.variant == "paper" and self.features == "fused":
-            raise InputError(
-                "snippet.features fused is for aligned snippets; the paper's positives are the most alike in the "
-                "encoder's own features, so use --snippet.features deepest or --snippet.variant aligned"
+                f"snippet.neighbours is {self.neighbours}, but aligned snippets have the snippets of the same time as "
+                "their only positives; leave --snippet.neighbours out, or use --snippet.variant paper"
             )
 
 
@@ -215,16 +205,12 @@ class PretrainConfig:
         default_factory=lambda: AugmentConfig(shear=0.5, tilt=30.0, flip=0.5, axis_mask=0.5, joint_mask=0.3)
     )
     """Augmentation of the extreme views of methods that have some (AimCLR)."""
-    mirror: bool = False
-    """Show half of the clips mirrored, in all of their views: twice as much motion to tell apart."""
     split: str | None = None
     """Split whose training recordings are used; none: every recording of the corpus."""
     fold: int = 1
     """Fold of the split."""
     clip_frames: int = 64
     """Frames of a clip, at the network's rate."""
-    whole_clips: bool = False
-    """Leave recordings out that are shorter than a clip, which are padded otherwise."""
     batch_size: int = 32
     """Clips in a batch."""
     steps: int = 400
@@ -267,8 +253,7 @@ class FinetuneConfig:
     protocol: Protocol = "finetune"
     """linear: only a linear frame head on frozen features. finetune: all of it. scratch: all, untrained at first."""
     fusion: Literal["auto", "nested_u", "last_map"] = "auto"
-    """U-shaped fusion or the plain upsampled deepest map. auto: nested_u; for linear the fusion that was pretrained
-    with the encoder (--snippet.features fused), and last_map where none was."""
+    """U-shaped fusion or the plain upsampled deepest map. auto: nested_u, and last_map for linear."""
     refine_stages: int | Literal["auto"] = "auto"
     """Stages of dilated temporal convolutions that refine the frame scores, each supervised (MS-TCN); 0: none. auto: 2
     after an encoder of one resolution (TCN); none where a U-shaped fusion sees several, and for linear."""
@@ -296,24 +281,18 @@ class FinetuneConfig:
     """Fold of the split."""
     label_fraction: float = 1.0
     """Share of the training recordings whose labels are used, chosen by seed."""
-    taught_share: float = 0.5
-    """Share of the training clips that are of recordings without labels, where there are teachers (--teachers)."""
     clip_frames: int = 64
     """Frames of a training clip, at the network's rate."""
     batch_size: int = 16
     """Clips in a batch."""
     steps: int = 300
     """Optimiser steps."""
-    lr: float = 2e-3
-    """Peak learning rate (AdamW)."""
+    lr: float | Literal["auto"] = "auto"
+    """Peak learning rate (AdamW). auto: 0.002; 0.01 for linear, whose features are standardised."""
     warmup: float = 0.1
     """Share of the steps over which the learning rate rises to its peak."""
     lr_drops: tuple[float, ...] = ()
     """Shares of the steps after which the learning rate is a tenth of what it was; none: a half cosine to zero."""
-    linear_lr: float = 1e-2
-    """Peak learning rate of the linear probe, on standardised features."""
-    encoder_lr: float = 1.0
-    """The encoder's learning rate as a share of lr, where it was pretrained."""
     weight_decay: float = 1e-2
     """Weight decay."""
     dropout: float = 0.1
@@ -326,13 +305,13 @@ class FinetuneConfig:
     """Seed of weights, labelled recordings, clips and augmentation."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        _positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every", "label_fraction", "encoder_lr")
+        """Validate; InputError names the setting."""
+        _positive(self, "clip_frames", "batch_size", "steps", "save_every", "label_fraction")
+        if self.lr != "auto":
+            _positive(self, "lr")
         _shares(self, "warmup", "lr_drops")
         if self.label_fraction > 1:
             raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
-        if not 0 < self.taught_share < 1:
-            raise InputError(f"taught_share is {self.taught_share}, expected between 0 and 1")
         stages, smoothing = (0 if value == "auto" else value for value in (self.refine_stages, self.smoothing))
         if not (stages >= 0 and smoothing >= 0):
             raise InputError("refine_stages and smoothing must not be negative")
@@ -341,6 +320,18 @@ class FinetuneConfig:
                 f"refine_stages is {self.refine_stages}, but the linear probe trains nothing but a linear head; "
                 "leave refinement out, or use --protocol finetune"
             )
+        if self.protocol == "linear" and self.fusion == "nested_u":
+            raise InputError(
+                "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never trained "
+                "would be measured; use --fusion last_map or --protocol finetune"
+            )
+
+    @property
+    def peak_lr(self) -> float:
+        """The peak learning rate that is meant."""
+        if self.lr == "auto":
+            return 1e-2 if self.protocol == "linear" else 2e-3
+        return self.lr
 
     def stages(self, resolutions: int) -> int:
         """The stages of refinement that are meant for an encoder of so many resolutions."""
@@ -352,19 +343,11 @@ class FinetuneConfig:
         """The weight of smoothing that is meant beside so many stages of refinement."""
         return (0.15 if stages else 0.0) if self.smoothing == "auto" else self.smoothing
 
-    def fusion_name(self, pretrained: str | None = None) -> str:
-        """The fusion that is meant, where `pretrained` is the one that was pretrained with the encoder, if any was.
-
-        Raises InputError for a linear probe of a fusion that was not.
-        """
+    @property
+    def fusion_name(self) -> str:
+        """The fusion that is meant."""
         if self.fusion == "auto":
-            return (pretrained or "last_map") if self.protocol == "linear" else "nested_u"
-        if self.protocol == "linear" and self.fusion == "nested_u" and self.fusion != pretrained:
-            raise InputError(
-                "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never "
-                "trained would be measured; use --fusion last_map, --protocol finetune, or an encoder that was "
-                "pretrained with --snippet.features fused"
-            )
+            return "last_map" if self.protocol == "linear" else "nested_u"
         return self.fusion
 
 

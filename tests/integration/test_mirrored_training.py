@@ -12,14 +12,13 @@ import pytest
 import torch
 
 from kinespan.annotation import Annotation, LabelSet, Span
-from kinespan.config import AugmentConfig, FinetuneConfig, NetworkConfig, PretrainConfig
+from kinespan.config import AugmentConfig, FinetuneConfig, NetworkConfig
 from kinespan.corpus import Corpus, CorpusWriter
 from kinespan.corpus.synthetic import SyntheticConfig, synthetic_takes
 from kinespan.recording import Recording
 from kinespan.skeleton import Skeleton
 from kinespan.train import finetuning
 from kinespan.train.finetuning import finetune
-from kinespan.train.pretraining import pretrain
 from kinespan.transforms.augment import mirror_some
 
 LABELS = LabelSet(("raise left", "raise right", "rest"))
@@ -95,9 +94,3 @@ def test_how_many_clips_are_mirrored(mirror, sides, expected, tmp_path: Path, mo
     monkeypatch.setattr(finetuning, "mirror_some", noted)
     finetune(arms(tmp_path / "corpus", sides), tmp_path / "run", replace(CONFIG, steps=5, mirror=mirror), quiet=True)
     assert shares == pytest.approx(expected)
-
-
-def test_pretraining_may_see_mirrored_clips(corpus: Corpus, tmp_path: Path) -> None:
-    config = PretrainConfig(network=NetworkConfig(encoder="tcn"), clip_frames=32, batch_size=4, steps=2, probe_every=0)
-    files = [pretrain(corpus, tmp_path / str(on), replace(config, mirror=on), quiet=True) for on in (False, True)]
-    assert files[0].read_bytes() != files[1].read_bytes()

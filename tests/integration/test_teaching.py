@@ -18,7 +18,7 @@ from kinespan.errors import InputError
 from kinespan.localizer import Localizer, load_model
 from kinespan.model_file import read_spec, read_weights
 from kinespan.train.corpora import TrainingSet, training_set
-from kinespan.train.finetuning import MODEL_FILE, finetune
+from kinespan.train.finetuning import MODEL_FILE, PSEUDO_LABEL_SHARE, finetune
 from kinespan.train.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,22 +37,22 @@ def teacher(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pools(monkeypatch: pytest.MonkeyPatch) -> list[ClipPool]:
-    """Every pool that is taught, as it is then."""
-    seen = []
-    teach = ClipPool.teach
+    """Every pool that gets pseudo-labels."""
+    watched_pools = []
+    add_pseudo_labels = ClipPool.add_pseudo_labels
 
     def watched(self: ClipPool, scores: Any, share: float) -> None:
-        teach(self, scores, share)
-        seen.append(self)
+        add_pseudo_labels(self, scores, share)
+        watched_pools.append(self)
 
-    monkeypatch.setattr(ClipPool, "teach", watched)
-    return seen
+    monkeypatch.setattr(ClipPool, "add_pseudo_labels", watched)
+    return watched_pools
 
 
 def test_targets_are_labels_where_they_are_used_and_the_teachers_scores_elsewhere(
     corpus: Corpus, teacher: Path, pools: list[ClipPool], tmp_path: Path
 ) -> None:
-    finetune(corpus, tmp_path / "run", replace(HALF, taught_share=0.25), teachers=[teacher], quiet=True)
+    finetune(corpus, tmp_path / "run", HALF, teachers=[teacher], quiet=True)
     (pool,), model = pools, load_model(teacher)
     training = training_set(corpus, "by-performer", 1)
     settings = load_settings(tmp_path / "run")
@@ -60,26 +60,29 @@ def test_targets_are_labels_where_they_are_used_and_the_teachers_scores_elsewher
     labelled, taught = settings["labelled_recordings"], settings["taught_recordings"]
     assert labelled == load_settings(teacher)["labelled_recordings"]
     assert sorted([*labelled, *taught]) == sorted(training.names)
-    assert pool.hits is not None
+    assert pool.targets is not None
     for number, name in enumerate(pool.names):
         start, length = int(pool.starts[number]), int(pool.lengths[number])
-        hits = pool.hits[start : start + length].numpy()
+        targets = pool.targets[start : start + length].numpy()
         if name in taught:
-            assert np.array_equal(hits, model.frame_scores(corpus[name]))
+            assert np.array_equal(targets, model.frame_scores(corpus[name]))
         else:
             annotation = corpus.annotation(name)
             assert annotation is not None
-            assert np.array_equal(hits.argmax(axis=1), annotation.frame_ids(length, pool.fps))
-            assert set(np.unique(hits)) == {0.0, 1.0}
+            assert np.array_equal(targets.argmax(axis=1), annotation.frame_ids(length, pool.fps))
+            assert set(np.unique(targets)) == {0.0, 1.0}
     of_taught = sum(float(weight) for weight, name in zip(pool.weights, pool.names, strict=True) if name in taught)
-    assert of_taught == pytest.approx(0.25)
+    assert of_taught == pytest.approx(PSEUDO_LABEL_SHARE)
 
 
-def test_what_the_teachers_say_is_learnt(corpus: Corpus, teacher: Path, tmp_path: Path) -> None:
+def test_what_the_teachers_say_is_learnt(
+    corpus: Corpus, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A student whose clips are nearly all taught comes nearer to its teacher than one that sees the labels alone."""
     config = replace(HALF, steps=30, seed=HALF.seed, lr=5e-3)
     alone = finetune(corpus, tmp_path / "alone", config, quiet=True)
-    taught = finetune(corpus, tmp_path / "taught", replace(config, taught_share=0.95), teachers=[teacher], quiet=True)
+    monkeypatch.setattr("kinespan.train.finetuning.PSEUDO_LABEL_SHARE", 0.95)
+    taught = finetune(corpus, tmp_path / "taught", config, teachers=[teacher], quiet=True)
     names = load_settings(tmp_path / "taught")["taught_recordings"]
 
     def away(model: Localizer) -> float:
@@ -97,10 +100,10 @@ def test_several_teachers_are_averaged(corpus: Corpus, teacher: Path, pools: lis
     name = load_settings(tmp_path / "run")["taught_recordings"][0]
     number = pools[0].names.index(name)
     start = int(pools[0].starts[number])
-    assert pools[0].hits is not None
-    found = pools[0].hits[start : start + int(pools[0].lengths[number])].numpy()
+    assert pools[0].targets is not None
+    targets = pools[0].targets[start : start + int(pools[0].lengths[number])].numpy()
     expected = np.mean([load_model(one).frame_scores(corpus[name]) for one in both], axis=0)
-    assert np.allclose(found, expected, atol=1e-6)
+    assert np.allclose(targets, expected, atol=1e-6)
     told = read_spec(tmp_path / "run" / MODEL_FILE).training
     assert told["teachers"] == [f"{HALF.network.encoder} (scratch, {steps} steps)" for steps in (HALF.steps, 1)]
     assert told["taught_recordings"] == len(load_settings(tmp_path / "run")["taught_recordings"])

@@ -14,12 +14,12 @@ from kinespan.corpus import Corpus
 from kinespan.corpus.synthetic import ACTIONS
 from kinespan.errors import InputError
 from kinespan.localizer import load_model
-from kinespan.model_file import read_spec, read_weights
+from kinespan.model_file import read_spec, read_weights, save_weights
 from kinespan.pretrain import METHODS
 from kinespan.skeletons import NTU_25
 from kinespan.train.corpora import TrainingSet, training_set
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
-from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, method_of, pretrain
+from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, clip_sources, method_of, pretrain
 from kinespan.train.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -47,19 +47,36 @@ LATE = ("crosclr",)
 # ---- pretraining -----------------------------------------------------------------------------------------------------
 
 
-def test_recordings_shorter_than_a_clip_are_left_out_where_told_to(corpus, tmp_path):
-    """As if they were not there; and where none is left it is said."""
-    frames = sorted(corpus[name].num_frames for name in corpus.names)
-    config = replace(SMALL, whole_clips=True, clip_frames=frames[len(frames) // 2] // 8 * 8)
-    long_ones = tuple(name for name in corpus.names if corpus[name].num_frames >= config.clip_frames)
-    assert 0 < len(long_ones) < len(corpus.names)
-    whole = pretrain(corpus, tmp_path / "whole", config, quiet=True)
-    alone = pretrain(TrainingSet(corpus, long_ones), tmp_path / "alone", replace(config, whole_clips=False), quiet=True)
-    assert same(read_weights(whole), read_weights(alone))
-    assert read_spec(whole).training["recordings"] == len(long_ones)
-    too_long = replace(config, clip_frames=frames[-1] // 8 * 8 + 8)
-    with pytest.raises(InputError, match=f"whole_clips: none of {len(frames)} .*longest has {frames[-1]},"):
-        pretrain(corpus, tmp_path / "none", too_long, quiet=True)
+@pytest.mark.parametrize(
+    ("lengths", "used"),
+    [
+        ([64, 100, 300], [0, 1, 2]),
+        ([63, 100, 1200], [1, 2]),  # 63 of 1363 frames: less than a twentieth
+        ([63, 100, 300], [0, 1, 2]),
+        ([65, 19 * 65, 10], [0, 1]),
+        ([50, 19 * 50], [1]),  # a twentieth exactly
+        ([51, 19 * 50], [0, 1]),
+        ([10, 20], [0, 1]),
+        ([], []),
+    ],
+)
+def test_short_recordings_are_left_out_where_they_hold_at_most_a_twentieth_of_the_motion(lengths, used):
+    assert clip_sources(lengths, 64) == used
+
+
+def test_pretraining_without_the_left_out_recordings_gives_the_same_weights(corpus, tmp_path, monkeypatch):
+    lengths = {name: corpus[name].num_frames for name in corpus.names}
+    config = replace(SMALL, clip_frames=sorted(lengths.values())[3] // 8 * 8)
+    long_names = tuple(name for name in corpus.names if lengths[name] >= config.clip_frames)
+    assert 0 < len(long_names) < len(corpus.names)
+    alone = pretrain(TrainingSet(corpus, long_names), tmp_path / "alone", config, quiet=True)
+    padded = pretrain(corpus, tmp_path / "padded", config, quiet=True)
+    monkeypatch.setattr("kinespan.train.pretraining.SHORT_SHARE", 0.9)
+    left_out = pretrain(corpus, tmp_path / "left_out", config, quiet=True)
+    assert same(read_weights(left_out), read_weights(alone))
+    assert not same(read_weights(left_out), read_weights(padded))
+    assert read_spec(left_out).training["recordings"] == len(long_names)
+    assert read_spec(padded).training["recordings"] == len(corpus.names)
 
 
 @pytest.mark.parametrize("method", list(METHODS))
@@ -269,6 +286,22 @@ def test_finetuning_from_a_localizer_takes_its_encoder(corpus, pretrained, tmp_p
     assert same(first.encoder.state_dict(), second.encoder.state_dict())
 
 
+def test_finetuning_from_a_localizer_starts_with_a_new_fusion(corpus, pretrained, tmp_path):
+    still = replace(TUNE, steps=1, lr=1e-12, weight_decay=0.0, seed=5)
+    first = finetune(corpus, tmp_path / "first", replace(TUNE, steps=3), pretrained=pretrained, quiet=True)
+    second = finetune(corpus, tmp_path / "second", still, pretrained=tmp_path / "first", quiet=True)
+    assert torch.allclose(next(first.encoder.parameters()), next(second.encoder.parameters()), atol=1e-6)
+    assert not torch.allclose(first.fusion.join.weight, second.fusion.join.weight, atol=1e-3)
+
+
+def test_weights_that_do_not_fit_name_their_file(corpus, pretrained, tmp_path):
+    weights = read_weights(pretrained / ENCODER_FILE)
+    weights[next(iter(weights))] = torch.zeros(3, 3, 1)
+    save_weights(tmp_path / "odd.safetensors", weights, read_spec(pretrained / ENCODER_FILE))
+    with pytest.raises(InputError, match=r"odd\.safetensors.*do not fit"):
+        finetune(corpus, tmp_path / "run", TUNE, pretrained=tmp_path / "odd.safetensors", quiet=True)
+
+
 def test_finetuning_is_the_same_for_the_same_seed(corpus, pretrained, tmp_path):
     models = [finetune(corpus, tmp_path / str(i), TUNE, pretrained=pretrained, quiet=True) for i in range(2)]
     assert same(models[0].state_dict(), models[1].state_dict())
@@ -277,9 +310,6 @@ def test_finetuning_is_the_same_for_the_same_seed(corpus, pretrained, tmp_path):
 def test_contradictions_are_refused(corpus, pretrained, tmp_path):
     with pytest.raises(InputError, match="scratch"):
         finetune(corpus, tmp_path / "run", replace(TUNE, protocol="scratch"), pretrained=pretrained, quiet=True)
-    probe = replace(TUNE, protocol="linear", fusion="nested_u")
-    with pytest.raises(InputError, match="nested_u"):
-        finetune(corpus, tmp_path / "run", probe, pretrained=pretrained, quiet=True)
     unlabelled = write(tmp_path / "unlabelled", labelled=False)
     with pytest.raises(InputError, match="labels"):
         finetune(unlabelled, tmp_path / "run", TUNE, quiet=True)

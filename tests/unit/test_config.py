@@ -52,8 +52,8 @@ def test_numbers_that_must_be_positive(part, name, value):
         (NetworkConfig, {"fps": 0}, "fps"),
         (FinetuneConfig, {"label_fraction": 1.2}, "label_fraction"),
         (FinetuneConfig, {"label_fraction": 0}, "label_fraction"),
-        (FinetuneConfig, {"encoder_lr": 0}, "encoder_lr"),
-        (SnippetConfig, {"variant": "paper", "features": "fused"}, "deepest"),
+        (FinetuneConfig, {"protocol": "linear", "fusion": "nested_u"}, "last_map"),
+        (SnippetConfig, {"variant": "aligned", "neighbours": 1}, "--snippet.variant paper"),
     ],
 )
 def test_contradictions_name_the_setting(part, values, named):
@@ -66,25 +66,25 @@ def test_two_snippets_are_enough():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "fusion", "pretrained", "expected"),
+    ("protocol", "fusion", "expected"),
     [
-        ("linear", "auto", None, "last_map"),
-        ("linear", "auto", "nested_u", "nested_u"),
-        ("finetune", "auto", None, "nested_u"),
-        ("finetune", "auto", "nested_u", "nested_u"),
-        ("scratch", "auto", None, "nested_u"),
-        ("finetune", "last_map", "nested_u", "last_map"),
-        ("linear", "last_map", "nested_u", "last_map"),
-        ("linear", "nested_u", "nested_u", "nested_u"),
+        ("linear", "auto", "last_map"),
+        ("finetune", "auto", "nested_u"),
+        ("scratch", "auto", "nested_u"),
+        ("finetune", "last_map", "last_map"),
+        ("linear", "last_map", "last_map"),
     ],
 )
-def test_what_auto_stands_for(protocol, fusion, pretrained, expected):
-    assert FinetuneConfig(protocol=protocol, fusion=fusion).fusion_name(pretrained) == expected
+def test_auto_fusion_is_the_u_except_for_the_linear_probe(protocol, fusion, expected):
+    assert FinetuneConfig(protocol=protocol, fusion=fusion).fusion_name == expected
 
 
-def test_a_fusion_that_was_never_trained_is_not_probed():
-    with pytest.raises(InputError, match="last_map"):
-        FinetuneConfig(protocol="linear", fusion="nested_u").fusion_name()
+@pytest.mark.parametrize(
+    ("protocol", "lr", "expected"),
+    [("linear", "auto", 1e-2), ("finetune", "auto", 2e-3), ("scratch", "auto", 2e-3), ("linear", 0.5, 0.5)],
+)
+def test_auto_learning_rate_is_larger_for_the_linear_probe(protocol, lr, expected):
+    assert FinetuneConfig(protocol=protocol, lr=lr).peak_lr == expected
 
 
 def test_settings_from_plain_data_keep_the_defaults_of_what_they_leave_out():

@@ -22,8 +22,7 @@ from kinespan.input_spec import InputSpec
 from kinespan.io.ntu import read_bodies
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
-from kinespan.pretrain import Step, build_method
-from kinespan.pretrain.base import Seen
+from kinespan.pretrain import EncoderInput, MethodInputs, build_method
 from kinespan.skeletons import NTU_25
 from kinespan.transforms import augment
 from kinespan.transforms.augment import TimeMap, View
@@ -325,18 +324,18 @@ def assert_gradients(ours: nn.Module, theirs: conventional.SkeletonCLR) -> None:
 
 
 @dataclass(frozen=True)
-class Prepared(Step):
-    """A step whose views are given."""
+class Prepared(MethodInputs):
+    """Inputs whose views are given."""
 
-    views: list[Seen] = field(default_factory=list)
+    views: list[EncoderInput] = field(default_factory=list)
 
-    def view(self, strength: str = "basic", clips: View | None = None) -> Seen:
+    def view(self, strength: str = "basic") -> EncoderInput:
         return self.views.pop(0)
 
 
 def prepared(views: list[Tensor]) -> Prepared:
     clips = view_of(views[0])
-    seen = [Seen(positions, view_of(positions)) for positions in views]
+    seen = [EncoderInput(positions, view_of(positions)) for positions in views]
     return Prepared(clips, 1.0, {}, InputSpec(NTU_25, 30.0, ("position",), Normalisation()), torch.Generator(), seen)
 
 

@@ -7,7 +7,7 @@ import torch
 
 from kinespan.encoders import Pyramid
 from kinespan.errors import InputError
-from kinespan.fusion import FUSIONS, LastMap, NestedU, build_fusion, stretch
+from kinespan.fusion import FUSIONS, LastMap, NestedU, build_fusion, repeat_upsample
 from kinespan.heads import FrameHead
 
 SHAPES = [
@@ -50,7 +50,7 @@ def whole(frames, clips=2):
 @every
 @shapes
 @pytest.mark.parametrize("frames", [1, 2, 5, 8, 13, 32])
-def test_one_feature_for_each_frame(name, channels, strides, frames):
+def test_every_fusion_gives_one_feature_for_each_frame(name, channels, strides, frames):
     fusion = made(name, channels, strides)
     out = fusion(pyramid_of(whole(frames), channels, strides))
     assert out.shape == (2, fusion.channels, frames)
@@ -60,7 +60,7 @@ def test_one_feature_for_each_frame(name, channels, strides, frames):
 
 @every
 @shapes
-def test_features_are_zero_where_nobody_is_there(name, channels, strides):
+def test_features_are_zero_where_nobody_is_present(name, channels, strides):
     valid = whole(21)
     valid[0, 4:9] = valid[1, 17:] = False
     out = made(name, channels, strides)(pyramid_of(valid, channels, strides))
@@ -70,7 +70,7 @@ def test_features_are_zero_where_nobody_is_there(name, channels, strides):
 
 @every
 @shapes
-def test_the_end_of_a_clip_does_not_move_what_is_before_it(name, channels, strides):
+def test_cutting_the_end_of_a_clip_never_changes_earlier_features(name, channels, strides):
     """A longer pyramid with the same beginning gives the same features up to the halo."""
     fusion = made(name, channels, strides)
     long = pyramid_of(whole(64), channels, strides)
@@ -84,7 +84,7 @@ def test_the_end_of_a_clip_does_not_move_what_is_before_it(name, channels, strid
 
 @every
 @shapes
-def test_halo_is_honest(name, channels, strides):
+def test_frames_beyond_the_halo_never_change_a_feature(name, channels, strides):
     """A step of level l stands for frames from i s_l on: none of it reaches further than the halo."""
     fusion = made(name, channels, strides)
     base = pyramid_of(whole(96), channels, strides)
@@ -107,7 +107,7 @@ def test_halo_is_honest(name, channels, strides):
 @every
 @shapes
 @pytest.mark.parametrize("frames", [21, 22, 23, 24, 25])
-def test_padding_and_batch_do_not_matter(name, channels, strides, frames):
+def test_padding_and_batch_composition_never_change_features(name, channels, strides, frames):
     """Also where the last step of a coarse level reaches into the padding."""
     fusion = made(name, channels, strides)
     valid = whole(40)
@@ -120,7 +120,7 @@ def test_padding_and_batch_do_not_matter(name, channels, strides, frames):
 
 
 @shapes
-def test_padding_does_not_matter_in_training(channels, strides):
+def test_padding_never_changes_features_in_training(channels, strides):
     """Batch statistics come from valid steps alone."""
     valid = whole(40)
     valid[0, 24:] = False
@@ -153,7 +153,7 @@ def test_nested_u_of_the_paper_has_its_channels():
     assert count / 1e6 == pytest.approx(2.24, abs=0.01)
 
 
-def test_nested_u_is_its_equation():
+def test_nested_u_matches_slow_reference():
     fusion = made("nested_u", (4, 6, 8), (1, 2, 4), width=5, out=7)
     pyramid = pyramid_of(whole(11, clips=1), (4, 6, 8), (1, 2, 4))
     x00, x10, x20 = pyramid.maps
@@ -180,10 +180,10 @@ def test_nested_u_is_its_equation():
     assert torch.allclose(fusion(pyramid), expected, atol=1e-5)
 
 
-def test_stretch_by_hand():
+def test_repeat_upsample_by_hand():
     x = torch.tensor([[[1.0, 2.0, 3.0]]])
-    assert stretch(x, 2, 5).tolist() == [[[1, 1, 2, 2, 3]]]
-    assert stretch(x, 1, 3).tolist() == x.tolist()
+    assert repeat_upsample(x, 2, 5).tolist() == [[[1, 1, 2, 2, 3]]]
+    assert repeat_upsample(x, 1, 3).tolist() == x.tolist()
 
 
 def test_last_map_by_hand():
@@ -197,10 +197,10 @@ def test_last_map_by_hand():
     assert LastMap((2, 1), (1, 4))(Pyramid(maps, masks))[0, 0, :4].tolist() == [3, 3, 3, 3]
 
 
-def test_last_map_has_nothing_to_learn():
+def test_last_map_has_no_parameters():
     assert not list(LastMap((4, 8), (1, 4)).parameters())
 
 
-def test_unknown_fusions_are_refused():
+def test_unknown_fusions_name_the_nearest():
     with pytest.raises(InputError, match="nested_u"):
         build_fusion("nested_v", (4,), (1,))

@@ -18,36 +18,36 @@ NAN = float("nan")
 # ---- slow references -------------------------------------------------------------------------------------------------
 
 
-def slow_info_nce(query, positive, negatives, usable, temperature):
+def slow_info_nce(query, positive, negatives, negative_mask, temperature):
     losses = []
     for b in range(len(query)):
         top = math.exp(dot(query[b], positive[b]) / temperature)
         bottom = top
         for n in range(len(negatives)):
-            if usable is None or usable[b, n]:
+            if negative_mask is None or negative_mask[b, n]:
                 bottom += math.exp(dot(query[b], negatives[n]) / temperature)
         losses.append(-math.log(top / bottom))
     return sum(losses) / len(losses)
 
 
-def slow_frame(logits, targets, exclusive):
+def slow_frame(logits, targets, mask, exclusive):
     batch, columns, frames = logits.shape
     losses = []
     for b in range(batch):
         for t in range(frames):
-            hits = [c for c in range(columns) if targets[b, t, c]]
-            if not hits:
+            if not mask[b, t]:
                 continue
-            row = [float(value) for value in logits[b, :, t]]
+            row, target = logits[b, :, t].tolist(), targets[b, t].tolist()
             if exclusive:
-                (hit,) = hits
-                losses.append(-math.log(math.exp(row[hit]) / sum(math.exp(value) for value in row)))
+                total = sum(math.exp(value) for value in row)
+                losses.append(-sum(y * math.log(math.exp(x) / total) for x, y in zip(row, target, strict=True)))
                 continue
-            bits = []
-            for c in range(1, columns):
-                chance = 1 / (1 + math.exp(-row[c]))
-                bits.append(-math.log(chance if c in hits else 1 - chance))
-            losses.append(sum(bits) / len(bits))
+            probabilities = [1 / (1 + math.exp(-value)) for value in row]
+            terms = [
+                target[c] * math.log(probabilities[c]) + (1 - target[c]) * math.log(1 - probabilities[c])
+                for c in range(1, columns)
+            ]
+            losses.append(-sum(terms) / len(terms))
     return sum(losses) / len(losses) if losses else 0.0
 
 
@@ -58,14 +58,14 @@ def slow_frame(logits, targets, exclusive):
 @pytest.mark.parametrize("negatives", [0, 1, 9])
 @pytest.mark.parametrize("temperature", [0.07, 0.5, 2.0])
 @pytest.mark.parametrize("masked", [False, True])
-def test_info_nce_is_its_equation(batch, negatives, temperature, masked):
+def test_info_nce_loss_matches_slow_reference(batch, negatives, temperature, masked):
     q, k, n = unit(batch, 5, seed=1), unit(batch, 5, seed=2), unit(negatives, 5, seed=3)
-    usable = coin(batch, negatives, seed=4) if masked else None
-    found = InfoNCELoss(temperature)(q, k, n, usable)
-    assert float(found) == pytest.approx(slow_info_nce(q, k, n, usable, temperature), rel=1e-9, abs=1e-12)
+    negative_mask = coin(batch, negatives, seed=4) if masked else None
+    found = InfoNCELoss(temperature)(q, k, n, negative_mask)
+    assert float(found) == pytest.approx(slow_info_nce(q, k, n, negative_mask, temperature), rel=1e-9, abs=1e-12)
 
 
-def test_info_nce_by_hand():
+def test_info_nce_loss_by_hand():
     q = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     n = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
     # First: positive 1, negatives 0 and -1. Second: positive 1, negatives 1 and 0.
@@ -73,8 +73,8 @@ def test_info_nce_by_hand():
     second = -math.log(math.e / (math.e + math.e + 1))
     assert float(InfoNCELoss(1.0)(q, q, n)) == pytest.approx((first + second) / 2)
     # Without the second negative of the first, and the first negative of the second.
-    usable = torch.tensor([[True, False], [False, True]])
-    assert float(InfoNCELoss(1.0)(q, q, n, usable)) == pytest.approx(-math.log(math.e / (math.e + 1)))
+    negative_mask = torch.tensor([[True, False], [False, True]])
+    assert float(InfoNCELoss(1.0)(q, q, n, negative_mask)) == pytest.approx(-math.log(math.e / (math.e + 1)))
 
 
 def test_info_nce_without_negatives_is_zero_and_can_be_trained_on():
@@ -83,8 +83,8 @@ def test_info_nce_without_negatives_is_zero_and_can_be_trained_on():
     loss.backward()
     assert loss.item() == 0
     assert torch.equal(q.grad, torch.zeros_like(q))
-    none_usable = InfoNCELoss()(q, unit(3, 4, seed=1), unit(6, 4, seed=2), torch.zeros(3, 6, dtype=torch.bool))
-    assert none_usable.item() == 0
+    all_masked = InfoNCELoss()(q, unit(3, 4, seed=1), unit(6, 4, seed=2), torch.zeros(3, 6, dtype=torch.bool))
+    assert all_masked.item() == 0
 
 
 def test_info_nce_moves_towards_the_positive_and_away_from_negatives():
@@ -105,88 +105,89 @@ def test_temperatures_must_be_positive(loss, temperature):
 # ---- frames ----------------------------------------------------------------------------------------------------------
 
 
-def made_frames(seed, exclusive, batch=3, columns=4, frames=11):
+def random_frames(seed, exclusive, batch=3, columns=4, frames=11, soft=False):
+    """Logits, targets and which frames have a target: some have none."""
     logits = 3 * torch.randn(batch, columns, frames, generator=generator(seed), dtype=torch.float64)
-    if exclusive:
-        ids = torch.randint(0, columns, (batch, frames), generator=generator(seed + 1))
-        targets = F.one_hot(ids, columns).bool()
+    if soft:
+        targets = torch.rand(batch, frames, columns, generator=generator(seed + 1), dtype=torch.float64)
+    elif exclusive:
+        targets = F.one_hot(torch.randint(0, columns, (batch, frames), generator=generator(seed + 1)), columns).double()
     else:
-        targets = coin(batch, frames, columns, seed=seed + 1, chance=0.4)
+        targets = coin(batch, frames, columns, seed=seed + 1, chance=0.4).double()
         targets[..., 0] = ~targets[..., 1:].any(dim=2)
-    targets &= coin(batch, frames, 1, seed=seed + 2)  # some frames are not labelled
-    return logits, targets
+    mask = coin(batch, frames, seed=seed + 2)
+    return logits, targets * mask[..., None], mask
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("exclusive", [True, False])
 @pytest.mark.parametrize("columns", [2, 5])
-def test_frame_is_its_equation(seed, exclusive, columns):
-    logits, targets = made_frames(10 * seed, exclusive, columns=columns)
-    assert float(FrameLoss(exclusive)(logits, targets)) == pytest.approx(slow_frame(logits, targets, exclusive))
+@pytest.mark.parametrize("soft", [True, False])
+def test_frame_loss_matches_slow_reference(seed, exclusive, columns, soft):
+    frames = random_frames(10 * seed, exclusive, columns=columns, soft=soft)
+    assert float(FrameLoss(exclusive)(*frames)) == pytest.approx(slow_frame(*frames, exclusive))
 
 
-def test_frame_by_hand():
+def test_frame_loss_by_hand():
     logits = torch.tensor([[[0.0, 0.0, 9.0], [math.log(3), 0.0, 9.0]]])  # two columns, three frames
-    targets = torch.tensor([[[False, True], [True, False], [False, False]]])
-    assert float(FrameLoss(True)(logits, targets)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
+    targets = torch.tensor([[[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]])
+    mask = torch.tensor([[True, True, False]])
+    assert float(FrameLoss(True)(logits, targets, mask)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
     # Overlapping: the background column is no output of its own. sigmoid(log 3) = 3/4.
-    assert float(FrameLoss(False)(logits, targets)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
+    assert float(FrameLoss(False)(logits, targets, mask)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
     logits[0, 0] = 100.0
-    assert float(FrameLoss(False)(logits, targets)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
+    assert float(FrameLoss(False)(logits, targets, mask)) == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
 
 
-def test_frame_two_labels_at_once_are_both_asked_for():
+def test_frame_loss_asks_for_both_of_two_overlapping_labels():
     logits = torch.tensor([[[0.0], [2.0], [-1.0]]])
-    targets = torch.tensor([[[False, True, True]]])
+    targets, mask = torch.tensor([[[0.0, 1.0, 1.0]]]), torch.tensor([[True]])
     expected = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(1))) / 2
-    assert float(FrameLoss(False)(logits, targets)) == pytest.approx(expected)
+    assert float(FrameLoss(False)(logits, targets, mask)) == pytest.approx(expected)
 
 
-def test_frame_of_scores_is_the_cross_entropy_to_them():
-    """Least where the logits say what the teacher says; labels as numbers are labels."""
+def test_frame_loss_of_pseudo_labels_is_their_cross_entropy():
+    """Least where the logits say what the teacher says."""
     torch.manual_seed(0)
     logits, scores = torch.randn(2, 4, 6), torch.randn(2, 4, 6).softmax(dim=1)
-    found = FrameLoss(True)(logits, scores.transpose(1, 2))
-    assert float(found) == pytest.approx(float(F.cross_entropy(logits, scores)))
-    assert FrameLoss(True)(scores.log(), scores.transpose(1, 2)) < found
-    overlapping = FrameLoss(False)(logits, scores.transpose(1, 2))
-    asked = F.binary_cross_entropy_with_logits(logits[:, 1:], scores[:, 1:])
-    assert float(overlapping) == pytest.approx(float(asked))
-    targets = torch.rand(2, 6, 4) > 0.5
-    for exclusive in (True, False):
-        loss = FrameLoss(exclusive)
-        assert float(loss(logits, targets.float())) == pytest.approx(float(loss(logits, targets)))
+    targets, mask = scores.transpose(1, 2), torch.ones(2, 6, dtype=torch.bool)
+    loss = FrameLoss(True)(logits, targets, mask)
+    assert float(loss) == pytest.approx(float(F.cross_entropy(logits, scores)))
+    assert FrameLoss(True)(scores.log(), targets, mask) < loss
+    overlapping = FrameLoss(False)(logits, targets, mask)
+    expected = F.binary_cross_entropy_with_logits(logits[:, 1:], scores[:, 1:])
+    assert float(overlapping) == pytest.approx(float(expected))
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_frame_unlabelled_time_is_ignored_not_background(exclusive):
-    logits, targets = made_frames(2, exclusive)
-    labelled = targets.any(dim=2)
-    assert not labelled.all()
-    before = float(FrameLoss(exclusive)(logits, targets))
-    other, _ = made_frames(99, exclusive)
-    logits = torch.where(labelled[:, None], logits, 10 * other).requires_grad_()
-    loss = FrameLoss(exclusive)(logits, targets)
+def test_frame_loss_ignores_frames_without_a_target(exclusive):
+    logits, targets, mask = random_frames(2, exclusive)
+    assert not mask.all()
+    before = float(FrameLoss(exclusive)(logits, targets, mask))
+    other_logits, other_targets, _ = random_frames(99, exclusive)
+    logits = torch.where(mask[:, None], logits, 10 * other_logits).requires_grad_()
+    targets = torch.where(mask[..., None], targets, other_targets)
+    loss = FrameLoss(exclusive)(logits, targets, mask)
     loss.backward()
     assert loss.item() == pytest.approx(before)
-    assert not logits.grad.transpose(1, 2)[~labelled].any()
-    assert logits.grad.transpose(1, 2)[labelled].any()
+    assert not logits.grad.transpose(1, 2)[~mask].any()
+    assert logits.grad.transpose(1, 2)[mask].any()
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_frame_nothing_labelled_is_zero_with_a_gradient(exclusive):
-    logits, targets = made_frames(2, exclusive)
+def test_frame_loss_without_labels_is_zero_and_can_be_trained_on(exclusive):
+    logits, targets, mask = random_frames(2, exclusive)
     logits.requires_grad_()
-    loss = FrameLoss(exclusive)(logits, torch.zeros_like(targets))
+    loss = FrameLoss(exclusive)(logits, torch.zeros_like(targets), torch.zeros_like(mask))
     loss.backward()
     assert loss.item() == 0
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_frame_survives_large_scores(exclusive):
+def test_frame_loss_of_large_logits_is_finite(exclusive):
     logits = torch.tensor([[[1e4], [-1e4]]]).requires_grad_()
-    loss = FrameLoss(exclusive)(logits, torch.tensor([[[False, True]]]))
+    loss = FrameLoss(exclusive)(logits, torch.tensor([[[0.0, 1.0]]]), torch.tensor([[True]]))
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(logits.grad).all()

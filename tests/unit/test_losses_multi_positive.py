@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kinespan.errors import InputError
 from kinespan.losses import InfoNCELoss, MultiPositiveLoss
-from kinespan.pretrain.mining import check_mining, found_back, nearest
+from kinespan.pretrain.mining import check_mining, nearest
 
 
 def generator(seed):
@@ -26,13 +26,13 @@ def coin(*shape, seed, chance=0.5):
     return torch.rand(*shape, generator=generator(seed)) < chance
 
 
-def slow_multi_positive(q, k, queue, mined, usable, temperature):
+def slow_multi_positive(q, k, queue, mined, negative_mask, temperature):
     total = 0.0
     for b in range(len(q)):
         scores = [math.exp(float(q[b] @ k[b]) / temperature)]
         positive = [True]
         for m in range(len(queue)):
-            if usable is None or usable[b, m]:
+            if negative_mask is None or negative_mask[b, m]:
                 scores.append(math.exp(float(q[b] @ queue[m]) / temperature))
                 positive.append(bool(mined[b, m]))
         logs = [
@@ -45,17 +45,19 @@ def slow_multi_positive(q, k, queue, mined, usable, temperature):
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
 @pytest.mark.parametrize("queue", [0, 1, 8])
 @pytest.mark.parametrize("masked", [False, True])
-def test_multi_positive_is_its_equation(temperature, queue, masked):
+def test_multi_positive_loss_matches_slow_reference(temperature, queue, masked):
     q, k, n = unit(4, 5, seed=1), unit(4, 5, seed=2), unit(queue, 5, seed=3)
-    usable = coin(4, queue, seed=4) if masked else None
+    negative_mask = coin(4, queue, seed=4) if masked else None
     mined = coin(4, queue, seed=5, chance=0.3)
-    if usable is not None:
-        mined = mined & usable
-    found = MultiPositiveLoss(temperature)(q, k, n, mined, usable)
-    assert float(found) == pytest.approx(slow_multi_positive(q, k, n, mined, usable, temperature), rel=1e-9, abs=1e-12)
+    if negative_mask is not None:
+        mined = mined & negative_mask
+    found = MultiPositiveLoss(temperature)(q, k, n, mined, negative_mask)
+    assert float(found) == pytest.approx(
+        slow_multi_positive(q, k, n, mined, negative_mask, temperature), rel=1e-9, abs=1e-12
+    )
 
 
-def test_multi_positive_by_hand():
+def test_multi_positive_loss_by_hand():
     q = torch.tensor([[1.0, 0.0]])
     queue = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
     mined = torch.tensor([[True, False]])
@@ -67,18 +69,18 @@ def test_multi_positive_by_hand():
 @pytest.mark.parametrize("masked", [False, True])
 def test_multi_positive_without_neighbours_is_info_nce(masked):
     q, k, n = unit(4, 5, seed=1), unit(4, 5, seed=2), unit(6, 5, seed=3)
-    usable = coin(4, 6, seed=4) if masked else None
+    negative_mask = coin(4, 6, seed=4) if masked else None
     none = torch.zeros(4, 6, dtype=torch.bool)
-    assert float(MultiPositiveLoss(0.1)(q, k, n, none, usable)) == pytest.approx(
-        float(InfoNCELoss(0.1)(q, k, n, usable))
+    assert float(MultiPositiveLoss(0.1)(q, k, n, none, negative_mask)) == pytest.approx(
+        float(InfoNCELoss(0.1)(q, k, n, negative_mask))
     )
 
 
-def test_multi_positive_pulls_towards_what_was_mined():
+def test_multi_positive_pulls_towards_mined_keys():
     q = unit(1, 4, seed=0).requires_grad_()
     k, n = unit(1, 4, seed=1), unit(2, 4, seed=2)
-    usable = torch.tensor([[True, False]])
-    MultiPositiveLoss(0.5)(q, k, n, torch.tensor([[True, False]]), usable).backward()
+    negative_mask = torch.tensor([[True, False]])
+    MultiPositiveLoss(0.5)(q, k, n, torch.tensor([[True, False]]), negative_mask).backward()
     assert torch.isfinite(q.grad).all()
     moved = q.detach() - q.grad
     both = k[0] + n[0]
@@ -87,50 +89,27 @@ def test_multi_positive_pulls_towards_what_was_mined():
 
 @given(st.integers(1, 6), st.integers(0, 9), st.integers(1, 4), st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
-def test_neighbours_are_the_most_similar_usable_keys(batch, size, count, seed):
+def test_mined_neighbours_are_the_most_similar_unmasked_keys(batch, size, count, seed):
     q, keys = unit(batch, 3, seed=seed), unit(size, 3, seed=seed + 1)
-    usable = coin(batch, size, seed=seed + 2, chance=0.6)
-    found = nearest(q, keys, usable, count)
+    negative_mask = coin(batch, size, seed=seed + 2, chance=0.6)
+    found = nearest(q, keys, negative_mask, count)
     assert found.shape == (batch, size)
     for b in range(batch):
-        order = sorted((m for m in range(size) if usable[b, m]), key=lambda m: -float(q[b] @ keys[m]))
+        order = sorted((m for m in range(size) if negative_mask[b, m]), key=lambda m: -float(q[b] @ keys[m]))
         assert set(found[b].nonzero().flatten().tolist()) == set(order[:count])
 
 
-def test_neighbours_of_snippets_are_found_alike():
+def test_neighbours_of_snippets_equal_those_of_single_vectors():
     q, keys = unit(2, 3, 4, seed=0), unit(7, 4, seed=1)
-    usable = coin(2, 7, seed=2)
-    found = nearest(q, keys, usable[:, None].expand(-1, 3, -1), 2)
+    negative_mask = coin(2, 7, seed=2)
+    found = nearest(q, keys, negative_mask[:, None].expand(-1, 3, -1), 2)
     for k in range(3):
-        assert torch.equal(found[:, k], nearest(q[:, k], keys, usable, 2))
-
-
-@given(st.integers(1, 5), st.integers(0, 9), st.integers(1, 3), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
-def test_neighbours_that_find_back_count(snippets, size, count, seed):
-    """Against loops over clips, snippets and what was found."""
-    keys, others = unit(2, snippets, 3, seed=seed), unit(size, 3, seed=seed + 1)
-    valid, usable = coin(2, snippets, seed=seed + 2, chance=0.8), coin(2, size, seed=seed + 3, chance=0.6)
-    found, counted = found_back(keys, valid, others, usable, count)
-    assert found.shape == (2, snippets, min(count, size), 3)
-    for b in range(2):
-        order = [m for m in range(size) if usable[b, m]]
-        for j in range(snippets):
-            near = sorted(order, key=lambda m: -float(keys[b, j] @ others[m]))[:count]
-            here = [one for one in range(snippets) if valid[b, one]]
-            for n in range(found.shape[2]):
-                expected = valid[b, j] and n < len(near)
-                if n < len(near):
-                    assert torch.equal(found[b, j, n], others[near[n]])
-                if expected:
-                    back = max(here, key=lambda one: float(keys[b, one] @ others[near[n]]))
-                    expected = abs(back - j) <= 1
-                assert bool(counted[b, j, n]) == bool(expected)
+        assert torch.equal(found[:, k], nearest(q[:, k], keys, negative_mask, 2))
 
 
 @pytest.mark.parametrize(
     ("topk", "mine_from", "word"), [(0, 0.5, "topk"), (1, -0.1, "mine_from"), (1, 1.5, "mine_from")]
 )
-def test_mining_that_means_nothing_is_refused(topk, mine_from, word):
+def test_mining_options_out_of_range_are_refused(topk, mine_from, word):
     with pytest.raises(InputError, match=word):
         check_mining(topk, mine_from)

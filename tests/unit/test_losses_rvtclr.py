@@ -15,7 +15,7 @@ def unit(*shape, seed):
 
 
 @pytest.mark.parametrize("margin", [0.2, 1.0, 2.5])
-def test_tempo_is_its_equation(margin):
+def test_tempo_loss_matches_slow_reference(margin):
     q, same, other = (unit(6, 4, seed=seed) for seed in (1, 2, 3))
     total = 0.0
     for b in range(6):
@@ -25,7 +25,7 @@ def test_tempo_is_its_equation(margin):
     assert float(RelativeTempoLoss(margin)(q, same, other)) == pytest.approx(total / 6)
 
 
-def test_tempo_by_hand():
+def test_tempo_loss_by_hand():
     q = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
     same = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     other = torch.tensor([[-1.0, 0.0], [0.0, -1.0], [0.0, 1.0]])
@@ -33,7 +33,7 @@ def test_tempo_by_hand():
     assert float(RelativeTempoLoss(1.0)(q, same, other)) == pytest.approx((0 + 1 + 0.4) / 3)
 
 
-def test_tempo_that_is_told_well_trains_nothing():
+def test_tempo_loss_past_the_margin_has_no_gradient():
     q = torch.tensor([[1.0, 0.0]], requires_grad=True)
     loss = RelativeTempoLoss(1.0)(q, torch.tensor([[1.0, 0.0]]), torch.tensor([[-1.0, 0.0]]))
     loss.backward()

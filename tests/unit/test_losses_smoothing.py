@@ -37,7 +37,7 @@ def slow(logits, mask, exclusive, tau):
 
 @given(seed=st.integers(0, 99), frames=st.integers(1, 7), exclusive=st.booleans(), tau=st.sampled_from([0.5, 4.0]))
 @settings(max_examples=40, deadline=None)
-def test_smoothing_is_its_equation(seed, frames, exclusive, tau):
+def test_smoothing_loss_matches_slow_reference(seed, frames, exclusive, tau):
     g = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(2, 4, frames, generator=g, dtype=torch.float64)
     mask = torch.rand(2, frames, generator=g) < 0.8
@@ -45,7 +45,7 @@ def test_smoothing_is_its_equation(seed, frames, exclusive, tau):
     assert float(found) == pytest.approx(slow(logits, mask, exclusive, tau), rel=1e-9, abs=1e-12)
 
 
-def test_smoothing_by_hand():
+def test_smoothing_loss_by_hand():
     # probabilities 1/2, 1/2, then 1/4, 3/4: changes of log 2 and log 1.5
     logits = torch.tensor([[[0.0, 0.0], [0.0, math.log(3)]]])
     here = torch.ones(1, 2, dtype=torch.bool)
@@ -58,7 +58,7 @@ def test_smoothing_by_hand():
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_scores_that_stay_as_they_are_cost_nothing(exclusive):
+def test_constant_scores_cost_nothing(exclusive):
     logits = torch.randn(2, 3, 1, generator=torch.Generator().manual_seed(0)).expand(-1, -1, 6)
     assert float(SmoothingLoss(exclusive)(logits, torch.ones(2, 6, dtype=torch.bool))) == 0
 
@@ -74,6 +74,6 @@ def test_padding_costs_nothing_and_gets_no_gradient():
     assert SmoothingLoss(True)(logits, torch.zeros_like(mask)).item() == 0
 
 
-def test_a_tau_that_means_nothing_is_refused():
+def test_tau_must_be_positive():
     with pytest.raises(InputError, match="tau"):
         SmoothingLoss(True, tau=0)

@@ -57,7 +57,7 @@ def slow_agreement(z, other, redundancy):
     weights=st.tuples(*[st.floats(0, 3)] * 5),
 )
 @settings(max_examples=40, deadline=None)
-def test_it_is_its_equation(views, samples, dims, seed, weights):
+def test_decorrelation_loss_matches_slow_reference(views, samples, dims, seed, weights):
     found = random_views(views, samples, dims, seed)
     similarity, variance, cov, correlation, redundancy = weights
     expected = []
@@ -72,7 +72,7 @@ def test_it_is_its_equation(views, samples, dims, seed, weights):
     assert float(loss) == pytest.approx(sum(expected) / len(expected), rel=1e-3, abs=1e-4)
 
 
-def test_two_dimensions_by_hand():
+def test_decorrelation_loss_by_hand_in_two_dimensions():
     z = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
     hinge = 1 - math.sqrt(2 / 3 + 1e-4)  # of each dimension; they do not vary together
     loss = DecorrelationLoss()
@@ -81,7 +81,7 @@ def test_two_dimensions_by_hand():
     assert float(loss([z, -z], [(z, -z)])) == pytest.approx(2 * hinge + 5 * 2 + 1e-3 * (4 + 4), abs=1e-5)
 
 
-def test_dimensions_that_repeat_one_another_by_hand():
+def test_decorrelation_loss_by_hand_of_equal_dimensions():
     z = torch.tensor([[1.0, 1], [-1, -1]])
     loss = DecorrelationLoss(similarity=0, variance=1, covariance=1, correlation=1, redundancy=0.25)
     # deviations above 1, covariances of 2 off the diagonal, twice, over two dimensions; all correlations 1
@@ -106,7 +106,7 @@ def test_the_order_of_samples_does_not_matter_and_their_pairing_does():
 
 
 @pytest.mark.parametrize("samples", [0, 1])
-def test_fewer_than_two_samples_tell_nothing(samples):
+def test_fewer_than_two_samples_give_zero_loss_and_gradient(samples):
     z = torch.ones(samples, 3, requires_grad=True)
     loss = DecorrelationLoss()([z, z], [(z, z)])
     loss.backward()
@@ -114,14 +114,14 @@ def test_fewer_than_two_samples_tell_nothing(samples):
     assert not z.grad.any()
 
 
-def test_it_counts_in_single_precision():
+def test_decorrelation_loss_of_bfloat16_is_in_float32():
     a, b = random_views(2, 6, 3, 2)
     loss = DecorrelationLoss()([a.bfloat16(), b.bfloat16()], [(a.bfloat16(), b.bfloat16())])
     assert loss.dtype == torch.float32
 
 
 @pytest.mark.parametrize("name", ["similarity", "variance", "covariance", "correlation", "redundancy"])
-def test_weights_that_mean_nothing_are_refused(name):
+def test_negative_weights_are_refused(name):
     for value in (-1.0, float("nan")):
         with pytest.raises(InputError, match=name):
             DecorrelationLoss(**{name: value})

@@ -15,7 +15,7 @@ from kinespan.config import AugmentConfig, MethodConfig, Normalisation, SnippetC
 from kinespan.encoders import Pyramid, build_encoder
 from kinespan.errors import InputError
 from kinespan.input_spec import InputSpec
-from kinespan.pretrain import METHODS, SnippetTerm, Step, build_method
+from kinespan.pretrain import METHODS, MethodInputs, SnippetTerm, build_method
 from kinespan.pretrain.base import projection, unit_length, video_feature
 from kinespan.pretrain.momentum import Momentum, slow_copy
 from kinespan.pretrain.queue import KeyQueue, gather
@@ -36,25 +36,25 @@ def test_queue_holds_the_latest_keys(size, batches):
         queue.put(torch.stack([ids, -ids], dim=1).float(), ids % 3)
         kept = (kept + ids.tolist())[-size:]
         number += count
-        keys, usable = queue.negatives(torch.tensor([0, 1]))
+        keys, negative_mask = queue.negatives(torch.tensor([0, 1]))
         assert sorted(keys[:, 0].tolist()) == kept
         assert torch.equal(keys[:, 1], -keys[:, 0])
         owner = keys[:, 0].long() % 3
-        assert torch.equal(usable, torch.stack([owner != 0, owner != 1]))
+        assert torch.equal(negative_mask, torch.stack([owner != 0, owner != 1]))
 
 
-def test_queue_by_hand():
+def test_queue_by_hand_masks_keys_of_the_same_recording():
     queue = KeyQueue(3, 1)
     assert queue.negatives(torch.tensor([7]))[0].shape == (0, 1)
     queue.put(torch.tensor([[1.0], [2.0]]), torch.tensor([7, 8]))
-    keys, usable = queue.negatives(torch.tensor([7, 9]))
+    keys, negative_mask = queue.negatives(torch.tensor([7, 9]))
     assert keys.tolist() == [[1], [2]]
-    assert usable.tolist() == [[False, True], [True, True]]
+    assert negative_mask.tolist() == [[False, True], [True, True]]
     queue.put(torch.tensor([[3.0], [4.0]]), torch.tensor([9, 9]))
     assert sorted(queue.negatives(torch.tensor([7]))[0].flatten().tolist()) == [2, 3, 4]
 
 
-def test_keys_that_were_handed_out_do_not_change():
+def test_putting_keys_in_never_changes_negatives_handed_out_before():
     queue = KeyQueue(2, 1)
     queue.put(torch.ones(2, 1), torch.zeros(2, dtype=torch.long))
     keys, _ = queue.negatives(torch.tensor([1]))
@@ -74,7 +74,7 @@ def test_keys_carry_no_gradient_and_survive_a_checkpoint():
     assert int(other.count) == 5
 
 
-def test_a_queue_of_nothing_is_refused():
+def test_queue_size_must_be_positive():
     with pytest.raises(InputError, match="queue size"):
         KeyQueue(0, 2)
 
@@ -91,7 +91,7 @@ def _process(rank, file, out):
     dist.destroy_process_group()
 
 
-def test_all_processes_put_in_the_keys_of_all(tmp_path, monkeypatch):
+def test_every_process_queues_the_keys_of_all_processes(tmp_path, monkeypatch):
     """Two processes with two and three rows: all five in the order of rank, the same queue in both."""
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     mp.spawn(_process, (str(tmp_path / "meet"), str(tmp_path / "out")), nprocs=2)
@@ -105,7 +105,7 @@ def test_all_processes_put_in_the_keys_of_all(tmp_path, monkeypatch):
     assert int(count) == 4
 
 
-def test_one_process_gathers_its_own():
+def test_gather_of_one_process_returns_its_rows():
     rows = torch.rand(3, 2)
     assert gather(rows) is rows
 
@@ -114,7 +114,7 @@ def test_one_process_gathers_its_own():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_momentum_is_its_equation(share):
+def test_momentum_matches_its_equation(share):
     fast = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
     slow = slow_copy(fast)
     expected = [part.clone() for part in slow.parameters()]
@@ -195,7 +195,7 @@ def test_video_feature_is_the_mean_over_valid_time():
     assert video_feature(Pyramid((deepest,), (mask,))).tolist() == [[2], [0]]
 
 
-def test_vectors_have_length_one():
+def test_unit_length_gives_float32_vectors_of_length_one():
     x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)) * 100
     assert torch.allclose(unit_length(x).norm(dim=1), torch.ones(5))
     assert unit_length(x.bfloat16()).dtype == torch.float32
@@ -218,7 +218,7 @@ def step_of(seed, recordings=(0, 1, 2), frames=16, progress=0.0, **basic):
     clips = replace(view, recording=torch.tensor(recordings))
     generator = torch.Generator().manual_seed(seed)
     strengths = {"basic": AugmentConfig(**basic), "extreme": AugmentConfig(flip=0.5, axis_mask=0.5)}
-    return Step(
+    return MethodInputs(
         clips, progress, strengths, InputSpec(KINECT_20, 10.0, ("joint", "joint_motion"), Normalisation()), generator
     )
 
@@ -293,7 +293,7 @@ def test_only_training_fills_the_queues(name, variant):
     assert [int(queue.count) for queue in snippets] == {"aligned": [3 * each], "paper": [3], "off": []}[variant]
 
 
-def test_options_of_a_method_are_checked():
+def test_unknown_methods_and_options_name_the_nearest():
     encoder = build_encoder("stgcn16_light", KINECT_20, 3)
     with pytest.raises(InputError, match=r"--options.topk: method skeletonclr has no such option; it has none"):
         build_method("skeletonclr", encoder, MethodConfig(queue=4), {"topk": 2})
@@ -301,13 +301,13 @@ def test_options_of_a_method_are_checked():
         build_method("skeletoncrl", encoder, MethodConfig(queue=4))
 
 
-def test_a_view_is_drawn_anew_and_knows_its_time():
+def test_each_view_is_drawn_anew_with_its_time_map():
     step = step_of(3)
     one, other = step.view(), step.view("extreme")
     assert one.streams.shape == (3, 16, 1, 20, 6)
     assert not torch.equal(one.view.positions, other.view.positions)
     assert torch.equal(one.view.recording, step.clips.recording)
-    whole = step.seen(step.clips)
+    whole = step.encoder_input(step.clips)
     assert torch.equal(whole.view.positions, step.clips.positions)
     begin, end = one.view.times.start, one.view.times.edges(1, 16)[:, 1]
     assert (begin >= step.clips.times.start - 1e-5).all()

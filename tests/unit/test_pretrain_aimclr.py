@@ -13,7 +13,7 @@ from kinespan.config import AugmentConfig, MethodConfig, Normalisation
 from kinespan.encoders import Pyramid, build_encoder
 from kinespan.errors import InputError
 from kinespan.input_spec import InputSpec
-from kinespan.pretrain import Step, build_method
+from kinespan.pretrain import MethodInputs, build_method
 from kinespan.pretrain.aimclr import AimCLROptions, dropped_feature, keep_mask
 from kinespan.pretrain.base import video_feature
 from kinespan.skeletons import KINECT_20
@@ -28,7 +28,7 @@ def step_of(seed=0, recordings=(0, 1, 2, 3), progress=0.0, basic=STILL, extreme=
     times = TimeMap(torch.zeros(batch), torch.full((batch,), 0.1))
     x = torch.randn(batch, 16, 1, 20, 3, generator=g)
     clips = View(x, torch.ones(batch, 16, 1, dtype=torch.bool), times, torch.tensor(recordings))
-    return Step(
+    return MethodInputs(
         clips,
         progress,
         {"basic": basic, "extreme": extreme},
@@ -49,14 +49,14 @@ def log_softmax(scores):
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.7])
-def test_the_loss_is_its_equation(progress):
+def test_aimclr_matches_slow_reference(progress):
     """Slowly, from the network's own vectors of views that are no different; before and after mining begins."""
     method = method_of(keep=1.0, topk=2).eval()
     rows = F.normalize(torch.randn(9, 8, generator=torch.Generator().manual_seed(3)), dim=1)
     method.queue.put(rows, torch.tensor([0, 1, 2, 3, 4, 5, 6, 7, 8]))
     step = step_of(progress=progress)
     out = method(step)
-    seen = step.seen(step.clips)
+    seen = step.encoder_input(step.clips)
     z, k = method.query(seen)[1].tolist(), method.key(seen)[1].tolist()
     video = divergence = 0.0
     for b in range(4):
@@ -128,7 +128,7 @@ def test_joints_are_dropped_by_their_energy():
     assert float(kept.double().mean()) == pytest.approx(0.7, abs=0.01)
 
 
-def test_joints_all_alike_are_dropped_by_chance_alone():
+def test_equal_joints_are_dropped_with_equal_probability():
     kept = keep_mask(torch.ones(4000, 5, 3), 0.6, torch.Generator().manual_seed(0))
     assert kept.any(dim=1).all()  # never all of them
     assert keep_mask(torch.randn(50, 5, 3), 1.0, torch.Generator().manual_seed(0)).all()
@@ -153,6 +153,6 @@ def test_the_dropped_feature_is_the_mean_of_the_joints_that_stay():
     ("options", "word"),
     [({"keep": 0.0}, "keep"), ({"keep": 1.2}, "keep"), ({"topk": 0}, "topk"), ({"mine_from": 2.0}, "mine_from")],
 )
-def test_options_that_mean_nothing_are_refused(options, word):
+def test_aimclr_options_out_of_range_are_refused(options, word):
     with pytest.raises(InputError, match=word):
         AimCLROptions(**options)

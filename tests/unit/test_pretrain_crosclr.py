@@ -13,7 +13,7 @@ from kinespan.config import AugmentConfig, MethodConfig, Normalisation
 from kinespan.encoders import build_encoder
 from kinespan.errors import InputError
 from kinespan.input_spec import InputSpec
-from kinespan.pretrain import Step, build_method
+from kinespan.pretrain import MethodInputs, build_method
 from kinespan.skeletons import KINECT_20
 from kinespan.transforms.augment import TimeMap, View
 from kinespan.transforms.streams import compute_streams
@@ -29,7 +29,7 @@ def step_of(seed, recordings=(0, 1, 2), progress=0.0):
     times = TimeMap(torch.zeros(batch), torch.full((batch,), 0.1))
     clips = View(x, torch.ones(batch, 16, 1, dtype=torch.bool), times, torch.tensor(recordings))
     generator = torch.Generator().manual_seed(seed)
-    return Step(
+    return MethodInputs(
         clips, progress, {"basic": AugmentConfig()}, InputSpec(KINECT_20, 10.0, STREAMS, Normalisation()), generator
     )
 
@@ -102,7 +102,7 @@ def test_in_the_second_phase_neighbours_of_one_stream_are_positives_of_another(t
 
 
 @pytest.mark.parametrize(("mine_from", "progress", "mines"), [(1.0, 0.999, False), (0.0, 0.0, True), (0.2, 0.1, False)])
-def test_when_the_second_phase_begins(mine_from, progress, mines):
+def test_second_phase_begins_at_its_share_of_the_steps(mine_from, progress, mines):
     method = filled(method_of(mine_from=mine_from))
     loss = float(method(step_of(3, progress=progress)).loss.detach())
     first = slow(method, step_of(3), [(0, None), (1, None), (2, None)], 1)
@@ -117,7 +117,7 @@ def test_keys_of_the_same_recording_are_never_positives():
         assert float(out.loss.detach()) == pytest.approx(0, abs=1e-6)
 
 
-def test_queues_of_all_streams_hold_the_same_clips_at_the_same_places():
+def test_queues_of_all_streams_hold_the_same_clips_in_the_same_slots():
     method = method_of().train()
     for seed in range(4):
         method(step_of(seed, recordings=(seed, seed + 10, seed + 20)))
@@ -128,7 +128,7 @@ def test_queues_of_all_streams_hold_the_same_clips_at_the_same_places():
     assert not torch.allclose(keys[0], keys[1])
 
 
-def test_what_the_snippet_term_gets_is_of_all_streams_and_what_is_kept_is_the_encoder():
+def test_snippet_term_gets_the_maps_of_all_streams():
     torch.manual_seed(0)
     encoder = build_encoder("stgcn16_light", KINECT_20, 9, fuse_streams="late")
     method = build_method("crosclr", encoder, MethodConfig(queue=4, dim=5)).eval()
@@ -148,12 +148,12 @@ def test_gradients_of_a_stream_do_not_reach_another():
     queries = [F.normalize(torch.randn(3, 5), dim=1).requires_grad_() for _ in STREAMS]
     keys = [F.normalize(torch.randn(3, 5), dim=1) for _ in STREAMS]
     queues = [member.queue.keys for member in method.members]
-    usable = torch.ones(3, QUEUE, dtype=torch.bool)
-    loss = method._contrast(tuple(queries), tuple(keys), queues, usable, True)
+    negative_mask = torch.ones(3, QUEUE, dtype=torch.bool)
+    loss = method._contrast(tuple(queries), tuple(keys), queues, negative_mask, True)
     gradient = torch.autograd.grad(loss, queries)
     # the first stream in other surroundings: only through which neighbours are named could the second change that
     other = [queries[0], *(query * 0.5 for query in queries[1:])]
-    again = torch.autograd.grad(method._contrast(tuple(other), tuple(keys), queues, usable, True), queries[0])
+    again = torch.autograd.grad(method._contrast(tuple(other), tuple(keys), queues, negative_mask, True), queries[0])
     assert torch.allclose(gradient[0], again[0], atol=1e-6)
 
 
@@ -165,12 +165,12 @@ def test_an_encoder_of_all_streams_together_is_refused(channels, fuse):
 
 
 @pytest.mark.parametrize("options", [{"topk": 0}, {"mine_from": 1.5}, {"mine_from": -0.1}])
-def test_options_that_mean_nothing_are_refused(options):
+def test_crosclr_options_out_of_range_are_refused(options):
     with pytest.raises(InputError, match="--options"):
         method_of(**options)
 
 
-def test_a_step_may_come_before_any_key():
+def test_first_step_trains_with_empty_queues():
     method = method_of()
     out = method(replace(step_of(0), progress=0.9))
     assert float(out.loss.detach()) == pytest.approx(0, abs=1e-6)

@@ -12,9 +12,9 @@ from kinespan.config import AugmentConfig, MethodConfig, Normalisation, SnippetC
 from kinespan.encoders import build_encoder
 from kinespan.errors import InputError
 from kinespan.input_spec import InputSpec
-from kinespan.pretrain import SnippetTerm, Step, build_method
+from kinespan.pretrain import MethodInputs, SnippetTerm, build_method
 from kinespan.pretrain.base import video_feature
-from kinespan.pretrain.rvtclr import RVTCLROptions, steady
+from kinespan.pretrain.rvtclr import RVTCLROptions, speed_preserving_view
 from kinespan.pretrain.snippet import WithSnippets
 from kinespan.skeletons import KINECT_20
 from kinespan.transforms.augment import TimeMap, View, change_tempo
@@ -28,7 +28,7 @@ def step_of(seed=0, progress=0.0, frames=32, basic=STILL, extreme=STILL):
     times = TimeMap(10.0 * torch.arange(4), torch.full((4,), 0.1))
     x = torch.randn(4, frames, 1, 20, 3, generator=g)
     clips = View(x, torch.ones(4, frames, 1, dtype=torch.bool), times, torch.arange(4))
-    return Step(
+    return MethodInputs(
         clips,
         progress,
         {"basic": basic, "extreme": extreme},
@@ -54,7 +54,7 @@ def logs_of(query, keys):
 
 
 @pytest.mark.parametrize("progress", [0.0, 0.4])
-def test_the_loss_is_its_equation(progress):
+def test_rvtclr_matches_slow_reference(progress):
     """Each term slowly, from the network's own vectors, before and after mining begins."""
     method = method_of(topk=1, margin=1.5).eval()
     rows = F.normalize(torch.randn(9, 8, generator=torch.Generator().manual_seed(3)), dim=1)
@@ -62,7 +62,7 @@ def test_the_loss_is_its_equation(progress):
     step = step_of(progress=progress)
     out = method(step)
 
-    same, other = (step.seen(change_tempo(step.clips, rate)) for rate in (FAST, ~FAST))
+    same, other = (step.encoder_input(change_tempo(step.clips, rate)) for rate in (FAST, ~FAST))
     feature = video_feature(method.encoder(same.streams, same.view.valid))
     q, m, d = (F.normalize(head(feature), dim=1).tolist() for head in
                (method.head, method.motion_head, method.distribution_head))  # fmt: skip
@@ -100,7 +100,7 @@ def test_views_are_half_as_long_at_two_tempos_and_know_their_time():
 def test_crops_never_change_the_tempo(config):
     step = step_of(basic=config, extreme=config)
     for strength in ("basic", "extreme"):
-        view = steady(step, strength)
+        view = speed_preserving_view(step, strength)
         assert torch.equal(view.times.step, step.clips.times.step)
         assert (view.timed is None) == (config == STILL)
     out = method_of()(step_of(basic=config, extreme=config))
@@ -113,10 +113,10 @@ def test_the_queue_holds_keys_of_the_querys_tempo():
     step = step_of()
     method(step)
     method.eval()
-    same = step.seen(change_tempo(step.clips, FAST))
+    same = step.encoder_input(change_tempo(step.clips, FAST))
     assert int(method.queue.count) == 4
     method.train()
-    assert torch.allclose(method.queue.keys[:4], method.describe_key(same).appearance, atol=1e-5)
+    assert torch.allclose(method.queue.keys[:4], method.embed_key(same).appearance, atol=1e-5)
 
 
 def test_snippets_across_tempos_are_those_of_the_same_moment():
@@ -126,9 +126,9 @@ def test_snippets_across_tempos_are_those_of_the_same_moment():
     asked = {}
     aligned = term.aligned.forward
 
-    def watched(query, key, query_edges, key_edges, *rest):
-        asked["edges"] = query_edges, key_edges
-        return aligned(query, key, query_edges, key_edges, *rest)
+    def watched(query, key, *rest):
+        asked["edges"] = query.edges, key.edges
+        return aligned(query, key, *rest)
 
     term.aligned.forward = watched
     out = WithSnippets(method, term, 1.0)(step_of())
@@ -140,7 +140,7 @@ def test_snippets_across_tempos_are_those_of_the_same_moment():
     assert torch.allclose(key, torch.where(FAST[:, None], slow, fast), atol=1e-4)
 
 
-def test_options_that_mean_nothing_are_refused():
+def test_rvtclr_options_out_of_range_are_refused():
     with pytest.raises(InputError, match="topk"):
         RVTCLROptions(topk=0)
     with pytest.raises(InputError, match="margin"):

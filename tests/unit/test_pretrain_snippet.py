@@ -13,10 +13,8 @@ from kinespan.config import SnippetConfig
 from kinespan.corpus.sampler import ClipPool
 from kinespan.encoders import Pyramid
 from kinespan.errors import InputError
-from kinespan.losses import AlignedSnippetLoss, NeighbourSnippetLoss, PaperSnippetLoss
+from kinespan.losses import PaperSnippetLoss, Snippets
 from kinespan.pretrain import SnippetTerm
-from kinespan.pretrain.mining import found_back
-from kinespan.pretrain.queue import KeyQueue
 from kinespan.pretrain.snippet import timed_snippets
 from kinespan.transforms.augment import TimeMap, View, crop_shift
 from kinespan.transforms.normalise import Motion
@@ -51,14 +49,14 @@ def unit(*shape, seed):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("masked", [False, True])
-def test_paper_with_neighbours_is_its_equation(seed, masked):
+def test_paper_loss_with_neighbours_matches_slow_reference(seed, masked):
     q, k, queue = unit(2, 3, 5, seed=seed), unit(2, 3, 5, seed=seed + 10), unit(7, 5, seed=seed + 20)
     features, key_features = unit(2, 3, 4, seed=seed + 30), unit(2, 3, 4, seed=seed + 40)
     valid = torch.tensor([[True, True, False], [True, True, True]])
     key_valid = torch.tensor([[True, False, True], [True, True, True]])
-    usable = torch.rand(2, 7, generator=generator(seed)) < 0.7 if masked else torch.ones(2, 7, dtype=torch.bool)
-    mined = (torch.rand(2, 3, 7, generator=generator(seed + 1)) < 0.3) & usable[:, None]
-    total, scored = 0.0, 0
+    mask = torch.rand(2, 7, generator=generator(seed)) < 0.7 if masked else torch.ones(2, 7, dtype=torch.bool)
+    mined = (torch.rand(2, 3, 7, generator=generator(seed + 1)) < 0.3) & mask[:, None]
+    total, count = 0.0, 0
     for b in range(2):
         for i in range(3):
             if not valid[b, i]:
@@ -66,23 +64,24 @@ def test_paper_with_neighbours_is_its_equation(seed, masked):
             best = max(
                 (j for j in range(3) if key_valid[b, j]), key=lambda j: float(features[b, i] @ key_features[b, j])
             )
-            keys = [(k[b, best], True)] + [(queue[m], bool(mined[b, i, m])) for m in range(7) if usable[b, m]]
-            scores = [float(q[b, i] @ key) / 0.3 for key, _ in keys]
-            bottom = math.log(sum(math.exp(score) for score in scores))
-            logs = [score - bottom for score, (_, positive) in zip(scores, keys, strict=True) if positive]
-            total, scored = total - sum(logs) / len(logs), scored + 1
+            keys = [(k[b, best], True)] + [(queue[m], bool(mined[b, i, m])) for m in range(7) if mask[b, m]]
+            logits = [float(q[b, i] @ key) / 0.3 for key, _ in keys]
+            denominator = math.log(sum(math.exp(logit) for logit in logits))
+            log_probs = [logit - denominator for logit, (_, positive) in zip(logits, keys, strict=True) if positive]
+            total, count = total - sum(log_probs) / len(log_probs), count + 1
     loss = PaperSnippetLoss(0.3)
-    args = (q, k, features, key_features, valid, key_valid, queue, usable if masked else None)
-    assert float(loss(*args, mined)) == pytest.approx(total / scored, rel=1e-9)
+    edges = torch.zeros(2, 4)
+    query, key = Snippets(q, valid, edges, features), Snippets(k, key_valid, edges, key_features)
+    args = (query, key, queue, mask if masked else None)
+    assert float(loss(*args, mined)) == pytest.approx(total / count, rel=1e-9)
     assert float(loss(*args, torch.zeros_like(mined))) == pytest.approx(float(loss(*args)), rel=1e-12)
 
 
-@pytest.mark.parametrize("variant", ["aligned", "paper"])
-def test_neighbours_are_looked_for_after_their_time_has_come(variant):
+def test_neighbours_are_positives_from_their_share_of_the_steps_on():
     found = {}
     for neighbours in (0, 2):
         for progress in (0.0, 0.32, 0.34, 1.0):
-            term = term_of(variant=variant, neighbours=neighbours, neighbours_from=0.33).eval()
+            term = term_of(variant="paper", neighbours=neighbours, neighbours_from=0.33).eval()
             term.queue.put(F.normalize(torch.randn(9, 6, generator=generator(5)), dim=1), torch.arange(10, 19))
             found[neighbours, progress] = float(term(*pyramids(), view_of(), view_of(), progress).detach())
     plain = found[0, 0.0]
@@ -91,42 +90,12 @@ def test_neighbours_are_looked_for_after_their_time_has_come(variant):
     assert found[2, 0.34] == found[2, 1.0] != plain
 
 
-def test_neighbours_are_other_recordings():
-    """A queue of the batch's own recordings alone: there is nobody to be a neighbour."""
+def test_a_recording_is_never_its_own_neighbour():
+    """With a queue of the batch's own recordings alone there are no candidates."""
     term = term_of(variant="paper", neighbours=5, neighbours_from=0.0).eval()
     term.queue.put(F.normalize(torch.randn(4, 6), dim=1), torch.zeros(4, dtype=torch.long))
     views = view_of(1), view_of(1)
     assert float(term(*pyramids(1), *views, 1.0).detach()) == 0
-
-
-def test_negatives_are_the_latest_and_neighbours_all():
-    """Of a queue that is longer than what negatives are taken from."""
-    term = term_of(looked_at=50, neighbours=3, neighbours_from=0.0, neighbour_weight=2.0).eval()
-    old, new = unit(30, 6, seed=7).float(), unit(20, 6, seed=8).float()
-    for keys in (old, new):
-        term.queue.put(keys, torch.full((len(keys),), 9))
-    query, key = pyramids()
-    q, k = (F.normalize(head(x.maps[0].unfold(2, 2, 2).mean(dim=3).transpose(1, 2)), dim=2)
-            for head, x in ((term.head, query), (term.key_head, key)))  # fmt: skip
-    edges = torch.tensor([[0.0, 0.8, 1.6]]).expand(3, -1)
-    there, usable = torch.ones(3, 2, dtype=torch.bool), torch.ones(3, 50, dtype=torch.bool)
-    snippets = q, k, edges, edges, there, there, new, usable[:, :20]
-    alike = found_back(k, there, torch.cat([old, new]), usable, 3)
-    expected = AlignedSnippetLoss(0.3)(*snippets) + 2 * NeighbourSnippetLoss(0.3)(*snippets, *alike)
-    found = term(query, key, view_of(), view_of(), 0.5).detach()
-    assert float(found) == pytest.approx(float(expected.detach()), rel=1e-5)
-
-
-@pytest.mark.parametrize("put", [0, 3, 5, 6, 13])
-def test_the_latest_of_a_queue_are_those_put_in_last(put):
-    queue = KeyQueue(5, 1)
-    for number in range(put):
-        queue.put(torch.tensor([[float(number)]]), torch.tensor([number % 2]))
-    for latest in (1, 3, 5, 9, None):
-        keys, usable = queue.negatives(torch.tensor([0, 1]), latest)
-        expected = list(range(put))[-min(5, latest or 5) :]
-        assert sorted(keys.flatten().tolist()) == expected
-        assert [bool(one) for one in usable[1]] == [key % 2 == 0 for key in keys.flatten().tolist()]
 
 
 def test_clips_without_a_valid_snippet_leave_nothing_in_the_queue():
@@ -139,8 +108,8 @@ def test_clips_without_a_valid_snippet_leave_nothing_in_the_queue():
     assert term.queue.recordings[:2].tolist() == [0, 2]
 
 
-@pytest.mark.parametrize("setting", [{"neighbours": -1}, {"neighbours_from": 1.5}, {"looked_at": 0}])
-def test_neighbours_that_mean_nothing_are_refused(setting):
+@pytest.mark.parametrize("setting", [{"neighbours": -1}, {"neighbours_from": 1.5}])
+def test_neighbour_settings_out_of_range_are_refused(setting):
     with pytest.raises(InputError, match=next(iter(setting))):
         SnippetConfig(**setting)
 
@@ -159,7 +128,7 @@ def test_timed_snippets_by_hand():
     assert timed_snippets(view_of(), 2).all()
 
 
-def test_mirrored_snippets_have_no_say_and_stay_out_of_the_queue():
+def test_mirrored_snippets_never_change_the_loss_and_stay_out_of_the_queue():
     timed = torch.ones(3, 16, dtype=torch.bool)
     timed[0, :3] = False
     query, key = pyramids()
@@ -186,7 +155,7 @@ def test_mirrored_snippets_have_no_say_and_stay_out_of_the_queue():
     assert loss(other_query, key, plain, plain)[0] != pytest.approx(whole, rel=1e-3)
 
 
-def test_mirrored_frames_have_no_label():
+def test_frames_mirrored_in_time_have_no_target():
     """Frames beyond either end of the recording as well: a shifted clip at its very start, and at its end."""
     annotation = Annotation((Span(0.0, 2.0, "walk"), Span(2.0, 4.0, "jump")), LabelSet(("walk", "jump")))
     x = torch.arange(40.0)[:, None, None, None].expand(40, 1, 2, 3).contiguous().numpy()
@@ -194,9 +163,10 @@ def test_mirrored_frames_have_no_label():
     pool = ClipPool([motion, motion], [annotation] * 2, annotation.labels)
     view, _ = pool.clips(torch.tensor([0, 1] * 10), torch.tensor([0, 16] * 10), 24)
     moved = crop_shift(view, 4, generator())
-    hits = pool.hits_at(moved)
+    targets = pool.targets_of(moved)
     frame = moved.positions[:, :, 0, 0, 0]
     expected = torch.where(frame < 20, 1, 2)
     assert not moved.timed.all()
-    assert torch.equal(hits.any(dim=2), moved.timed)
-    assert torch.equal(hits.long().argmax(dim=2)[moved.timed], expected[moved.timed])
+    assert torch.equal(targets.mask, moved.timed)
+    assert not targets.values[~moved.timed].any()
+    assert torch.equal(targets.values.argmax(dim=2)[moved.timed], expected[moved.timed])

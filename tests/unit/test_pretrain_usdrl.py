@@ -15,8 +15,8 @@ from kinespan.encoders import build_encoder
 from kinespan.encoders.base import Encoder, PersonFeatures
 from kinespan.errors import InputError
 from kinespan.input_spec import InputSpec
-from kinespan.pretrain import Step, build_method
-from kinespan.pretrain.usdrl import USDRL, Grain, USDRLOptions, shared, whole_steps, without_gradient
+from kinespan.pretrain import MethodInputs, build_method
+from kinespan.pretrain.usdrl import USDRL, GrainSamples, USDRLOptions, alignment_weights, whole_steps, without_gradient
 from kinespan.skeletons import KINECT_20
 from kinespan.transforms.augment import TimeMap, View
 
@@ -33,7 +33,7 @@ def clips_of(seed, batch=4, frames=16):
 def step_of(clips, config=None, seed=0):
     config = AugmentConfig() if config is None else config
     generator = torch.Generator().manual_seed(seed)
-    return Step(
+    return MethodInputs(
         clips,
         0.0,
         {"basic": config, "extreme": config},
@@ -92,7 +92,7 @@ def timed_clips(batch=6, frames=32):
 
 
 @pytest.mark.parametrize("config", [replace(STILL, crop_min=0.3), replace(STILL, crop="shift", crop_ratio=3)])
-def test_moments_are_held_against_the_same_time(config):
+def test_temporal_samples_are_compared_with_the_same_time(config):
     method, given = clock_of(views=3)
     for seed in range(3):
         method(step_of(timed_clips(), config, seed))
@@ -108,7 +108,7 @@ def test_moments_are_held_against_the_same_time(config):
     assert max(apart) > 0.8  # steps of the same number are further apart: the test can fail
 
 
-def test_frames_that_are_mirrored_in_time_have_no_part():
+def test_frames_mirrored_in_time_are_left_out():
     method, given = clock_of()
     config = replace(STILL, crop="shift", crop_ratio=2)
     method(step_of(timed_clips(), config))
@@ -117,13 +117,13 @@ def test_frames_that_are_mirrored_in_time_have_no_part():
     assert len(views[0]) == int(steps) < 6 * 8
 
 
-def test_what_is_shared_by_hand():
+def test_alignment_weights_by_hand():
     edges = torch.tensor([[0.0, 1.0, 2.0]])
     everything = torch.tensor([[True, True]])
 
     def share(other, there=everything):
-        one = Grain(torch.zeros(1, 2, 1), everything, edges)
-        return shared(one, Grain(torch.zeros(1, 2, 1), there, torch.tensor([other])))[0].tolist()
+        one = GrainSamples(torch.zeros(1, 2, 1), everything, edges)
+        return alignment_weights(one, GrainSamples(torch.zeros(1, 2, 1), there, torch.tensor([other])))[0].tolist()
 
     assert share([0.0, 1.0, 2.0]) == [[1, 0], [0, 1]]
     assert share([0.5, 1.5, 2.5]) == [[1, 0], [0.5, 0.5]]
@@ -131,13 +131,14 @@ def test_what_is_shared_by_hand():
     assert share([0.6, 1.6, 2.6]) == [[0, 0], [pytest.approx(0.6), pytest.approx(0.4)]]
     assert share([5.0, 6.0, 7.0]) == [[0, 0], [0, 0]]
     assert share([0.0, 0.25, 0.5]) == [[0.5, 0.5], [0, 0]]  # slow motion: both show a part of the first
-    plain = shared(Grain(torch.zeros(1, 2, 1), everything), Grain(torch.zeros(1, 2, 1), torch.tensor([[True, False]])))
+    by_number = GrainSamples(torch.zeros(1, 2, 1), torch.tensor([[True, False]]))
+    plain = alignment_weights(GrainSamples(torch.zeros(1, 2, 1), everything), by_number)
     assert plain[0].tolist() == [[1, 0], [0, 0]]
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
-def test_whole_steps(frames, stride, seed):
+def test_whole_steps_are_those_of_true_frames_alone(frames, stride, seed):
     held = torch.rand(2, frames, generator=torch.Generator().manual_seed(seed)) < 0.7
     found = whole_steps(held, stride)
     for b in range(2):
@@ -157,7 +158,7 @@ def test_the_loss_is_the_weighted_sum_of_its_grains():
 
 
 @pytest.mark.parametrize("views", [2, 4])
-def test_each_pair_of_views_agrees_and_each_grain_has_its_samples(views):
+def test_each_pair_of_views_is_compared_at_each_grain(views):
     method = method_of(views=views)
     method.loss = kept = Kept()
     out = method(step_of(clips_of(0), replace(STILL, shear=0.5)))
@@ -171,7 +172,7 @@ def test_each_pair_of_views_agrees_and_each_grain_has_its_samples(views):
     assert not torch.equal(out.query_view.positions, out.key_view.positions)
 
 
-def test_what_is_decorrelated_is_counted_in_single_precision():
+def test_decorrelation_is_in_float32_under_autocast():
     """Under autocast the loss of the same projections is what it is without."""
     method = method_of().eval()
     projected = []
@@ -189,7 +190,7 @@ def test_what_is_decorrelated_is_counted_in_single_precision():
     assert torch.equal(method.loss([one, other], [(one, other)]), out.parts["instance"])
 
 
-def test_clips_and_frames_without_anybody_have_no_say():
+def test_clips_without_people_never_change_the_loss():
     method = method_of().eval()
     clips = clips_of(0)
     whole = method(step_of(clips, STILL))
@@ -228,7 +229,7 @@ def test_the_key_is_the_second_view_without_gradient():
     assert out.query.maps[-1].requires_grad
 
 
-def test_it_learns_without_collapse():
+def test_usdrl_learns_without_collapse():
     method = method_of()
     optimizer = torch.optim.AdamW(method.parameters(), lr=2e-3)
     losses = []
@@ -246,6 +247,6 @@ def test_it_learns_without_collapse():
     ("option", "value"),
     [("views", 1), ("dim", 1), ("similarity", -1.0), ("temporal", -0.5), ("spatial", float("nan"))],
 )
-def test_options_that_mean_nothing_are_refused(option, value):
+def test_usdrl_options_out_of_range_are_refused(option, value):
     with pytest.raises(InputError, match=rf"--options.{option} is {value}"):
         method_of(**{option: value})

@@ -1,4 +1,7 @@
-"""Losses, one a file, named after the paper's term: plain tensors in, a scalar out."""
+"""Losses, one a file, named after the paper's term: plain tensors in, a scalar out.
+
+B batch, T time, C labels or channels, K snippets, D dimensions of a projected vector, M entries of a queue.
+"""
 
 from .decorrelation import DecorrelationLoss
 from .distribution import DistributionLoss
@@ -6,7 +9,7 @@ from .frame import FrameLoss
 from .info_nce import InfoNCELoss
 from .multi_positive import MultiPositiveLoss
 from .smoothing import SmoothingLoss
-from .snippet import AlignedSnippetLoss, NeighbourSnippetLoss, PaperSnippetLoss
+from .snippet import AlignedSnippetLoss, PaperSnippetLoss, Snippets
 from .tempo import RelativeTempoLoss
 
 __all__ = [
@@ -16,8 +19,8 @@ __all__ = [
     "FrameLoss",
     "InfoNCELoss",
     "MultiPositiveLoss",
-    "NeighbourSnippetLoss",
     "PaperSnippetLoss",
     "RelativeTempoLoss",
     "SmoothingLoss",
+    "Snippets",
 ]

@@ -1,4 +1,10 @@
-"""Feature decorrelation: agreement of views without negatives, kept from collapse by how dimensions vary together."""
+"""Feature decorrelation: views agree without negatives; keeping dimensions apart prevents collapse.
+
+Notable choices:
+- VICReg's and Barlow Twins' terms together, as USDRL sums them
+- pairs come row by row already matched: the loss knows nothing of time
+- in float32 even under autocast: sums over samples need the digits
+"""
 
 from __future__ import annotations
 
@@ -26,7 +32,7 @@ class DecorrelationLoss(nn.Module):
 
     X_ij is the correlation of z^a_i with z^b_j over samples. S, V and C are VICReg's (Bardes et al., ICLR 2022,
     equations 1 to 5, S divided by D as well, as it is trained), R is Barlow Twins' (Zbontar et al., ICML 2021,
-    equations 1 and 2); USDRL (Weng et al., AAAI 2025) sums all four. Fewer than two samples tell nothing.
+    equations 1 and 2); USDRL (Weng et al., AAAI 2025) sums all four. With fewer than two samples it is zero.
     """
 
     def __init__(
@@ -50,7 +56,7 @@ class DecorrelationLoss(nn.Module):
         self.correlation, self.redundancy = correlation, redundancy
 
     def forward(self, views: Sequence[Tensor], pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """Scalar of two or more views (N_a, D), and for each pair of them what is to agree, row by row (N_ab, D)."""
+        """Scalar of two or more views (N_a, D), and of the matching rows of each pair of views, twice (N_ab, D)."""
         spread = torch.stack([self.spread(view) for view in views]).mean()
         return 2 * spread + torch.stack([self.agreement(*pair) for pair in pairs]).mean()
 
@@ -58,18 +64,18 @@ class DecorrelationLoss(nn.Module):
         """v V + c C of a view's projections (N, D)."""
         if len(z) < 2:
             return z.float().sum() * 0.0
-        centred = z.float() - z.float().mean(dim=0)
-        deviation = (centred.square().sum(dim=0) / (len(z) - 1) + EPSILON).sqrt()
+        centred = z.float() - z.float().mean(dim=0)  # (N, D)
+        deviation = (centred.square().sum(dim=0) / (len(z) - 1) + EPSILON).sqrt()  # (D,)
         variance = F.relu(1 - deviation).mean()
-        covariance = centred.T @ centred / (len(z) - 1)
+        covariance = centred.T @ centred / (len(z) - 1)  # (D, D)
         return self.variance * variance + self.covariance * _off_diagonal(covariance) / z.shape[1]
 
-    def agreement(self, z: Tensor, other: Tensor) -> Tensor:
+    def agreement(self, z: Tensor, z_other: Tensor) -> Tensor:
         """s S + r R of two views' projections (N, D) of the same samples."""
         if len(z) < 2:
-            return (z.float().sum() + other.float().sum()) * 0.0
-        similarity = F.mse_loss(z.float(), other.float())
-        correlation = _standardised(z).T @ _standardised(other) / len(z)
+            return (z.float().sum() + z_other.float().sum()) * 0.0
+        similarity = F.mse_loss(z.float(), z_other.float())
+        correlation = _standardised(z).T @ _standardised(z_other) / len(z)  # (D, D)
         diagonal = (1 - correlation.diagonal()).square().sum()
         redundancy = diagonal + self.redundancy * _off_diagonal(correlation)
         return self.similarity * similarity + self.correlation * redundancy
@@ -81,5 +87,5 @@ def _standardised(z: Tensor) -> Tensor:
 
 
 def _off_diagonal(square: Tensor) -> Tensor:
-    """The sum of squares of what is off the diagonal of a matrix (D, D)."""
+    """The sum of the squared off-diagonal elements of a matrix (D, D)."""
     return square.square().sum() - square.diagonal().square().sum()

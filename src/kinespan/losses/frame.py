@@ -1,4 +1,10 @@
-"""The per-frame loss of finetuning."""
+"""The per-frame loss of finetuning.
+
+Notable choices:
+- frames without a target are ignored; they are not background
+- pseudo-labels are learnt as whole distributions: targets may lie between 0 and 1
+- overlapping labels have no background column: background is the absence of all labels
+"""
 
 from __future__ import annotations
 
@@ -8,24 +14,29 @@ from torch.nn import functional as F
 
 
 class FrameLoss(nn.Module):
-    """Cross-entropy for exclusive labels, binary cross-entropy for overlapping ones; unlabelled time is ignored.
+    """Cross-entropy for exclusive labels, binary cross-entropy for overlapping ones.
 
-    Targets are hits (B, T, C + 1): column 0 background, column c + 1 label c; a frame without any hit is unlabelled.
-    They are bool, or float32 where scores are to be learnt: then it is the cross-entropy to what a teacher says. The
-    mean runs over labelled frames (and, for overlapping labels, over labels).
+    With targets y_tc and logits x_tc of frame t and column c (0: background, c + 1: label c):
+
+        exclusive     L_t = - sum_c y_tc log softmax(x_t)_c
+        overlapping   L_t = - 1/C sum_{c > 0} [ y_tc log sigmoid(x_tc) + (1 - y_tc) log(1 - sigmoid(x_tc)) ]
+
+    and L is the mean of L_t over the frames that have a target.
     """
 
     def __init__(self, exclusive: bool) -> None:
         super().__init__()
         self.exclusive = exclusive
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Scalar of logits (B, C + 1, T) and targets (B, T, C + 1); zero where nothing is labelled."""
-        logits = logits.transpose(1, 2)
-        labelled = targets.any(dim=2)
+    def forward(self, logits: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
+        """Scalar loss; zero where no frame has a target.
+
+        logits (B, C + 1, T); targets (B, T, C + 1) float in 0..1; mask (B, T) bool, which frames have a target.
+        """
+        logits = logits.transpose(1, 2)  # (B, T, C + 1)
         if not self.exclusive:
-            loss = F.binary_cross_entropy_with_logits(logits[..., 1:], targets[..., 1:].float(), reduction="none")
-            per_frame = loss.mean(dim=2)
+            loss = F.binary_cross_entropy_with_logits(logits[..., 1:], targets[..., 1:], reduction="none")
+            frame_loss = loss.mean(dim=2)  # (B, T)
         else:
-            per_frame = -(logits.log_softmax(dim=2) * targets).sum(dim=2)
-        return torch.where(labelled, per_frame, 0.0).sum() / labelled.sum().clamp(min=1)
+            frame_loss = -(logits.log_softmax(dim=2) * targets).sum(dim=2)  # (B, T)
+        return torch.where(mask, frame_loss, 0.0).sum() / mask.sum().clamp(min=1)

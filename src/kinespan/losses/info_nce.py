@@ -1,4 +1,10 @@
-"""InfoNCE against a queue of negatives: the video-level term."""
+"""InfoNCE against a queue of negatives: the video term.
+
+Notable choices:
+- one positive per query, and negatives that all queries of the batch share
+- negatives of the query's own recording are masked out, never pushed away
+- vectors come L2-normalised, so a dot product is a cosine similarity
+"""
 
 from __future__ import annotations
 
@@ -18,29 +24,38 @@ def check_temperature(temperature: float) -> None:
 class InfoNCELoss(nn.Module):
     """L = mean_b -log( exp(q.k+ / tau) / (exp(q.k+ / tau) + sum_n exp(q.k-_n / tau)) ).
 
-    Van den Oord et al. 2018, in MoCo's form (He et al., CVPR 2020, equation 1). Vectors come L2-normalised.
+    Van den Oord et al. 2018, in MoCo's form (He et al., CVPR 2020, equation 1).
     """
 
     def __init__(self, temperature: float = 0.07) -> None:
+        """temperature: tau. Raises InputError for one that is not positive."""
         super().__init__()
         check_temperature(temperature)
         self.temperature = temperature
 
-    def forward(self, query: Tensor, positive: Tensor, negatives: Tensor, usable: Tensor | None = None) -> Tensor:
-        """Scalar of query (B, D), positive (B, D), negatives (M, D); usable (B, M) bool leaves some negatives out."""
-        logits = contrast_logits(query, positive, negatives, usable, self.temperature)
-        return F.cross_entropy(logits, torch.zeros(len(query), dtype=torch.long, device=query.device))
+    def forward(
+        self, query: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Tensor | None = None
+    ) -> Tensor:
+        """Scalar loss.
+
+        query, positive (B, D) and negatives (M, D) are L2-normalised; negative_mask (B, M) bool is False where a vector
+        is no negative of that query, None where all are.
+        """
+        logits = contrast_logits(query, positive, negatives, negative_mask, self.temperature)  # (B, 1 + M)
+        target = torch.zeros(len(query), dtype=torch.long, device=query.device)  # (B,): column 0 is the positive
+        return F.cross_entropy(logits, target)
 
 
 def contrast_logits(
-    query: Tensor, positive: Tensor, negatives: Tensor, usable: Tensor | None, temperature: float
+    query: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Tensor | None, temperature: float
 ) -> Tensor:
-    """Similarities (..., 1 + M) over temperature of query (..., D) to its positive (..., D), then to negatives (M, D).
+    """Logits (..., 1 + M): similarity to the positive, then to each negative, over the temperature.
 
-    usable (..., M) bool, False for negatives that are left out: minus infinity.
+    query, positive (..., D) and negatives (M, D); negative_mask (..., M) bool is False for vectors that are left out:
+    their logit is minus infinity.
     """
-    near = (query * positive).sum(dim=-1, keepdim=True)
-    far = query @ negatives.T
-    if usable is not None:
-        far = far.masked_fill(~usable, -torch.inf)
-    return torch.cat([near, far], dim=-1) / temperature
+    positive_logits = (query * positive).sum(dim=-1, keepdim=True)  # (..., 1)
+    negative_logits = query @ negatives.T  # (..., M)
+    if negative_mask is not None:
+        negative_logits = negative_logits.masked_fill(~negative_mask, -torch.inf)
+    return torch.cat([positive_logits, negative_logits], dim=-1) / temperature

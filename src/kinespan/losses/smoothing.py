@@ -1,4 +1,10 @@
-"""The smoothing term of MS-TCN: scores that flicker from frame to frame cost."""
+"""The smoothing term of MS-TCN: scores that flicker from frame to frame cost.
+
+Notable choices:
+- changes beyond tau cost no more, so that a real change of action is not punished for being sharp
+- the earlier frame of a pair gets no gradient
+- frames of padding, and pairs across them, cost nothing
+"""
 
 from __future__ import annotations
 
@@ -14,9 +20,9 @@ class SmoothingLoss(nn.Module):
 
         L = 1 / (N C) sum_{t, c} min(tau, |log y_(t,c) - log y_(t-1,c)|)^2
 
-    over N pairs of neighbours that are both there (Abu Farha and Gall: MS-TCN, CVPR 2019, section 3.3; its weight
-    lambda beside the frame loss is 0.15). The earlier frame gets no gradient. y is the softmax over background and
-    labels; for overlapping labels each label is a distribution of its own, (holds, does not), and C counts both.
+    over N pairs of neighbouring valid frames (Abu Farha and Gall: MS-TCN, CVPR 2019, section 3.3; its weight lambda
+    beside the frame loss is 0.15). y is the softmax over background and labels; for overlapping labels each label is a
+    distribution of its own, (holds, does not), and C counts both.
     """
 
     def __init__(self, exclusive: bool, tau: float = 4.0) -> None:
@@ -27,12 +33,12 @@ class SmoothingLoss(nn.Module):
         self.exclusive, self.tau = exclusive, tau
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        """Scalar of logits (B, C + 1, T) and mask (B, T), which frames are there; zero where no two are neighbours."""
+        """Scalar of logits (B, C + 1, T) and mask (B, T), which frames are valid; zero where no pair of them is."""
         if self.exclusive:
-            logs = logits.log_softmax(dim=1)
+            log_probs = logits.log_softmax(dim=1)  # (B, C + 1, T)
         else:
-            logs = torch.cat([F.logsigmoid(logits[:, 1:]), F.logsigmoid(-logits[:, 1:])], dim=1)
-        change = (logs[..., 1:] - logs[..., :-1].detach()).abs().clamp(max=self.tau)
-        both = mask[:, 1:] & mask[:, :-1]
-        per_pair = torch.where(both, change.square().mean(dim=1), 0.0)
-        return per_pair.sum() / both.sum().clamp(min=1)
+            log_probs = torch.cat([F.logsigmoid(logits[:, 1:]), F.logsigmoid(-logits[:, 1:])], dim=1)  # (B, 2 C, T)
+        change = (log_probs[..., 1:] - log_probs[..., :-1].detach()).abs().clamp(max=self.tau)  # (B, C, T - 1)
+        both_valid = mask[:, 1:] & mask[:, :-1]  # (B, T - 1)
+        pair_loss = torch.where(both_valid, change.square().mean(dim=1), 0.0)  # (B, T - 1)
+        return pair_loss.sum() / both_valid.sum().clamp(min=1)

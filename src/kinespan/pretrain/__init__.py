@@ -1,15 +1,16 @@
 """Self-supervised pretraining: methods by name, each with and without the snippet term."""
 
 from . import aimclr, crosclr, rvtclr, skeletonclr, usdrl  # register themselves
-from .base import METHODS, Method, MethodOutput, Step, build_method
+from .base import METHODS, EncoderInput, Method, MethodInputs, MethodOutput, build_method
 from .snippet import SnippetTerm
 
 __all__ = [
     "METHODS",
+    "EncoderInput",
     "Method",
+    "MethodInputs",
     "MethodOutput",
     "SnippetTerm",
-    "Step",
     "aimclr",
     "build_method",
     "crosclr",

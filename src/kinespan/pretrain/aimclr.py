@@ -1,4 +1,9 @@
-"""AimCLR: learning from extremely augmented views (Guo et al., AAAI 2022)."""
+"""AimCLR: learning from extremely augmented views (Guo et al., AAAI 2022).
+
+Notable choices:
+- extreme views are never contrasted with the queue; they agree with the normal view on it (`DistributionLoss`)
+- joints are dropped, where the release drops joints by time: pyramids hold no map of joints by time
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from ..config import MethodConfig
 from ..encoders.base import Encoder, Pyramid
 from ..errors import InputError
 from ..losses import DistributionLoss, MultiPositiveLoss
-from .base import METHODS, MethodOutput, Step, unit_length, video_feature
+from .base import METHODS, MethodInputs, MethodOutput, unit_length, video_feature
 from .mining import check_mining, nearest_to_any
 from .moco import MoCo
 
@@ -19,7 +24,7 @@ PAPER = (
     "Guo et al.: Contrastive Learning from Extremely Augmented Skeleton Sequences for Self-supervised Action "
     "Recognition, AAAI 2022"
 )
-FLOOR = 1e-4
+ENERGY_LAMBDA = 1e-4
 """Lambda of the energy, which keeps it finite."""
 
 
@@ -35,7 +40,7 @@ class AimCLROptions:
     """Share of the steps after which neighbours are mined (150 of 300 epochs); 1: never."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the option."""
         if not 0 < self.keep <= 1:
             raise InputError(f"--options.keep is {self.keep}, expected above 0 and at most 1")
         check_mining(self.topk, self.mine_from)
@@ -47,9 +52,9 @@ class AimCLR(MoCo):
 
         L = InfoNCE(z, k) + (D3M(z~ | z) + D3M(z~_drop | z)) / 2
 
-    z is of a basic view, z~ of an extreme one, z~_drop of the extreme one with its most telling joints dropped. In the
-    second phase the nearest neighbours of the three in the queue are positives of InfoNCE too. The snippet term gets
-    the normal query and the key: where extreme views no longer show what was done, their moments cannot be told apart.
+    z is of a basic view, z~ of an extreme one, z~_drop of the extreme one with its most distinctive joints dropped. In
+    the second phase the nearest neighbours of the three in the queue are positives of InfoNCE too. The snippet term
+    gets the normal query and the key: extreme views may no longer show the action, let alone its moments.
     """
 
     Options = AimCLROptions
@@ -60,39 +65,40 @@ class AimCLR(MoCo):
         self.video_loss = MultiPositiveLoss(config.temperature)
         self.divergence = DistributionLoss(config.temperature)
 
-    def forward(self, step: Step) -> MethodOutput:
-        """One step."""
-        query, key, extreme = step.view(), step.view(), step.view("extreme")
-        recordings = step.clips.recording
-        pyramid, normal = self.query(query)
-        extreme_pyramid, changed = self.query(extreme)
-        dropped = unit_length(self.head(dropped_feature(extreme_pyramid, self.options.keep, step.generator)))
-        key_pyramid, positive = self.key(key)
-        negatives, usable = self.queue.negatives(recordings)
-        mined = torch.zeros_like(usable)
-        if step.progress >= self.options.mine_from:
-            mined = nearest_to_any((normal, changed, dropped), negatives, usable, self.options.topk)
-        video = self.video_loss(normal, positive, negatives, mined, usable)
+    def forward(self, inputs: MethodInputs) -> MethodOutput:
+        """The loss of a normal and an extreme query view against one key view."""
+        query, key, extreme = inputs.view(), inputs.view(), inputs.view("extreme")
+        recordings = inputs.clips.recording  # (B,)
+        pyramid, z = self.query(query)  # z (B, D)
+        extreme_pyramid, z_extreme = self.query(extreme)
+        dropped = dropped_feature(extreme_pyramid, self.options.keep, inputs.generator)  # (B, C)
+        z_dropped = unit_length(self.head(dropped))
+        key_pyramid, positive = self.key(key)  # positive (B, D)
+        negatives, negative_mask = self.queue.negatives(recordings)  # (M, D), (B, M)
+        mined = torch.zeros_like(negative_mask)
+        if inputs.progress >= self.options.mine_from:
+            mined = nearest_to_any((z, z_extreme, z_dropped), negatives, negative_mask, self.options.topk)
+        video = self.video_loss(z, positive, negatives, mined, negative_mask)
         divergence = (
-            self.divergence(changed, normal, positive, negatives, usable)
-            + self.divergence(dropped, normal, positive, negatives, usable)
+            self.divergence(z_extreme, z, positive, negatives, negative_mask)
+            + self.divergence(z_dropped, z, positive, negatives, negative_mask)
         ) / 2
         if self.training:
             self.queue.put(positive, recordings)
         parts = {"video": video.detach(), "divergence": divergence.detach()}
-        return MethodOutput(video + divergence, pyramid, key_pyramid, query.view, key.view, normal, parts)
+        return MethodOutput(video + divergence, pyramid, key_pyramid, query.view, key.view, z, parts)
 
 
 def dropped_feature(pyramid: Pyramid, keep: float, generator: Generator) -> Tensor:
-    """The video feature (B, C) without the joints that the drop module takes away.
+    """The video feature (B, C) without the joints that the drop module removes.
 
-    What the drop changes in the mean over joints is added to the video feature, so that encoders whose joints are not
-    the other marginal of their map to the last digit see the same head as everywhere.
+    What the drop changes in the mean over joints is added to the video feature: for some encoders the mean over joints
+    is not exactly the video feature, yet the head has to see the same feature in all three queries.
     """
-    joints = pyramid.joints
+    joints = pyramid.joints  # (B, J, C)
     assert joints is not None, "an Encoder gives features of joints"
-    kept = keep_mask(joints.detach(), keep, generator).to(joints.dtype)
-    mean = (joints * kept[..., None]).sum(dim=1) / kept.sum(dim=1, keepdim=True)
+    weight = keep_mask(joints.detach(), keep, generator).to(joints.dtype)  # (B, J)
+    mean = (joints * weight[..., None]).sum(dim=1) / weight.sum(dim=1, keepdim=True)  # (B, C)
     return video_feature(pyramid) + (mean - joints.mean(dim=1))
 
 
@@ -102,12 +108,12 @@ def keep_mask(joints: Tensor, keep: float, generator: Generator) -> Tensor:
     The energy of a value x is e = 4 (var + lambda) / ((x - mean)^2 + 2 var + 2 lambda), with mean and variance over
     the joints of a channel: the lower, the more it stands out (Yang et al., SimAM, ICML 2021, equation 5). Attention is
     1 / e, averaged over channels. A joint is dropped with a probability in proportion to its attention, on average 1 -
-    keep. We drop joints alone: pyramids hold no map of joints by time. Where all would go, all stay.
+    keep. Where all would go, all stay.
     """
-    away = (joints - joints.mean(dim=1, keepdim=True)) ** 2
-    spread = away.mean(dim=1, keepdim=True)
-    attention = ((away + 2 * spread + 2 * FLOOR) / (4 * (spread + FLOOR))).mean(dim=2)
-    chance = (1 - keep) * attention / attention.mean(dim=1, keepdim=True)
-    drawn = torch.rand(chance.shape, generator=generator, device=joints.device)
-    kept = drawn >= chance
-    return kept | ~kept.any(dim=1, keepdim=True)
+    deviation = (joints - joints.mean(dim=1, keepdim=True)) ** 2  # (B, J, C)
+    variance = deviation.mean(dim=1, keepdim=True)  # (B, 1, C)
+    inverse_energy = (deviation + 2 * variance + 2 * ENERGY_LAMBDA) / (4 * (variance + ENERGY_LAMBDA))  # (B, J, C)
+    attention = inverse_energy.mean(dim=2)  # (B, J)
+    drop_probability = (1 - keep) * attention / attention.mean(dim=1, keepdim=True)  # (B, J)
+    stays = torch.rand(drop_probability.shape, generator=generator, device=joints.device) >= drop_probability
+    return stays | ~stays.any(dim=1, keepdim=True)

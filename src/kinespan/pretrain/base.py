@@ -1,4 +1,4 @@
-"""What a pretraining method is: a step's clips in, a loss and the pyramids of two of their views out."""
+"""What a pretraining method is: a batch of clips in, a loss and the pyramids of two of their views out."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from ..transforms.augment import View, augment
 Strength = Literal["basic", "extreme"]
 
 
-class Seen(NamedTuple):
-    """A view and its streams (B, T, P, J, C): what an encoder is given."""
+class EncoderInput(NamedTuple):
+    """What an encoder is given: streams (B, T, P, J, C), and the view that they were computed from."""
 
     streams: Tensor
     view: View
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a method gets at each step: clips, and the means to make views of them.
+class MethodInputs:
+    """What a method gets at each step: a batch of clips, and the means to make views of them.
 
-    clips as they were drawn; progress 0 at the first step, towards 1 at the last; augmentation by strength.
+    clips as they were drawn; progress 0 at the first step, towards 1 at the last; augmentation by strength; input is
+    the encoder's InputSpec; generator is that of what is drawn at random.
     """
 
     clips: View
@@ -40,23 +41,22 @@ class Step:
     input: InputSpec
     generator: Generator
 
-    def view(self, strength: Strength = "basic", clips: View | None = None) -> Seen:
-        """A new view: the step's clips (or some made from them), augmented by fresh draws."""
-        of = self.clips if clips is None else clips
-        return self.seen(augment(of, self.augmentation[strength], self.input.skeleton, self.generator))
+    def view(self, strength: Strength = "basic") -> EncoderInput:
+        """A new view of the clips, augmented by fresh draws."""
+        return self.encoder_input(augment(self.clips, self.augmentation[strength], self.input.skeleton, self.generator))
 
-    def seen(self, view: View) -> Seen:
+    def encoder_input(self, view: View) -> EncoderInput:
         """A view as it is, with its streams."""
-        return Seen(self.input.compute_streams(view.positions, view.valid), view)
+        return EncoderInput(self.input.compute_streams(view.positions, view.valid), view)
 
 
 @dataclass(frozen=True)
 class MethodOutput:
-    """What one step of a method gives.
+    """What one step of a method returns.
 
-    loss is a scalar; parts its named terms, detached; embedding (B, D) the normalised query vectors, for the
-    collapse indicator; query and key the pyramids of two views, the key's without gradient, and the views
-    themselves: what the snippet term contrasts.
+    loss is a scalar, parts its named terms, detached; query and key are the pyramids of two views, the key's without
+    gradient, beside the views themselves: what the snippet term contrasts; embedding (B, D) is the L2-normalised query
+    vectors, for the collapse indicator.
     """
 
     loss: Tensor
@@ -74,20 +74,20 @@ class NoOptions:
 
 
 class Method(nn.Module):
-    """A self-supervised method over an encoder. ``encoder`` is what is kept after pretraining.
+    """A self-supervised method over an encoder. ``encoder`` is the result of pretraining.
 
-    A subclass has a constructor (encoder, config, options); ``Options`` is its dataclass of settings of its own.
+    A subclass has a constructor (encoder, config, options); ``Options`` is the dataclass of its own settings.
     """
 
     Options: ClassVar[type[Any]] = NoOptions
     encoder: Encoder
 
-    def forward(self, step: Step) -> MethodOutput:
+    def forward(self, inputs: MethodInputs) -> MethodOutput:
         """One step."""
         raise NotImplementedError(type(self).__name__)
 
     def after_step(self) -> None:
-        """Called after each optimiser step."""
+        """Called after each optimiser step, to move momentum networks."""
 
     @classmethod
     def view_frames(cls, clip_frames: int) -> int:
@@ -104,11 +104,11 @@ def build_method(name: str, encoder: Encoder, config: MethodConfig, options: Map
     kind = METHODS[name]
     assert isinstance(kind, type)
     assert issubclass(kind, Method)
-    known = {part.name: part for part in fields(kind.Options)}
+    known = {option.name: option for option in fields(kind.Options)}
     for option, value in (options or {}).items():
         if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
+            matches = difflib.get_close_matches(option, known, n=1)
+            hint = f"did you mean {matches[0]!r}?" if matches else f"it has {', '.join(known) or 'none'}"
             raise InputError(f"--options.{option}: method {name} has no such option; {hint}")
         default = known[option].default
         if isinstance(value, str) != isinstance(default, str):
@@ -123,7 +123,7 @@ def projection(in_channels: int, dim: int) -> nn.Sequential:
 
 def video_feature(pyramid: Pyramid) -> Tensor:
     """Mean over valid time (B, C) of the deepest map."""
-    deepest, mask = pyramid.maps[-1], pyramid.masks[-1]
+    deepest, mask = pyramid.maps[-1], pyramid.masks[-1]  # (B, C, T), (B, T); the map is zero where the mask is False
     return deepest.sum(dim=2) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 

@@ -1,4 +1,9 @@
-"""CrosSCLR: streams that tell each other which recordings are alike (Li et al., CVPR 2021)."""
+"""CrosSCLR: what is similar in one stream is a positive of the other streams (Li et al., CVPR 2021).
+
+Notable choices:
+- the queues of all streams hold the same clips in the same slots, so that an index mined in one is valid in all
+- the embedding and the snippet term see all streams side by side
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from ..encoders.base import Encoder
 from ..encoders.streamwise import Streamwise, joined
 from ..errors import InputError
 from ..losses import MultiPositiveLoss
-from .base import METHODS, Method, MethodOutput, Seen, Step, unit_length
+from .base import METHODS, EncoderInput, Method, MethodInputs, MethodOutput, unit_length
 from .mining import check_mining, nearest
 from .moco import MoCo
 
@@ -27,22 +32,21 @@ class CrosSCLROptions:
     topk: int = 1
     """Keys nearest to a stream's query that count as positives of each other stream."""
     mine_from: float = 0.5
-    """Share of the steps after which streams learn from one another (150 of 300 epochs); 1: never."""
+    """Share of the steps after which streams mine for one another (150 of 300 epochs); 1: never."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the option."""
         check_mining(self.topk, self.mine_from)
 
 
 @METHODS.register("crosclr", paper=PAPER)
 class CrosSCLR(Method):
-    """SkeletonCLR on each stream; then what is near in one stream is a positive of the others.
+    """SkeletonCLR on each stream; then what is similar in one stream is a positive of the others.
 
     First phase: the sum over streams u of InfoNCE(q_u, k_u). Second phase: the sum over ordered pairs u, v of streams
     of the multi-positive InfoNCE of q_u, whose positives are k_u and, in the queue of u, the keys of the clips whose
-    keys in the queue of v are the top-k nearest to q_v. All streams are those of the same two views, and their queues
-    hold the same clips at the same places. It takes an encoder for each stream. The snippet term gets the maps of all
-    streams side by side.
+    keys in the queue of v are the top-k nearest to q_v. All streams are those of the same two views. It needs an
+    encoder for each stream. The snippet term gets the maps of all streams side by side.
     """
 
     Options = CrosSCLROptions
@@ -60,24 +64,24 @@ class CrosSCLR(Method):
         self.encoder = encoder
         self.loss = MultiPositiveLoss(config.temperature)
 
-    def forward(self, step: Step) -> MethodOutput:
-        """One step."""
-        query, key = step.view(), step.view()
-        recordings = step.clips.recording
-        streams = [member for member in self.members if isinstance(member, MoCo)]
-        pairs = zip(streams, self._parts(query), strict=True)
-        pyramids, queries = zip(*(stream.query(part) for stream, part in pairs), strict=True)
-        pairs = zip(streams, self._parts(key), strict=True)
-        key_pyramids, keys = zip(*(stream.key(part) for stream, part in pairs), strict=True)
-        negatives = [stream.queue.negatives(recordings)[0] for stream in streams]
-        usable = streams[0].queue.negatives(recordings)[1]  # the same in all
-        loss = self._contrast(queries, keys, negatives, usable, step.progress >= self.options.mine_from)
+    def forward(self, inputs: MethodInputs) -> MethodOutput:
+        """The loss of two views, over streams or across them."""
+        query, key = inputs.view(), inputs.view()
+        recordings = inputs.clips.recording  # (B,)
+        members = [member for member in self.members if isinstance(member, MoCo)]
+        query_pairs = zip(members, self._by_stream(query), strict=True)
+        pyramids, queries = zip(*(member.query(stream) for member, stream in query_pairs), strict=True)  # (B, D) each
+        key_pairs = zip(members, self._by_stream(key), strict=True)
+        key_pyramids, keys = zip(*(member.key(stream) for member, stream in key_pairs), strict=True)  # (B, D) each
+        queues = [member.queue.negatives(recordings)[0] for member in members]  # (M, D) each
+        negative_mask = members[0].queue.negatives(recordings)[1]  # (B, M), the same in all streams
+        loss = self._contrast(queries, keys, queues, negative_mask, inputs.progress >= self.options.mine_from)
         if self.training:
-            for stream, fresh in zip(streams, keys, strict=True):
-                stream.queue.put(fresh, recordings)
-        embedding = unit_length(torch.cat(queries, dim=1))
-        whole, key_whole = joined(list(pyramids)), joined(list(key_pyramids))
-        return MethodOutput(loss, whole, key_whole, query.view, key.view, embedding, {"video": loss.detach()})
+            for member, member_keys in zip(members, keys, strict=True):
+                member.queue.put(member_keys, recordings)
+        embedding = unit_length(torch.cat(queries, dim=1))  # (B, streams D)
+        pyramid, key_pyramid = joined(list(pyramids)), joined(list(key_pyramids))
+        return MethodOutput(loss, pyramid, key_pyramid, query.view, key.view, embedding, {"video": loss.detach()})
 
     def after_step(self) -> None:
         """Move the key network of each stream towards its query network."""
@@ -85,25 +89,28 @@ class CrosSCLR(Method):
             assert isinstance(member, MoCo)
             member.after_step()
 
-    def _parts(self, seen: Seen) -> list[Seen]:
-        """A view by stream."""
-        return [Seen(part, seen.view) for part in seen.streams.chunk(len(self.members), dim=-1)]
+    def _by_stream(self, inputs: EncoderInput) -> list[EncoderInput]:
+        """The input of each stream's encoder."""
+        return [EncoderInput(stream, inputs.view) for stream in inputs.streams.chunk(len(self.members), dim=-1)]
 
     def _contrast(
         self,
         queries: tuple[Tensor, ...],
         keys: tuple[Tensor, ...],
         queues: list[Tensor],
-        usable: Tensor,
+        negative_mask: Tensor,
         across: bool,
     ) -> Tensor:
-        """The loss of queries and keys (B, D), with queues (M, D) by stream and usable (B, M)."""
+        """The loss of queries and keys (B, D) and queues (M, D), each by stream; negative_mask (B, M).
+
+        across: whether streams mine positives for one another, as in the second phase.
+        """
         topk = self.options.topk
         if across:
-            mined = [nearest(query, queue, usable, topk) for query, queue in zip(queries, queues, strict=True)]
+            mined = [nearest(query, queue, negative_mask, topk) for query, queue in zip(queries, queues, strict=True)]
             pairs = list(permutations(range(len(queries)), 2))
         else:
-            mined = [torch.zeros_like(usable) for _ in queries]
-            pairs = [(own, own) for own in range(len(queries))]
-        losses = [self.loss(queries[u], keys[u], queues[u], mined[v], usable) for u, v in pairs]
+            mined = [torch.zeros_like(negative_mask) for _ in queries]  # (B, M) each
+            pairs = [(stream, stream) for stream in range(len(queries))]
+        losses = [self.loss(queries[u], keys[u], queues[u], mined[v], negative_mask) for u, v in pairs]
         return torch.stack(losses).sum()

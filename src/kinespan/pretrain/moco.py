@@ -1,4 +1,9 @@
-"""What methods with a momentum network and a queue share (He et al., MoCo, CVPR 2020)."""
+"""What methods with a momentum network and a queue share (He et al., MoCo, CVPR 2020).
+
+Notable choices:
+- the video feature is the mean over valid time of the deepest map; the head is applied to it, not to steps
+- the key network keeps batch-norm statistics of its own
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from torch import Tensor, nn
 from ..config import MethodConfig
 from ..encoders.base import Encoder, Pyramid
 from ..losses import InfoNCELoss
-from .base import Method, Seen, projection, unit_length, video_feature
+from .base import EncoderInput, Method, projection, unit_length, video_feature
 from .momentum import Momentum, slow_copy
 from .queue import KeyQueue
 
@@ -26,19 +31,19 @@ class MoCo(Method):
         self.queue = KeyQueue(config.queue, config.dim)
         self.loss = InfoNCELoss(config.temperature)
 
-    def query(self, seen: Seen) -> tuple[Pyramid, Tensor]:
-        """Pyramid and L2-normalised vectors (B, D) of a view by the query network."""
-        pyramid = self.encoder(seen.streams, seen.view.valid)
+    def query(self, inputs: EncoderInput) -> tuple[Pyramid, Tensor]:
+        """Pyramid and L2-normalised vectors (B, D) of a view, by the query network."""
+        pyramid = self.encoder(inputs.streams, inputs.view.valid)
         return pyramid, unit_length(self.head(video_feature(pyramid)))
 
     @torch.no_grad()
-    def key(self, seen: Seen) -> tuple[Pyramid, Tensor]:
-        """Pyramid and L2-normalised vectors (B, D) of a view by the momentum network."""
-        pyramid = self.key_encoder(seen.streams, seen.view.valid)
+    def key(self, inputs: EncoderInput) -> tuple[Pyramid, Tensor]:
+        """Pyramid and L2-normalised vectors (B, D) of a view, by the momentum network."""
+        pyramid = self.key_encoder(inputs.streams, inputs.view.valid)
         return pyramid, unit_length(self.key_head(video_feature(pyramid)))
 
     def after_step(self) -> None:
-        """Move the key network towards the query network: each part `key_x` towards the part `x`."""
-        for name, part in self.named_children():
+        """Move the key network towards the query network: each child `key_x` towards the child `x`."""
+        for name, slow in self.named_children():
             if name.startswith("key_"):
-                self.momentum.update(getattr(self, name.removeprefix("key_")), part)
+                self.momentum.update(getattr(self, name.removeprefix("key_")), slow)

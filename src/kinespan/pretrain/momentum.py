@@ -11,7 +11,7 @@ from ..errors import InputError
 
 
 class Momentum(nn.Module):
-    """Keeps `slow` = m slow + (1 - m) fast after each step; slow is never trained by gradients."""
+    """slow = m slow + (1 - m) fast after each step; slow is never trained by gradients."""
 
     def __init__(self, momentum: float) -> None:
         """Raises InputError for a momentum outside [0, 1)."""
@@ -24,8 +24,8 @@ class Momentum(nn.Module):
     def update(self, fast: nn.Module, slow: nn.Module) -> None:
         """One step of the moving average over parameters. Buffers (batch norm) are the slow network's own."""
         pairs = zip(slow.parameters(), fast.parameters(), strict=True)
-        slow_parts, fast_parts = zip(*((kept, new) for kept, new in pairs), strict=True)
-        torch._foreach_lerp_(list(slow_parts), list(fast_parts), 1 - self.momentum)
+        slow_parameters, fast_parameters = zip(*pairs, strict=True)
+        torch._foreach_lerp_(list(slow_parameters), list(fast_parameters), 1 - self.momentum)
 
 
 def slow_copy(fast: nn.Module) -> nn.Module:

@@ -1,4 +1,10 @@
-"""A first-in first-out queue of key vectors that serves as negatives."""
+"""A first-in first-out queue of key vectors that serve as negatives (He et al., MoCo, CVPR 2020).
+
+Notable choices:
+- it starts empty: no made-up vectors are ever negatives
+- each key knows its recording, so that a query is never pushed away from its own
+- every process holds the same queue: keys of all processes go in, in the order of their rank
+"""
 
 from __future__ import annotations
 
@@ -11,11 +17,7 @@ from ..errors import InputError
 
 
 class KeyQueue(nn.Module):
-    """The latest `size` L2-normalised keys (size, D) with the number of the recording that each comes from.
-
-    It starts empty: only keys that were really put in are handed out as negatives. With several processes all
-    keys of all of them are put in, in the same order everywhere.
-    """
+    """The latest `size` L2-normalised keys (size, D) and the index of the recording (size,) that each comes from."""
 
     keys: Tensor
     recordings: Tensor
@@ -30,38 +32,30 @@ class KeyQueue(nn.Module):
         self.register_buffer("keys", torch.zeros(size, dim))
         self.register_buffer("recordings", torch.full((size,), -1, dtype=torch.long))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
-        self._put = 0
-        """What `count` holds, known without a look at the device."""
+        self._total_put = 0
+        """What `count` holds, known without waiting for the device."""
 
-    def negatives(self, recordings: Tensor, latest: int | None = None) -> tuple[Tensor, Tensor]:
-        """Keys (M, D) put in so far and usable (B, M): False where a key is of the same recording (B,).
-
-        latest: of those that were put in last alone, so many.
-        """
-        held = min(self._put, self.size)
-        # copies: the queue is written to before the backward pass reads it
-        if latest is None or latest >= held:
-            keys, owners = self.keys[:held].clone(), self.recordings[:held]
-        else:
-            at = (self._put - latest + torch.arange(latest, device=self.keys.device)) % self.size
-            keys, owners = self.keys[at], self.recordings[at]
-        return keys, owners[None] != recordings[:, None]
+    def negatives(self, recordings: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys (M, D) put in so far and negative_mask (B, M): False where a key is of the query's recording (B,)."""
+        filled = min(self._total_put, self.size)
+        # a copy: the queue is written to before the backward pass reads it
+        return self.keys[:filled].clone(), self.recordings[None, :filled] != recordings[:, None]
 
     @torch.no_grad()
     def put(self, keys: Tensor, recordings: Tensor) -> None:
         """Put keys (N, D) of recordings (N,) in, in place of the oldest."""
         keys, recordings = gather(keys.detach()), gather(recordings)
         keys, recordings = keys[-self.size :], recordings[-self.size :]
-        at = (self._put + torch.arange(len(keys), device=keys.device)) % self.size
-        self.keys[at] = keys.to(self.keys.dtype)
-        self.recordings[at] = recordings
+        slots = (self._total_put + torch.arange(len(keys), device=keys.device)) % self.size  # (N,)
+        self.keys[slots] = keys.to(self.keys.dtype)
+        self.recordings[slots] = recordings
         self.count += len(keys)
-        self._put += len(keys)
+        self._total_put += len(keys)
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        """Take up how many keys there are, too."""
+        """Restore the number of keys, too."""
         super()._load_from_state_dict(*args, **kwargs)
-        self._put = int(self.count)
+        self._total_put = int(self.count)
 
 
 def gather(values: Tensor) -> Tensor:
@@ -72,9 +66,9 @@ def gather(values: Tensor) -> Tensor:
     world = distributed.get_world_size()
     sizes = [torch.zeros((), dtype=torch.long, device=values.device) for _ in range(world)]
     distributed.all_gather(sizes, torch.tensor(len(values), device=values.device))
-    most = max(int(size) for size in sizes)
-    padded = values.new_zeros(most, *values.shape[1:])
+    most_rows = max(int(size) for size in sizes)
+    padded = values.new_zeros(most_rows, *values.shape[1:])  # all_gather needs equal shapes
     padded[: len(values)] = values
-    parts = [torch.empty_like(padded) for _ in range(world)]
-    distributed.all_gather(parts, padded)
-    return torch.cat([part[: int(size)] for part, size in zip(parts, sizes, strict=True)])
+    gathered = [torch.empty_like(padded) for _ in range(world)]
+    distributed.all_gather(gathered, padded)
+    return torch.cat([rows[: int(size)] for rows, size in zip(gathered, sizes, strict=True)])

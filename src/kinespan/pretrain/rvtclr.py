@@ -1,4 +1,9 @@
-"""RVTCLR+: relative visual tempo, with the distribution-consistency branch (Zhu et al., ICCV 2023)."""
+"""RVTCLR+: relative visual tempo, with the distribution-consistency branch (Zhu et al., ICCV 2023).
+
+Notable choices:
+- tempo is the method's own variable, so augmentation never changes the speed of its views
+- two linear heads on one feature: appearance ignores the tempo, motion has to know it
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,7 @@ from ..config import AugmentConfig, MethodConfig
 from ..encoders.base import Encoder, Pyramid
 from ..losses import DistributionLoss, MultiPositiveLoss, RelativeTempoLoss
 from ..transforms.augment import View, augment, change_tempo
-from .base import METHODS, MethodOutput, Seen, Step, Strength, projection, unit_length, video_feature
+from .base import METHODS, EncoderInput, MethodInputs, MethodOutput, Strength, projection, unit_length, video_feature
 from .mining import check_mining, nearest_to_any
 from .moco import MoCo
 from .momentum import slow_copy
@@ -34,12 +39,12 @@ class RVTCLROptions:
     """Share of the steps after which neighbours are mined (200 of 600 epochs); 1: never."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Validate; InputError names the option."""
         check_mining(self.topk, self.mine_from)
 
 
-class Vectors(NamedTuple):
-    """What a network says of a view: its pyramid, and two L2-normalised vectors (B, D)."""
+class Embeddings(NamedTuple):
+    """A view's pyramid, and the outputs (B, D) of its appearance and its motion head, L2-normalised."""
 
     pyramid: Pyramid
     appearance: Tensor
@@ -50,8 +55,8 @@ class Vectors(NamedTuple):
 class RVTCLR(MoCo):
     """Views at two tempos: half of the batch is queried at the clip's own, the other half at twice that.
 
-        L = InfoNCE(q, k_same) + InfoNCE(q, k_other)        what is done does not depend on the tempo: appearance head
-          + max(0, 1 - (m.n_same - m.n_other))              but the tempo can be told: motion head
+        L = InfoNCE(q, k_same) + InfoNCE(q, k_other)        the action does not depend on the tempo: appearance head
+          + max(0, 1 - (m.n_same - m.n_other))              the tempo itself is visible: motion head
           + D(d | q)                                        a strongly changed view agrees with q on the queue: DC head
 
     q, m and d are of the query network, k and n of the momentum network; the heads of q and m are linear, that of d
@@ -78,53 +83,55 @@ class RVTCLR(MoCo):
         """Half of a clip's frames."""
         return clip_frames // 2
 
-    def forward(self, step: Step) -> MethodOutput:
-        """One step."""
-        recordings = step.clips.recording
-        fast = torch.arange(len(recordings), device=recordings.device) % 2 == 1
-        query = step.seen(change_tempo(steady(step, "basic"), fast))
-        strong = step.seen(change_tempo(steady(step, "extreme"), fast))
-        key_view = steady(step, "basic")
-        same, other = (step.seen(change_tempo(key_view, rate)) for rate in (fast, ~fast))
-        q = self.describe(query)
-        d = unit_length(self.distribution_head(video_feature(self.encoder(strong.streams, strong.view.valid))))
-        k, n = self.describe_key(same), self.describe_key(other)
-        negatives, usable = self.queue.negatives(recordings)
-        mined = torch.zeros_like(usable)
-        if step.progress >= self.options.mine_from:
-            mined = nearest_to_any((q.appearance, d), negatives, usable, self.options.topk)
+    def forward(self, inputs: MethodInputs) -> MethodOutput:
+        """The loss of a query and a strongly changed view against one key view at two tempos."""
+        recordings = inputs.clips.recording  # (B,)
+        fast = torch.arange(len(recordings), device=recordings.device) % 2 == 1  # (B,): queried at twice the tempo
+        query = inputs.encoder_input(change_tempo(speed_preserving_view(inputs, "basic"), fast))
+        strong = inputs.encoder_input(change_tempo(speed_preserving_view(inputs, "extreme"), fast))
+        key_view = speed_preserving_view(inputs, "basic")
+        same_tempo, other_tempo = (inputs.encoder_input(change_tempo(key_view, rate)) for rate in (fast, ~fast))
+
+        q = self.embed(query)
+        strong_feature = video_feature(self.encoder(strong.streams, strong.view.valid))  # (B, C)
+        d = unit_length(self.distribution_head(strong_feature))  # (B, D)
+        same, other = self.embed_key(same_tempo), self.embed_key(other_tempo)
+        negatives, negative_mask = self.queue.negatives(recordings)  # (M, D), (B, M)
+        mined = torch.zeros_like(negative_mask)
+        if inputs.progress >= self.options.mine_from:
+            mined = nearest_to_any((q.appearance, d), negatives, negative_mask, self.options.topk)
         terms = {
-            "video": self.video_loss(q.appearance, k.appearance, negatives, mined, usable),
-            "other_tempo": self.video_loss(q.appearance, n.appearance, negatives, mined, usable),
-            "tempo": self.tempo(q.motion, k.motion, n.motion),
-            "distribution": self.distribution(d, q.appearance, k.appearance, negatives, usable),
+            "video": self.video_loss(q.appearance, same.appearance, negatives, mined, negative_mask),
+            "other_tempo": self.video_loss(q.appearance, other.appearance, negatives, mined, negative_mask),
+            "tempo": self.tempo(q.motion, same.motion, other.motion),
+            "distribution": self.distribution(d, q.appearance, same.appearance, negatives, negative_mask),
         }
         if self.training:
-            self.queue.put(k.appearance, recordings)
+            self.queue.put(same.appearance, recordings)
         parts = {name: term.detach() for name, term in terms.items()}
         loss = torch.stack(list(terms.values())).sum()
-        return MethodOutput(loss, q.pyramid, n.pyramid, query.view, other.view, q.appearance, parts)
+        return MethodOutput(loss, q.pyramid, other.pyramid, query.view, other_tempo.view, q.appearance, parts)
 
-    def describe(self, seen: Seen) -> Vectors:
+    def embed(self, inputs: EncoderInput) -> Embeddings:
         """A view by the query network."""
-        pyramid = self.encoder(seen.streams, seen.view.valid)
-        feature = video_feature(pyramid)
-        return Vectors(pyramid, unit_length(self.head(feature)), unit_length(self.motion_head(feature)))
+        pyramid = self.encoder(inputs.streams, inputs.view.valid)
+        feature = video_feature(pyramid)  # (B, C)
+        return Embeddings(pyramid, unit_length(self.head(feature)), unit_length(self.motion_head(feature)))
 
     @torch.no_grad()
-    def describe_key(self, seen: Seen) -> Vectors:
+    def embed_key(self, inputs: EncoderInput) -> Embeddings:
         """A view by the momentum network."""
-        pyramid = self.key_encoder(seen.streams, seen.view.valid)
-        feature = video_feature(pyramid)
-        return Vectors(pyramid, unit_length(self.key_head(feature)), unit_length(self.key_motion_head(feature)))
+        pyramid = self.key_encoder(inputs.streams, inputs.view.valid)
+        feature = video_feature(pyramid)  # (B, C)
+        return Embeddings(pyramid, unit_length(self.key_head(feature)), unit_length(self.key_motion_head(feature)))
 
 
-def steady(step: Step, strength: Strength) -> View:
-    """A view of the step's clips that keeps their speed: tempo is what the method itself changes.
+def speed_preserving_view(inputs: MethodInputs, strength: Strength) -> View:
+    """A view of the clips at their own speed: tempo is what the method itself changes.
 
-    A crop that is stretched to the clip's length would change it by chance, so the clip is shifted instead.
+    A crop that is resized to the clip's length would change the speed at random, so the clip is shifted instead.
     """
-    config: AugmentConfig = step.augmentation[strength]
+    config: AugmentConfig = inputs.augmentation[strength]
     if config.crop == "resize" and config.crop_min < 1:
         config = replace(config, crop="shift")
-    return augment(step.clips, config, step.input.skeleton, step.generator)
+    return augment(inputs.clips, config, inputs.input.skeleton, inputs.generator)

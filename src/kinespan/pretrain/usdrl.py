@@ -1,4 +1,10 @@
-"""USDRL: dense representations without negatives, decorrelated at three grains (Weng et al., AAAI 2025)."""
+"""USDRL: dense representations without negatives, decorrelated at three grains (Weng et al., AAAI 2025).
+
+Notable choices:
+- moments are matched by time, through the time maps of the views, so that temporal crops stay legal
+- neither negatives nor a momentum network
+- the instance feature is the mean over time, where the paper pools by the maximum
+"""
 
 from __future__ import annotations
 
@@ -17,7 +23,7 @@ from ..errors import InputError
 from ..losses import DecorrelationLoss
 from ..losses.snippet import overlap_and_gap
 from ..transforms.augment import View
-from .base import METHODS, Method, MethodOutput, Step, unit_length, video_feature
+from .base import METHODS, Method, MethodInputs, MethodOutput, unit_length, video_feature
 
 PAPER = (
     "Weng et al.: USDRL, Unified Skeleton-Based Dense Representation Learning with Multi-Grained Feature "
@@ -47,23 +53,23 @@ class USDRLOptions:
     """Weight of the spatial grain, beside 1 of the instance."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
-        for name, least in (("views", 2), ("dim", 2)):
-            if getattr(self, name) < least:
-                raise InputError(f"--options.{name} is {getattr(self, name)}, expected at least {least}")
+        """Validate; InputError names the option."""
+        for name in ("views", "dim"):
+            if getattr(self, name) < 2:
+                raise InputError(f"--options.{name} is {getattr(self, name)}, expected at least 2")
         for name in ("similarity", "variance", "covariance", "correlation", "temporal", "spatial"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"--options.{name} is {getattr(self, name)}, expected at least 0")
 
 
-class Grain(NamedTuple):
-    """Samples of a view at one grain: features (B, K, C) and which of them there are (B, K) bool.
+class GrainSamples(NamedTuple):
+    """The samples of a view at one grain: features (B, K, C) and valid (B, K) bool.
 
-    edges (B, K + 1): the seconds at which each begins and ends; None where sample k is the same thing in all views.
+    edges (B, K + 1): the seconds at which samples begin and end; None where sample k is the same thing in all views.
     """
 
     features: Tensor
-    there: Tensor
+    valid: Tensor
     edges: Tensor | None = None
 
 
@@ -73,19 +79,17 @@ class USDRL(Method):
 
         L = L_instance + w_t L_temporal + w_s L_spatial, each the DecorrelationLoss of projections of its own
 
-    instance: the mean over time of the deepest map (the paper pools by the maximum); temporal: its steps; spatial: the
-    features of joints, over time. Views are cropped in time each by itself, so a step of one is held against what the
-    other shows of the same time of the recording, found through the time maps; a step of which the other shows less
-    than half has no say. Joints are held against joints of the same name, so views are better not mirrored
-    (augment.flip): a mirrored left hand does what the right one did. There are neither negatives nor a momentum
-    network. The snippet term on top contrasts the first view with the second, whose maps are taken without gradient;
-    its queue holds what this encoder made of others.
+    instance: the mean over time of the deepest map; temporal: its steps; spatial: the features of joints, over time.
+    Each view has a temporal crop of its own, so a step of one is compared with what the other shows of the same time of
+    the recording; a step of which the other shows less than half is left out. Joints are compared by name, so views are
+    better not mirrored (augment.flip): a mirrored left hand does what the right one did. The snippet term contrasts the
+    first view with the second, whose maps get no gradient; its queue holds earlier outputs of the same encoder.
     """
 
     Options = USDRLOptions
 
     def __init__(self, encoder: Encoder, config: MethodConfig, options: USDRLOptions) -> None:
-        """config has no say: queue, momentum and temperature are for methods with negatives."""
+        """config is unused: queue, momentum and temperature are for methods with negatives."""
         super().__init__()
         self.encoder, self.options = encoder, options
         self.weights = {"instance": 1.0, "temporal": options.temporal, "spatial": options.spatial}
@@ -94,53 +98,53 @@ class USDRL(Method):
         weights = options.similarity, options.variance, options.covariance, options.correlation
         self.loss = DecorrelationLoss(*weights)
 
-    def forward(self, step: Step) -> MethodOutput:
-        """One step."""
-        seen = [step.view() for _ in range(self.options.views)]
-        pyramids = [self.encoder(one.streams, one.view.valid) for one in seen]
-        grains = [self.grains(pyramid, one.view) for pyramid, one in zip(pyramids, seen, strict=True)]
-        parts, projections = {}, {}
+    def forward(self, inputs: MethodInputs) -> MethodOutput:
+        """The weighted loss of all pairs of views, at three grains."""
+        views = [inputs.view() for _ in range(self.options.views)]
+        pyramids = [self.encoder(view.streams, view.view.valid) for view in views]
+        grains = [self.grains(pyramid, view.view) for pyramid, view in zip(pyramids, views, strict=True)]
+        terms, projections = {}, {}
         for name in self.weights:
             samples = [grain[name] for grain in grains]
-            projections[name] = [self.project(name, sample) for sample in samples]
+            projections[name] = [self.project(name, sample) for sample in samples]  # (B, K, D) each
             # sums over all samples, of which bfloat16 would keep two digits
-            with torch.autocast(step.clips.positions.device.type, enabled=False):
-                parts[name] = self.decorrelation(samples, projections[name])
-        loss = torch.stack([weight * parts[name] for name, weight in self.weights.items()]).sum()
-        embedding = unit_length(projections["instance"][0][:, 0])
-        told = {name: part.detach() for name, part in parts.items()}
+            with torch.autocast(inputs.clips.positions.device.type, enabled=False):
+                terms[name] = self.decorrelation(samples, projections[name])
+        loss = torch.stack([weight * terms[name] for name, weight in self.weights.items()]).sum()
+        embedding = unit_length(projections["instance"][0][:, 0])  # (B, D)
+        parts = {name: term.detach() for name, term in terms.items()}
         first, second = pyramids[0], without_gradient(pyramids[1])
-        return MethodOutput(loss, first, second, seen[0].view, seen[1].view, embedding, told)
+        return MethodOutput(loss, first, second, views[0].view, views[1].view, embedding, parts)
 
-    def grains(self, pyramid: Pyramid, view: View) -> dict[str, Grain]:
+    def grains(self, pyramid: Pyramid, view: View) -> dict[str, GrainSamples]:
         """Instance (K = 1), temporal (K = T_L) and spatial (K = J) samples of a view."""
-        deepest, mask, joints = pyramid.maps[-1], pyramid.masks[-1], pyramid.joints
+        deepest, mask, joints = pyramid.maps[-1], pyramid.masks[-1], pyramid.joints  # (B, C, T_L), (B, T_L), (B, J, C)
         assert joints is not None, "an Encoder gives features of joints"
-        somebody, stride = mask.any(dim=1, keepdim=True), self.encoder.strides[-1]
-        timed = mask if view.timed is None else mask & whole_steps(view.timed, stride)
-        edges = view.times.edges(deepest.shape[2], deepest.shape[2] * stride)
+        present, stride = mask.any(dim=1, keepdim=True), self.encoder.strides[-1]  # present (B, 1)
+        timed = mask if view.timed is None else mask & whole_steps(view.timed, stride)  # (B, T_L)
+        edges = view.times.edges(deepest.shape[2], deepest.shape[2] * stride)  # (B, T_L + 1)
         return {
-            "instance": Grain(video_feature(pyramid)[:, None], somebody),
-            "temporal": Grain(deepest.transpose(1, 2), timed, edges),
-            "spatial": Grain(joints, somebody.expand(-1, joints.shape[1])),
+            "instance": GrainSamples(video_feature(pyramid)[:, None], present),
+            "temporal": GrainSamples(deepest.transpose(1, 2), timed, edges),
+            "spatial": GrainSamples(joints, present.expand(-1, joints.shape[1])),
         }
 
-    def decorrelation(self, samples: Sequence[Grain], projected: Sequence[Tensor]) -> Tensor:
-        """The loss of a grain, of its samples in all views and their projections (B, K, D)."""
-        views = [z[grain.there] for z, grain in zip(projected, samples, strict=True)]
+    def decorrelation(self, samples: Sequence[GrainSamples], projected: Sequence[Tensor]) -> Tensor:
+        """The loss of a grain, given its samples in all views and their projections (B, K, D)."""
+        views = [z[grain.valid] for z, grain in zip(projected, samples, strict=True)]  # (N, D) each
         pairs = []
         for a, b in combinations(range(len(samples)), 2):
-            share = shared(samples[a], samples[b])
-            both = samples[a].there & share.any(dim=2)
-            pairs.append((projected[a][both], (share @ projected[b])[both]))
+            weights = alignment_weights(samples[a], samples[b])  # (B, K, K')
+            matched = samples[a].valid & weights.any(dim=2)  # (B, K)
+            pairs.append((projected[a][matched], (weights @ projected[b])[matched]))
         return self.loss(views, pairs)  # type: ignore[no-any-return]
 
-    def project(self, name: str, grain: Grain) -> Tensor:
-        """Projections (B, K, D) of a grain's features; zero where there is no sample."""
-        found = grain.features[grain.there]
-        out = torch.zeros(*grain.there.shape, self.options.dim, device=found.device)
-        if len(found) > 1:  # batch norm needs two
-            out[grain.there] = self.heads[name](found).float()
+    def project(self, name: str, grain: GrainSamples) -> Tensor:
+        """Projections (B, K, D) of a grain's features; zero where a sample is not valid."""
+        features = grain.features[grain.valid]  # (N, C)
+        out = torch.zeros(*grain.valid.shape, self.options.dim, device=features.device)  # (B, K, D)
+        if len(features) > 1:  # batch norm needs two
+            out[grain.valid] = self.heads[name](features).float()
         return out
 
 
@@ -152,27 +156,28 @@ def expander(in_channels: int, dim: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(dim, dim, bias=False))
 
 
-def shared(one: Grain, other: Grain) -> Tensor:
-    """What in another view a sample is held against, as weights (B, K, K'): sample k itself, or a mean over its time.
+def alignment_weights(samples: GrainSamples, other: GrainSamples) -> Tensor:
+    """Weights (B, K, K') by which samples of another view are averaged, to be compared with each sample of this one.
 
-    Rows add up to 1, or are zero where there is nothing: the sample is not there, or less than half of its time is.
+    By time, where samples have edges; else sample k is compared with sample k. Rows add up to 1, or are zero where
+    there is nothing to compare with: the other view has no valid sample, or shows less than half of the sample's time.
     """
-    if one.edges is None or other.edges is None:
-        return torch.diag_embed(other.there.float())
-    overlap, _ = overlap_and_gap(one.edges, other.edges)
-    overlap = overlap * other.there[:, None]
-    total = overlap.sum(dim=2, keepdim=True)
-    enough = total >= 0.5 * one.edges.diff(dim=1)[..., None]
-    return torch.where(enough, overlap / total.clamp(min=1e-9), 0.0)
+    if samples.edges is None or other.edges is None:
+        return torch.diag_embed(other.valid.float())  # (B, K, K)
+    overlap, _ = overlap_and_gap(samples.edges, other.edges)  # (B, K, K'), seconds
+    overlap = overlap * other.valid[:, None]
+    covered = overlap.sum(dim=2, keepdim=True)  # (B, K, 1)
+    enough = covered >= 0.5 * samples.edges.diff(dim=1)[..., None]
+    return torch.where(enough, overlap / covered.clamp(min=1e-9), 0.0)
 
 
 def whole_steps(frames: Tensor, stride: int) -> Tensor:
-    """Which steps (B, ceil(T / stride)) hold nothing but frames (B, T) that are True."""
-    padded = F.pad(frames, (0, -frames.shape[1] % stride), value=True)
+    """Which steps (B, ceil(T / stride)) consist of frames (B, T) that are all True."""
+    padded = F.pad(frames, (0, -frames.shape[1] % stride), value=True)  # (B, steps * stride)
     return padded.reshape(len(frames), -1, stride).all(dim=2)
 
 
 def without_gradient(pyramid: Pyramid) -> Pyramid:
-    """The pyramid, no part of which takes a gradient."""
+    """The pyramid, detached from the graph."""
     joints = None if pyramid.joints is None else pyramid.joints.detach()
     return Pyramid(tuple(level.detach() for level in pyramid.maps), pyramid.masks, joints, pyramid.all_valid)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
-from ..corpus.sampler import ClipPool, load_motions
+from ..corpus.sampler import ClipPool, FrameTargets, load_motions
 from ..corpus.splits import without_labels
 from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
@@ -30,13 +30,15 @@ from ..transforms.augment import augment, mirror_some
 from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
-from .pretraining import ENCODER_FILE, FUSION_WEIGHTS
+from .pretraining import ENCODER_FILE
 from .settings import save_settings
 from .teaching import check_honest, load_teachers, title
 
 MODEL_FILE = "model.safetensors"
-LIKELY = 0.5
-"""What a teacher has to score for a label to be taken to hold, where yes or no is asked."""
+PSEUDO_LABEL_SHARE = 0.5
+"""Share of the training clips that are of pseudo-labelled recordings, where there are teachers."""
+TEACHER_THRESHOLD = 0.5
+"""A label with a score above this counts as holding, where a target has to be yes or no."""
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
 """The encoder that is part of the package, `--pretrained default`; pretrained/default.md tells of it."""
 
@@ -46,16 +48,16 @@ class FinetuneModule(StepModule):
 
     other_side: Tensor
 
-    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool, pretrained: bool) -> None:
+    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool) -> None:
         super().__init__(config.seed, pool)
-        self.config, self.localizer, self.pretrained = config, localizer, pretrained
+        self.config, self.localizer = config, localizer
         self.loss = FrameLoss(localizer.labels.exclusive)
         self.smoothing = SmoothingLoss(localizer.labels.exclusive)
         self.smoothing_weight = config.smoothing_weight(localizer.spec.refine_stages)
         self.linear = config.protocol == "linear"
         sides = mirrored_labels(localizer.labels)
         self.mirror = config.mirror == "on" or (config.mirror == "auto" and sides != tuple(range(len(sides))))
-        self.mirror_fades = config.mirror == "auto" and pool.hits is not None and _both_sides(pool.hits, sides)
+        self.mirror_fades = config.mirror == "auto" and pool.targets is not None and _both_sides(pool.targets, sides)
         self.register_buffer("other_side", torch.tensor([0, *(1 + side for side in sides)]), persistent=False)
         self._features: Tensor | None = None
         if self.linear:
@@ -83,60 +85,56 @@ class FinetuneModule(StepModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, score every frame, compare with the labels."""
-        view, hits = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
+        view, targets = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
         if self._features is not None:
-            at, _ = self.pool.frames_at(view.recording, view.times, self.config.clip_frames)
-            stages = [self.localizer.head(self._features[at].transpose(1, 2))]
+            indices, _ = self.pool.frame_indices(view.recording, view.times, self.config.clip_frames)  # (B, T)
+            stages = [self.localizer.head(self._features[indices].transpose(1, 2))]  # [(B, C + 1, T)]
         else:
             skeleton, mirrored = self.localizer.spec.input.skeleton, None
             if self.mirror:
                 share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
                 view, mirrored = mirror_some(view, skeleton, share, self.generator)
             view = augment(view, self.config.augment, skeleton, self.generator)
-            hits = self.pool.hits_at(view)
-            if mirrored is not None and hits is not None:
-                hits = torch.where(mirrored[:, None, None], hits[..., self.other_side], hits)
-            stages = self.localizer.stage_logits(view.positions, view.valid)
-        assert hits is not None
-        present = view.valid.any(dim=2)
-        loss = torch.stack([self._stage_loss(logits.float(), hits, present) for logits in stages]).sum()
-        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), hits))
+            targets = self.pool.targets_of(view)
+            if mirrored is not None and targets is not None:
+                swapped = targets.values[..., self.other_side]  # (B, T, C + 1)
+                targets = targets._replace(values=torch.where(mirrored[:, None, None], swapped, targets.values))
+            stages = self.localizer.stage_logits(view.positions, view.valid)  # (B, C + 1, T) each
+        assert targets is not None
+        present = view.valid.any(dim=2)  # (B, T)
+        loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
+        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), targets))
         return loss
 
-    def _stage_loss(self, logits: Tensor, hits: Tensor, present: Tensor) -> Tensor:
-        """Scalar of a stage's logits (B, C + 1, T), hits (B, T, C + 1) and present (B, T)."""
-        loss: Tensor = self.loss(logits, hits)
+    def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:
+        """Scalar of a stage's logits (B, C + 1, T), its targets, and present (B, T), where there is somebody."""
+        loss: Tensor = self.loss(logits, targets.values, targets.mask)
         if self.smoothing_weight:
             loss = loss + self.smoothing_weight * self.smoothing(logits, present)
         return loss
 
     def configure_optimizers(self) -> Any:
-        """AdamW; a pretrained encoder moves more slowly than what is new."""
+        """AdamW over the head and, unless the protocol is linear, over everything else."""
         config, model = self.config, self.localizer
-        groups: list[dict[str, Any]] = [{"params": list(model.head.parameters())}]
+        modules: list[nn.Module] = [model.head]
         if not self.linear:
-            groups[0]["params"] += list(model.fusion.parameters())
-            if model.refine is not None:
-                groups[0]["params"] += list(model.refine.parameters())
-            share = config.encoder_lr if self.pretrained else 1.0
-            groups.append({"params": list(model.encoder.parameters()), "lr": config.lr * share})
-        lr = config.linear_lr if self.linear else config.lr
-        optimizer = torch.optim.AdamW(groups, lr=lr, weight_decay=config.weight_decay)
+            modules += [model.fusion, *([] if model.refine is None else [model.refine]), model.encoder]
+        trained = [parameter for module in modules for parameter in module.parameters()]
+        optimizer = torch.optim.AdamW(trained, lr=config.peak_lr, weight_decay=config.weight_decay)
         return self.scheduled(optimizer, config)
 
 
-def _both_sides(hits: Tensor, sides: tuple[int, ...]) -> bool:
-    """Whether every label that is labelled, or taught, in hits (N, C + 1) is so on its other side too."""
-    seen = (hits > LIKELY).any(dim=0)[1:].tolist()
-    return all(seen[side] for label, side in enumerate(sides) if seen[label])
+def _both_sides(targets: Tensor, sides: tuple[int, ...]) -> bool:
+    """Whether targets (N, C + 1) hold, of every label that they hold, its mirror image too."""
+    occurs = (targets > TEACHER_THRESHOLD).any(dim=0)[1:].tolist()
+    return all(occurs[side] for label, side in enumerate(sides) if occurs[label])
 
 
-def _accuracy(logits: Tensor, hits: Tensor) -> float:
-    """Share of labelled frames whose highest score is a label that holds; logits (B, C + 1, T), hits (B, T, C + 1)."""
-    best = logits.argmax(dim=1)
-    labelled = hits.any(dim=2)
-    right = (hits.gather(2, best[..., None])[..., 0] > LIKELY) & labelled
-    return float(right.sum() / labelled.sum().clamp(min=1))
+def _accuracy(logits: Tensor, targets: FrameTargets) -> float:
+    """Share of the frames with a target whose highest logit (B, C + 1, T) is of a column that holds."""
+    best = logits.argmax(dim=1)  # (B, T)
+    right = (targets.values.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & targets.mask  # (B, T)
+    return float(right.sum() / targets.mask.sum().clamp(min=1))
 
 
 def finetune(
@@ -176,12 +174,12 @@ def finetune(
         annotations += [None] * len(taught)
     pool = ClipPool(motions, annotations, labels)
     if taught:
-        pool.teach(taught, config.taught_share)
+        pool.add_pseudo_labels(taught, PSEUDO_LABEL_SHARE)
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_pretrained(localizer, pretrained)
-        module = FinetuneModule(config, localizer, pool, pretrained is not None)
+        module = FinetuneModule(config, localizer, pool)
         facts: dict[str, Any] = {
             "corpus": str(corpus.path),
             "pretrained": None if pretrained is None else str(pretrained),
@@ -287,24 +285,16 @@ def encoder_weights(file: Path) -> dict[str, Tensor]:
     if kind == "ensemble":
         raise InputError(f"{file}: an ensemble has no encoder of its own; give the run of one of its members")
     if kind == "localizer":
-        return _beginning(weights, "encoder.")
-    return {name: part for name, part in weights.items() if not name.startswith(FUSION_WEIGHTS)}
-
-
-def _beginning(weights: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
-    """The weights whose names begin so, without that beginning."""
-    return {name.removeprefix(start): part for name, part in weights.items() if name.startswith(start)}
+        prefix = "encoder."
+        return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
+    return weights
 
 
 def load_pretrained(localizer: Localizer, pretrained: Path) -> None:
-    """Copy the weights of a pretrained encoder, and of the fusion that was pretrained with it where the localizer has
-    one like it; or those of another localizer's encoder. Raises InputError where they do not fit."""
+    """Copy the weights of a pretrained encoder, or of a localizer's. Raises InputError where they do not fit."""
     file = pretrained_file(pretrained)
-    base = read_spec(file)
     try:
         localizer.encoder.load_state_dict(encoder_weights(file))
-        if base.kind == "encoder" and base.fusion == localizer.spec.fusion:
-            localizer.fusion.load_state_dict(_beginning(read_weights(file), FUSION_WEIGHTS))
     except RuntimeError as error:
         raise InputError(f"{file}: weights do not fit the encoder {localizer.spec.encoder!r}: {error}") from None
 
@@ -331,8 +321,7 @@ def _spec(
     # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
-    fusion = config.fusion_name(base.fusion if base.kind == "encoder" else None)
-    spec = replace(base, kind="localizer", fusion=fusion, labels=labels, clip_frames=clip_frames)
+    spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
     return replace(with_refinement(spec, config), training=training)
 
 

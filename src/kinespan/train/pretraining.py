@@ -15,24 +15,19 @@ from ..config import AugmentConfig, PretrainConfig
 from ..corpus.sampler import ClipPool, load_motions
 from ..encoder_model import EncoderModel
 from ..errors import InputError
-from ..fusion import build_fusion
 from ..model_file import ModelSpec, save_weights
-from ..pretrain import Method, SnippetTerm, Step, build_method
+from ..pretrain import Method, MethodInputs, SnippetTerm, build_method
 from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
-from ..transforms.augment import mirror_some
-from ..transforms.normalise import Motion
 from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
 from .probe import FrameProbe, embedding_spread
 from .settings import save_settings
 
 ENCODER_FILE = "encoder.safetensors"
-FUSION = "nested_u"
-"""The fusion that is pretrained where snippets are cut from fused features."""
-FUSION_WEIGHTS = "fusion."
-"""How the names of its weights begin in an encoder's file."""
+SHORT_SHARE = 0.05
+"""Recordings shorter than a clip are left out where they hold at most this share of the motion."""
 
 
 def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
@@ -42,8 +37,7 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     method = build_method(config.method, encoder, config.contrast, config.options)
     if config.snippet.variant == "off":
         return method
-    fused = config.snippet.features == "fused"
-    stride, frames = 1 if fused else encoder.strides[-1], method.view_frames(config.clip_frames)
+    stride, frames = encoder.strides[-1], method.view_frames(config.clip_frames)
     if config.snippet.variant == "aligned" and frames % stride:
         share = config.clip_frames // frames
         near = [share * stride * (frames // stride + more) for more in (0, 1)]
@@ -53,10 +47,13 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
             f"{near[0]} or {near[1]}"
         )
     contrast = config.contrast
-    shared = {"dim": contrast.dim, "momentum": contrast.momentum, "temperature": contrast.temperature}
-    fusion = build_fusion(FUSION, encoder.channels, encoder.strides) if fused else None
-    channels = encoder.channels[-1] if fusion is None else fusion.channels
-    term = SnippetTerm(channels, config.snippet, fusion=fusion, **shared)  # type: ignore[arg-type]
+    term = SnippetTerm(
+        encoder.channels[-1],
+        config.snippet,
+        dim=contrast.dim,
+        momentum=contrast.momentum,
+        temperature=contrast.temperature,
+    )
     return WithSnippets(method, term, config.snippet.weight)
 
 
@@ -68,17 +65,14 @@ class PretrainModule(StepModule):
         self.config, self.skeleton = config, skeleton
         self.method = method_of(config, skeleton)
         self.encoder_model = EncoderModel(ModelSpec.of_network(config.network, skeleton).input, self.method.encoder)
-        self.fusion = self.method.term.fusion if isinstance(self.method, WithSnippets) else None
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, contrast."""
         config = self.config
         clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
-        if config.mirror:
-            clips, _ = mirror_some(clips, self.skeleton, 0.5, self.generator)
         augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
         progress = self.global_step / config.steps
-        out = self.method(Step(clips, progress, augmentation, self.encoder_model.input, self.generator))
+        out = self.method(MethodInputs(clips, progress, augmentation, self.encoder_model.input, self.generator))
         parts = {name: float(value) for name, value in out.parts.items()}
         self.note(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
         loss: Tensor = out.loss
@@ -101,17 +95,16 @@ class PretrainModule(StepModule):
         return self.scheduled(optimizer, self.config)
 
 
-def _long_enough(motions: Sequence[Motion], config: PretrainConfig) -> list[int]:
-    """The numbers of the motions that clips are drawn from. Raises InputError where none is as long as it has to be."""
-    least = config.clip_frames if config.whole_clips else 0
-    kept = [number for number, motion in enumerate(motions) if motion.num_frames >= least]
-    if motions and not kept:
-        longest = max(motion.num_frames for motion in motions)
-        raise InputError(
-            f"whole_clips: none of {len(motions)} recordings has the {least} frames of a clip, at "
-            f"{config.network.fps:g} a second; the longest has {longest}, choose a smaller --clip_frames"
-        )
-    return kept
+def clip_sources(lengths: Sequence[int], clip_frames: int) -> list[int]:
+    """Indices of the recordings that clips are drawn from, given the length of each in frames.
+
+    Recordings shorter than a clip are left out where that costs next to nothing: where they hold at most a twentieth
+    (`SHORT_SHARE`) of the motion. Where they hold more, as in corpora of trimmed actions, all recordings are used, and
+    a clip of a short one is padded at its end.
+    """
+    short_frames = sum(frames for frames in lengths if frames < clip_frames)
+    padded = short_frames > SHORT_SHARE * sum(lengths)
+    return [index for index, frames in enumerate(lengths) if padded or frames >= clip_frames]
 
 
 def pretrain(
@@ -130,8 +123,8 @@ def pretrain(
     spec = ModelSpec.of_network(network, skeleton)
     motions = [motion for part in sets for motion in load_motions(part.corpus, part.names, spec.input)]
     annotations, labels = joined_annotations(sets)
-    kept = _long_enough(motions, config)
-    pool = ClipPool([motions[number] for number in kept], [annotations[number] for number in kept], labels)
+    used = clip_sources([motion.num_frames for motion in motions], config.clip_frames)
+    pool = ClipPool([motions[number] for number in used], [annotations[number] for number in used], labels)
     with seeded(config.seed):
         module = PretrainModule(config, skeleton, pool)
         facts = {"corpus": [str(part.corpus.path) for part in sets], "recordings": len(pool)}
@@ -152,14 +145,10 @@ def pretrain(
         )
     spec = replace(
         spec,
-        fusion=None if module.fusion is None else FUSION,
         clip_frames=module.method.view_frames(config.clip_frames),
         training={"stage": "pretrain", **trained_on(sets), "recordings": len(pool), "seconds": pool.seconds,
                   "seed": config.seed, "method": config.method, "snippets": config.snippet.variant,
                   "steps": config.steps},
     )  # fmt: skip
-    weights = module.method.encoder.state_dict()
-    if module.fusion is not None:
-        weights |= module.fusion.state_dict(prefix=FUSION_WEIGHTS)
-    save_weights(out / ENCODER_FILE, weights, spec)
+    save_weights(out / ENCODER_FILE, module.method.encoder.state_dict(), spec)
     return out / ENCODER_FILE

@@ -8,6 +8,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..corpus.sampler import ClipPool
 from ..encoder_model import EncoderModel, evaluation_mode
@@ -28,17 +29,17 @@ def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tenso
 
     Cosine similarity, majority of the `neighbours` nearest; class ids (M,) and (N,) are small integers.
     """
-    similarity = torch.nn.functional.normalize(query, dim=1) @ torch.nn.functional.normalize(bank, dim=1).T  # (N, M)
-    nearest_ids = bank_ids[similarity.topk(min(neighbours, len(bank)), dim=1).indices]  # (N, neighbours)
-    votes = torch.nn.functional.one_hot(nearest_ids, int(max(bank_ids.max(), query_ids.max())) + 1).sum(dim=1)
-    correct = (votes.argmax(dim=1) == query_ids).float()  # (N,)
-    return float(torch.stack([correct[query_ids == label].mean() for label in torch.unique(query_ids)]).mean())
+    similarity = F.normalize(query, dim=1) @ F.normalize(bank, dim=1).T  # (N, M)
+    neighbour_ids = bank_ids[similarity.topk(min(neighbours, len(bank)), dim=1).indices]  # (N, neighbours)
+    votes = F.one_hot(neighbour_ids, int(max(bank_ids.max(), query_ids.max())) + 1).sum(dim=1)  # (N, classes)
+    right = (votes.argmax(dim=1) == query_ids).float()  # (N,)
+    return float(torch.stack([right[query_ids == label].mean() for label in torch.unique(query_ids)]).mean())
 
 
 class FrameProbe(Callback):
     """Every few steps: kNN accuracy of the deepest features on annotated recordings, half of them as the bank.
 
-    It only reads: training does not depend on it.
+    It only reads: nothing of it reaches the training.
     """
 
     def __init__(self, pool: ClipPool, every: int, most_recordings: int = 16, most_frames: int = 512) -> None:
@@ -58,21 +59,20 @@ class FrameProbe(Callback):
         # every second recording is a query, the others are the bank
         bank: list[tuple[Tensor, Tensor]] = []
         queries: list[tuple[Tensor, Tensor]] = []
-        annotated = [number for number in range(len(self.pool)) if self.pool.annotated(number)]
+        annotated = [index for index in range(len(self.pool)) if self.pool.annotated(index)]
         with evaluation_mode(model):
-            for index, number in enumerate(annotated[: self.most_recordings]):
-                (queries if index % 2 else bank).append(self._labelled_features(model, number))
+            for number, index in enumerate(annotated[: self.most_recordings]):
+                (queries if number % 2 else bank).append(self._labelled_features(model, index))
         bank_features, bank_ids = (torch.cat(tensors) for tensors in zip(*bank, strict=True))
         query_features, query_ids = (torch.cat(tensors) for tensors in zip(*queries, strict=True))
         return knn_accuracy(bank_features, bank_ids, query_features, query_ids)
 
-    def _labelled_features(self, model: EncoderModel, number: int) -> tuple[Tensor, Tensor]:
-        """Features (N, C) and class ids (N,) of the labelled steps of recording `number`."""
-        frames = min(self.most_frames, int(self.pool.lengths[number]))
+    def _labelled_features(self, model: EncoderModel, index: int) -> tuple[Tensor, Tensor]:
+        """Features (N, C) and target columns (N,) of the labelled steps of recording `index`."""
+        frames, stride = min(self.most_frames, int(self.pool.lengths[index])), model.encoder.strides[-1]
         start = torch.zeros(1, dtype=torch.long, device=self.pool.lengths.device)
-        view, targets = self.pool.clips(start + number, start, frames)
+        view, targets = self.pool.clips(start + index, start, frames)
         assert targets is not None
         pyramid = model(view.positions, view.valid)
-        step_targets = targets[0, :: model.encoder.strides[-1]]  # (T_L, C + 1)
-        labelled = step_targets.any(dim=1) & pyramid.masks[-1][0]  # (T_L,)
-        return pyramid.maps[-1][0].T[labelled], step_targets[labelled].int().argmax(dim=1)
+        labelled = targets.mask[0, ::stride] & pyramid.masks[-1][0]  # (T_L,)
+        return pyramid.maps[-1][0].T[labelled], targets.values[0, ::stride][labelled].argmax(dim=1)
