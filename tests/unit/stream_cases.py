@@ -73,9 +73,19 @@ def made(strides=None, widths=WIDTHS, seed=0, **changes):
                 torch.nn.init.uniform_(module.bias, -0.5, 0.5)
         clip = torch.from_numpy(moving(120, skeleton=skeleton).positions.copy())[None]
         with torch.no_grad():
-            logits = model.train()(clip, torch.ones(clip.shape[:3], dtype=torch.bool))
-        model.head.linear.weight.data *= 2 / logits.std(dim=2).mean()
-    return model.eval()
+            model.train()(clip, torch.ones(clip.shape[:3], dtype=torch.bool))
+    spread(model.eval())
+    return model
+
+
+def spread(model):
+    """Each label's logit gets mean 0 and a standard deviation of 2 over a recording, so that all have their turns."""
+    logits = np.log(model.frame_scores(moving(150, skeleton=model.spec.input.skeleton)).clip(1e-30))
+    logits -= logits.mean(axis=1, keepdims=True)
+    mean, scale = torch.from_numpy(logits.mean(axis=0)), torch.from_numpy(2 / logits.std(axis=0))
+    last = model.head.linear if model.refine is None else model.refine.stages[-1].out
+    last.bias.data = (last.bias.data - mean) * scale
+    last.weight.data *= scale.view(-1, *[1] * (last.weight.ndim - 1))
 
 
 SMALL = {name: made(strides) for name, strides in STRIDES.items()}
@@ -87,12 +97,21 @@ def streamed(model, recording, frames=1, **options):
         options["torso"] = torso_of(model, recording)
     stream = StreamLocalizer(model, recording.fps, recording.skeleton, **options)
     updates = list(stream_recording(stream, recording, frames))
-    for one, other in pairwise(updates):
-        assert other.first == one.first + len(one.scores)
+    for update, following in pairwise(updates):
+        assert following.first_frame == update.first_frame + len(update.scores)
     return updates, np.concatenate([update.scores for update in updates])
 
 
-def comings(frames, people, gaps):
+def spans_of(updates):
+    """The spans of all updates, in order of time."""
+    return sorted((span for update in updates for span in update.spans), key=in_time)
+
+
+def in_time(span):
+    return span.start, span.end, span.label
+
+
+def presence(frames, people, gaps):
     """A mask with holes at (start, length, person), somebody in one frame at least."""
     valid = np.ones((frames, people), dtype=bool)
     for start, length, person in gaps:

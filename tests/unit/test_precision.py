@@ -79,10 +79,10 @@ def test_a_localizer_scores_in_its_precision(monkeypatch):
 
 
 def test_streaming_takes_the_precision_too():
-    """Large products in bfloat16: near the scores of float32, and not those."""
+    """In bfloat16 scores are near those of float32, and not the same."""
     model, recording = made(encoder="stgcn16"), moving(60)
     whole = model.frame_scores(recording)
-    for precision, least, most in (("32", 0, 1e-4), ("bf16", 1e-4, 0.05)):
+    for precision, least, most in (("32", 0, 1e-4), ("bf16", 1e-4, 0.1)):
         model.precision = precision
         stream = StreamLocalizer(model, recording.fps, torso=torso_of(model, recording))
         streamed = np.concatenate([update.scores for update in stream_recording(stream, recording)])

@@ -52,11 +52,11 @@ def lines(recording: Recording) -> str:
     return "\n".join(map(json.dumps, frames)) + "\n"
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_file_and_its_frames_give_the_spans_of_the_whole(
+def test_a_file_and_its_frames_on_standard_input_give_the_spans_of_the_whole(
     files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import kinespan
@@ -66,14 +66,14 @@ def test_a_file_and_its_frames_give_the_spans_of_the_whole(
     expected = model.segment(model.frame_scores(recording))
     assert len(expected) > 2
     assert main(["stream", str(files / "model.safetensors"), str(files / "take.npz")]) == 0
-    from_file = told(capsys)
+    from_file = printed(capsys)
     assert [(span["start"], span["end"], span["label"]) for span in from_file] == [
         (span.start, span.end, span.label) for span in expected
     ]
     assert [span["score"] for span in from_file] == pytest.approx([span.score for span in expected], abs=1e-3)
     monkeypatch.setattr("sys.stdin", io.StringIO(lines(recording)))
     assert main(["stream", str(files / "model.safetensors"), "--fps", "10", "--skeleton", "kinect20"]) == 0
-    assert told(capsys) == from_file
+    assert printed(capsys) == from_file
 
 
 @pytest.mark.parametrize(
@@ -85,9 +85,19 @@ def test_a_file_and_its_frames_give_the_spans_of_the_whole(
         ("3\n", "line 1"),
     ],
 )
-def test_lines_that_are_no_frames_are_named(
+def test_a_line_that_is_no_frame_is_named_in_the_error(
     files: Path, text: str, named: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
     assert main(["stream", str(files / "model.safetensors"), "--fps", "10"]) == 2
     assert named in capsys.readouterr().err
+
+
+def test_a_latency_that_the_network_cannot_keep_is_refused_and_a_longer_one_is_kept(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["stream", str(files / "model.safetensors"), str(files / "take.npz"), "--latency"]
+    assert main([*words, "1.5"]) == 2
+    assert "latency: found 1.5 s, expected 6.40 s or more" in capsys.readouterr().err
+    assert main([*words, "7"]) == 0
+    assert "scores come 7.00 s after their frames at most" in capsys.readouterr().err

@@ -1,7 +1,12 @@
-"""Localize a recording while it is made: frames in, spans out as soon as they are certain, one JSON object a line.
+"""Localize a recording while it is made: frames in, spans out as soon as they are final, one JSON object a line.
 
 Frames are read from standard input, a line each: a list of people, who keep their places, each a list of joints
 [x, y, z] in metres, y up, or null for somebody who is not seen. With a file it is streamed as if it were live.
+
+Answers are late: a score depends on the motion after its frame, with ST-GCN 84 frames of it (5.6 s at 15 frames a
+second), with TCN and two stages of refinement more than twice as many. The command says first how many seconds it is.
+A span is printed once what follows it has lasted a moment. Spans are runs of the best label; `kinespan localize` may
+cut them in other places, where the model has learnt how long actions last.
 """
 
 from __future__ import annotations
@@ -32,24 +37,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("input", type=str | None, nargs="?", help="motion file; none: frames from standard input")
     parser.add_argument("--fps", type=float | None, help="frames a second; needed where no file says it")
     parser.add_argument("--skeleton", type=str | None, help="standard input: skeleton by name; default: the model's")
-    parser.add_argument("--people", type=int, default=2, help="standard input: places for people in a frame")
-    parser.add_argument("--torso", type=float | None, help="metres from root to mid-shoulders, where known")
-    parser.add_argument("--settle", type=float, default=2.0, help="seconds over which the torso is measured otherwise")
+    parser.add_argument("--people", type=int, default=2, help="standard input: most people in a frame")
     parser.add_argument(
-        "--lookahead", type=float | None, help="seconds to look ahead at most; default: as far as the network needs"
+        "--latency",
+        type=float | None,
+        help="seconds that a score may come after its frame; the more, the less there is to compute, and the scores "
+        "are the same; default: as far as the network looks ahead, and one second",
     )
-    parser.add_argument("--hop", type=float, default=0.2, help="seconds between two looks at windows or with lookahead")
-    parser.add_argument(
-        "--device",
-        type=str,
-        default="cpu",
-        help="device of the model: cpu, cuda, mps; networks run frame by frame (convolutional ones) use the processor",
-    )
+    parser.add_argument("--torso", type=float | None, help="metres from root to mid-shoulders; default: measured")
+    parser.add_argument("--device", type=str, default="cpu", help="device to compute on: cpu, cuda, mps")
     add_precision(parser)
 
 
 def run(arguments: Namespace) -> int:
-    """Print each span when it closes."""
+    """Print each span when it is final."""
     from .. import io
     from ..localizer import load_model
     from ..skeletons import SKELETONS
@@ -69,43 +70,54 @@ def run(arguments: Namespace) -> int:
         if arguments.skeleton is not None:
             skeleton = SKELETONS[arguments.skeleton]
         frames = _frames(skeleton, arguments.people)
-    options = {name: arguments[name] for name in ("torso", "settle", "lookahead", "hop")}
-    stream = StreamLocalizer(model, fps, skeleton, **options)
-    print(f"latency {stream.latency:.2f} s at most", file=sys.stderr)
+    stream = StreamLocalizer(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
+    print(
+        f"scores come {stream.latency:.2f} s after their frames at most, of which the network looks "
+        f"{stream.look_ahead:.2f} s ahead",
+        file=sys.stderr,
+    )
+    if model.spec.decode.segmentation == "viterbi":
+        print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
     for positions, valid in frames:
-        _tell(stream.push(positions, valid).closed)
-    _tell(stream.finish().closed)
+        _print_spans(stream.push(positions, valid).spans)
+    _print_spans(stream.finish().spans)
     return 0
 
 
-def _frames(skeleton: Skeleton, places: int) -> Iterator[Frame]:
-    """Positions (P, J, 3) and valid (P,) of the lines of standard input."""
-    if places < 1:
-        raise InputError(f"--people is {places}, expected at least 1")
+def _frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
+    """Positions (P, J, 3) and valid (P,) of the lines of standard input, P person slots.
+
+    Raises InputError for a line that is no frame, and naming --people for one with more people than slots.
+    """
+    if slots < 1:
+        raise InputError(f"--people is {slots}, expected at least 1")
     for number, line in enumerate(sys.stdin, start=1):
         if not line.strip():
             continue
         try:
-            people = json.loads(line)
-            positions, valid = (
-                np.zeros((places, skeleton.num_joints, 3), dtype=np.float32),
-                np.zeros(places, dtype=bool),
-            )
-            if len(people) > places:
-                raise ValueError(f"{len(people)} people, --people is {places}")
-            for place, person in enumerate(people):
-                if person is not None:
-                    positions[place] = np.asarray(person, dtype=np.float32).reshape(skeleton.num_joints, 3)
-                    valid[place] = True
+            yield _frame(line, skeleton.num_joints, slots)
         except (ValueError, TypeError) as error:
             raise InputError(
                 f"line {number}: {error}; expected people, each {skeleton.num_joints} joints [x, y, z] "
                 f"of skeleton {skeleton.name!r}, or null"
             ) from None
-        yield positions, valid
 
 
-def _tell(spans: tuple[Span, ...]) -> None:
+def _frame(line: str, joints: int, slots: int) -> Frame:
+    """Positions (P, J, 3) and valid (P,) of a line. Raises ValueError or TypeError where it is no frame."""
+    people = json.loads(line)
+    if len(people) > slots:
+        raise ValueError(f"{len(people)} people, --people is {slots}")
+    positions, valid = np.zeros((slots, joints, 3), dtype=np.float32), np.zeros(slots, dtype=bool)
+    for slot, person in enumerate(people):
+        if person is not None:
+            positions[slot] = np.asarray(person, dtype=np.float32).reshape(joints, 3)
+            valid[slot] = True
+    return positions, valid
+
+
+def _print_spans(spans: tuple[Span, ...]) -> None:
+    """Print a line of JSON for each span."""
     for span in spans:
-        found = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
-        print(json.dumps(found), flush=True)
+        row = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
+        print(json.dumps(row), flush=True)

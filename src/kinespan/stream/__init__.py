@@ -1,6 +1,6 @@
-"""Online localization: a recording is localized while it is made, with the scores of one pass over the whole."""
+"""Localize a recording while it is made: the scores of `Localizer.frame_scores`, a known number of seconds later."""
 
 from .intake import torso_of
-from .localizer import StreamLocalizer, Update, push_times, stream_recording
+from .stream_localizer import StreamLocalizer, Update, stream_recording
 
-__all__ = ["StreamLocalizer", "Update", "push_times", "stream_recording", "torso_of"]
+__all__ = ["StreamLocalizer", "Update", "stream_recording", "torso_of"]

@@ -1,24 +1,34 @@
 """From recorded frames to the motion that a network sees, as they come: what `model_motion` does to a whole recording.
 
-Every stage has ``push``, which gives the frames that have become final, and ``tail``, which gives those that are left
-if the recording ends now and changes nothing.
+Frames go through stages. Each stage has a method ``push(positions, valid, last)`` that takes the next frames, positions
+(n, P, J, 3) and valid (n, P), and returns those that have become final, in the same form: with some stages fewer than
+came, with others more. ``last`` says that the recording ends with these frames, so that nothing waits any longer.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..joint_map import joint_map
-from ..localizer import Localizer
+from ..model import Model
 from ..model_file import ModelSpec
 from ..recording import Recording
 from ..skeleton import Skeleton
-from ..transforms.normalise import facing, fill_gaps, model_motion, num_resampled, torso_length
-from ..transforms.ntu_preprocessing import PREPROCESSINGS, landmark
+from ..transforms.normalise import (
+    ReferenceFrame,
+    Resampling,
+    fill_gaps,
+    first_valid,
+    model_motion,
+    num_resampled,
+    torso_length,
+    zero_invalid,
+)
+from ..transforms.ntu_preprocessing import PREPROCESSINGS
 
 Positions = NDArray[np.float32]
 Valid = NDArray[np.bool_]
@@ -26,227 +36,185 @@ Frames = tuple[Positions, Valid]
 """Positions (n, P, J, 3) and valid (n, P)."""
 
 
-class Gaps:
-    """Gaps of at most `longest` frames are filled by interpolation; while one is open, frames wait for its end."""
+class Stage(Protocol):
+    """One step from recorded frames to those that a network sees."""
+
+    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
+        """The frames that these make final; see the head of this module."""
+
+
+class GapFilling:
+    """Fills gaps of at most `longest` frames by interpolation; while a gap is open, frames wait for its end."""
 
     def __init__(self, longest: int) -> None:
         self.longest = longest
-        self.kept: Frames | None = None
-        """From the last frame given on."""
-        self.waiting = 0
-        self.absent: NDArray[np.int64] | None = None
-        """For how many frames each person (P,) has been absent; -1 where it was never there."""
+        self.held: Frames | None = None
+        """The latest frame that was passed on, from which a gap is filled, and the frames that wait."""
 
-    def push(self, positions: Positions, valid: Valid) -> Frames:
-        """The frames of which it is certain who is there."""
-        if self.longest < 1:
-            return positions, valid
-        if self.absent is None:
-            self.absent = np.full(valid.shape[1], -1)
-        if not self.waiting and len(valid) and valid.all():
-            self.absent[:] = 0
-            self.kept = positions[-1:].copy(), valid[-1:].copy()
-            return positions, valid
-        for row in valid:
-            self.absent = np.where(row, 0, np.where(self.absent < 0, -1, self.absent + 1))
-        open_gaps = self.absent[(self.absent > 0) & (self.absent <= self.longest)]
-        count = len(valid) + self.waiting
-        if self.kept is not None:
-            positions = np.concatenate([self.kept[0], positions])
-            valid = np.concatenate([self.kept[1], valid])
-        positions, valid = fill_gaps(positions, valid, self.longest)
-        self.waiting = int(open_gaps.max(initial=0))
-        given, ready = len(valid) - count, len(valid) - self.waiting
-        self.kept = positions[max(0, ready - 1) :].copy(), valid[max(0, ready - 1) :].copy()
-        return positions[given:ready], valid[given:ready]
-
-    def tail(self, frames: Frames) -> Frames:
-        """The frames that wait, and some more that are none of its business."""
-        if self.kept is None or not self.waiting:
-            return frames
-        positions, valid = self.kept
-        waiting = positions[-self.waiting :], valid[-self.waiting :]
-        return np.concatenate([waiting[0], frames[0]]), np.concatenate([waiting[1], frames[1]])
-
-
-class Rate:
-    """Frames at another rate, by time: those that `resample` gives, as soon as the frames around them are there."""
-
-    def __init__(self, fps: float, target: float) -> None:
-        self.fps, self.target = fps, target
-        self.kept: Frames | None = None
-        self.first = 0
-        """The number of the first frame that is kept."""
-        self.done = 0
-
-    def push(self, positions: Positions, valid: Valid) -> Frames:
-        """The frames at the target rate that lie between those that have come."""
-        if self.fps == self.target or not len(valid):
-            return positions, valid
-        if self.kept is not None:
-            positions, valid = np.concatenate([self.kept[0], positions]), np.concatenate([self.kept[1], valid])
-        last = self.first + len(valid) - 1
-        most = max(self.done, math.floor((last + 0.5) * self.target / self.fps - 0.5) + 2)
-        at = self._places(most)
-        at = at[at <= last]
-        found = self._between(positions, valid, at)
-        self.done += len(at)
-        start = int(min(last, max(0.0, float((self.done + 0.5) * self.fps / self.target - 0.5)))) - self.first
-        self.kept, self.first = (positions[start:].copy(), valid[start:].copy()), self.first + start
-        return found
-
-    def tail(self, frames: Frames) -> Frames:
-        """What is left once these frames have come as the last ones; changes nothing."""
-        if self.fps == self.target:
-            return frames
-        positions, valid = frames
-        if self.kept is not None:
-            positions, valid = np.concatenate([self.kept[0], positions]), np.concatenate([self.kept[1], valid])
+    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
+        """The frames of which it is certain who is present."""
+        start = 0 if self.held is None else 1
+        positions, valid = joined(self.held, positions, valid)
         if not len(valid):
             return positions, valid
-        count = num_resampled(self.first + len(valid), self.fps, self.target)
-        return self._between(positions, valid, np.minimum(self._places(count), self.first + len(valid) - 1))
+        positions, valid = fill_gaps(positions, valid, self.longest)
+        stop = len(valid) - (0 if last else self._num_open(valid))
+        self.held = copied(positions, valid, since=stop - 1)
+        return positions[start:stop], valid[start:stop]
 
-    def _places(self, until: int) -> NDArray[np.float64]:
-        """Where the frames from those done on lie, in frames of the recording."""
-        at = (np.arange(self.done, until) + 0.5) * self.fps / self.target - 0.5
-        return np.asarray(np.maximum(at, 0), dtype=np.float64)
-
-    def _between(self, positions: Positions, valid: Valid, at: NDArray[np.float64]) -> Frames:
-        low = np.floor(at).astype(np.int64)
-        part = (at - low).astype(np.float32)
-        low = low - self.first
-        high = np.minimum(low + 1, len(valid) - 1)
-        mixed = positions[low] + part[:, None, None, None] * (positions[high] - positions[low])
-        seen = valid[low] & (valid[high] | (part == 0)[:, None])
-        return np.where(seen[:, :, None, None], mixed, np.float32(0)), seen
+    def _num_open(self, valid: Valid) -> int:
+        """How many of the latest frames lie in a gap that may yet be filled."""
+        since_seen = valid[::-1].argmax(axis=0)  # (P,)
+        may_return = valid.any(axis=0) & (since_seen <= self.longest)
+        return int(since_seen[may_return].max(initial=0))
 
 
-class Place:
-    """Origin, heading and size, decided once: the first two at the first frame with a person in it.
+class RateChange:
+    """Frames at another rate, as `resample` gives them, as soon as the recorded frames around them are there."""
 
-    torso: metres from root to mid-shoulders; None: the median of the first `settle` seconds of motion, during which
-    frames wait.
+    def __init__(self, fps: float, target_fps: float) -> None:
+        self.fps, self.target_fps = fps, target_fps
+        self.held: Frames | None = None
+        """The recorded frames that are still needed; ``first_held`` is the number of the first of them."""
+        self.first_held = 0
+        self.num_made = 0
+
+    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
+        """The frames at the target rate that lie between recorded ones."""
+        positions, valid = joined(self.held, positions, valid)
+        if self.fps == self.target_fps or not len(valid):
+            return positions, valid
+        recorded = self.first_held + len(valid)
+        count = num_resampled(recorded, self.fps, self.target_fps)
+        stop = count if last else self._stop(recorded, count)
+        made = self._between(self.num_made, stop, recorded).apply(positions, valid, self.first_held)
+        needed = int(self._between(stop, stop + 1, recorded).low[0])
+        self.held = copied(positions, valid, since=needed - self.first_held)
+        self.num_made, self.first_held = stop, needed
+        return made
+
+    def _between(self, start: int, stop: int, recorded: int) -> Resampling:
+        return Resampling.of(start, stop, recorded, self.fps, self.target_fps)
+
+    def _stop(self, recorded: int, count: int) -> int:
+        """The first frame at the target rate whose middle lies after that of the last recorded one."""
+        middles = (np.arange(self.num_made, count + 1) + 0.5) * self.fps / self.target_fps - 0.5
+        return self.num_made + int((middles <= recorded - 1).sum())
+
+
+class Placing:
+    """Origin, heading and size of kinespan's own normalisation.
+
+    The first pose decides origin and heading. The size is `torso` metres from root to mid-shoulders; None: the median
+    of the first `settle_frames` frames with anybody in them, for which all frames wait.
     """
 
-    def __init__(self, spec: ModelSpec, torso: float | None, settle: float) -> None:
-        self.skeleton, self.how = spec.input.skeleton, spec.input.normalisation
-        self.size = 1.0 if self.how.size == "none" else torso
-        self.wait = settle * spec.input.fps
-        self.waiting: Frames | None = None
-        self.origin: tuple[Positions, Positions] | None = None
+    def __init__(self, spec: ModelSpec, torso: float | None, settle_frames: int) -> None:
+        self.skeleton, self.normalisation = spec.input.skeleton, spec.input.normalisation
+        self.size = 1.0 if spec.input.normalisation.size == "none" else torso
+        self.settle_frames = settle_frames
+        self.held: Frames | None = None
+        self.place: ReferenceFrame | None = None
 
-    def push(self, positions: Positions, valid: Valid) -> Frames:
+    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
         """Frames in place."""
+        positions, valid = joined(self.held, positions, valid)
         if self.size is None:
-            positions, valid = self._with_waiting(positions, valid)
-            if valid.any(axis=1).sum() < self.wait:
-                self.waiting = positions, valid
+            if not last and valid.any(axis=1).sum() < self.settle_frames:
+                self.held = positions, valid
                 return positions[:0], valid[:0]
-            self.size, self.waiting = self._measured(positions, valid), None
-        return self._placed(positions, valid, self.size), valid
-
-    def tail(self, frames: Frames) -> Frames:
-        """What is left once these frames have come as the last ones; changes nothing."""
-        positions, valid = self._with_waiting(*frames)
-        origin = self.origin
-        placed = self._placed(positions, valid, self._measured(positions, valid) if self.size is None else self.size)
-        self.origin = origin
-        return placed, valid
-
-    def _with_waiting(self, positions: Positions, valid: Valid) -> Frames:
-        if self.waiting is None:
+            self.size = torso_length(positions[valid], self.skeleton) if valid.any() else 1.0
+            self.held = None
+        if self.place is None and valid.any():
+            self.place = ReferenceFrame.of(positions[first_valid(valid)], self.skeleton, self.normalisation)
+        if self.place is None:
             return positions, valid
-        return np.concatenate([self.waiting[0], positions]), np.concatenate([self.waiting[1], valid])
-
-    def _measured(self, positions: Positions, valid: Valid) -> float:
-        return torso_length(positions[valid], self.skeleton) if valid.any() else 1.0
-
-    def _placed(self, positions: Positions, valid: Valid, size: float) -> Positions:
-        if self.origin is None:
-            if not valid.any():
-                return positions
-            frame, person = np.argwhere(valid)[0]
-            first = positions[frame, person]
-            turn = facing(first, self.skeleton) if self.how.heading == "first" else np.eye(3, dtype=np.float32)
-            self.origin = (
-                landmark(first, self.skeleton.root) * np.array([1, 0, 1], np.float32),
-                turn.T / np.float32(size),
-            )
-        placed = np.asarray((positions - self.origin[0]) @ self.origin[1], dtype=np.float32)
-        return placed if valid.all() else np.where(valid[:, :, None, None], placed, np.float32(0))
+        return zero_invalid(self.place.apply(positions) / self.size, valid), valid
 
 
-class FamilyPlace:
+class PublishedPlacing:
     """The published ways to place motion, each frame as the whole recording would have it placed.
 
-    The first person is the one of the lowest slot in the first frame with anybody in it. What comes before it is as
-    it came. Absent people stay absent, also at the end, where `agcn` fills what is missing in a whole recording.
+    The first person is the one of the lowest slot in the first frame with anybody in it; frames before it stay as they
+    are. Absent people stay absent, also at the end, where `agcn` fills what is missing in a whole recording.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.family, self.skeleton = PREPROCESSINGS[spec.input.normalisation.preprocessing], spec.input.skeleton
+        self.place, self.skeleton = PREPROCESSINGS[spec.input.normalisation.preprocessing], spec.input.skeleton
+        self.person: int | None = None
+        """The slot of the first person; ``anchors``: its first and its latest pose (J, 3)."""
         self.anchors: list[Positions] = []
-        """The first and the latest pose (J, 3) of the first person."""
-        self.person = -1
 
-    def push(self, positions: Positions, valid: Valid) -> Frames:
+    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
         """Frames in place."""
-        if self.person < 0:
+        if self.person is None:
             if not valid.any():
                 return positions, valid
-            frame, self.person = (int(index) for index in np.argwhere(valid)[0])
+            frame, self.person = first_valid(valid)
             self.anchors = [positions[frame, self.person].copy()] * 2
-        # in front the frames that the family goes by, at the end one with everybody, so that nobody has left for good
-        order = [self.person, *(slot for slot in range(valid.shape[1]) if slot != self.person)]
-        shape = (len(positions) + 3, *positions.shape[1:])
-        around, there = np.zeros(shape, dtype=np.float32), np.zeros(shape[:2], dtype=bool)
-        around[2:-1], there[2:-1] = positions[:, order], valid[:, order]
+        # the first person comes first; two frames with its poses precede, by which the others are placed, and a frame
+        # with everybody follows, so that nobody has left for good
+        slots = [self.person, *(slot for slot in range(valid.shape[1]) if slot != self.person)]
+        around = np.zeros((len(positions) + 3, *positions.shape[1:]), dtype=np.float32)
+        present = np.zeros(around.shape[:2], dtype=bool)
+        around[2:-1], present[2:-1] = positions[:, slots], valid[:, slots]
         around[:2, 0], around[-1, 0] = self.anchors, self.anchors[1]
-        there[:2, 0], there[-1] = True, True
-        placed = self.family(around, there, self.skeleton)[0][2:-1]
+        present[:2, 0], present[-1] = True, True
+        placed = self.place(around, present, self.skeleton)[0][2:-1]
         seen = np.flatnonzero(valid[:, self.person])
         if len(seen):
             self.anchors[1] = positions[seen[-1], self.person].copy()
-        return placed[:, np.argsort(order)], valid
-
-    def tail(self, frames: Frames) -> Frames:
-        """What is left once these frames have come as the last ones; changes nothing."""
-        person, anchors = self.person, list(self.anchors)
-        found = self.push(*frames)
-        self.person, self.anchors = person, anchors
-        return found
+        return placed[:, np.argsort(slots)], valid
 
 
 class Intake:
-    """Recorded frames in, frames as the network sees them out."""
+    """Recorded frames in, frames as a network sees them out."""
 
-    def __init__(self, spec: ModelSpec, skeleton: Skeleton, fps: float, torso: float | None, settle: float) -> None:
-        """Raises InputError where the skeleton does not map to the model's."""
+    def __init__(
+        self, spec: ModelSpec, skeleton: Skeleton, fps: float, torso: float | None, settle_frames: int
+    ) -> None:
+        """skeleton and fps: of the recorded frames. torso and settle_frames: see `Placing`.
+
+        Raises InputError where the skeleton does not map to the model's.
+        """
         self.weights = None if skeleton == spec.input.skeleton else joint_map(skeleton, spec.input.skeleton)
-        kinespan = spec.input.normalisation.preprocessing == "kinespan"
-        place = Place(spec, torso, settle) if kinespan else FamilyPlace(spec)
-        self.stages = Gaps(round(spec.input.normalisation.fill_gap * fps)), Rate(fps, spec.input.fps), place
+        own = spec.input.normalisation.preprocessing == "kinespan"
+        self.stages: tuple[Stage, ...] = (
+            GapFilling(round(spec.input.normalisation.fill_gap * fps)),
+            RateChange(fps, spec.input.fps),
+            Placing(spec, torso, settle_frames) if own else PublishedPlacing(spec),
+        )
 
-    def push(self, positions: Positions, valid: Valid) -> Frames:
-        """The frames at the model's rate that recorded frames, positions (n, P, J, 3) and valid (n, P), make final."""
+    def push(self, positions: Positions, valid: Valid, last: bool = False) -> Frames:
+        """The frames at the model's rate that recorded frames, positions (n, P, J, 3) and valid (n, P), make final.
+
+        last: the recording ends with these frames; n may be 0.
+        """
         if self.weights is not None:
             positions = np.einsum("ij,tpjc->tpic", self.weights, positions, optimize=True)
         for stage in self.stages:
-            positions, valid = stage.push(positions, valid)
+            positions, valid = stage.push(positions, valid, last)
         return positions, valid
 
-    def tail(self, like: Frames) -> Frames:
-        """The frames that are left if the recording ends now; changes nothing. like: frames as they come in."""
-        joints = like[0].shape[2] if self.weights is None else len(self.weights)
-        frames = np.zeros((0, like[0].shape[1], joints, 3), dtype=np.float32), like[1][:0]
-        for stage in self.stages:
-            frames = stage.tail(frames)
-        return frames
 
+def torso_of(model: Model, recording: Recording) -> float:
+    """Metres from root to mid-shoulders as the model measures them: the median over a whole recording.
 
-def torso_of(model: Localizer, recording: Recording) -> float:
-    """Metres from root to mid-shoulders as the model measures them: the median over a whole recording."""
+    Raises InputError where the recording's skeleton does not map to the model's.
+    """
     metres = replace(model.spec.input.normalisation, preprocessing="kinespan", heading="none", size="none")
     motion = model_motion(recording, model.spec.input.skeleton, model.spec.input.fps, metres)
     return torso_length(motion.positions[motion.valid], model.spec.input.skeleton) if motion.valid.any() else 1.0
+
+
+def joined(held: Frames | None, positions: Positions, valid: Valid) -> Frames:
+    """The frames that are held, and those that follow."""
+    if held is None:
+        return positions, valid
+    return np.concatenate([held[0], positions]), np.concatenate([held[1], valid])
+
+
+def copied(positions: Positions, valid: Valid, since: int) -> Frames:
+    """The frames from number `since` on, which keep nothing of the earlier ones in memory."""
+    since = max(0, since)
+    return positions[since:].copy(), valid[since:].copy()

@@ -1,4 +1,4 @@
-"""Frame scores to spans as they come: what `kinespan.decode.segment` finds, each span as soon as it is certain."""
+"""Frame scores to spans as they come: those of `kinespan.decode.segment`, each as soon as it is final."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..annotation import LabelSet, Span
 from ..decode import moving_mean, segment
 
 Scores = NDArray[np.float32]
-LONGEST_DOUBT = 60.0
+LONGEST_WAIT = 60.0
 """Seconds (or ten times `min_duration`) after which runs that are all too short to stand are settled as they are."""
 
 
@@ -26,122 +26,133 @@ class _Run:
     total: float
 
     def grow(self, row: NDArray[np.float32]) -> None:
+        """One frame longer, of scores (C + 1,)."""
         self.end += 1
         self.total += float(row[self.column])
 
 
 class Segmenter:
-    """Spans of scores (n, C + 1) that come row by row; spans that are closed never change any more.
+    """Spans of scores (n, C + 1) that come row by row; those that are returned never change any more.
 
-    Exclusive labels: a run of the best column stands once it lasts `min_duration`; what lies between two that stand
-    is then settled as `segment` does it, and the first of them closes. Overlapping labels: a run above 0.5 closes
-    where it ends. `smooth`: seconds, as in `segment`; spans come half of it later.
+    Exclusive labels: a run of the best column stands once it lasts `min_duration`. What lies between two runs that
+    stand is then settled as `segment` does it, and the first of them is final. Overlapping labels: a run above 0.5 is
+    final where it ends. `smooth`: seconds, as in `segment`; spans come half of it later.
     """
 
     def __init__(self, fps: float, labels: LabelSet, min_duration: float, smooth: float) -> None:
         self.fps, self.labels, self.min_duration = fps, labels, min_duration
-        self.shortest = max(1, math.ceil(min_duration * fps - 1e-6))
-        self.most = max(10 * self.shortest, round(LONGEST_DOUBT * fps))
-        self.smooth, self.lag = smooth, math.floor(smooth * fps / 2 + 1e-6)
+        self.min_frames = max(1, math.ceil(min_duration * fps - 1e-6))
+        self.max_unsettled = max(10 * self.min_frames, round(LONGEST_WAIT * fps))
+        self.smooth, self.smooth_reach = smooth, math.floor(smooth * fps / 2 + 1e-6)
         self._raw: Scores = np.zeros((0, len(labels) + 1), dtype=np.float32)  # what the moving mean still looks at
-        self._raw_next = 0  # the row in it whose mean comes next
-        self._frames = 0
-        self._stands: _Run | None = None  # exclusive labels
-        self._doubtful: list[NDArray[np.float32]] = []  # rows after the run that stands
-        self._best = (-1, 0)  # best column of the last row, and for how many rows it has been that
-        self._hits: dict[int, _Run] = {}  # overlapping labels
+        self._next_raw = 0  # the row in it whose mean comes next
+        self._num_frames = 0
+        self._standing: _Run | None = None  # exclusive labels
+        self._unsettled: list[NDArray[np.float32]] = []  # rows after the run that stands
+        self._latest_run = (-1, 0)  # best column of the last row, and for how many unsettled rows it has been that
+        self._above: dict[int, _Run] = {}  # overlapping labels: the runs that have not ended, by column
 
     def push(self, scores: Scores) -> list[Span]:
-        """The spans that the next rows close."""
-        return [] if not len(scores) else self._take(self._smoothed(scores, end=False))
+        """The spans that the next rows (n, C + 1) make final."""
+        return [] if not len(scores) else self._advance(self._smoothed(scores, last=False))
 
     def finish(self, scores: Scores) -> list[Span]:
-        """The spans that are left when the recording ends after these rows."""
-        return self._take(self._smoothed(scores, end=True)) + self.open()
+        """The spans that are left when the recording ends after these rows (n, C + 1)."""
+        return self._advance(self._smoothed(scores, last=True)) + self.open()
 
     def open(self) -> list[Span]:
-        """The spans that are not closed, with their scores so far: those that there are if the recording ends now."""
-        if self.labels.exclusive:
-            found = self._settled() if self._doubtful else [self._stands] if self._stands else []
+        """The spans that are not final, with their scores so far, as if the recording ended now."""
+        if not self.labels.exclusive:
+            runs = [run for run in self._above.values() if run.end - run.start >= self.min_frames]
+        elif self._unsettled:
+            runs = self._settled()
         else:
-            found = [run for run in self._hits.values() if run.end - run.start >= self.shortest]
-        return self._spans(found)
+            runs = [self._standing] if self._standing else []
+        return self._spans(runs)
 
-    def _smoothed(self, scores: Scores, end: bool) -> Scores:
+    def _smoothed(self, scores: Scores, last: bool) -> Scores:
         """Rows of the moving mean that are final."""
-        if not self.lag:
+        if not self.smooth_reach:
             return scores
         self._raw = np.concatenate([self._raw, scores])
-        done = self._raw_next
-        ready = len(self._raw) if end else max(done, len(self._raw) - self.lag)
-        means = moving_mean(self._raw, self.fps, self.smooth)[done:ready]
-        cut = max(0, ready - self.lag)
-        self._raw, self._raw_next = self._raw[cut:].copy(), ready - cut
+        start = self._next_raw
+        stop = len(self._raw) if last else max(start, len(self._raw) - self.smooth_reach)
+        means = moving_mean(self._raw, self.fps, self.smooth)[start:stop]
+        forgotten = max(0, stop - self.smooth_reach)
+        self._raw, self._next_raw = self._raw[forgotten:].copy(), stop - forgotten
         return means
 
-    def _take(self, scores: Scores) -> list[Span]:
-        closed: list[_Run] = []
+    def _advance(self, scores: Scores) -> list[Span]:
+        """The spans that rows of the moving mean make final."""
+        final: list[_Run] = []
         for row in scores:
-            closed += self._exclusive(row) if self.labels.exclusive else self._overlapping(row)
-            self._frames += 1
-        return self._spans(closed)
+            final += self._exclusive(row) if self.labels.exclusive else self._overlapping(row)
+            self._num_frames += 1
+        return self._spans(final)
 
     def _overlapping(self, row: NDArray[np.float32]) -> list[_Run]:
-        """One row, each label for itself."""
+        """The runs that a row ends, each label for itself."""
         above = row > 0.5
-        ended = [self._hits.pop(column) for column in list(self._hits) if not above[column]]
+        ended = [self._above.pop(column) for column in list(self._above) if not above[column]]
         for column in (np.flatnonzero(above[1:]) + 1).tolist():
-            self._hits.setdefault(column, _Run(column, self._frames, self._frames, 0.0)).grow(row)
-        return [run for run in ended if run.end - run.start >= self.shortest]
+            self._above.setdefault(column, _Run(column, self._num_frames, self._num_frames, 0.0)).grow(row)
+        return [run for run in ended if run.end - run.start >= self.min_frames]
 
     def _exclusive(self, row: NDArray[np.float32]) -> list[_Run]:
-        """One row, of which the best column counts."""
+        """The runs that a row makes final; its best column counts."""
         best = int(row.argmax())
-        if self._stands is not None and best == self._stands.column and not self._doubtful:
-            self._stands.grow(row)
+        if self._standing is not None and best == self._standing.column and not self._unsettled:
+            self._standing.grow(row)
             return []
-        self._best = best, self._best[1] + 1 if self._doubtful and best == self._best[0] else 1
-        self._doubtful.append(row)
-        if self._best[1] < self.shortest and len(self._doubtful) < self.most:
+        column, length = self._latest_run
+        self._latest_run = best, length + 1 if self._unsettled and best == column else 1
+        self._unsettled.append(row)
+        if self._latest_run[1] < self.min_frames and len(self._unsettled) < self.max_unsettled:
             return []
-        *closed, self._stands = self._settled()
-        self._doubtful = []
-        return closed
+        *final, self._standing = self._settled()
+        self._unsettled = []
+        return final
 
     def _settled(self) -> list[_Run]:
-        """All runs, background among them, from the one that stands on, for a recording that ends after the rows."""
-        stands = self._stands
-        # a run that stands is never absorbed, so that the fewest rows that stand can be there for it
-        front = 0 if stands is None else self.shortest
-        rows = np.stack(self._doubtful)
-        if stands is not None:
-            rows = np.concatenate([np.repeat(np.eye(1, rows.shape[1], stands.column, np.float32), front, axis=0), rows])
-        begin = self._frames_before() - front
-        found, at = [], 0
-        for span in [*segment(rows, self.fps, self.labels, self.min_duration), None]:
-            edges = (len(rows), len(rows)) if span is None else (span.start * self.fps, span.end * self.fps)
-            start, end = (round(edge) for edge in edges)
-            if start > at:
-                found.append(_Run(0, at, start, 0.0))
-            if span is not None:
-                column = self.labels.index(span.label) + 1
-                found.append(_Run(column, start, end, float(rows[start:end, column].sum(dtype=np.float64))))
-            at = end
-        for run in found:
-            run.start, run.end = run.start + begin, run.end + begin
-        if stands is not None:
-            found[0].start, found[0].total = stands.start, found[0].total - front + stands.total
-        return found
+        """All runs, background too, from the one that stands on, as if the recording ended with the latest row."""
+        standing = self._standing
+        # a run that stands is never absorbed, so the fewest rows that stand can represent it
+        front = 0 if standing is None else self.min_frames
+        rows = np.stack(self._unsettled)
+        if standing is not None:
+            one_hot = np.eye(1, rows.shape[1], standing.column, np.float32)
+            rows = np.concatenate([np.repeat(one_hot, front, axis=0), rows])
+        runs = self._tiling(rows)
+        first = 0 if standing is None else standing.end - front
+        for run in runs:
+            run.start, run.end = run.start + first, run.end + first
+        if standing is not None:
+            runs[0].start, runs[0].total = standing.start, runs[0].total - front + standing.total
+        return runs
 
-    def _frames_before(self) -> int:
-        """The number of the first doubtful row."""
-        return 0 if self._stands is None else self._stands.end
+    def _tiling(self, rows: Scores) -> list[_Run]:
+        """The runs of the segmentation of rows (n, C + 1), background between them; the first row is number 0."""
+        runs, end = [], 0
+        for span in segment(rows, self.fps, self.labels, self.min_duration):
+            start, previous_end = round(span.start * self.fps), end
+            end, column = round(span.end * self.fps), self.labels.index(span.label) + 1
+            if start > previous_end:
+                runs.append(_Run(0, previous_end, start, 0.0))
+            runs.append(_Run(column, start, end, float(rows[start:end, column].sum(dtype=np.float64))))
+        if len(rows) > end:
+            runs.append(_Run(0, end, len(rows), 0.0))
+        return runs
 
-    def _spans(self, found: list[_Run]) -> list[Span]:
-        spans = []
-        for run in found:
-            if run.column > 0:
-                length = run.end - run.start
-                label, score = self.labels.names[run.column - 1], run.total / length
-                spans.append(Span(run.start / self.fps, run.end / self.fps, label, score))
+    def _spans(self, runs: list[_Run]) -> list[Span]:
+        """The spans of runs, without background, in order of time."""
+        spans = [
+            Span(
+                run.start / self.fps,
+                run.end / self.fps,
+                self.labels.names[run.column - 1],
+                run.total / (run.end - run.start),
+            )
+            for run in runs
+            if run.column > 0
+        ]
         return sorted(spans, key=lambda span: (span.start, span.end, span.label))

@@ -1,0 +1,219 @@
+"""The StreamLocalizer: recorded frames in as they come, frame scores and Spans out as soon as they are final."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..annotation import Span
+from ..ensemble import Ensemble
+from ..errors import InputError
+from ..localizer import Localizer
+from ..model import Model, Scores
+from ..recording import Recording
+from ..skeleton import Skeleton
+from .intake import Frames, Intake, Positions, Valid
+from .segmenter import Segmenter
+from .windows import WindowScorer, look_ahead_frames
+
+USUAL_HOP = 1.0
+"""Seconds of motion that are scored at once where no latency is asked for."""
+LEAST_SETTLE = 2.0
+"""Seconds of motion, at least, over which the size of a body is measured."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What pushed frames brought; none of it changes any more.
+
+    scores (n, C + 1), column 0 background, of the frames from number ``first_frame`` on, at the model's rate; spans
+    that are final, in order of time, scored by their mean probability.
+    """
+
+    first_frame: int
+    scores: Scores
+    spans: tuple[Span, ...]
+
+
+class StreamLocalizer:
+    """Localizes a recording while it is made.
+
+    Scores are those that `Model.frame_scores` gives of the whole recording, but for rounding. They come late, because a
+    score depends on motion after its frame: ``look_ahead`` seconds of it. Every so often the motion around the frames
+    that have enough behind them goes through the network again, so the cost of a second of motion falls with the
+    latency that is allowed; what comes out does not depend on it. Any encoder can be streamed, a plug-in too: one with
+    a halo looks that far ahead, one that looks at whole clips as far as a clip is long.
+
+    Spans are the arg-max segmentation of the scores (`kinespan.decode.segment`), the people together. A span is final
+    once what follows it has lasted the model's `min_duration`, with smoothing half its window later. The segmentation
+    by learnt durations (viterbi) is not streamed: it can depend on all that follows.
+
+    Three things about a body are known of a whole recording only:
+
+    * Its size is `torso`, or the median over the first ``look_ahead`` seconds of motion (2 at least); with the whole
+      recording's own (`torso_of`) scores are the same.
+    * Somebody who is absent may come back: frames then wait for up to the normalisation's `fill_gap` seconds.
+    * The published normalisations take the first person to be the one of the lowest slot in the first frame with
+      anybody in it.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        fps: float,
+        skeleton: Skeleton | None = None,
+        *,
+        latency: float | None = None,
+        torso: float | None = None,
+    ) -> None:
+        """A stream of one recording.
+
+        Parameters:
+            model: a Localizer, or an ensemble of several.
+            fps: recorded frames a second.
+            skeleton: that of the recorded frames; None: the model's.
+            latency: seconds that the score of a frame may come after the end of the frame; None: look-ahead and 1 s.
+            torso: metres from root to mid-shoulders; None: measured.
+
+        Raises InputError for numbers out of range, a latency that is shorter than the model's look-ahead, a skeleton
+        that does not map to the model's, and other kinds of model.
+        """
+        for name, value in (("fps", fps), ("torso", torso)):
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name}: found {value}, expected a positive number")
+        self.model, self.fps = model, float(fps)
+        self.skeleton = model.spec.input.skeleton if skeleton is None else skeleton
+        self._scorers = [self._scorer(member, torso) for member in _members(model)]
+        self._look_ahead = max(scorer.look_ahead for scorer in self._scorers)
+        self._hop = self._hop_for(latency)
+        decoding = model.spec.decode
+        self._segmenter = Segmenter(model.spec.input.fps, model.labels, decoding.min_duration, decoding.smooth)
+        self._num_recorded = 0
+        self._num_scored = 0
+        self._num_slots: int | None = None
+        self._finished = False
+
+    @property
+    def look_ahead(self) -> float:
+        """Seconds of motion after a frame that its score depends on."""
+        return self._look_ahead / self.model.spec.input.fps
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the end of a frame to its score, at most; more while the size settles or a gap is open."""
+        return self._latency_of(self._hop)
+
+    @property
+    def open_spans(self) -> tuple[Span, ...]:
+        """The spans that are not final, with their scores so far, as if the recording ended with the latest score."""
+        return () if self._finished else tuple(self._segmenter.open())
+
+    def push(self, positions: Positions, valid: Valid | None = None) -> Update:
+        """What the next recorded frames bring.
+
+        Parameters:
+            positions: (n, P, J, 3), or (P, J, 3) for one frame, in metres, y up; P person slots. Copied.
+            valid: (n, P) or (P,), who is present; None: everybody. Copied.
+
+        The first frames say how many person slots there are; in frames with fewer, the others are absent.
+
+        Raises InputError for other shapes, values that are not finite where valid, and frames after `finish`.
+        """
+        return self._advance(*self._checked(positions, valid), last=False)
+
+    def finish(self) -> Update:
+        """The recording has ended: all scores and spans that are left. Raises InputError when called twice."""
+        if self._finished:
+            raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
+        slots, joints = self._num_slots or 1, self.skeleton.num_joints
+        nothing = np.zeros((0, slots, joints, 3), dtype=np.float32), np.zeros((0, slots), dtype=bool)
+        update = self._advance(*nothing, last=True)
+        self._finished = True
+        return update
+
+    def _advance(self, positions: Positions, valid: Valid, last: bool) -> Update:
+        """Take checked frames (n, P, J, 3) and valid (n, P), and score what has become final."""
+        for scorer in self._scorers:
+            scorer.push(positions, valid, last)
+        self._num_recorded += len(valid)
+        start = self._num_scored
+        stop = min(scorer.num_frames for scorer in self._scorers) - (0 if last else self._look_ahead)
+        scores = np.zeros((0, len(self.model.labels) + 1), dtype=np.float32)
+        if stop - start >= (1 if last else self._hop):
+            scores = self._mean([scorer.score(start, stop) for scorer in self._scorers])
+            self._num_scored = stop
+        spans = self._segmenter.finish(scores) if last else self._segmenter.push(scores)
+        return Update(start, scores, tuple(spans))
+
+    def _mean(self, scores: list[Scores]) -> Scores:
+        """Scores (n, C + 1) of the model, of those of its members."""
+        return self.model.mean(scores) if isinstance(self.model, Ensemble) else scores[0]
+
+    def _scorer(self, model: Localizer, torso: float | None) -> WindowScorer:
+        """Scores of one localizer."""
+        settle_frames = max(look_ahead_frames(model), round(LEAST_SETTLE * model.spec.input.fps))
+        return WindowScorer(model, Intake(model.spec, self.skeleton, self.fps, torso, settle_frames))
+
+    def _latency_of(self, hop: int) -> float:
+        """Seconds from the end of a frame to its score, at most, if `hop` frames are scored at once."""
+        rate, frames = self.model.spec.input.fps, self._look_ahead + hop - 1
+        # between two rates a frame lies between two recorded ones, and the later may have just begun
+        return frames / rate if self.fps == rate else (frames - 0.5) / rate + 1.5 / self.fps
+
+    def _hop_for(self, latency: float | None) -> int:
+        """Frames, at the model's rate, that are scored at once."""
+        rate, least = self.model.spec.input.fps, self._latency_of(hop=1)
+        if latency is None:
+            return max(1, round(USUAL_HOP * rate))
+        if not (math.isfinite(latency) and latency >= least - 1e-9):
+            raise InputError(
+                f"latency: found {latency} s, expected {math.ceil(least * 100) / 100:.2f} s or more, since a score "
+                f"depends on {self.look_ahead:.2f} s of the motion after its frame"
+            )
+        return 1 + math.floor((latency - least) * rate + 1e-6)
+
+    def _checked(self, positions: Positions, valid: Valid | None) -> Frames:
+        """Frames (n, P, J, 3), zero where not valid, and valid (n, P), in all slots. Raises InputError as `push`."""
+        if self._finished:
+            raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
+        frames = np.array(positions, dtype=np.float32)  # frames are held for a while, the caller's array may change
+        frames = frames[None] if frames.ndim == 3 else frames
+        joints, name = self.skeleton.num_joints, self.skeleton.name
+        if frames.ndim != 4 or frames.shape[2:] != (joints, 3) or not frames.shape[1]:
+            shape = np.shape(positions)
+            raise InputError(f"frames: found shape {shape}, expected (P, {joints}, 3) for {name!r} or n of them")
+        present = np.ones(frames.shape[:2], dtype=bool) if valid is None else np.array(valid, dtype=bool)
+        present = present[None] if present.ndim == 1 else present
+        if present.shape != frames.shape[:2]:
+            raise InputError(f"valid: found shape {present.shape}, expected {frames.shape[:2]} for these frames")
+        frames[~present] = 0
+        if not np.isfinite(frames).all():
+            number = self._num_recorded + int(np.argmax(~np.isfinite(frames).all(axis=(1, 2, 3))))
+            raise InputError(f"frame {number} holds a value that is not finite; mark who was not seen as not valid")
+        self._num_slots = self._num_slots or frames.shape[1]
+        missing = self._num_slots - frames.shape[1]
+        if missing < 0:
+            raise InputError(
+                f"frames: found {frames.shape[1]} person slots, the first had {self._num_slots}; "
+                "begin with as many as there will be"
+            )
+        return np.pad(frames, ((0, 0), (0, missing), (0, 0), (0, 0))), np.pad(present, ((0, 0), (0, missing)))
+
+
+def _members(model: Model) -> list[Localizer]:
+    """The localizers that a model consists of."""
+    members = list(model.members) if isinstance(model, Ensemble) else [model]
+    localizers = [member for member in members if isinstance(member, Localizer)]
+    if len(localizers) < len(members):
+        raise InputError(f"{type(model).__name__}: only a Localizer, or an ensemble of them, can be streamed")
+    return localizers
+
+
+def stream_recording(stream: StreamLocalizer, recording: Recording, frames: int = 1) -> Iterator[Update]:
+    """A recording as if it were live: an update for every `frames` recorded frames, and one for the end."""
+    for start in range(0, recording.num_frames, frames):
+        yield stream.push(recording.positions[start : start + frames], recording.mask[start : start + frames])
+    yield stream.finish()
