@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from .errors import InputError
+from .errors import InputError, unknown
 from .plugins import load_plugins
 
 Part = TypeVar("Part")
@@ -42,9 +41,7 @@ class Registry(Generic[Part]):
 
     def __getitem__(self, name: str) -> Part:
         if name not in self:
-            near = difflib.get_close_matches(name, self._parts, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(sorted(self._parts))}"
-            raise InputError(f"unknown {self.kind} {name!r}; {hint}")
+            raise unknown(self.kind, name, sorted(self._parts))
         return self._parts[name]
 
     def __contains__(self, name: object) -> bool:

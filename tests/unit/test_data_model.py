@@ -249,5 +249,5 @@ def test_registry_lists_parts_and_names_the_nearest():
         parts.register("one")(3)
     with pytest.raises(InputError, match="did you mean 'alpha'"):
         _ = parts["alpah"]
-    with pytest.raises(InputError, match="there is alpha, one"):
+    with pytest.raises(InputError, match="available: alpha, one"):
         _ = parts["zzz"]

@@ -20,7 +20,7 @@ SOURCE = Path(kinespan.__file__).parent
 # Lowest first. A unit is a module or a package directly under kinespan; it may import units of lower rows only.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("_version", "arrays", "errors", "progress"),
-    ("annotation", "atomic", "config", "plugins", "skeleton"),
+    ("annotation", "atomic", "config", "plugins", "settings_parser", "skeleton"),
     ("activitynet_file", "decode_durations", "decode_suppress", "mirror_labels"),
     ("activitynet", "decode", "joint_names", "recording", "registry"),
     ("decode_presets", "joint_map", "skeletons"),
