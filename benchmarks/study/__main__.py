@@ -4,7 +4,7 @@
     python -m benchmarks.study precog --out runs/study            # the rows that are not done yet, then its tables
     python -m benchmarks.study precog --out runs/study --seeds 0 --folds 2 3 --rows tcn snippets
     python -m benchmarks.study precog --corpus my_corpus --split by-performer --out runs/mine   # on your own motion
-    python -m benchmarks.study precog --out runs/study --keep     # also store the rows in benchmarks/results/
+    python -m benchmarks.study precog --out runs/study --keep     # also store the new rows in benchmarks/results/
 
 Rows are appended to OUT/STUDY/rows.jsonl as they are done; OUT/STUDY/tables.md has the tables and the paired tests,
 curves.svg accuracy over the number of labelled recordings.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ from typing import Any
 
 from kinespan.errors import InputError
 
-from ..results.store import IMAGES, ROOT, read_rows, store_rows
+from ..results.store import IMAGES, ROOT, read_rows, store_rows, stored_rows
 from .corpora import corpus_folder
 from .curves import drawing
 from .plan import Cell, Study, names, read
@@ -104,23 +103,32 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, help="a prepared corpus in place of the study's")
     parser.add_argument("--split", help="its split")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, of one thread each")
-    parser.add_argument("--keep", action="store_true", help="store the rows in benchmarks/results/")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="also store the rows in benchmarks/results/",
+    )
     parser.add_argument("--job", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def write_tables(study: Study, out: Path, keep: bool) -> None:
-    """Write and print the tables and the curves of a run; keep: also store its rows and the picture of the docs."""
+def write_tables(study: Study, out: Path) -> None:
+    """Write and print the tables of a run, and write its curves."""
     rows = asked_rows(study, read_rows(out))
     text = page(study, rows)
     (out / "tables.md").write_text(text + "\n")
     if study.curves:
         (out / "curves.svg").write_text(drawing(study.curves, rows, CURVES))
     print(text)
-    if keep:
-        store_rows(f"study_{study.name}", rows)
-        if study.curves:
-            shutil.copy(out / "curves.svg", IMAGES / f"study_{study.name}.svg")
+
+
+def keep(study: Study, out: Path) -> None:
+    """Store a run's rows beside or in place of those stored before, and draw the picture of the docs from all."""
+    name = f"study_{study.name}"
+    rows = {_key(row): row for row in asked_rows(study, [*stored_rows(name), *read_rows(out)])}
+    store_rows(name, rows.values())
+    if study.curves:
+        (IMAGES / f"{name}.svg").write_text(drawing(study.curves, list(rows.values()), CURVES))
 
 
 def main() -> None:
@@ -148,7 +156,9 @@ def main() -> None:
     }
     print(f"{study.name}: {sum(map(len, jobs))} trainings left, in {len(jobs)} jobs", flush=True)
     run_jobs(study, out, jobs, corpus, pools, arguments.jobs)
-    write_tables(study, out, arguments.keep)
+    write_tables(study, out)
+    if arguments.keep:
+        keep(study, out)
 
 
 if __name__ == "__main__":

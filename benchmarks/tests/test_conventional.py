@@ -74,7 +74,7 @@ def test_loss_and_gradients_of_aimclr_are_ours() -> None:
     assert_gradients(ours, theirs)
 
 
-def test_slow_networks_move_alike() -> None:
+def test_the_momentum_update_is_ours() -> None:
     ours = method("skeletonclr", {})
     theirs = conventional.SkeletonCLR(network(conventional.WIDTHS_16), QUEUE, DIM)
     copy_method(ours, theirs)
@@ -100,14 +100,14 @@ def test_windows_average_what_covers_a_frame(frames: int) -> None:
     # scores that tell where in its window a frame lies: the average over windows is then known
     clip = torch.zeros(1, frames, 1, 1)
     window = min(64, frames)
-    places: list[list[int]] = [[] for _ in range(frames)]
+    positions: list[list[int]] = [[] for _ in range(frames)]
     for start in {*range(0, frames - window, 16), frames - window}:
-        for place in range(window):
-            places[start + place].append(place)
-    found = conventional.windowed_scores(PlaceInWindow(), clip, batch=3)
-    expected = torch.tensor([np.mean([place / (window + 1) for place in of_frame]) for of_frame in places])
-    assert_allclose(found[:, 1], expected, atol=1e-6)
-    assert_allclose(found.sum(dim=1), 1, atol=1e-6)
+        for position in range(window):
+            positions[start + position].append(position)
+    scores = conventional.windowed_scores(PlaceInWindow(), clip, batch=3)
+    expected = torch.tensor([np.mean([position / (window + 1) for position in of_frame]) for of_frame in positions])
+    assert_allclose(scores[:, 1], expected, atol=1e-6)
+    assert_allclose(scores.sum(dim=1), 1, atol=1e-6)
 
 
 def test_a_stream_scores_the_newest_frame_by_its_window() -> None:
@@ -139,10 +139,10 @@ def test_shear_and_turn_are_ours() -> None:
     main = torch.randint(3, (6,), generator=generator).tolist()
     shares = torch.rand(6, 3, generator=generator).numpy()
     for number, clip in enumerate(as_clips(positions).numpy()):
-        found = conventional_views.linear(clip, conventional_views.shear_matrix(off[number]))
-        assert_allclose(found, as_clips(sheared)[number], atol=1e-5)
-        found = conventional_views.linear(clip, conventional_views.rotation_matrix(main[number], shares[number]))
-        assert_allclose(found, as_clips(turned)[number], atol=1e-5)
+        moved = conventional_views.linear(clip, conventional_views.shear_matrix(off[number]))
+        assert_allclose(moved, as_clips(sheared)[number], atol=1e-5)
+        moved = conventional_views.linear(clip, conventional_views.rotation_matrix(main[number], shares[number]))
+        assert_allclose(moved, as_clips(turned)[number], atol=1e-5)
 
 
 def test_mirror_and_flat_axis_are_ours() -> None:
@@ -161,8 +161,8 @@ def test_smoothing_is_ours_away_from_the_ends() -> None:
     smooth = augment.blur(positions, present(positions), 1.0, seeded(5), reach=7)
     sigma = (0.1 + 1.9 * torch.rand(4, generator=seeded(5))).tolist()
     for number, clip in enumerate(as_clips(positions).numpy()):
-        found = conventional_views.blur(clip, sigma[number])
-        assert_allclose(found[:, 7:-7], as_clips(smooth)[number, :, 7:-7], atol=1e-5)
+        blurred = conventional_views.blur(clip, sigma[number])
+        assert_allclose(blurred[:, 7:-7], as_clips(smooth)[number, :, 7:-7], atol=1e-5)
 
 
 def test_views_come_from_the_loader_with_fresh_draws() -> None:
@@ -190,10 +190,10 @@ def test_map_of_looped_code_is_ours() -> None:
         far = [Span(at, at + rng.uniform(1, 6), rng.choice(labels), rng.random()) for at in rng.uniform(0, 60, 8)]
         predictions[f"take {number}"] = near + far
     ours = detection_map(predictions, truth, thresholds).map
-    found = [(name, s.label, s.start, s.end, s.score) for name, spans in predictions.items() for s in spans]
+    predicted = [(name, s.label, s.start, s.end, s.score) for name, spans in predictions.items() for s in spans]
     true = [(name, s.label, s.start, s.end) for name, spans in truth.items() for s in spans]
-    theirs = mean_average_precision(found, true, thresholds)
-    assert mean_average_precision(found, true, thresholds, grouped=True) == theirs
+    theirs = mean_average_precision(predicted, true, thresholds)
+    assert mean_average_precision(predicted, true, thresholds, grouped=True) == theirs
     assert 0.05 < theirs[-1] < theirs[0] < 1
     assert_allclose(theirs, ours, atol=1e-12)
 
@@ -262,22 +262,22 @@ def encoder(name: str) -> nn.Module:
 
 def pairs_of(ours: nn.Module, theirs: conventional.STGCN) -> list[tuple[Tensor, Tensor]]:
     """The parameters of both networks, those of ours in the shapes of the other."""
-    found: list[tuple[Tensor, Tensor]] = []
+    pairs: list[tuple[Tensor, Tensor]] = []
     norms = [(ours.input_norm, theirs.input_norm)]
     for mine, other, importance in zip(ours.blocks, theirs.blocks, theirs.importance, strict=True):
         mix = other.mix.weight.view(PARTS, -1, *other.mix.weight.shape[1:2])  # (K, C', C)
-        found.append((mine.graph.mix.weight, mix.transpose(0, 1).flatten(1)))
-        found.append((mine.graph.importance, importance))
-        found += [(mine.time.conv.weight, other.time[2].weight), (mine.time.conv.bias, other.time[2].bias)]
+        pairs.append((mine.graph.mix.weight, mix.transpose(0, 1).flatten(1)))
+        pairs.append((mine.graph.importance, importance))
+        pairs += [(mine.time.conv.weight, other.time[2].weight), (mine.time.conv.bias, other.time[2].bias)]
         norms += [(mine.graph_norm, other.time[0]), (mine.time_norm, other.time[3])]
         if mine.short is not None:
             short = other.short[0]
-            found += [(mine.short.conv.weight, short.weight), (mine.short.conv.bias, short.bias)]
+            pairs += [(mine.short.conv.weight, short.weight), (mine.short.conv.bias, short.bias)]
             norms.append((mine.short_norm, other.short[1]))
     for mine, other in norms:
-        found += [(mine.weight, other.weight), (mine.bias, other.bias)]
-        found += [(mine.running_mean, other.running_mean), (mine.running_var, other.running_var)]
-    return found
+        pairs += [(mine.weight, other.weight), (mine.bias, other.bias)]
+        pairs += [(mine.running_mean, other.running_mean), (mine.running_var, other.running_var)]
+    return pairs
 
 
 @torch.no_grad()
@@ -368,9 +368,9 @@ class PlaceInWindow(nn.Module):
         return logits.expand(len(x), 2, -1)
 
 
-def assert_same(found: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
+def assert_same(actual: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
     """Equal but for rounding, in terms of the largest value."""
-    found, expected = found.detach(), expected.detach()
+    actual, expected = actual.detach(), expected.detach()
     scale = float(expected.abs().max())
     assert scale > 0
-    assert_allclose(found / scale, expected / scale, rtol=0, atol=tolerance)
+    assert_allclose(actual / scale, expected / scale, rtol=0, atol=tolerance)

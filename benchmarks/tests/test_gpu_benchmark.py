@@ -40,11 +40,11 @@ def test_features_of_ctrgcn_are_ours() -> None:
     positions = 0.1 * torch.randn(CLIPS, FRAMES, 2, JOINTS, 3, generator=seeded(1)).cumsum(dim=1).double()
     with exactly("float64", "cpu"), same_draws("float64"):  # norms that were made up make rounding grow
         right = ours(positions, torch.ones(positions.shape[:3], dtype=torch.bool)).maps[-1].mean(dim=2)
-    found = theirs(positions.permute(0, 4, 1, 3, 2))
-    torch.testing.assert_close(found, right, rtol=1e-9, atol=1e-9 * float(right.detach().abs().max()))
+    features = theirs(positions.permute(0, 4, 1, 3, 2))
+    torch.testing.assert_close(features, right, rtol=1e-9, atol=1e-9 * float(right.detach().abs().max()))
 
 
-def test_operations_of_ctrgcn_are_those_a_counter_finds() -> None:
+def test_operations_of_ctrgcn_agree_with_a_counter() -> None:
     _, theirs = encoders()
     with FlopCounterMode(display=False) as counter:
         theirs(torch.randn(1, 3, FRAMES, JOINTS, 1))
@@ -169,9 +169,9 @@ def test_draws_are_the_same_in_both_precisions() -> None:
         try:
             with SameDraws(seeded(5), double):
                 other = torch.Generator()
-                found = [torch.rand(3, generator=other), torch.randn((2, 2), generator=other, device="cpu")]
-                found.append(torch.multinomial(torch.tensor([1.0, 2.0, 3.0]).float(), 5, replacement=True))
-                return [*found, torch.randint(3, (4,), generator=other), torch.ones(1).float()]
+                draws = [torch.rand(3, generator=other), torch.randn((2, 2), generator=other, device="cpu")]
+                draws.append(torch.multinomial(torch.tensor([1.0, 2.0, 3.0]).float(), 5, replacement=True))
+                return [*draws, torch.randint(3, (4,), generator=other), torch.ones(1).float()]
         finally:
             torch.set_default_dtype(before)
 
@@ -203,7 +203,7 @@ def test_waits_of_the_host_are_counted() -> None:
 
 
 @pytest.mark.parametrize(("snippets", "most"), [("off", 5), ("aligned", 8)])
-def test_a_step_makes_the_host_wait_no_more_than_it_did(snippets, most) -> None:
+def test_a_step_makes_the_host_wait_no_more_often(snippets, most) -> None:
     """Once for each network, for the people present; in the trainer's module for what it logs; once for each choice of
     snippets, and once for their gradients."""
     step = stepper(our_module(RunOptions(), "skeletonclr", ClipSize(2, 16, 2), snippets), RunOptions())

@@ -60,15 +60,15 @@ def test_the_error_is_that_of_least_squares() -> None:
     x = np.array([1.0, 2, 5, 9, 20])
     y = x**0.8 * np.exp(rng.normal(0, 0.1, 5))
     design = np.stack([np.ones(5), np.log(x)], axis=1)
-    found, rest, *_ = np.linalg.lstsq(design, np.log(y), rcond=None)
-    covariance = rest[0] / 3 * np.linalg.inv(design.T @ design)
+    line, residual, *_ = np.linalg.lstsq(design, np.log(y), rcond=None)
+    covariance = residual[0] / 3 * np.linalg.inv(design.T @ design)
     fit = fitted(list(zip(x, y, strict=True)))
-    assert (fit.exponent, fit.error) == (pytest.approx(found[1]), pytest.approx(math.sqrt(covariance[1, 1])))
-    assert fit.factor == pytest.approx(math.exp(found[0]))
+    assert (fit.exponent, fit.error) == (pytest.approx(line[1]), pytest.approx(math.sqrt(covariance[1, 1])))
+    assert fit.factor == pytest.approx(math.exp(line[0]))
 
 
-def test_n_log_n_is_a_slope_of_about_what_is_said() -> None:
-    (curve,) = (one for one in CURVES if one.name == "map")
+def test_n_log_n_fits_the_slope_that_the_table_expects() -> None:
+    (curve,) = (curve for curve in CURVES if curve.name == "map")
     fit = fitted([(value, value * math.log(value)) for value in curve.values])
     assert f"{fit.exponent:.1f}" == curve.should.split()[0]
 
@@ -88,8 +88,8 @@ def test_tables_by_hand() -> None:
 
 
 def test_seconds_and_bytes_in_readable_units() -> None:
-    found = [seconds_text(value) for value in (2e-6, 0.0123, 1.5, 90, 300, 9000)]
-    assert found == ["2 us", "12.3 ms", "1.5 s", "90 s", "5 min", "2.5 h"]
+    texts = [seconds_text(value) for value in (2e-6, 0.0123, 1.5, 90, 300, 9000)]
+    assert texts == ["2 us", "12.3 ms", "1.5 s", "90 s", "5 min", "2.5 h"]
     assert [bytes_text(value) for value in (2**20, 1.5 * 2**30)] == ["1 MiB", "1.50 GiB"]
 
 
@@ -105,7 +105,7 @@ def test_the_picture_is_svg_with_a_panel_a_curve() -> None:
     assert any("slope 2.00" in text for text in texts)
 
 
-def test_points_on_a_line_lie_on_a_line() -> None:
+def test_a_power_law_is_drawn_as_a_straight_line() -> None:
     panel = Panel("a & b", "x", "s", [(1, 1), (10, 10), (100, 100)], [(1, 1), (100, 100)], "1.00")
     root = ElementTree.fromstring(drawing([panel]))
     dots = [(float(part.get("cx")), float(part.get("cy"))) for part in root.iter() if part.tag.endswith("circle")]
@@ -115,16 +115,16 @@ def test_points_on_a_line_lie_on_a_line() -> None:
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1440), (0.02, 0.3), (900, 1.2e6), (3, 3.5)])
-def test_ticks_are_few_and_within(low, high) -> None:
-    found = ticks(low, high)
-    assert len(found) <= 6
-    assert all(low * 0.99 <= value <= high * 1.01 for value in found)
-    assert len(found) >= (2 if high / low > 5 else 0)
+def test_ticks_are_few_and_inside_the_axis(low, high) -> None:
+    values = ticks(low, high)
+    assert len(values) <= 6
+    assert all(low * 0.99 <= value <= high * 1.01 for value in values)
+    assert len(values) >= (2 if high / low > 5 else 0)
 
 
-def test_short_numbers() -> None:
-    found = [short(value) for value in (0.02, 1, 500, 1000, 1440, 32768, 131072, 1e6)]
-    assert found == ["0.02", "1", "500", "1k", "1440", "32.77k", "131.1k", "1M"]
+def test_numbers_of_ticks_are_short() -> None:
+    texts = [short(value) for value in (0.02, 1, 500, 1000, 1440, 32768, 131072, 1e6)]
+    assert texts == ["0.02", "1", "500", "1k", "1440", "32.77k", "131.1k", "1M"]
 
 
 # ---- a run -----------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_memory_by_hand() -> None:
         ("snippets", 16, lambda module: module.config.clip_frames // module.config.snippet.frames == 16),
     ],
 )
-def test_a_step_differs_in_what_its_curve_is_over(what, value, changed) -> None:
+def test_a_curve_changes_one_dimension_of_a_step(what, value, changed) -> None:
     module = growth_points.pretraining(what, value)
     assert changed(module)
     assert module.config.snippet.variant == "aligned"

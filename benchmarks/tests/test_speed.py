@@ -42,19 +42,19 @@ def test_operations_of_a_step_agree_with_a_counter(kind: str) -> None:
     method = {"skeletonclr": conventional.SkeletonCLR, "aimclr": conventional.AimCLR}[kind]
     model = method(network(conventional.WIDTHS_16), QUEUE, DIM)
     views = [torch.randn(CLIPS, 3, FRAMES, 25, 2) for _ in range(3 if kind == "aimclr" else 2)]
-    found = counted(lambda: model(*views).backward())
+    operations = counted(lambda: model(*views).backward())
     count = getattr(counting, kind)
     need = count(CLIPS, FRAMES, 2, conventional.WIDTHS_16, QUEUE, DIM, order="mix")
     # the counter leaves out nothing but the similarities of positives, and counts no gradient to the input's values
-    assert need.operations == pytest.approx(found, rel=2e-3)
+    assert need.operations == pytest.approx(operations, rel=2e-3)
 
 
 def test_operations_of_localizing_agree_with_a_counter() -> None:
     model = conventional.Localizer(network(conventional.WIDTHS_64), labels=5).eval()
     with torch.no_grad():
-        found = counted(lambda: model(torch.randn(1, 3, FRAMES, 25, 2)))
+        operations = counted(lambda: model(torch.randn(1, 3, FRAMES, 25, 2)))
     need = counting.localizer(FRAMES, 2, conventional.WIDTHS_64, 5, order="mix")
-    assert need.operations == found
+    assert need.operations == operations
 
 
 def test_the_least_order_takes_the_fewest_operations() -> None:
@@ -97,7 +97,7 @@ def test_sides_take_turns_and_are_stopped_in_between(tmp_path) -> None:
     """
     measured, _ = measure_in_turns({"conventional": side(ticking), "ours": side(slow)}, budget=0.0)
     assert log.read_text() == "ababab"
-    assert [len(found.seconds) for found in measured.values()] == [3, 3]
+    assert [len(side.seconds) for side in measured.values()] == [3, 3]
     assert measured["conventional"].facts["longest"] > 0.3
     assert min(measured["ours"].seconds) >= 0.3
     assert max(measured["ours"].cpu) < 0.2  # it sleeps
@@ -130,19 +130,19 @@ def test_a_row_by_hand() -> None:
         "conventional": Measured((12.0, 8.0, 10.0), (9.0, 9.0, 9.0), facts=facts),
         "ours": Measured((2.0, 2.0, 4.0), (1.5, 1.5, 3.0), facts={**facts, "bf16": 1.0, "extra_ms": 1.5}),
     }
-    found = measured_row(Case("some-step", "-", {}, "ratio", 5.0), measured, MACHINE, 0.0)
-    assert (found["case"], found["conventional_s"], found["ours_s"], found["goal"]) == ("some-step", 10.0, 2.0, 5.0)
-    assert found["ratio"] == found["value"] == 5.0
-    assert found["cpu_ratio"] == 6.0
-    assert found["met"] is True
+    row = measured_row(Case("some-step", "-", {}, "ratio", 5.0), measured, MACHINE, 0.0)
+    assert (row["case"], row["conventional_s"], row["ours_s"], row["goal"]) == ("some-step", 10.0, 2.0, 5.0)
+    assert row["ratio"] == row["value"] == 5.0
+    assert row["cpu_ratio"] == 6.0
+    assert row["met"] is True
     # ratios 6, 4 and 2.5 of the turns: the middle half reaches from 3.25 to 5
-    assert found["spread"] == pytest.approx(1.75 / 4)
-    assert found["shares"]["conventional"] == {"matrix": pytest.approx(0.3), "memory": pytest.approx(0.1)}
-    assert found["shares"]["ours"] == {"matrix": pytest.approx(300 / 2 / 400), "memory": pytest.approx(0.5)}
-    assert found["peak_bytes"] == {"conventional": 7.0, "ours": 7.0}
-    assert found["figures"]["ours"] == {"extra_ms": 1.5}
-    assert len(found["doubts"]) == 1  # the spread
-    assert json.loads(json.dumps(found)) == found
+    assert row["spread"] == pytest.approx(1.75 / 4)
+    assert row["shares"]["conventional"] == {"matrix": pytest.approx(0.3), "memory": pytest.approx(0.1)}
+    assert row["shares"]["ours"] == {"matrix": pytest.approx(300 / 2 / 400), "memory": pytest.approx(0.5)}
+    assert row["peak_bytes"] == {"conventional": 7.0, "ours": 7.0}
+    assert row["figures"]["ours"] == {"extra_ms": 1.5}
+    assert len(row["doubts"]) == 1  # the spread
+    assert json.loads(json.dumps(row)) == row
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_a_row_by_hand() -> None:
 )
 def test_measures_by_hand(measure, base, goal, value, met) -> None:
     measured = {name: Measured((seconds, seconds)) for name, seconds in {**base, "ours": 5.0}.items()}
-    found = measured_row(Case("w", "-", {}, measure, goal), measured, MACHINE, 0.0)
-    assert found["value"] == pytest.approx(value)
-    assert found["met"] is met
-    assert "w" in text_line(found)
+    row = measured_row(Case("w", "-", {}, measure, goal), measured, MACHINE, 0.0)
+    assert row["value"] == pytest.approx(value)
+    assert row["met"] is met
+    assert "w" in text_line(row)
 
 
 def test_spread_is_the_middle_half_by_the_median() -> None:
@@ -202,12 +202,12 @@ def test_a_run_prints_and_writes_its_rows(tmp_path, monkeypatch, capsys) -> None
     monkeypatch.setattr(command, "drift", lambda machine: "it runs half as fast")
     file = tmp_path / "rows.json"
     assert command.main(["--quick", "--seconds", "0", "--only", "read-skel*", "--json", str(file)]) == 0
-    kept = json.loads(file.read_text())
-    (found,) = kept["rows"]
-    assert found["case"] == "read-skeleton"
-    assert found["ratio"] == pytest.approx(found["conventional_s"] / found["ours_s"])
-    assert set(found["shares"]) == {"conventional", "ours"}
-    assert kept["machine"]["load_before"] == 3.0
+    written = json.loads(file.read_text())
+    (row,) = written["rows"]
+    assert row["case"] == "read-skeleton"
+    assert row["ratio"] == pytest.approx(row["conventional_s"] / row["ours_s"])
+    assert set(row["shares"]) == {"conventional", "ours"}
+    assert written["machine"]["load_before"] == 3.0
     printed = capsys.readouterr().out
     assert "NOT TO BE TRUSTED" in printed
     assert "unsteady to trust: read-skeleton" in printed

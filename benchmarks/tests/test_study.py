@@ -10,7 +10,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from benchmarks.results.store import append_rows, read_rows
+from benchmarks.results import store
+from benchmarks.results.store import append_rows, read_rows, store_rows, stored_rows
+from benchmarks.study import __main__ as command
 from benchmarks.study import plan
 from benchmarks.study.baselines import REACH, baseline_scores, prior_scores, window_features
 from benchmarks.study.claims import compare, paired_p
@@ -71,7 +73,7 @@ def test_seeds_may_differ_by_labels() -> None:
     assert {cell.seed for cell in study.cells() if cell.row == "snippets"} == {1}, "a row's own list holds for all"
 
 
-def test_networks_are_in_float32_unless_it_is_said() -> None:
+def test_networks_train_in_float32_by_default() -> None:
     """Whatever units the machine has."""
     study = small(pretraining={"snippets": {"steps": 3}, "half": {"precision": "bf16"}})
     assert {name: start.precision for name, start in study.pretraining.items()} == {"snippets": "32", "half": "bf16"}
@@ -175,7 +177,7 @@ def test_priors_count_labels_of_all_time_or_of_parts_of_it() -> None:
     assert np.allclose(halves[3:], [0, 1 / 5, 4 / 5], atol=1e-5)
 
 
-def test_a_forest_learns_what_stands_still_where() -> None:
+def test_a_forest_learns_a_class_from_positions() -> None:
     rng = np.random.default_rng(1)
 
     def take(name: str) -> tuple[Motion, np.ndarray]:
@@ -191,19 +193,19 @@ def test_a_forest_learns_what_stands_still_where() -> None:
     assert np.mean(scores.argmax(axis=1) == truth) > 0.85
 
 
-def test_figures_are_perfect_for_scores_that_are_the_truth() -> None:
+def test_perfect_scores_give_perfect_figures() -> None:
     labels = LabelSet(("a", "b"))
     ids = np.repeat([0, 1, 0, 2, 0], [20, 15, 10, 25, 20])
     annotation = Annotation((Span(2.0, 3.5, "a"), Span(4.5, 7.0, "b")), labels)
     truth = Truth({"r": annotation}, labels, {"r": 9.0}, {"r": 10.0})
     scores = {"r": np.eye(3, dtype=np.float32)[ids] * 0.9 + 0.1 / 3}
     durations = ((0.5, 0.3), (0.4, 0.3), (0.9, 0.3))
-    found = figures(scores, 10.0, DecodeConfig(segmentation="viterbi", durations=durations), truth)
+    metrics = figures(scores, 10.0, DecodeConfig(segmentation="viterbi", durations=durations), truth)
     for name in ("map", "map_high", "frame_accuracy", "f1_10", "f1_50", "edit"):
-        assert found[name] == pytest.approx(1.0)
-    assert found["argmax"]["f1_50"] == found["viterbi"]["f1_50"] == pytest.approx(1.0)
-    assert found["errors"]["right"] == found["errors"]["true"] == 2
-    assert found["errors"]["missed"] == 0
+        assert metrics[name] == pytest.approx(1.0)
+    assert metrics["argmax"]["f1_50"] == metrics["viterbi"]["f1_50"] == pytest.approx(1.0)
+    assert metrics["errors"]["right"] == metrics["errors"]["true"] == 2
+    assert metrics["errors"]["missed"] == 0
 
 
 def made_row(row: str, fold: int, seed: int, value: float, labels: Any = 2) -> dict[str, Any]:
@@ -219,19 +221,19 @@ def test_claims_compare_the_same_fold_and_seed() -> None:
         made_row(name, *pair, value) for pair, both in values.items() for name, value in zip("xy", both, strict=True)
     ]
     rows += [made_row("x", 3, 0, 0.9), made_row("y", 1, 0, 0.99, labels=4)]
-    found = compare(rows, Claim("x", "y", 2))
-    assert found is not None
+    result = compare(rows, Claim("x", "y", 2))
+    assert result is not None
     gains = [100 * (x - y) for x, y in values.values()]
-    assert (found.pairs, found.folds_won, found.folds) == (4, 1, 2)
-    assert found.difference == pytest.approx(statistics.mean(gains))
-    assert found.p == pytest.approx(
+    assert (result.pairs, result.folds_won, result.folds) == (4, 1, 2)
+    assert result.difference == pytest.approx(statistics.mean(gains))
+    assert result.p == pytest.approx(
         stats.ttest_rel([x for x, _ in values.values()], [y for _, y in values.values()]).pvalue
     )
     first, second = statistics.mean(gains[:2]), statistics.mean(gains[2:])
-    assert found.p_folds == pytest.approx(paired_p([first, second]))
+    assert result.p_folds == pytest.approx(paired_p([first, second]))
     halved = compare(rows, Claim("x", "y", 2, figure="argmax.f1_50"))
     assert halved is not None
-    assert halved.difference == pytest.approx(found.difference / 2)
+    assert halved.difference == pytest.approx(result.difference / 2)
     assert compare(rows, Claim("x", "z", 2)) is None
     only = compare(rows, Claim("x", "y", 2, folds=(2,)))
     assert only is not None
@@ -278,7 +280,7 @@ def test_readme_shows_only_seeds_that_ran_on_every_fold() -> None:
     ]
 
 
-def test_nothing_is_significant_about_one_pair_or_equal_differences() -> None:
+def test_p_is_1_for_one_pair_or_equal_differences() -> None:
     assert paired_p([3.0]) == 1.0
     assert paired_p([2.0, 2.0, 2.0]) == 1.0
 
@@ -307,6 +309,21 @@ def test_curves_join_rows_by_how_many_recordings_are_labelled() -> None:
     assert "ours &lt;" in text
     assert "no rows yet" in drawing({"none": ["nobody"]}, rows, {"F1@50": "f1_50"})
     assert drawing({str(number): ["few"] for number in range(plan.MAX_CURVES)}, rows, {"F1@50": "f1_50"})
+
+
+def test_kept_rows_are_added_to_those_stored_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "RESULTS", tmp_path)
+    monkeypatch.setattr(command, "IMAGES", tmp_path)
+    study = small(curves={"ours": ["scratch"]})
+    old = [made_row("scratch", 1, 0, 0.5), made_row("scratch", 1, 1, 0.5), made_row("no longer asked", 1, 0, 0.5)]
+    new = [made_row("scratch", 1, 1, 0.6), made_row("scratch", 2, 0, 0.7)]
+    append_rows(tmp_path, [{**row, "labelled": 2} for row in new])
+    store_rows("study_small", [{**row, "labelled": 2} for row in old])
+    command.keep(study, tmp_path)
+    assert [(row["fold"], row["seed"], row["f1_50"]) for row in stored_rows("study_small")] == [
+        (1, 0, 0.5), (1, 1, 0.6), (2, 0, 0.7)
+    ]  # fmt: skip
+    assert (tmp_path / "study_small.svg").read_text().startswith("<svg")
 
 
 def test_rows_are_appended_as_they_are_done(tmp_path: Path) -> None:
