@@ -149,14 +149,10 @@ def _defaults() -> list[Case]:
     """What the commands do by default, ours alone."""
     cases = []
     for encoder in ENCODERS:
-        pretraining = "cases_training.default_pretraining"
-        for name, side in (
-            (f"pretrain-{encoder}", _side(pretraining, encoder, "off")),
-            (f"pretrain-snippets-{encoder}", _side(pretraining, encoder, "aligned")),
-            (f"finetune-{encoder}", _side("cases_training.default_finetuning", encoder)),
-        ):
-            about = f"a step of kinespan {name.split('-')[0]} by default"
-            cases.append(Case(name, about, {"ours": side}, "rate", in_full=False))
+        for name, command in (("pretrain-snippets", "pretrain"), ("finetune", "finetune")):
+            side = _side(f"cases_training.default_{command}", encoder)
+            about = f"a step of kinespan {command} by default"
+            cases.append(Case(f"{name}-{encoder}", about, {"ours": side}, "rate", in_full=False))
         about = "a recording of five minutes from positions to spans"
         side = _side("cases_localizing.whole_localizing", encoder)
         goal = 1000.0 if encoder == "stgcn64" else None

@@ -208,15 +208,15 @@ def made_takes(options: RunOptions) -> list[Any]:
     return list(synthetic_takes(SyntheticConfig(recordings=2 if options.quick else 8)))
 
 
-def default_pretraining(options: RunOptions, encoder: str, snippets: Snippets) -> Job:
+def default_pretrain(options: RunOptions, encoder: str) -> Job:
     """A step of `kinespan pretrain` by default settings."""
     network = NetworkConfig(encoder=encoder)
-    config = PretrainConfig(network=network, snippet=SnippetConfig(variant=snippets), precision=options.precision)
+    config = PretrainConfig(network=network, precision=options.precision)
     module = PretrainModule(config, NTU_25, default_pool(options, network)).to(options.device).train()
     return Job(stepper(module, options), wait=waiter(options.device))
 
 
-def default_finetuning(options: RunOptions, encoder: str) -> Job:
+def default_finetune(options: RunOptions, encoder: str) -> Job:
     """A step of `kinespan finetune` by default settings, from scratch: the cost is the same."""
     network = NetworkConfig(encoder=encoder)
     config = FinetuneConfig(network=network, precision=options.precision)

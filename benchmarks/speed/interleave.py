@@ -66,7 +66,7 @@ def serve(make: Callable[[], Job]) -> None:
         for _ in range(job.warmup):
             first, _ = _timed(job, 1)
         loops = max(1, math.ceil(MIN_SECONDS / first)) if job.warmup else 1
-        answer(ready=True, once=job.once)
+        answer(once=job.once)
         for line in sys.stdin:
             if line.strip() != "go":
                 break

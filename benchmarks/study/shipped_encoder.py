@@ -1,7 +1,6 @@
 """Make the encoder that is shipped inside the package, and its model card.
 
-    python -m benchmarks.study.shipped_encoder --out runs/shipped         # writes src/kinespan/pretrained/
-    python -m benchmarks.study.shipped_encoder --out runs/shipped --try   # two steps, writes into OUT only
+    python -m benchmarks.study.shipped_encoder --out runs/shipped   # writes src/kinespan/pretrained/
 
 Pool: CMU (BVH), HDM05 and the built-in corpus, all of each, without labels; settings: configs/pretrain/default.yaml.
 """
@@ -81,20 +80,16 @@ def card(file: Path, config: PretrainConfig, corpora: list[Corpus]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/shipped"))
-    parser.add_argument("--try", dest="short", action="store_true", help="two steps, into OUT only")
-    arguments = parser.parse_args()
+    out = parser.parse_args().out
     config = settings_of(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
-    if arguments.short:
-        config = replace(config, steps=2)
-    corpora = [Corpus.open(corpus_folder(name, arguments.out)) for name in POOL]
-    run, package = arguments.out / "run", arguments.out / "package" if arguments.short else PACKAGE
-    shutil.rmtree(run, ignore_errors=True)
-    pretrained = pretrain(corpora, run, config)
-    package.mkdir(parents=True, exist_ok=True)
-    file = package / "default.safetensors"
+    corpora = [Corpus.open(corpus_folder(name, out)) for name in POOL]
+    shutil.rmtree(out / "run", ignore_errors=True)
+    pretrained = pretrain(corpora, out / "run", config)
+    PACKAGE.mkdir(parents=True, exist_ok=True)
+    file = PACKAGE / "default.safetensors"
     save_weights(file, read_weights(pretrained), replace(read_spec(pretrained), licence=LICENCE))
-    (package / "default.md").write_text(card(file, config, corpora), encoding="utf-8")
-    print(f"written to {package}")
+    (PACKAGE / "default.md").write_text(card(file, config, corpora), encoding="utf-8")
+    print(f"written to {PACKAGE}")
 
 
 if __name__ == "__main__":
