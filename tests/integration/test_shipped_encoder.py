@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 import yaml
-from benchmarks.shipped_encoder import CONFIG
+from benchmarks.study.shipped_encoder import CONFIG
 
 from kinespan.config import FinetuneConfig, PretrainConfig, settings_of
 from kinespan.corpus import Corpus
