@@ -94,9 +94,9 @@ def test_every_stage_is_supervised(corpus, tmp_path, monkeypatch):
     seen, losses = [], []
     stages_of, step = FinetuneModule._stage_loss, FinetuneModule.training_step
 
-    def watched(self, logits, hits, present):
-        loss = stages_of(self, logits, hits, present)
-        expected = self.loss(logits, hits) + 0.15 * self.smoothing(logits, present)
+    def watched(self, logits, targets, present):
+        loss = stages_of(self, logits, targets, present)
+        expected = self.loss(logits, targets.values, targets.mask) + 0.15 * self.smoothing(logits, present)
         assert torch.allclose(loss, expected)
         seen.append(loss.item())
         return loss

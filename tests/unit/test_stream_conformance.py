@@ -8,7 +8,7 @@ import torch
 from stream_cases import FPS, in_time, made, moving, presence, spans_of
 
 from kinespan.encoders import ENCODERS
-from kinespan.encoders.base import Body, Encoder
+from kinespan.encoders.base import Encoder, PersonFeatures
 from kinespan.ensemble import ensemble
 from kinespan.stream import StreamLocalizer, torso_of
 
@@ -29,11 +29,11 @@ class TwoSteps(Encoder):
         super().__init__()
         self.mix = torch.nn.Linear(2 * channels, 8)
 
-    def body(self, x, mask):
+    def person_features(self, x, mask):
         x = x if mask is None else x * mask[:, :, None, None]
         later = torch.cat([x[:, 3:], torch.zeros_like(x[:, :3])], dim=1)[:, : x.shape[1]]
         features = self.mix(torch.cat([x, later], dim=-1))
-        return Body([features, features[:, ::5]])
+        return PersonFeatures([features, features[:, ::5]])
 
 
 class WholeClip(Encoder):
@@ -45,10 +45,10 @@ class WholeClip(Encoder):
         super().__init__()
         self.mix = torch.nn.Linear(channels, 8)
 
-    def body(self, x, mask):
+    def person_features(self, x, mask):
         valid = torch.ones(x.shape[:2]) if mask is None else mask.float()
         mean = (x * valid[:, :, None, None]).sum(dim=1) / valid.sum(dim=1)[:, None, None]
-        return Body([self.mix(x - mean[:, None])])
+        return PersonFeatures([self.mix(x - mean[:, None])])
 
 
 PLUG_INS = {"two_steps": TwoSteps, "whole_clip": WholeClip}
