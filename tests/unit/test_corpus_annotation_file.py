@@ -66,7 +66,7 @@ def test_json_is_activitynet(tmp_path: Path) -> None:
         "r": Annotation((Span(1, 2, "a"),), LabelSet(("a",))),
         "q": Annotation((), LabelSet(("a",))),
     }
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="no such file"):
         read(tmp_path / "none.json")
 
 

@@ -114,7 +114,7 @@ def test_bad_recordings_are_refused_and_do_no_harm(tmp_path: Path) -> None:
     other = Annotation((), LabelSet(("jump",)))
     with CorpusWriter(tmp_path / "c", "c") as writer:
         writer.add(recording("a"), annotation())
-        with pytest.raises(InputError, match="a recording named 'a' is there already"):
+        with pytest.raises(InputError, match="a recording named 'a' already exists"):
             writer.add(recording("a"))
         with pytest.raises(InputError, match=r"labels \(1: jump\), the corpus has \(2: wave, kick\)"):
             writer.add(recording("b"), other)
@@ -152,7 +152,7 @@ def test_splits_are_checked(tmp_path: Path, split: Split, message: str) -> None:
         writer.add(recording("a"))
         writer.add(recording("b"))
         writer.add_split(split)
-        with pytest.raises(InputError, match="split 's' is there already"):
+        with pytest.raises(InputError, match="split 's' already exists"):
             writer.add_split(split)
     assert list(tmp_path.iterdir()) == []
 

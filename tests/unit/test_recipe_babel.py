@@ -252,7 +252,7 @@ def test_the_order_of_categories_is_needed_and_checked(tmp_path):
     with pytest.raises(InputError, match="no category has place 59"):
         Babel(labels="babel60").survey(raw)
     path.unlink()
-    with pytest.raises(InputError, match=r"action_label_2_idx\.json: there is no such file"):
+    with pytest.raises(InputError, match=r"action_label_2_idx\.json: no such file"):
         Babel(labels="babel120").survey(raw)
     Babel().survey(raw)
 
@@ -300,7 +300,7 @@ def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match=r"this is not BABEL: expected babel_v1\.0_release/train\.json"):
         Babel().survey(tmp_path)
     write_release(tmp_path, {"train": []})
-    with pytest.raises(InputError, match=r"amass: there is no such folder.*--amass"):
+    with pytest.raises(InputError, match=r"amass: no such folder.*--amass"):
         Babel().survey(tmp_path)
     (tmp_path / "amass").mkdir()
     with pytest.raises(InputError, match=r"no body model in .*mano\.is\.tue\.mpg\.de"):
@@ -310,7 +310,7 @@ def test_what_is_not_there_is_said(tmp_path):
     (tmp_path / "model.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(InputError, match=r"model\.npz: not a whole \.npz"):
         Babel(body_model=tmp_path / "model.npz").survey(tmp_path)
-    with pytest.raises(InputError, match=r"cmu: there is no such folder"):
+    with pytest.raises(InputError, match=r"cmu: no such folder"):
         Babel(motion=("cmu-amc", str(tmp_path / "cmu"))).survey(tmp_path)
 
 

@@ -48,7 +48,7 @@ class Made(Recipe):
 
     def survey(self, raw: Path) -> Survey:
         files = sorted(raw.glob("*.txt"))
-        listed = (raw / "gone.txt", "listed, but there is no such file")
+        listed = (raw / "gone.txt", "listed, but no such file")
         return Survey(tuple(Item(f"r{file.stem}", file, int(file.stem)) for file in files), (listed,), (), LABELS)
 
     def read(self, item: Item) -> Take:
@@ -105,7 +105,7 @@ def test_a_recipe_becomes_a_corpus(raw: Path, tmp_path: Path) -> None:
     assert len(summary.refused) == 7
     text = str(summary)
     assert "refused: 6 files: such as frame 2 holds nobody (02.txt, 05.txt, 08.txt, ...)" in text
-    assert f"refused: {raw / 'gone.txt'}: listed, but there is no such file" in text
+    assert f"refused: {raw / 'gone.txt'}: listed, but no such file" in text
     assert f"each of the 7 refused files: {tmp_path / 'out' / 'refused.txt'}" in text
     listed = (tmp_path / "out" / "refused.txt").read_text().splitlines()
     assert listed[1:] == [f"{raw / f'{seed:02d}.txt'}: frame {seed} holds nobody" for seed in range(2, 18, 3)]
@@ -152,9 +152,9 @@ def test_a_bug_in_a_recipe_loses_one_file(raw: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_recordings_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no recording of Made: listed, but there is no such file"):
+    with pytest.raises(InputError, match="holds no recording of Made: listed, but no such file"):
         prepare_recipe(Made(), tmp_path, tmp_path / "out")
-    with pytest.raises(InputError, match="nowhere: there is no such folder; give the folder of Made"):
+    with pytest.raises(InputError, match="nowhere: no such folder; give the folder of Made"):
         prepare_recipe(Made(), tmp_path / "nowhere", tmp_path / "out")
 
 
@@ -226,7 +226,7 @@ def test_help_shows_the_recipe(made: type[Made], capsys: pytest.CaptureFixture[s
         ("--out x --recipe", ("--recipe", "expected")),
         ("raw --recipe made --raw raw --out x", ("'raw' beside --recipe",)),
         ("--recipe made --raw raw --out x --workers 0", ("--workers 0",)),
-        ("--recipe made --raw none --out x", ("none: there is no such folder", "Made")),
+        ("--recipe made --raw none --out x", ("none: no such folder", "Made")),
         ("--recipe made --raw raw --out raw", ("--out raw", "--overwrite")),
     ],
 )

@@ -231,7 +231,7 @@ def test_humanml3d(tmp_path):
     assert set(corpus.fold("official", 1).train) == {"000001", "000002", "M000001", "M000002"}
     assert set(corpus.fold("official", 1).test) == {"000004", "M000004"}
     assert set(corpus.fold("validation", 1).test) == {"000003", "M000003"}
-    assert summary.refused == ((raw / "new_joints/000777.npy", "listed in train.txt, but there is no such file"),)
+    assert summary.refused == ((raw / "new_joints/000777.npy", "listed in train.txt, but no such file"),)
 
 
 def test_humanml3d_without_mirror_images_from_the_folder_above(tmp_path):

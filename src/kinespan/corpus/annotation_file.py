@@ -21,7 +21,7 @@ def read(file: Path) -> dict[str, Annotation]:
     Raises InputError, naming the file, where it is missing or holds neither.
     """
     if not file.is_file():
-        raise InputError(f"{file}: there is no such file; annotations are ActivityNet JSON or CSV")
+        raise InputError(f"{file}: no such file; annotations are ActivityNet JSON or CSV")
     return dict(read_truth(file).annotations) if file.suffix.lower() == ".json" else read_csv(file)
 
 

@@ -95,7 +95,7 @@ def prepare_recipe(
     """
     raw, out = Path(raw), Path(out)
     if not raw.exists():
-        raise InputError(f"{raw}: there is no such folder; give the folder of {recipe.title}")
+        raise InputError(f"{raw}: no such folder; give the folder of {recipe.title}")
     survey = recipe.survey(raw)
     if not survey.items:
         reasons = "; ".join(reason for _, reason in survey.refused[:3])

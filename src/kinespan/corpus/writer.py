@@ -107,7 +107,7 @@ class CorpusWriter:
         if recording.name in self._infos or not recording.name:
             raise InputError(
                 f"corpus {self.name!r}: a recording named {recording.name!r} "
-                f"{'is there already' if recording.name else 'cannot be stored'}; names must be unique and not empty"
+                f"{'already exists' if recording.name else 'cannot be stored'}; names must be unique and not empty"
             )
         encoded = None if annotation is None else self._encode(recording.name, annotation)
         positions = np.ascontiguousarray(recording.positions, dtype="<f4")
@@ -144,7 +144,7 @@ class CorpusWriter:
     def add_split(self, split: Split) -> None:
         """Store a split; what it names is checked when the corpus is finished."""
         if split.name in self._splits:
-            raise InputError(f"corpus {self.name!r}: split {split.name!r} is there already")
+            raise InputError(f"corpus {self.name!r}: split {split.name!r} already exists")
         self._splits[split.name] = split
 
     def attach(self, name: str, text: str) -> None:

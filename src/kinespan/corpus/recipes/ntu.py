@@ -49,9 +49,7 @@ class _Ntu(Recipe):
         """
         listed = frozenset() if self.missing is None else read_missing(self.missing)
         if not raw.is_dir():
-            raise InputError(
-                f"{raw}: there is no such folder; expected the one with the .skeleton files of {self.title}"
-            )
+            raise InputError(f"{raw}: no such folder; expected the one with the .skeleton files of {self.title}")
         items: dict[str, Item] = {}
         refused: list[tuple[Path, str]] = []
         passed_over: list[Path] = []
@@ -173,7 +171,7 @@ def _kept(bodies: Bodies, which: str) -> Bodies:
         positions, valid = denoised(bodies.positions, bodies.valid)
     else:
         choose = first_bodies if which == "first" else most_energetic
-        positions, valid = choose(bodies.positions, bodies.valid, bodies.place)
+        positions, valid = choose(bodies.positions, bodies.valid, bodies.list_position)
     before, after = bodies.valid.shape[1], valid.shape[1]
     note = f"bodies {which}: {before} tracked, {after} person slot{'s' if after > 1 else ''} kept"
     return replace(bodies, positions=positions, valid=valid, notes=(*bodies.notes, note))
