@@ -266,12 +266,12 @@ def folder(tmp_path):
 
 
 def test_find_files_is_recursive_and_sorted(folder):
-    found, passed_over = survey_files(folder)
+    found, skipped = survey_files(folder)
     assert [(path.relative_to(folder).as_posix(), name) for path, name in found] == [
         ("a/Seq2_7.csv", "precog"), ("a/deep/HDM_zz_kickLFront1Reps_003_120.amc", "amc"), ("b/made.bvh", "bvh"),
         ("made.npz", "npz"),
     ]  # fmt: skip
-    assert [path.name for path in passed_over] == ["HDM_zz.asf", "readme.txt"]
+    assert [path.name for path in skipped] == ["HDM_zz.asf", "readme.txt"]
     assert find_files(folder) == found
     assert [path.name for path, _ in find_files(folder, "bvh")] == ["made.bvh"]
     assert find_files(folder / "made.npz") == [(folder / "made.npz", "npz")]

@@ -145,7 +145,7 @@ def test_splits_are_the_files_of_the_release(tmp_path):
     assert split.name == "official"
     assert split.fold(1).train == ("1000", "1001", "1003", "1004", "1006", "1007")
     assert split.fold(1).test == ("1002", "1005")
-    assert [path.name for path in survey.passed_over] == ["test.json"]
+    assert [path.name for path in survey.skipped] == ["test.json"]
     assert len(Babel().survey(raw).items) == 6
     assert recipe.splits([info for info in infos if info.attributes["part"] == "val"], None) == ()
     assert takes["1000"].recording.attributes == {

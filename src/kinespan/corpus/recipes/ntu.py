@@ -52,12 +52,12 @@ class _Ntu(Recipe):
             raise InputError(f"{raw}: no such folder; expected the one with the .skeleton files of {self.title}")
         items: dict[str, Item] = {}
         refused: list[tuple[Path, str]] = []
-        passed_over: list[Path] = []
+        skipped: list[Path] = []
         for file in sorted(raw.rglob("*.skeleton"), key=lambda file: (file.stem, file)):
             known = name_attributes(file.stem)
             action = int(known["action"]) if known else 0
             if known is None or self.actions < action <= len(ACTIONS):
-                passed_over.append(file)
+                skipped.append(file)
             elif not 1 <= action <= self.actions or not 1 <= int(known["setup"]) <= self.setups:
                 refused.append((file, f"setup {known['setup']}, action {action}: {self.title} has no such sample"))
             elif file.stem in listed:
@@ -68,10 +68,10 @@ class _Ntu(Recipe):
                 items[file.stem] = Item(file.stem, file)
         if not items and not refused:
             raise InputError(
-                f"{raw}: no sample of {self.title} among {len(passed_over)} .skeleton files; expected files such as "
+                f"{raw}: no sample of {self.title} among {len(skipped)} .skeleton files; expected files such as "
                 "nturgb+d_skeletons/S001C001P001R001A001.skeleton"
             )
-        return Survey(tuple(items.values()), tuple(refused), tuple(passed_over), self.labels())
+        return Survey(tuple(items.values()), tuple(refused), tuple(skipped), self.labels())
 
     def read(self, item: Item) -> Take:
         """The recording, and one span of its action from start to end."""
