@@ -92,7 +92,7 @@ def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] 
             annotations[name] = annotation
     if not annotations:
         raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings is annotated")
-    infos = {name: corpus.infos[corpus.place(name)] for name in annotations}
+    infos = {name: corpus.infos[corpus.index(name)] for name in annotations}
     durations = {name: info.duration for name, info in infos.items()}
     rates = {name: info.fps for name, info in infos.items()}
     return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates)

@@ -66,7 +66,7 @@ def test_truth_comes_back_as_it_was(tmp_path):
     assert read_truth(tmp_path / "T.json") == truth
     part = read_truth(tmp_path / "T.json", "test")
     assert (list(part.annotations), part.labels) == (["b"], labels)
-    with pytest.raises(InputError, match="'val'; there is test, train"):
+    with pytest.raises(InputError, match="'val'; available: test, train"):
         read_truth(tmp_path / "T.json", "val")
 
 
@@ -219,7 +219,7 @@ entries = st.one_of(
 
 @given(st.dictionaries(st.sampled_from(["a", "b: {}", "ü"]), st.lists(entries, max_size=3) | texts), st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_spans_read_agree_with_the_slow_reference(tmp_path_factory, groups, scored):
+def test_spans_agree_with_the_slow_reference(tmp_path_factory, groups, scored):
     path = tmp_path_factory.mktemp("json") / "file.json"
     data = {"results": groups} if scored else {"results": {}, "segmentation": groups}
     path.write_text(json.dumps(data), "utf-8")

@@ -21,14 +21,14 @@ def random_recording(skeleton, seed=0):
     return Recording(positions, 30.0, skeleton, "random")
 
 
-def test_the_named_skeletons():
+def test_named_skeletons_and_their_joint_counts():
     assert {name: SKELETONS[name].num_joints for name in SKELETONS} == {
         "coco17": 17, "kinect20": 20, "ntu25": 25, "smpl22": 22, "smpl24": 24,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SKELETONS)
-def test_named_skeletons_are_whole(name):
+def test_named_skeletons_are_complete_and_symmetric(name):
     skeleton = SKELETONS[name]
     assert skeleton.name == name
     assert None not in skeleton.body_parts
@@ -167,7 +167,7 @@ def test_common_naming_styles(style, prefix):
         joint_map(skeleton, SKELETONS[target])
 
 
-def test_names_that_only_look_sided_are_in_the_middle():
+def test_names_that_only_look_sided_have_no_side():
     joints, parents = build(STYLES["poser"] | {"lowerback": {}, "root": {}, "left": {}})
     skeleton = skeleton_from_names("x", joints, parents)
     paired = {skeleton.joints[joint] for pair in skeleton.pairs for joint in pair}
@@ -225,7 +225,7 @@ def test_named_skeletons_are_recognised_by_their_names(name):
     assert same >= known.num_joints - 4
 
 
-def test_what_could_not_be_recognised_is_named():
+def test_missing_shoulders_or_hips_are_refused_by_name():
     joints, parents = build(STYLES["mocap"])
     joints = [joint.replace("LeftUpLeg", "Foo").replace("RightUpLeg", "Bar") for joint in joints]
     # Without a thigh, nothing else is taken for the hip.
@@ -245,7 +245,7 @@ def test_what_could_not_be_recognised_is_named():
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_rows_are_weighted_means(source, target):
+def test_joint_map_rows_are_weighted_means(source, target):
     weights = joint_map(SKELETONS[source], SKELETONS[target])
     assert weights.shape == (SKELETONS[target].num_joints, SKELETONS[source].num_joints)
     assert weights.dtype == np.float32
@@ -261,7 +261,7 @@ def test_mirroring_commutes_with_the_map(source, target):
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_shared_joints_come_back(source, target):
+def test_shared_joints_survive_mapping_there_and_back(source, target):
     there = joint_map(SKELETONS[source], SKELETONS[target])
     back = joint_map(SKELETONS[target], SKELETONS[source]) @ there
     for joint, part in enumerate(SKELETONS[source].body_parts):
@@ -307,32 +307,32 @@ def without(skeleton, parts):
     return Skeleton(**(skeleton.to_dict() | {"name": "poor", "body_parts": named}))
 
 
-def test_nothing_stands_in_for_a_knee():
+def test_a_missing_knee_cannot_be_mapped():
     with pytest.raises(InputError, match=r"'poor' cannot be mapped to 'kinect20'.*'KneeLeft'.*left_knee"):
         joint_map(without(NTU_25, {"left_knee"}), KINECT_20)
 
 
-def test_two_parts_that_stand_in_for_each_other_do_not_go_in_circles():
+def test_mutual_substitutes_do_not_recurse_forever():
     with pytest.raises(InputError, match="head"):
         joint_map(without(NTU_25, {"head"}), KINECT_20)
     with pytest.raises(InputError, match="AnkleLeft"):
         joint_map(without(NTU_25, {"left_foot", "left_ankle"}), KINECT_20)
 
 
-def test_landmarks_stand_in_for_unnamed_parts():
+def test_landmarks_substitute_unnamed_parts():
     poor = without(NTU_25, {"left_shoulder", "pelvis"})
     assert row(poor, KINECT_20, "ShoulderLeft") == {"left shoulder": 1}
     assert row(poor, KINECT_20, "HipCenter") == {"base of spine": 1}
 
 
-def test_a_joint_without_body_part_is_found_by_its_name():
+def test_joints_without_canonical_name_map_by_joint_name():
     target = without(KINECT_20, {"left_hand"})
     assert row(without(KINECT_20, {"right_hand"}), target, "HandLeft") == {"HandLeft": 1}
     with pytest.raises(InputError, match=r"'HandLeft' \(no body part\)"):
         joint_map(NTU_25, target)
 
 
-def test_map_recording_against_slow_loops():
+def test_map_recording_agrees_with_the_slow_reference():
     recording = random_recording(NTU_25)
     mapped = map_recording(recording, COCO_17)
     weights = joint_map(NTU_25, COCO_17)
@@ -350,7 +350,7 @@ def test_map_recording_names_the_recording():
         map_recording(recording, SMPL_24)
 
 
-def test_missing_people_stay_missing():
+def test_mapping_keeps_absent_people_absent():
     positions, valid = np.ones((3, 1, 25, 3)), np.array([[True], [False], [True]])
     mapped = map_recording(Recording(positions, 30.0, NTU_25, "x", valid=valid), KINECT_20)
     assert mapped.mask.ravel().tolist() == [True, False, True]

@@ -10,7 +10,7 @@ from ..skeleton import Skeleton
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """What the index knows of one recording, its frames unread. ``checksum`` is that of `Recording.checksum`."""
+    """A recording of a corpus without its frames; ``checksum`` is `Recording.checksum`."""
 
     name: str
     fps: float

@@ -15,7 +15,7 @@ from .recipes import Item, Recipe, Survey
 
 @dataclass(frozen=True)
 class OwnFile:
-    """The format of a file, and its path in the folder."""
+    """The format of a file and its path in the folder."""
 
     format: str
     source: str
@@ -23,29 +23,29 @@ class OwnFile:
 
 @dataclass(frozen=True)
 class OwnFiles(Recipe):
-    """Files of known formats, wherever they are from."""
+    """A user's own files of known formats."""
 
     title: ClassVar[str] = "own files"
     paper: ClassVar[str] = ""
     licence: ClassVar[str] = ""
 
     format: str = "auto"
-    """The one format to read, or auto: each file's own."""
+    """The only format to read, or auto: each file's own."""
     options: io.ReadOptions = field(default_factory=io.ReadOptions)
-    """How to read what files do not say."""
+    """How to read what the files do not say."""
 
     def survey(self, raw: Path) -> Survey:
-        """All files of the format below a folder, or the one file."""
-        files, passed_over = io.survey_files(raw, self.format)
+        """All files of the format below a folder, or the file itself."""
+        files, skipped = io.survey_files(raw, self.format)
         names = names_of([file for file, _ in files], raw)
         items = (
             Item(name, file, OwnFile(format, relative(file, raw)))
             for name, (file, format) in zip(names, files, strict=True)
         )
-        return Survey(tuple(items), passed_over=tuple(passed_over))
+        return Survey(tuple(items), skipped=tuple(skipped))
 
     def read(self, item: Item) -> io.Take:
-        """The recording, its source being the path in the folder unless the file says another."""
+        """The recording; its source is the path in the folder unless the file states one."""
         details: OwnFile = item.details
         take = io.read(item.file, details.format, self.options)
         changes: dict[str, Any] = {"name": item.name}
@@ -62,11 +62,11 @@ def relative(file: Path, source: Path) -> str:
 
 
 def names_of(files: Sequence[Path], source: Path) -> list[str]:
-    """The stem of each file; of files that share one, the path in the folder; with its suffix where that is shared."""
+    """The stem of each file; where files share it, the path in the folder; where they share that, with the suffix."""
     paths = [relative(file, source) for file in files]
-    ways = ([file.stem for file in files], [os.path.splitext(path)[0] for path in paths], paths)
-    counts = [Counter(way) for way in ways]
+    candidates = ([file.stem for file in files], [os.path.splitext(path)[0] for path in paths], paths)
+    counts = [Counter(names) for names in candidates]
     return [
         next(name for name, count in zip(choices, counts, strict=True) if count[name] == 1)
-        for choices in zip(*ways, strict=True)
+        for choices in zip(*candidates, strict=True)
     ]

@@ -13,17 +13,20 @@ from ..errors import InputError
 
 @dataclass(frozen=True)
 class Fold:
-    """Names of the recordings that train and test; ``drop_labels`` are the labels left out of both.
+    """The recordings to train and to test on.
 
     Raises InputError where a recording is on both sides or twice on one, or where a side is empty.
     """
 
     train: tuple[str, ...]
+    """Names of recordings."""
     test: tuple[str, ...]
+    """Names of recordings."""
     drop_labels: tuple[str, ...] = ()
+    """Labels left out of both sides."""
 
     def __post_init__(self) -> None:
-        """Check that the sides are disjoint and not empty."""
+        """Check that the sides are disjoint and not empty. Raises InputError."""
         for side, names in (("train", self.train), ("test", self.test)):
             if not names:
                 raise InputError(f"fold: no recording to {side} on; choose fewer folds or another attribute")
@@ -31,12 +34,12 @@ class Fold:
                 raise InputError(f"fold: a recording is listed twice under {side}")
         both = set(self.train) & set(self.test)
         if both:
-            raise InputError(f"fold: {', '.join(sorted(both)[:3])} is in train and in test")
+            raise InputError(f"fold: {', '.join(sorted(both)[:3])} is in both train and test")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Named folds, numbered as their source numbers them; ``drop_labels`` holds for each of them.
+    """Named folds, numbered as in their source; ``drop_labels`` applies to each of them.
 
     Raises InputError for a split without a name or without a fold.
     """
@@ -46,16 +49,16 @@ class Split:
     drop_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check, and hand the dropped labels to the folds."""
+        """Check, and pass the dropped labels on to the folds. Raises InputError."""
         if not self.name or not self.folds:
             raise InputError(f"split {self.name!r}: expected a name and at least one fold")
         folds = {number: replace(fold, drop_labels=self.drop_labels) for number, fold in sorted(self.folds.items())}
         object.__setattr__(self, "folds", folds)
 
     def fold(self, number: int) -> Fold:
-        """The fold of that number. Raises InputError where there is none."""
+        """The fold of a number. Raises InputError for an unknown one."""
         if number not in self.folds:
-            raise InputError(f"split {self.name!r} has no fold {number}; it has {', '.join(map(str, self.folds))}")
+            raise InputError(f"split {self.name!r} has no fold {number}; available: {', '.join(map(str, self.folds))}")
         return self.folds[number]
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +74,7 @@ class Split:
 
 
 def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = math.inf) -> Annotation:
-    """The annotation without some labels: their spans become uncovered (ignored) time, the label set shrinks.
+    """The annotation without the labels `names`, whose spans become uncovered (ignored) time.
 
     `duration` (seconds) ends the covered time of an annotation that covers its whole recording.
     Raises InputError for a label that is not in the label set.
@@ -92,7 +95,7 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
-    """The label set without some names, order kept. Raises InputError for a name that it does not have."""
+    """The label set without `names`, in order. Raises InputError for a name that it does not have."""
     dropped = set(names)
     for name in sorted(dropped):
         labels.index(name)

@@ -15,16 +15,16 @@ from .info import RecordingInfo
 from .splits import Fold, Split
 
 GROUP_ATTRIBUTES = ("performer", "actor", "subject", "person", "participant", "patient", "session", "group")
-"""Attributes that say whose motion it is, the better ones first; `default_split` goes by the first that it finds."""
+"""Attributes that identify the performer, in order of preference; `default_split` uses the first that all have."""
 
 
 def group_split(
     infos: Iterable[RecordingInfo], attribute: str, folds: int, seed: int, name: str | None = None
 ) -> Split:
-    """Folds 1..`folds` over groups of recordings that share an attribute; each group tests in exactly one fold.
+    """Folds 1 to `folds` over groups of recordings with one value of an attribute; each group tests in one fold.
 
-    Groups are shuffled by the seed, then, longest first, each goes to the fold with the fewest seconds so far, so
-    that the folds are about equally long. The name is ``by-<attribute>`` where none is given.
+    Groups are shuffled by the seed, then, longest first, each goes to the fold with the fewest seconds so far, so that
+    the folds are about equally long. The default name is ``by-<attribute>``.
     Raises InputError for fewer than 2 folds, fewer groups than folds, and recordings without the attribute.
     """
     infos = tuple(infos)
@@ -48,17 +48,17 @@ def group_split(
 def leave_out(
     infos: Iterable[RecordingInfo], attribute: str, values: Sequence[str] | None = None, name: str | None = None
 ) -> Split:
-    """Test on what training never saw: one fold that tests `values`, or a fold for each value of the attribute.
+    """Leave-one-group-out: one fold that tests `values`, or a fold for each value of the attribute.
 
-    Without `values`, fold k tests the k-th value in natural order ("9" before "10"). The name is
-    ``leave-out-<attribute>`` where none is given.
+    Without `values`, fold k tests the k-th value in natural order ("9" before "10"). The default name is
+    ``leave-out-<attribute>``.
     Raises InputError for unknown values, a side that would be empty, and recordings without the attribute.
     """
     infos = tuple(infos)
     groups = _groups(infos, attribute)
     for value in values or ():
         if value not in groups:
-            raise InputError(f"no recording has {attribute} = {value!r}; there is {', '.join(groups)}")
+            raise InputError(f"no recording has {attribute} = {value!r}; available: {', '.join(groups)}")
     tested = [{group} for group in groups] if values is None else [set(values)]
     folds = {number: _fold(infos, attribute, held_out) for number, held_out in enumerate(tested, start=1)}
     return Split(name or f"leave-out-{attribute}", folds)
@@ -66,19 +66,19 @@ def leave_out(
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How a corpus without official splits is split: what keeps recordings together, into how many folds, seeded.
-
-    ``group`` is an attribute of the recordings, or a regular expression on their names whose first bracket (else the
-    whole match) names the group; None: the first of `GROUP_ATTRIBUTES` that they have, else each recording alone.
-    """
+    """How a corpus without official splits is split."""
 
     group: str | None = None
+    """An attribute of the recordings, or a regular expression on their names whose first bracket (else the whole match)
+    names the group. None: the first of `GROUP_ATTRIBUTES` that all have, else each recording is a group."""
     folds: int = 4
+    """Number of folds."""
     seed: int = 0
+    """Seed of the shuffle of groups."""
 
 
 def ruled_split(infos: Iterable[RecordingInfo], rule: SplitRule) -> Split:
-    """The split ``by-group`` of a rule that names its group.
+    """The split ``by-group`` of a rule with a `group`.
 
     Raises InputError for a bad expression, a recording that it does not match, and fewer groups than folds.
     """
@@ -102,15 +102,15 @@ def ruled_split(infos: Iterable[RecordingInfo], rule: SplitRule) -> Split:
 
 
 def recording_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
-    """The split ``by-recording``: each recording by itself; None where there are fewer than two."""
+    """The split ``by-recording``, in which each recording is a group; None with fewer than two."""
     alone = [replace(info, attributes={"recording": info.name}) for info in infos]
     return group_split(alone, "recording", min(folds, len(alone)), seed) if len(alone) > 1 else None
 
 
 def default_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
-    """The split ``by-group`` of a corpus without an official one, or None where nothing says whose motion it is.
+    """The split ``by-group`` by the first of `GROUP_ATTRIBUTES` that every recording has, with at least two values.
 
-    The group is the first of `GROUP_ATTRIBUTES` that every recording has, with at least two values.
+    None where there is no such attribute.
     """
     infos = tuple(infos)
     for attribute in GROUP_ATTRIBUTES:
@@ -123,12 +123,13 @@ def default_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0)
 def label_fraction(
     names: Sequence[str], fraction: float, seed: int, annotations: Mapping[str, Annotation | None]
 ) -> tuple[str, ...]:
-    """A seeded share of the annotated recordings among `names`, in their order: those that may show their labels.
+    """A seeded share of the annotated recordings among `names`, in their order, for training with few labels.
 
-    The seed gives one order of the annotated recordings; the share is its first max(1, round(fraction x count)).
-    So a smaller fraction is a subset of a larger one of the same seed. The order is a random one in which, as long
-    as some label has not occurred, the recording with the most labels not yet seen comes next (ties keep the random
-    order): every label occurs as early as this greedy rule can make it. It does not depend on the order of `names`.
+    The seed gives an order of the annotated recordings, of which the first max(1, round(fraction x count)) are
+    returned; so a smaller fraction is a subset of a larger one with the same seed. The order is random, except that
+    until every label has occurred the recording with the most new labels comes next (ties keep the random order). It
+    does not depend on the order of `names`.
+
     Raises InputError for a fraction outside (0, 1] and where no recording is annotated.
     """
     if not 0 < fraction <= 1:
@@ -140,16 +141,16 @@ def label_fraction(
     }
     if not labels:
         raise InputError(f"label fraction: none of the {len(names)} recordings is annotated")
-    waiting = [list(labels)[i] for i in np.random.default_rng(seed).permutation(len(labels))]
+    remaining = [list(labels)[i] for i in np.random.default_rng(seed).permutation(len(labels))]
     missing = set().union(*labels.values())
     order: list[str] = []
     while missing:
-        best = max(waiting, key=lambda name: len(labels[name] & missing))  # max keeps the first of equals
-        waiting.remove(best)
+        best = max(remaining, key=lambda name: len(labels[name] & missing))  # max keeps the first of equals
+        remaining.remove(best)
         order.append(best)
         missing -= labels[best]
     count = max(1, math.floor(fraction * len(labels) + 0.5))
-    chosen = set((order + waiting)[:count])
+    chosen = set((order + remaining)[:count])
     return tuple(name for name in names if name in chosen)
 
 

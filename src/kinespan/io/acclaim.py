@@ -20,7 +20,7 @@ _ROOT_CHANNELS = {"tx", "ty", "tz", "rx", "ry", "rz"}
 
 @dataclass
 class Bone:
-    """A bone, or the root: offset (3,) from its parent's end, its axis frame (3, 3), and its channels in order."""
+    """A bone, or the root: offset (3,) from its parent's end, axis frame (3, 3) and channels in order."""
 
     name: str
     offset: Float64Array = field(default_factory=lambda: np.zeros(3))
@@ -46,38 +46,38 @@ class Acclaim:
     def forward_kinematics(self, channels: dict[str, Float64Array], degrees: bool) -> Float64Array:
         """Positions (T, J, 3) in file units from channel values (T, len(dof)) of each bone by name.
 
-        A bone turns about its own axes: with C the frame of the bone and M its motion, its world turn is the
-        parent's times C M C^-1, and its end is its start plus that turn of length times direction.
+        A bone rotates about its own axes: with C its axis frame and M its motion, its world rotation is the parent's
+        times C M C^-1, and its end is its start plus length times direction under that rotation.
         """
         frames = len(channels[ROOT])
         positions = np.empty((frames, len(self.bones), 3))
-        world: list[Float64Array] = []
+        world_rotations: list[Float64Array] = []
         for number, bone in enumerate(self.bones):
-            turn = self._turn(bone, channels.get(bone.name), degrees)
+            rotation = self._rotation(bone, channels.get(bone.name), degrees)
             if number:
-                above = world[bone.parent]
-                turn = above if turn is None else above @ turn
-                positions[:, number] = positions[:, bone.parent] + turn @ bone.offset
+                parent_rotation = world_rotations[bone.parent]
+                rotation = parent_rotation if rotation is None else parent_rotation @ rotation
+                positions[:, number] = positions[:, bone.parent] + rotation @ bone.offset
             else:
-                moving = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "t"}
+                translation_channels = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "t"}
                 for axis in range(3):
-                    at = moving.get("xyz"[axis])
+                    at = translation_channels.get("xyz"[axis])
                     positions[:, 0, axis] = 0.0 if at is None else channels[ROOT][:, at]
-                turn = np.broadcast_to(np.eye(3), (frames, 3, 3)) if turn is None else turn
-            world.append(turn)
+                rotation = np.broadcast_to(np.eye(3), (frames, 3, 3)) if rotation is None else rotation
+            world_rotations.append(rotation)
         return positions
 
     @staticmethod
-    def _turn(bone: Bone, values: Float64Array | None, degrees: bool) -> Float64Array | None:
-        """C M C^-1 (T, 3, 3); the first letter of the axis order turns first."""
-        turning = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "r"}
-        if values is None or not turning:
+    def _rotation(bone: Bone, values: Float64Array | None, degrees: bool) -> Float64Array | None:
+        """C M C^-1 (T, 3, 3), None for a bone that rests; the first letter of the axis order rotates first."""
+        rotation_channels = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "r"}
+        if values is None or not rotation_channels:
             return None
-        axes = "".join(axis for axis in reversed(bone.axis_order) if axis in turning)
-        angles = values[:, [turning[axis] for axis in axes]]
+        axes = "".join(axis for axis in reversed(bone.axis_order) if axis in rotation_channels)
+        angles = values[:, [rotation_channels[axis] for axis in axes]]
         motion = chained(np.deg2rad(angles) if degrees else angles, axes)
-        turned: Float64Array = bone.axis @ motion @ bone.axis.T
-        return turned
+        rotated: Float64Array = bone.axis @ motion @ bone.axis.T
+        return rotated
 
 
 def read_asf(path: Path) -> Acclaim:
@@ -216,22 +216,22 @@ def _bone(path: Path, end: int, fields: dict[str, tuple[int, list[str]]], degree
 def _hierarchy(path: Path, lines: Lines, bones: dict[str, Bone]) -> list[Bone]:
     """The bones, root first, parents before children, with `parent` filled in."""
     order = [bones[ROOT]]
-    placed = {ROOT: 0}
+    index = {ROOT: 0}
     for number, words in lines:
         if words[0] in ("begin", "end") and len(words) == 1:
             continue
         unknown = next((word for word in words if word not in bones), None)
         if unknown is not None:
             raise InputError(f"{path}:{number}: bone {unknown!r} is not in :bonedata")
-        if words[0] not in placed:
+        if words[0] not in index:
             raise InputError(f"{path}:{number}: bone {words[0]!r} has children before it has a parent")
         for child in words[1:]:
-            if child in placed:
+            if child in index:
                 raise InputError(f"{path}:{number}: bone {child!r} has two parents")
-            placed[child] = len(order)
-            bones[child].parent = placed[words[0]]
+            index[child] = len(order)
+            bones[child].parent = index[words[0]]
             order.append(bones[child])
-    loose = sorted(bones.keys() - placed.keys())
-    if loose:
-        raise InputError(f"{path}: bones without a parent in :hierarchy: {', '.join(loose)}; the file is cut off")
+    orphans = sorted(bones.keys() - index.keys())
+    if orphans:
+        raise InputError(f"{path}: bones without a parent in :hierarchy: {', '.join(orphans)}; the file is cut off")
     return order

@@ -16,13 +16,13 @@ from .base import READERS, FileMotion, ReadOptions
 from .npz import archive_fields, load_archive
 
 _RATES = ("mocap_framerate", "mocap_frame_rate")
-"""How the rate is named: in the first release, in those after it."""
+"""The name of the rate in the first release and in later ones."""
 _FIELDS = ("poses", "trans", "gender", *_RATES)
 _SMPLX_POSES = 165
-"""SMPL-X has a jaw and two eyes, 9 numbers, between body and hands."""
+"""SMPL-X has a jaw and two eyes, 9 values, between body and hands."""
 
 Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
-"""Turns AMASS's z up to y up."""
+"""The rotation from AMASS's z up to y up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class AmassMotion:
 
 
 def read_motion(path: Path) -> AmassMotion:
-    """What an AMASS file holds, of whichever release: ``*_poses.npz`` of SMPL-H or ``*_stageii.npz`` of SMPL-X.
+    """The motion of an AMASS file of either release: ``*_poses.npz`` of SMPL-H or ``*_stageii.npz`` of SMPL-X.
 
-    Poses of SMPL-X lose their jaw and eyes; body and hands turn about the same joints in both.
-    Raises InputError naming the file and the field for anything else.
+    Jaw and eyes of SMPL-X are dropped; body and hands have the same joints in both. Raises InputError, naming the file
+    and the field, for anything else.
     """
     data = load_archive(path, _FIELDS)
     poses = _numbers(path, data, "poses")
@@ -63,7 +63,7 @@ def read_motion(path: Path) -> AmassMotion:
 
 
 def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> Float64Array:
-    """Positions (T, 1, J, 3) in metres, z up, of these points of the body; without translation the pelvis stands."""
+    """Positions (T, 1, J, 3) in metres, z up, of `points` of the body; without translation the pelvis stays put."""
     positions = body.points(motion.poses)[:, points]
     return (positions + motion.translation[:, None] if translation else positions)[:, None]
 
@@ -72,9 +72,9 @@ def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], trans
 class AmassReader:
     """AMASS .npz with ``poses`` and ``mocap_framerate``: the 25 joints of NTU RGB+D on a male body of mean shape.
 
-    The body is `ReadOptions.body_model`, else one beside the file or in a folder above (`smplh.body_near`). Every
-    performer gets it, so that only motion differs; betas and gender of the file are not used. Metres; all of AMASS is
-    z up, and `ReadOptions.up` turns what is left to turn after that.
+    The body is `ReadOptions.body_model`, else one beside the file or in a folder above (`smplh.body_near`). It is the
+    same for every performer, so that only motion differs; betas and gender of the file are not used. Metres. AMASS is
+    z up and is rotated to y up before `ReadOptions.up` applies.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)

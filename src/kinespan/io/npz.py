@@ -1,4 +1,4 @@
-"""Plain NumPy archives: the simplest way into kinespan, and the way a Recording is kept whole in one file."""
+"""NumPy archives: the simplest way into kinespan, and one file for a whole Recording."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BROKEN = (
     OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, MemoryError, SyntaxError,
     zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError,
 )  # fmt: skip
-"""What numpy and zipfile raise for an archive that is cut off or was tampered with."""
+"""What NumPy and zipfile raise for an archive that is cut off or damaged."""
 
 
 _MAGIC = b"PK\x03\x04"
@@ -35,9 +35,9 @@ _MAGIC = b"PK\x03\x04"
 class NpzReader:
     """NumPy archive with ``positions`` (T, P, J, 3) or (T, J, 3) in metres and y up.
 
-    Needed: ``fps``, and ``skeleton``: a name in `SKELETONS` or the JSON of `Skeleton.to_dict`; or instead ``joints``
-    (J names) and ``parents`` (J indices). Optional: ``valid`` (T, P) or (T,); ``labels`` (names) with ``frame_ids``
-    (T,): 0 background, label index + 1, or -100 not looked at. `save_npz` adds ``name``, ``source`` and JSON for
+    Required: ``fps``, and either ``skeleton`` (a name in `SKELETONS` or the JSON of `Skeleton.to_dict`) or ``joints``
+    (J names) with ``parents`` (J indices). Optional: ``valid`` (T, P) or (T,); ``labels`` (names) with ``frame_ids``
+    (T,): 0 background, label index + 1, or -100 not annotated. `save_npz` adds ``name``, ``source`` and JSON for
     ``attributes``, ``history`` and ``annotation``. Pickled objects are never loaded.
     """
 
@@ -51,7 +51,7 @@ class NpzReader:
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
-        """What the archive holds."""
+        """The motion of the archive."""
         data = load_archive(path)
         positions = _numbers(path, data, "positions")
         if positions.ndim == 3:
@@ -81,7 +81,7 @@ class NpzReader:
 
 
 def save_npz(recording: Recording, path: Path | str, annotation: Annotation | None = None) -> Path:
-    """Write a recording, and its annotation if given, so that `read` gives the same back; returns the path.
+    """Write a recording, and its annotation if given, as `read` reads them back; returns the path.
 
     A suffix .npz is added where it is missing. Raises InputError where the file cannot be written.
     """
@@ -109,7 +109,7 @@ def save_npz(recording: Recording, path: Path | str, annotation: Annotation | No
 
 
 def archive_fields(path: Path, head: bytes) -> set[str]:
-    """Names of the arrays in an archive that begins with `head`; none where it is no whole archive."""
+    """Names of the arrays in an archive that begins with `head`; empty for anything but a complete archive."""
     if not head.startswith(_MAGIC):
         return set()
     try:
@@ -120,9 +120,9 @@ def archive_fields(path: Path, head: bytes) -> set[str]:
 
 
 def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, AnyArray]:
-    """The arrays of the archive, or those of them with these names; others are then not unpacked.
+    """The arrays of the archive, or only those with the names in `only`; others are then not unpacked.
 
-    Raises InputError for a file that is no whole archive or holds pickled objects under these names.
+    Raises InputError for a file that is not a complete archive or holds pickled objects under these names.
     """
     try:
         with path.open("rb") as file:
@@ -136,7 +136,7 @@ def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, A
 
 def _field(path: Path, data: dict[str, AnyArray], name: str) -> AnyArray:
     if name not in data:
-        raise InputError(f"{path}: field {name!r} is missing; there is {', '.join(sorted(data)) or 'nothing'}")
+        raise InputError(f"{path}: field {name!r} is missing; available: {', '.join(sorted(data)) or 'nothing'}")
     return data[name]
 
 
@@ -155,7 +155,7 @@ def _fps(path: Path, data: dict[str, AnyArray]) -> float:
 
 
 def _text(path: Path, data: dict[str, AnyArray], name: str) -> str:
-    """A text field, empty where it is missing."""
+    """A text field, empty where it is missing. Raises InputError for another kind of field."""
     if name not in data:
         return ""
     array = data[name]
@@ -172,7 +172,7 @@ def _names(path: Path, data: dict[str, AnyArray], name: str) -> list[str]:
 
 
 def _json(path: Path, data: dict[str, AnyArray], name: str, default: Any) -> Any:
-    """A JSON field of the same kind as the default, which stands for a missing one."""
+    """A JSON field of the type of `default`, which is returned for a missing one."""
     text = _text(path, data, name)
     if not text:
         return default
@@ -220,9 +220,9 @@ def _frame_labels(path: Path, data: dict[str, AnyArray], num_frames: int) -> tup
     ids = _numbers(path, data, "frame_ids")
     if ids.shape != (num_frames,) or ids.dtype.kind == "f":
         raise InputError(f"{path}: field 'frame_ids' must hold one whole number for each of {num_frames} frames")
-    wrong = (ids != IGNORE) & ((ids < 0) | (ids > len(labels)))
-    if wrong.any():
-        frame = int(np.argmax(wrong))
+    is_bad = (ids != IGNORE) & ((ids < 0) | (ids > len(labels)))
+    if is_bad.any():
+        frame = int(np.argmax(is_bad))
         raise InputError(f"{path}: frame_ids[{frame}] is {ids[frame]}, expected 0..{len(labels)} or {IGNORE}")
     return labels, ids.astype(np.int64)
 

@@ -25,7 +25,7 @@ def axis_matrices(angles: Float64Array, axis: str) -> Float64Array:
 def chained(angles: Float64Array, axes: str) -> Float64Array:
     """The product R_axes[0] R_axes[1] ... (..., 3, 3) of rotations by `angles` (..., len(axes)) in radians."""
     matrices = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
-    for number, axis in enumerate(axes):
-        turn = axis_matrices(angles[..., number], axis)
-        matrices = turn if number == 0 else matrices @ turn
+    for index, axis in enumerate(axes):
+        rotation = axis_matrices(angles[..., index], axis)
+        matrices = rotation if index == 0 else matrices @ rotation
     return matrices

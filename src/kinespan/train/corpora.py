@@ -75,7 +75,7 @@ def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
     """
     if name != "auto":
         return SKELETONS[name]
-    found = {part.corpus.infos[part.corpus.place(name)].skeleton for part in sets for name in part.names}
+    found = {part.corpus.infos[part.corpus.index(name)].skeleton for part in sets for name in part.names}
     if not found:
         corpora = ", ".join(repr(part.corpus.name) for part in sets)
         raise InputError(f"corpus {corpora}: no recordings to choose a skeleton from")

@@ -208,7 +208,7 @@ class Babel(Recipe):
         root = Path(self.motion[1]) if self.motion else self.amass or raw / "amass"
         if not root.is_dir():
             hint = "" if self.motion else "; give AMASS's folder with --amass, or CMU's own files with --motion cmu-amc"
-            raise InputError(f"{root}: there is no such folder with BABEL's motion{hint}")
+            raise InputError(f"{root}: no such folder with BABEL's motion{hint}")
         if self.motion is not None:
             return root, None
         body = smplh.find_body(self.body_model) if self.body_model else smplh.find_body(raw, root)

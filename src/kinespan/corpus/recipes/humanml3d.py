@@ -77,7 +77,7 @@ class HumanML3D(Recipe):
                 items.append(Item(file.stem, file, (part_of.get(file.stem), root / "texts" / f"{file.stem}.txt")))
         there = {file.stem for file in files}
         refused = tuple(
-            (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but there is no such file")
+            (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but no such file")
             for name, part in part_of.items()
             if name not in there and (self.mirrored or not name.startswith("M"))
         )

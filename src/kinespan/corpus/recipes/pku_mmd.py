@@ -194,7 +194,7 @@ class _Files:
     def find(raw: Path, phase: int) -> _Files:
         """The files under `raw`, but for those whose path names the other phase alone."""
         if not raw.is_dir():
-            raise InputError(f"{raw}: there is no such folder; expected that of PKU-MMD phase {phase}")
+            raise InputError(f"{raw}: no such folder; expected that of PKU-MMD phase {phase}")
         kinds: dict[str, dict[str, Path]] = {"skeleton": {}, "label": {}, "split": {}}
         others: list[Path] = []
         found = _candidates(raw, phase)
