@@ -360,11 +360,11 @@ class LearnConfig:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that is pretrained, and its input."""
-    beside: str = "tcn"
-    """Encoder of the network beside it, which starts from random weights: one of another kind errs in other ways."""
+    partner_encoder: str = "tcn"
+    """Encoder of the partner network, which starts from random weights: one of another kind makes other errors."""
     teach: Literal["auto", "on", "off"] = "auto"
-    """Let both networks teach the next two what they see in training recordings without labels. auto: where there are
-    at least as many without as with labels."""
+    """Let both networks pseudo-label the training recordings without labels, and train two students. auto: if there
+    are at least as many without labels as with."""
     split: str | None = None
     """Split to train and test on; none: every recording is trained on and nothing is tested."""
     fold: int = 1
@@ -391,13 +391,13 @@ class LearnConfig:
         return PretrainConfig(network=self.network, **self._shared(), steps=self.pretrain_steps)
 
     def finetuning(self, protocol: Protocol, fps: float | None = None) -> FinetuneConfig:
-        """The settings of a network's training: `finetune` is the pretrained one's, `scratch` that of the one beside.
+        """The settings of a network's training: `finetune` for the pretrained one, `scratch` for its partner.
 
         fps: frames per second that the pretrained network sees, where that is not the one of `network`.
         """
         network = self.network
         if protocol == "scratch":
-            network = replace(network, encoder=self.beside, fps=fps or network.fps)
+            network = replace(network, encoder=self.partner_encoder, fps=fps or network.fps)
         share = self.label_fraction
         return FinetuneConfig(
             protocol=protocol, network=network, label_fraction=share, **self._shared(), steps=self.steps

@@ -23,7 +23,7 @@ MISTAKES = [
     ("pretrain corpus", "missing: --out"),
     ("pretrain corpus --out x --stepz 3", "--stepz", "did you mean --steps?"),
     ("pretrain corpus --out x --snippet.wieght 1", "did you mean --snippet.weight?"),
-    ("learn corpus --out x --beside tnc", "tnc", "tcn"),
+    ("learn corpus --out x --partner-encoder tnc", "tnc", "tcn"),
     ("learn corpus --out x --encoder tnc", "tnc", "tcn"),
     ("learn corpus --out x --label-fraction 2", "label_fraction is 2"),
     ("learn corpus --out x --pretrain-steps 0", "pretrain_steps is 0"),

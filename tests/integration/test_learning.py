@@ -36,7 +36,7 @@ STAGES = ["pretrain", "finetune", "scratch", "finetune_taught", "scratch_taught"
 def learnt(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The folder of a run on half of the labels, and what it told."""
     out, told = tmp_path_factory.mktemp("runs") / "learnt", []
-    learn(corpus, out, HALF, quiet=True, tell=told.append)
+    learn(corpus, out, HALF, quiet=True, log=told.append)
     return out, told
 
 
@@ -145,7 +145,7 @@ def test_a_run_goes_on_where_it_stopped(
         learn(corpus, out, HALF, quiet=True)
     with pytest.raises(InputError, match=r"started with steps 2, --resume came with 3"):
         learn(corpus, out, replace(HALF, steps=3), resume=True, quiet=True)
-    learn(corpus, out, HALF, resume=True, quiet=True, tell=told.append)
+    learn(corpus, out, HALF, resume=True, quiet=True, log=told.append)
     assert [line.endswith("done before") for line in told] == [STAGES.index(stage) > n for n in range(5)]
     assert same(read_weights(out / MODEL_FILE), read_weights(whole / MODEL_FILE))
     assert same(read_weights(out / "pretrain" / ENCODER_FILE), read_weights(whole / "pretrain" / ENCODER_FILE))
@@ -192,7 +192,9 @@ def test_through_the_command(jobs: Path, command: Command, tmp_path: Path) -> No
     assert "(1 of 2 models)" in page
     assert "models: 1 of 2" in command("info", tmp_path / "run").out
 
-    done = command("learn", "corpus", "--out", tmp_path / "all", "--pretrained", "pre", "--beside", "tcn_long", *FEW)
+    done = command(
+        "learn", "corpus", "--out", tmp_path / "all", "--pretrained", "pre", "--partner-encoder", "tcn_long", *FEW
+    )
     assert done.code == 0, done.err
     assert "2 of 2  scratch: tcn_long, labels of 6 recordings" in done.out
     assert done.out.splitlines()[-1].startswith("nothing was held out, so nothing is tested; give --split NAME")

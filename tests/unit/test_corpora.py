@@ -22,8 +22,8 @@ from kinespan.train.corpora import (
     corpus_parts,
     joined_annotations,
     parse_source,
-    seen_in_training,
     trained_on,
+    training_recordings_of,
     training_set,
 )
 
@@ -93,7 +93,7 @@ def test_annotations_of_several_corpora_share_one_label_set(tmp_path: Path) -> N
     assert joined_annotations(sets[2:]) == ([None], None)
 
 
-def test_what_a_model_was_trained_on_is_told_by_its_file_as_far_as_it_can_be(tmp_path: Path) -> None:
+def test_training_recordings_of_a_model_follow_its_corpus_split_and_fold(tmp_path: Path) -> None:
     split = Split("half", {1: Fold(("r0", "r1"), ("r2",)), 2: Fold(("r2",), ("r0", "r1"))})
     corpus = corpus_of(tmp_path / "made", KINECT_20, KINECT_20, KINECT_20, split=split)
     spec = ModelSpec(kind="encoder", input=InputSpec(KINECT_20, 15.0, ("joint",), Normalisation()), encoder="tcn")
@@ -101,7 +101,7 @@ def test_what_a_model_was_trained_on_is_told_by_its_file_as_far_as_it_can_be(tmp
     def seen(*facts: dict[str, object]) -> tuple[str, ...]:
         parts = tuple(replace(spec, training=one) for one in facts)
         whole = parts[0] if len(parts) == 1 else replace(spec, members=parts)
-        return seen_in_training(whole, corpus, ("r2", "r1", "r0"))
+        return training_recordings_of(whole, corpus, ("r2", "r1", "r0"))
 
     half = {"corpus": "made", "split": "half", "fold": 1}
     assert seen(half) == ("r1", "r0")

@@ -51,7 +51,7 @@ def run(arguments: Namespace) -> int:
     learning = LearnConfig(**few, pretrain_steps=steps["pretrain"], steps=steps["train"])
     probing = FinetuneConfig(**few, protocol="linear", steps=steps["linear"])
     try:
-        learnt = learn(corpus, out / "model", learning, tell=say)
+        learnt = learn(corpus, out / "model", learning, log=say)
         probe = finetune(corpus, out / "linear", probing, pretrained=out / "model" / "pretrain")
     except Interrupted as stopped:
         print(f"\n{stopped.args[0].split(';')[0]}; run the demo again to start anew")

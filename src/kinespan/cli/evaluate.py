@@ -84,7 +84,7 @@ def _of_model(arguments: Namespace) -> dict[str, Any]:
     from ..localizer import load_model
     from ..progress import Progress
     from ..results import evaluate_on
-    from ..train.corpora import corpus_parts, seen_in_training
+    from ..train.corpora import corpus_parts, training_recordings_of
 
     model = load_model(arguments.model)
     corpus = open_corpus(arguments.corpus)
@@ -94,7 +94,7 @@ def _of_model(arguments: Namespace) -> dict[str, Any]:
         "evaluated_on": corpus.name,
         "evaluated_split": arguments.split,
         "evaluated_recordings": len(names),
-        "seen_in_training": len(seen_in_training(model.spec, corpus, names)),
+        "seen_in_training": len(training_recordings_of(model.spec, corpus, names)),
     }
     with Progress("localizing", len(names)) as progress:
         _, _, metrics = evaluate_on(

@@ -54,11 +54,11 @@ def run(arguments: Namespace) -> int:
     from ..train.learning import learn, run_tests
 
     check_network(config.network)
-    ENCODERS[config.beside]
+    ENCODERS[config.partner_encoder]
     out = run_folder(arguments.out)
     pretrained = pretrained_path(arguments.pretrained)
     try:
-        learnt = learn(corpus, out, config, pretrained=pretrained, resume=arguments.resume, tell=say)
+        learnt = learn(corpus, out, config, pretrained=pretrained, resume=arguments.resume, log=say)
     except Interrupted as stopped:
         print(f"\n{stopped}")
         return 130

@@ -100,14 +100,14 @@ def trained_on(sets: Sequence[TrainingSet]) -> dict[str, Any]:
     return {"corpus": " + ".join(part.corpus.name for part in sets), "split": split, "fold": fold}
 
 
-def seen_in_training(spec: ModelSpec, corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:
-    """Those of some recordings of a corpus whose labels a model, or a member of it, may have been trained on.
+def training_recordings_of(spec: ModelSpec, corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:
+    """Which of `names`, recordings of a corpus, a model or a member of it may have been trained on.
 
-    A model file tells the name of the corpus, its split and fold. Where the corpus has no such split any more, none.
+    A model file states the name of the corpus, its split and fold. None, if the corpus no longer has that split.
     """
     if spec.members:
-        seen = {name for member in spec.members for name in seen_in_training(member, corpus, names)}
-        return tuple(name for name in names if name in seen)
+        known = {name for member in spec.members for name in training_recordings_of(member, corpus, names)}
+        return tuple(name for name in names if name in known)
     facts = spec.training
     if facts.get("corpus") != corpus.name:
         return ()

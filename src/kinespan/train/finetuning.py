@@ -32,7 +32,7 @@ from .common import StepModule, check_run_folder, fit, seeded
 from .corpora import Source, TrainingSet, choose_skeleton, trained_on, training_set
 from .pretraining import ENCODER_FILE
 from .settings import save_settings
-from .teaching import check_honest, load_teachers, title
+from .teaching import check_no_label_leakage, describe, load_teachers
 
 MODEL_FILE = "model.safetensors"
 PSEUDO_LABEL_SHARE = 0.5
@@ -61,16 +61,16 @@ class FinetuneModule(StepModule):
         self.register_buffer("other_side", torch.tensor([0, *(1 + side for side in sides)]), persistent=False)
         self._features: Tensor | None = None
         if self.linear:
-            for part in (localizer.encoder, localizer.fusion):
-                part.requires_grad_(False)
+            for module in (localizer.encoder, localizer.fusion):
+                module.requires_grad_(False)
 
     def on_train_start(self) -> None:
         """For `linear`, compute the frozen features once, those of localizing, and standardise them."""
         super().on_train_start()
         if self.linear:
-            found = torch.cat([self.localizer.motion_features(motion) for motion in self.pool.motions])
-            self._mean, self._std = found.mean(dim=0), found.std(dim=0, correction=0).clamp(min=1e-6)
-            self._features = (found - self._mean) / self._std
+            features = torch.cat([self.localizer.motion_features(motion) for motion in self.pool.motions])  # (N, C)
+            self._mean, self._std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)  # (C,)
+            self._features = (features - self._mean) / self._std
 
     def fold_standardisation(self) -> None:
         """Give the head that was trained on standardised features the weights that do the same on plain ones."""
@@ -149,62 +149,66 @@ def finetune(
 ) -> Localizer:
     """Train a Localizer on the labels of recordings and write it to `out` as model.safetensors.
 
-    Of a Corpus only the training recordings of config.split are read; the labels of the share config.label_fraction
-    of them, chosen by seed, are used, and of the others, where there are teachers, what these say of them (see
-    teaching.py). The model of the last step is kept: nothing is selected. Raises InputError for bad settings, for
-    teachers that do not fit or have nothing to teach on, for models that know labels which are held back here, and
-    Interrupted after Ctrl-C.
+    Of a Corpus only the training recordings of config.split are read. The labels of the share config.label_fraction of
+    them, chosen by seed, are used; with teachers the others are pseudo-labelled (see teaching.py). The model of the
+    last step is kept: nothing is selected. Raises InputError for bad settings, for teachers that do not fit or have no
+    recordings to pseudo-label, for models that know labels which are held back here, and Interrupted after Ctrl-C.
     """
     if config.protocol == "scratch" and pretrained is not None:
         raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
     part = training_set(source, config.split, config.fold)
-    corpus = part.corpus
-    names, labels = labelled_names(corpus, part.names, part.drop_labels, config)
+    names, labels = labelled_names(part.corpus, part.names, part.drop_labels, config)
     if pretrained is not None:
-        check_honest(pretrained, read_spec(pretrained_file(pretrained)), part, config)
+        check_no_label_leakage(pretrained, read_spec(pretrained_file(pretrained)), part, config)
     spec = _spec(part, config, labels, pretrained, names)
-    motions = load_motions(corpus, names, spec.input)
-    annotations = [corpus.annotation(name, drop=part.drop_labels) for name in names]
-    spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
-    taught: dict[str, Scores] = {}
-    if teachers:
-        spec, taught = _taught(teachers, part, config, spec, names, quiet)
-        motions += load_motions(corpus, tuple(taught), spec.input)
-        annotations += [None] * len(taught)
-    pool = ClipPool(motions, annotations, labels)
-    if taught:
-        pool.add_pseudo_labels(taught, PSEUDO_LABEL_SHARE)
+    pool, spec, pseudo_labelled = _pool(part, config, spec, labels, names, teachers, quiet)
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_pretrained(localizer, pretrained)
         module = FinetuneModule(config, localizer, pool)
         facts: dict[str, Any] = {
-            "corpus": str(corpus.path),
+            "corpus": str(part.corpus.path),
             "pretrained": None if pretrained is None else str(pretrained),
         }
-        if taught:
-            facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(taught)}
+        if teachers:
+            facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(pseudo_labelled)}
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
         fit(
-            module,
-            out,
-            stage={"linear": "linear probe"}.get(config.protocol, "finetuning"),
-            steps=config.steps,
-            save_every=config.save_every,
-            precision=config.precision,
-            checkpoint=checkpoint,
-            callbacks=[],
-            quiet=quiet,
-        )
+            module, out, stage={"linear": "linear probe"}.get(config.protocol, "finetuning"), steps=config.steps,
+            save_every=config.save_every, precision=config.precision, checkpoint=checkpoint, callbacks=[], quiet=quiet,
+        )  # fmt: skip
         module.fold_standardisation()
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
 
 
-def _taught(
+def _pool(
+    part: TrainingSet,
+    config: FinetuneConfig,
+    spec: ModelSpec,
+    labels: LabelSet,
+    labelled: Sequence[str],
+    teachers: Sequence[Path],
+    quiet: bool,
+) -> tuple[ClipPool, ModelSpec, tuple[str, ...]]:
+    """The clips of labelled and pseudo-labelled recordings, the spec completed by them, and names of the latter."""
+    motions = load_motions(part.corpus, labelled, spec.input)
+    annotations = [part.corpus.annotation(name, drop=part.drop_labels) for name in labelled]
+    spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
+    if not teachers:
+        return ClipPool(motions, annotations, labels), spec, ()
+    spec, scores = _pseudo_labels(teachers, part, config, spec, labelled, quiet)
+    pseudo_labelled = tuple(scores)
+    motions += load_motions(part.corpus, pseudo_labelled, spec.input)
+    pool = ClipPool(motions, [*annotations, *[None] * len(pseudo_labelled)], labels)
+    pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
+    return pool, spec, pseudo_labelled
+
+
+def _pseudo_labels(
     teachers: Sequence[Path],
     part: TrainingSet,
     config: FinetuneConfig,
@@ -212,21 +216,21 @@ def _taught(
     labelled: Sequence[str],
     quiet: bool,
 ) -> tuple[ModelSpec, dict[str, Scores]]:
-    """The spec that says who taught it, and the teachers' scores of the training recordings without labels.
+    """The spec with the teachers in it, and their scores of the training recordings without labels.
 
-    Raises InputError where there are none, and as `load_teachers` does.
+    Raises InputError where there are no such recordings, and as `load_teachers` does.
     """
-    used = set(labelled)
-    others = [name for name in part.names if name not in used]
-    if not others:
+    labelled_set = set(labelled)
+    unlabelled = [name for name in part.names if name not in labelled_set]
+    if not unlabelled:
         raise InputError(
             f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to teach "
             "on; leave it out, or prepare recordings without labels in the same corpus"
         )
-    found = load_teachers(teachers, part, config, spec)
-    with Progress("teaching", len(others), quiet=quiet) as progress:
-        scores = found.scores(part, others, progress.update)
-    facts = {"teachers": list(found.titles), "taught_recordings": len(others)}
+    loaded = load_teachers(teachers, part, config, spec)
+    with Progress("teaching", len(unlabelled), quiet=quiet) as progress:
+        scores = loaded.scores(part, unlabelled, progress.update)
+    facts = {"teachers": list(loaded.descriptions), "taught_recordings": len(unlabelled)}
     return replace(spec, training={**spec.training, **facts}), scores
 
 
@@ -311,7 +315,7 @@ def _spec(
         base = read_spec(pretrained_file(pretrained))
         before = base.training
         if base.kind != "encoder":  # it was trained on labels already, and may have been pretrained before that
-            training["started_from"] = title(base)
+            training["started_from"] = describe(base)
             before = before.get("pretrained", {})
         if before:
             training["pretrained"] = dict(before)

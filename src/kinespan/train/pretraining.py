@@ -40,11 +40,11 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     stride, frames = encoder.strides[-1], method.view_frames(config.clip_frames)
     if config.snippet.variant == "aligned" and frames % stride:
         share = config.clip_frames // frames
-        near = [share * stride * (frames // stride + more) for more in (0, 1)]
+        below, above = (share * stride * (frames // stride + more) for more in (0, 1))
         raise InputError(
             f"clip_frames {config.clip_frames} gives views of {frames} frames, no multiple of {stride}, the coarsest "
             f"stride of {network.encoder}, so snippets would not lie where their times say; choose "
-            f"{near[0]} or {near[1]}"
+            f"{below} or {above}"
         )
     contrast = config.contrast
     term = SnippetTerm(
@@ -117,32 +117,25 @@ def pretrain(
     """
     checkpoint = check_run_folder(out, resume, ENCODER_FILE)
     sources = source if isinstance(source, Sequence) else [source]
-    sets = [training_set(one, config.split, config.fold) for one in sources]
+    sets = [training_set(each, config.split, config.fold) for each in sources]
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
     spec = ModelSpec.of_network(network, skeleton)
     motions = [motion for part in sets for motion in load_motions(part.corpus, part.names, spec.input)]
     annotations, labels = joined_annotations(sets)
     used = clip_sources([motion.num_frames for motion in motions], config.clip_frames)
-    pool = ClipPool([motions[number] for number in used], [annotations[number] for number in used], labels)
+    pool = ClipPool([motions[index] for index in used], [annotations[index] for index in used], labels)
     with seeded(config.seed):
         module = PretrainModule(config, skeleton, pool)
         facts = {"corpus": [str(part.corpus.path) for part in sets], "recordings": len(pool)}
         save_settings(out, "pretrain", config, facts, resume=resume)
         callbacks: list[Callback] = []
-        if config.probe_every and sum(pool.annotated(number) for number in range(len(pool))) >= 2:
+        if config.probe_every and sum(pool.annotated(index) for index in range(len(pool))) >= 2:
             callbacks.append(FrameProbe(pool, config.probe_every))
         fit(
-            module,
-            out,
-            stage="pretraining",
-            steps=config.steps,
-            save_every=config.save_every,
-            precision=config.precision,
-            checkpoint=checkpoint,
-            callbacks=callbacks,
-            quiet=quiet,
-        )
+            module, out, stage="pretraining", steps=config.steps, save_every=config.save_every,
+            precision=config.precision, checkpoint=checkpoint, callbacks=callbacks, quiet=quiet,
+        )  # fmt: skip
     spec = replace(
         spec,
         clip_frames=module.method.view_frames(config.clip_frames),

@@ -1,10 +1,11 @@
-"""Teachers: finished models whose scores are the targets of recordings that nobody labelled.
+"""Teachers: finished models that pseudo-label the recordings that nobody labelled.
 
-A student learns from the labels that there are and from what its teachers say of the rest: all of their scores of a
-frame, not the best label alone (Hinton et al., Distilling the Knowledge in a Neural Network, 2015; Xie et al.,
-Self-training with Noisy Student, CVPR 2020: teachers see motion as it is, the student sees it augmented). Several
-teachers are averaged. Those of different kinds err in different ways, from which both can learn (Blum and Mitchell,
-Combining Labeled and Unlabeled Data with Co-Training, COLT 1998).
+Notable choices:
+- pseudo-labels are soft: a student learns all scores of a frame, not the best label alone (Hinton et al., Distilling
+  the Knowledge in a Neural Network, 2015)
+- teachers see motion as it is, the student sees it augmented (Xie et al., Self-training with Noisy Student, CVPR 2020)
+- several teachers are averaged; those of different kinds make different errors, from which both students can learn
+  (Blum and Mitchell, Combining Labeled and Unlabeled Data with Co-Training, COLT 1998)
 """
 
 from __future__ import annotations
@@ -21,61 +22,65 @@ from ..errors import InputError
 from ..localizer import load_model
 from ..model import Model, Scores
 from ..model_file import ModelSpec
-from .corpora import TrainingSet, seen_in_training
+from .corpora import TrainingSet, training_recordings_of
 
 
 @dataclass(frozen=True)
 class Teachers:
-    """Models that teach, as one, and what each of them is in a few words."""
+    """One or several models as one teacher, and a description of each in a few words."""
 
     model: Model
-    titles: tuple[str, ...]
+    descriptions: tuple[str, ...]
 
     def scores(
         self, part: TrainingSet, names: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> dict[str, Scores]:
-        """The teachers' mean scores (T, C + 1) of recordings by name."""
-        found = {}
+        """The teachers' mean scores (T, C + 1) of recordings, by name."""
+        scores = {}
         for number, name in enumerate(names):
-            found[name] = self.model.frame_scores(part.corpus[name])
+            scores[name] = self.model.frame_scores(part.corpus[name])
             if progress is not None:
                 progress(number + 1)
-        return found
+        return scores
 
 
 def load_teachers(paths: Sequence[Path], part: TrainingSet, config: FinetuneConfig, spec: ModelSpec) -> Teachers:
-    """The models in runs' folders or model files, to teach one that `spec` describes, on the training side `part`.
+    """The models in run folders or model files, as teachers of a student with this `spec` on the training side `part`.
 
-    Raises InputError for a file that is not a kinespan localizer, for one of other labels or another rate, and for one
-    that knows labels that the student is not to know: of recordings that are held out, or others than the seed chose.
+    Raises InputError for a file that is not a kinespan localizer, for one of other labels or another rate, and as
+    `check_no_label_leakage` does.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     models = [load_model(path, device) for path in paths]
     for path, model in zip(paths, models, strict=True):
         check_compatible(spec, "this run", model.spec, path, "teach")
-        check_honest(path, model.spec, part, config)
-    titles = tuple(title(model.spec) for model in models)
-    return Teachers(models[0] if len(models) == 1 else ensemble(models, names=paths), titles)
+        check_no_label_leakage(path, model.spec, part, config)
+    descriptions = tuple(describe(model.spec) for model in models)
+    return Teachers(models[0] if len(models) == 1 else ensemble(models, names=paths), descriptions)
 
 
-def title(spec: ModelSpec) -> str:
-    """A model in a few words, such as `tcn (scratch, 300 steps)`; of an ensemble those of each member."""
+def describe(spec: ModelSpec) -> str:
+    """A model in a few words, such as `tcn (scratch, 300 steps)`; the members of an ensemble one by one."""
     if spec.members:
-        return " and ".join(title(member) for member in spec.members)
+        return " and ".join(describe(member) for member in spec.members)
     return f"{spec.encoder} ({spec.training.get('protocol')}, {spec.training.get('steps')} steps)"
 
 
-def check_honest(path: Path, spec: ModelSpec, part: TrainingSet, config: FinetuneConfig) -> None:
-    """Raise InputError where a model, or a member of it, was trained on labels that a run on `part` holds back."""
+def check_no_label_leakage(path: Path, spec: ModelSpec, part: TrainingSet, config: FinetuneConfig) -> None:
+    """Raises InputError if a model, or a member of it, was trained on labels that a run on `part` must not know.
+
+    Those are labels of recordings that are held out, and of training recordings that label_fraction leaves out.
+    """
     for member in spec.members:
-        check_honest(path, member, part, config)
+        check_no_label_leakage(path, member, part, config)
     if spec.members or spec.kind == "encoder" or spec.training.get("corpus") != part.corpus.name:
         return
-    own_side = set(part.names)
-    seen = seen_in_training(spec, part.corpus, [name for name in part.corpus.names if name not in own_side])
-    if seen:
+    training_names = set(part.names)
+    held_out = [name for name in part.corpus.names if name not in training_names]
+    leaked = training_recordings_of(spec, part.corpus, held_out)
+    if leaked:
         raise InputError(
-            f"{path}: trained on the labels of {len(seen)} recordings that are held out here, such as {seen[0]!r}; "
+            f"{path}: trained on the labels of {len(leaked)} recordings that are held out here, such as {leaked[0]!r}; "
             "it has to have the split and fold of this run"
         )
     known, own = (spec.training.get("label_fraction"), spec.training.get("seed")), (config.label_fraction, config.seed)
