@@ -4,7 +4,7 @@
 #   make TORCH=torch==2.13.0 demo       another torch, such as the CUDA build on a machine with a GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench tables clean
+.PHONY: help demo test test-benchmarks lint bench tables clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -30,7 +30,7 @@ COMPILED := src/kinespan/io/_scan.c
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(READY)  ## set up, then run the main job on the built-in corpus; ends with the path of a report
 	@$(BIN)/kinespan demo --out demo
@@ -38,13 +38,16 @@ demo: $(READY)  ## set up, then run the main job on the built-in corpus; ends wi
 test: $(READY)  ## set up, then run the whole test suite
 	@$(TEST)
 
+test-benchmarks: $(READY)  ## set up, then run the tests of the benchmarks, which `make test` leaves out
+	@$(TEST) benchmarks/tests
+
 lint: $(TOOLS)  ## check style and types
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 
 bench: $(READY)  ## measure the speed of every stage against the field's usual way, side by side
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.speed
 
 tables: $(READY)  ## write docs/catalogue.md, the tables of what there is
 	@$(BIN)/kinespan list all --markdown > docs/catalogue.new && mv docs/catalogue.new docs/catalogue.md

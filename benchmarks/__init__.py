@@ -1,1 +1,1 @@
-"""What is measured rather than asserted: speed, and the figures of the README."""
+"""What is measured rather than asserted: `speed`, and accuracy by `study`; `results` holds the stored rows of both."""

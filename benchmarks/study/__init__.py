@@ -1,1 +1,1 @@
-"""The study: does pretraining earn its place on real motion, beside what a user would take otherwise?"""
+"""How accurate models are on real motion, with and without pretraining, beside what a user would take otherwise."""

@@ -30,8 +30,8 @@ def window_features(motion: Motion) -> NDArray[np.float32]:
     positions = motion.positions[:, 0].reshape(motion.num_frames, -1)
     velocity = np.gradient(positions, axis=0) if motion.num_frames > 1 else np.zeros_like(positions)
     frames = np.concatenate([positions, velocity], axis=1)
-    at = np.clip(np.arange(motion.num_frames)[:, None] + np.array(REACH), 0, motion.num_frames - 1)
-    windows: NDArray[np.float32] = frames[at].reshape(motion.num_frames, -1).astype(np.float32)
+    indices = np.clip(np.arange(motion.num_frames)[:, None] + np.array(REACH), 0, motion.num_frames - 1)  # (T, W)
+    windows: NDArray[np.float32] = frames[indices].reshape(motion.num_frames, -1).astype(np.float32)
     return windows
 
 
@@ -43,22 +43,22 @@ def forest_scores(
     y = np.concatenate([ids for _, ids in train])
     forest = RandomForestClassifier(300, min_samples_leaf=3, max_features="sqrt", random_state=seed, n_jobs=1)
     forest.fit(x[y != IGNORE], y[y != IGNORE])
-    found = {}
+    probabilities = {}
     for motion in test:
         scores = np.zeros((motion.num_frames, classes), dtype=np.float32)
         scores[:, forest.classes_] = forest.predict_proba(window_features(motion))
-        found[motion.name] = moving_mean(scores, motion.fps, SMOOTH)
-    return found
+        probabilities[motion.name] = moving_mean(scores, motion.fps, SMOOTH)
+    return probabilities
 
 
 def prior_scores(
     train: Sequence[tuple[Motion, Ids]], test: Sequence[Motion], classes: int, steps: int = 1
 ) -> dict[str, Scores]:
-    """How often each class held in training: always the same, or in each of so many equal parts of a recording."""
+    """The frequency of each class in training: over all time, or in each of `steps` equal parts of a recording."""
     counts = np.full((steps, classes), 1e-6)
     for motion, ids in train:
-        part = np.arange(motion.num_frames) * steps // motion.num_frames
-        np.add.at(counts, (part[ids != IGNORE], ids[ids != IGNORE]), 1)
+        step = np.arange(motion.num_frames) * steps // motion.num_frames  # (T,)
+        np.add.at(counts, (step[ids != IGNORE], ids[ids != IGNORE]), 1)
     share = (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
     return {motion.name: share[np.arange(motion.num_frames) * steps // motion.num_frames] for motion in test}
 

@@ -1,14 +1,14 @@
-"""What a study is: YAML to the cells that are to be run, each one training and test on a fold.
+"""A study: a YAML file, and the cells to be run, each one training and test on a fold.
 
 A file holds
 
-    about:        what it asks, one or two sentences
+    about:        its question, in one or two sentences
     data: precog  the corpus: precog, synthetic, or the name given by --corpus
     split:        its split
     folds:        a list
     labels:       a list: numbers of labelled recordings, shares of them, or all
     seeds:        a list, or one for each of the labels, such as {4: [0, 1, 2], all: [0]}
-    pools:        what pretraining sees, by name: further corpora beside a fold's training recordings, such as [hdm05],
+    pools:        motion to pretrain on, by name: further corpora beside a fold's training recordings, such as [hdm05],
                   or a share of those alone, such as 0.5 (by seed; those of 0.25 are among those of 0.5)
     pretraining:  settings of `kinespan pretrain`, by the name of a start
     pretrain_seed: where given, one encoder a fold, of this seed, starts the trainings of all seeds; else (null) each
@@ -19,19 +19,20 @@ A file holds
                     model: forest, prior or time_prior instead of a network
                     finetune: settings of `kinespan finetune`
                     beside: settings of `kinespan finetune` for a network from random weights, trained on the same
-                      labels, whose scores are averaged with the row's own (as `kinespan fuse` does)
+                      labels, whose scores are averaged with the row's own (an ensemble)
                     taught: rounds; in each the row's network, and the one beside it, teach the next ones of both, which
                       start from their encoders, on the recordings without labels (`kinespan finetune --teachers`)
-                    alone: true, where the one beside is to teach, but not to be averaged with in the test
+                    alone: true, where the network beside teaches but is not averaged with in the test
                     decode: settings of kinespan.decode.DecodeConfig in place of the model's
                     labels, seeds, folds, pretrain_seed: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
     lead:         a curve that is compared with each of the others, in pairs as for claims
     parts:        two rows, with and without something, by a name for that: compared in pairs as for claims
+    readme:       rows that make a line of the table in README.md, by its name
     claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
 
-Networks are trained in float32 unless a start or a row says `precision`, so that rows do not hang on what a machine has
-units for. A setting that is not there, or a name that nothing has, is an error before anything runs.
+Networks are trained in float32 unless a start or a row says `precision`, so that rows do not depend on the units of a
+machine. An unknown setting or name is an error before anything runs.
 """
 
 from __future__ import annotations
@@ -50,17 +51,17 @@ from kinespan.settings_parser import parse_settings
 
 FOLDER = Path(__file__).parent
 MODELS = ("network", "forest", "prior", "time_prior")
-MOST_CURVES = 8
+MAX_CURVES = 8
 FLOAT32 = {"precision": "32"}
 SCRATCH = "scratch"
 SHIPPED = "default"
 Labels = int | float | str
-"""How many labels: a number of recordings, a share of them, or `all`."""
+"""Labels to train with: of a number of recordings, of a share of them, or of `all`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model of a study: how it is trained, with how many labels by which seeds, on which folds."""
+    """A model of a study: how it is trained, with which labels by which seeds, on which folds."""
 
     name: str
     start: str = SCRATCH
@@ -103,19 +104,20 @@ class Study:
     curves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lead: str = ""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    readme: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     file: Path = Path()
-    """Where it is written."""
+    """The YAML file."""
 
     def job(self, cell: Cell) -> tuple[int, int, str, str]:
-        """Fold, seed of pretraining, start and pool: cells for which they are the same share an encoder."""
+        """Fold, seed of pretraining, start and pool: cells that agree in them share an encoder."""
         shared = next(row.pretrain_seed for row in self.rows if row.name == cell.row)
         seed = cell.seed if shared is None or cell.start in (SCRATCH, SHIPPED) else shared
         return cell.fold, seed, cell.start, cell.pool
 
     def cells(self, folds: Sequence[int] = (), seeds: Sequence[int] = ()) -> Iterator[Cell]:
         """Every training of the study, all of a seed before the next."""
-        every = sorted({seed for row in self.rows for some in row.seeds.values() for seed in some})
-        for seed in [seed for seed in every if not seeds or seed in seeds]:
+        all_seeds = sorted({seed for row in self.rows for some in row.seeds.values() for seed in some})
+        for seed in [seed for seed in all_seeds if not seeds or seed in seeds]:
             for fold in sorted({fold for row in self.rows for fold in row.folds if not folds or fold in folds}):
                 for row in self.rows:
                     for labels in (labels for labels, some in row.seeds.items() if seed in some and fold in row.folds):
@@ -135,93 +137,93 @@ class Cell:
 
     @property
     def key(self) -> tuple[str, int, int, str]:
-        """What tells the rows of results apart."""
+        """Row, fold, seed and labels, which identify a result."""
         return self.row, self.fold, self.seed, str(self.labels)
 
 
 def names() -> list[str]:
-    """The studies that there are."""
+    """The studies of this folder."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def read(name: str) -> Study:
-    """The study of a name, or in a file. Raises InputError for what is wrong in it."""
+    """The study of a name, or in a YAML file. Raises InputError for a mistake in it."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     if not path.is_file():
-        raise InputError(f"no study {name!r}; there is {', '.join(names())}, or give a YAML file")
+        raise InputError(f"unknown study {name!r}; available: {', '.join(names())}, or give a YAML file")
     study = parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem, path.name)
     return replace(study, file=path.absolute())
 
 
 def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
-    """The Study that a mapping describes. Raises InputError, naming the place, for what is wrong in it."""
-    known = {
-        "about",
-        "data",
-        "split",
-        "folds",
-        "seeds",
-        "labels",
-        "pools",
-        "pretraining",
-        "pretrain_seed",
-        "rows",
-        "claims",
-        "curves",
-        "lead",
-        "parts",
-    }
+    """The Study that a mapping describes. Raises InputError, naming the place, for a mistake in it."""
+    known = {"about", "data", "split", "folds", "seeds", "labels", "pools", "pretraining", "pretrain_seed", "rows",
+             "claims", "curves", "lead", "parts", "readme"}  # fmt: skip
     _refuse_unknown(data, known, where)
     pretraining = {
         key: parse_settings(PretrainConfig, {**FLOAT32, **(value or {})}, f"{where}: pretraining {key}")
         for key, value in data.get("pretraining", {}).items()
     }
     pools = {key: _pool(value, f"{where}: pool {key}") for key, value in data.get("pools", {}).items()}
-    common = {part: data[part] for part in ("labels", "seeds", "folds")}
-    common["pretrain_seed"] = data.get("pretrain_seed")
-    rows = []
-    for number, given in enumerate(data["rows"], start=1):
-        place = f"{where}: row {given.get('name', number)}"
-        _refuse_unknown(given, {one.name for one in fields(Row)} | set(common), place)
-        tuning = {
-            part: parse_settings(FinetuneConfig, {**FLOAT32, **given.get(part, {})}, f"{place}: {part}")
-            for part in ("finetune", "beside")
-            if part in given or part == "finetune"
-        }
-        kept = {key: value for key, value in given.items() if key not in ("labels", *tuning)}
-        seeds, folds = _seeds({**common, **given}, place), tuple(given.get("folds", common["folds"]))
-        shared = given.get("pretrain_seed", common["pretrain_seed"])
-        rows.append(Row(**{**kept, **tuning, "seeds": seeds, "folds": folds, "pretrain_seed": shared}))
-        _check_row(rows[-1], pretraining, pools, place)
-    titles = [row.name for row in rows]
-    if len(set(titles)) != len(titles):
-        raise InputError(f"{where}: two rows share a name among {', '.join(titles)}")
-    claims = tuple(Claim(**{**one, "folds": tuple(one.get("folds", ()))}) for one in data.get("claims", []))
-    for claim in claims:
-        for title in (claim.better, claim.than):
-            if title not in titles:
-                raise InputError(f"{where}: a claim is about {title!r}; rows are {', '.join(titles)}")
-    curves = {key: tuple(value) for key, value in data.get("curves", {}).items()}
-    for title in (title for part in curves.values() for title in part):
-        if title not in titles:
-            raise InputError(f"{where}: a curve is made of {title!r}; rows are {', '.join(titles)}")
-    if len(curves) > MOST_CURVES:
-        raise InputError(f"{where}: {len(curves)} curves, expected at most {MOST_CURVES}: one a colour")
-    lead = data.get("lead", "")
-    if lead and lead not in curves:
-        raise InputError(f"{where}: lead is {lead!r}; curves are {', '.join(curves)}")
-    parts = {key: tuple(value) for key, value in data.get("parts", {}).items()}
-    for key, pair in parts.items():
-        if len(pair) != 2 or not set(pair) <= set(titles):
-            raise InputError(f"{where}: part {key!r} is {', '.join(pair)}; expected two of {', '.join(titles)}")
-    checked = (tuple(rows), pretraining, pools, claims, curves, lead, parts)
-    return Study(name, data["about"], data["data"], data["split"], *checked)
+    common = {key: data.get(key) for key in ("labels", "seeds", "folds", "pretrain_seed")}
+    rows = tuple(
+        _row(given, common, f"{where}: row {given.get('name', number)}")
+        for number, given in enumerate(data["rows"], start=1)
+    )
+    for row in rows:
+        _check_row(row, pretraining, pools, f"{where}: row {row.name}")
+    names = [row.name for row in rows]
+    if len(set(names)) != len(names):
+        raise InputError(f"{where}: two rows share a name among {', '.join(names)}")
+    claims = tuple(Claim(**{**claim, "folds": tuple(claim.get("folds", ()))}) for claim in data.get("claims", []))
+    curves, parts, readme = (
+        {title: tuple(value) for title, value in data.get(key, {}).items()} for key in ("curves", "parts", "readme")
+    )
+    study = Study(
+        name, data["about"], data["data"], data["split"], rows, pretraining, pools, claims, curves,
+        data.get("lead", ""), parts, readme,
+    )  # fmt: skip
+    _check_tables(study, names, where)
+    return study
+
+
+def _row(given: Mapping[str, Any], common: Mapping[str, Any], where: str) -> Row:
+    _refuse_unknown(given, {entry.name for entry in fields(Row)} | set(common), where)
+    configs = {
+        key: parse_settings(FinetuneConfig, {**FLOAT32, **given.get(key, {})}, f"{where}: {key}")
+        for key in ("finetune", "beside")
+        if key in given or key == "finetune"
+    }
+    settings = {**common, **given}
+    values = {key: value for key, value in given.items() if key not in ("labels", *configs)}
+    values |= {"seeds": _seeds(settings, where), "folds": tuple(settings["folds"])}
+    return Row(**{**values, **configs, "pretrain_seed": settings["pretrain_seed"]})
+
+
+def _check_tables(study: Study, names: Sequence[str], where: str) -> None:
+    """That claims, curves, parts and README's table are about rows of the study. Raises InputError."""
+    mentions = {
+        "a claim is about": [name for claim in study.claims for name in (claim.better, claim.than)],
+        "a curve is made of": [name for curve in study.curves.values() for name in curve],
+        "readme is made of": [name for line in study.readme.values() for name in line],
+    }
+    for text, mentioned in mentions.items():
+        for name in mentioned:
+            if name not in names:
+                raise InputError(f"{where}: {text} {name!r}; rows are {', '.join(names)}")
+    if len(study.curves) > MAX_CURVES:
+        raise InputError(f"{where}: {len(study.curves)} curves, expected at most {MAX_CURVES}: one a colour")
+    if study.lead and study.lead not in study.curves:
+        raise InputError(f"{where}: lead is {study.lead!r}; curves are {', '.join(study.curves)}")
+    for key, pair in study.parts.items():
+        if len(pair) != 2 or not set(pair) <= set(names):
+            raise InputError(f"{where}: part {key!r} is {', '.join(pair)}; expected two of {', '.join(names)}")
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set[str], where: str) -> None:
     unknown = sorted(set(given) - known)
     if unknown:
-        raise InputError(f"{where}: unknown {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        raise InputError(f"{where}: unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}")
 
 
 def _pool(given: Any, where: str) -> tuple[str, ...] | float:

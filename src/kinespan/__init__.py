@@ -18,15 +18,23 @@ from .skeleton import Skeleton
 
 if TYPE_CHECKING:
     from .corpus.store import Corpus
+    from .encoder_model import EncoderModel
     from .io import read
     from .localizer import Localizer, load_model
 
 # torch takes seconds to import; these are fetched when they are asked for
-_LAZY = {"Corpus": ".corpus.store", "Localizer": ".localizer", "load_model": ".localizer", "read": ".io"}
+_LAZY = {
+    "Corpus": ".corpus.store",
+    "EncoderModel": ".encoder_model",
+    "Localizer": ".localizer",
+    "load_model": ".localizer",
+    "read": ".io",
+}
 
 __all__ = [
     "Annotation",
     "Corpus",
+    "EncoderModel",
     "InputError",
     "LabelSet",
     "Localizer",

@@ -94,7 +94,7 @@ def read_truth(path: Path, subset: str | None = None) -> Truth:
         subsets = sorted({str(entry.get("subset")) for entry in database.values()})
         database = {name: entry for name, entry in database.items() if entry.get("subset") == subset}
         if not database:
-            raise InputError(f"{file.path}: no recording of subset {subset!r}; there is {', '.join(subsets)}")
+            raise InputError(f"{file.path}: no recording of subset {subset!r}; available: {', '.join(subsets)}")
     if not database:
         file.fail("database", database, "at least one recording")
     annotations = {name: entry.get("annotations") for name, entry in database.items()}

@@ -1,40 +1,45 @@
-"""Spans, label sets and annotations: what was done when, in seconds, and the same as labels of frames."""
+"""Spans, label sets and annotations: what was done when, in seconds or frame by frame."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import BoolArray, Float64Array, IntArray
 from .errors import InputError
 
 BACKGROUND = 0
-"""Frame id of time that was looked at and holds no action; label c of a LabelSet has the frame id c + 1."""
+"""Frame id of annotated time without an action; label c of a LabelSet has the frame id c + 1."""
 IGNORE = -100
-"""Frame id of time that nobody labelled: it is left out of every loss and metric."""
+"""Frame id of time that nobody annotated; losses and metrics leave it out. (The ignore index of cross-entropy.)"""
 
 
 @dataclass(frozen=True, order=True)
 class Span:
     """A label with start and end in seconds, half open; predicted spans carry a score.
 
-    ``person`` is the person slot that the span is about, None where it is about the whole recording.
     Raises InputError where start and end are not finite with start < end.
     """
 
     start: float
+    """Seconds, included."""
     end: float
+    """Seconds, excluded."""
     label: str
+    """A name of the LabelSet."""
     score: float | None = None
+    """How sure a prediction is; None for annotations."""
     person: int | None = None
+    """Index of the person who does it; None: anybody in the recording."""
 
     def __post_init__(self) -> None:
-        """Check the bounds."""
+        """Check the bounds. Raises InputError."""
         if not (math.isfinite(self.start) and math.isfinite(self.end) and self.start < self.end):
             raise InputError(
                 f"span {self.label!r}: [{self.start}, {self.end}) s is not a span, start must be before end"
@@ -48,35 +53,41 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class SpanTable(Mapping[str, tuple[Span, ...]]):
-    """The Spans of many recordings as columns; as a mapping it gives those of a recording, made when asked for.
+    """The N Spans of R recordings as columns, and a mapping from a recording's name to its Spans.
 
-    ``recordings`` (R of them) are the keys; the rows of recording r are bounds[r] to bounds[r + 1], in the order of
-    its Spans. A row of the N has ``label``, an index into ``labels`` (those that occur), ``start`` and ``end`` in
-    seconds, ``score`` (NaN: none) and ``person`` (-1: none). Rows are taken as valid.
+    Metrics work on the columns; Spans are made when a recording is looked up. Rows are not checked.
     """
 
     recordings: tuple[str, ...]
-    bounds: NDArray[np.int64]
+    """Names of the R recordings, the keys of the mapping."""
+    bounds: IntArray
+    """(R + 1,): the rows of recording r are bounds[r] to bounds[r + 1], in the order of its Spans."""
     labels: tuple[str, ...]
-    label: NDArray[np.int64]
-    start: NDArray[np.float64]
-    end: NDArray[np.float64]
-    score: NDArray[np.float64]
-    person: NDArray[np.int64]
+    """The labels that occur."""
+    label: IntArray
+    """(N,) index into `labels`."""
+    start: Float64Array
+    """(N,) seconds."""
+    end: Float64Array
+    """(N,) seconds."""
+    score: Float64Array
+    """(N,), NaN for none."""
+    person: IntArray
+    """(N,), -1 for none."""
 
     @classmethod
     def of(cls, spans: Mapping[str, Iterable[Span]]) -> SpanTable:
-        """The table of Spans by recording; a table stays itself."""
+        """The table of Spans by recording name; a SpanTable is returned as it is."""
         if isinstance(spans, SpanTable):
             return spans
         groups = [tuple(group) for group in spans.values()]
         rows = list(chain.from_iterable(groups))
-        index = {name: number for number, name in enumerate(dict.fromkeys(span.label for span in rows))}
+        label_index = {name: index for index, name in enumerate(dict.fromkeys(span.label for span in rows))}
         return cls(
             tuple(spans),
             np.cumsum([0, *map(len, groups)]),
-            tuple(index),
-            np.array([index[span.label] for span in rows], dtype=np.int64),
+            tuple(label_index),
+            np.array([label_index[span.label] for span in rows], dtype=np.int64),
             np.array([span.start for span in rows], dtype=np.float64),
             np.array([span.end for span in rows], dtype=np.float64),
             np.array([span.score for span in rows], dtype=np.float64),  # None becomes NaN
@@ -84,21 +95,21 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
         )
 
     @cached_property
-    def _row(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.recordings)}
+    def _recording_index(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.recordings)}
 
     @property
-    def recording(self) -> NDArray[np.int64]:
+    def recording(self) -> IntArray:
         """Index of each row's recording, (N,)."""
         return np.repeat(np.arange(len(self.recordings)), np.diff(self.bounds))
 
     def __getitem__(self, name: str) -> tuple[Span, ...]:
-        row = self._row[name]
-        mine = slice(self.bounds[row], self.bounds[row + 1])
-        labels = [self.labels[label] for label in self.label[mine].tolist()]
-        scores = [None if math.isnan(score) else score for score in self.score[mine].tolist()]
-        people = [None if person < 0 else person for person in self.person[mine].tolist()]
-        return tuple(map(Span, self.start[mine].tolist(), self.end[mine].tolist(), labels, scores, people))
+        recording = self._recording_index[name]
+        rows = slice(self.bounds[recording], self.bounds[recording + 1])
+        labels = [self.labels[label] for label in self.label[rows].tolist()]
+        scores = [None if math.isnan(score) else score for score in self.score[rows].tolist()]
+        people = [None if person < 0 else person for person in self.person[rows].tolist()]
+        return tuple(map(Span, self.start[rows].tolist(), self.end[rows].tolist(), labels, scores, people))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.recordings)
@@ -106,33 +117,34 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
     def __len__(self) -> int:
         return len(self.recordings)
 
-    def where(self, chosen: NDArray[np.bool_]) -> SpanTable:
-        """The chosen (N,) rows; all recordings and labels stay."""
-        before = np.concatenate([[0], np.cumsum(chosen)])
+    def where(self, mask: BoolArray) -> SpanTable:
+        """The rows where `mask` (N,) is True, over the same recordings and labels."""
+        num_before = np.concatenate([[0], np.cumsum(mask)])  # (N + 1,)
         return SpanTable(
             self.recordings,
-            before[self.bounds],
+            num_before[self.bounds],
             self.labels,
-            self.label[chosen],
-            self.start[chosen],
-            self.end[chosen],
-            self.score[chosen],
-            self.person[chosen],
+            self.label[mask],
+            self.start[mask],
+            self.end[mask],
+            self.score[mask],
+            self.person[mask],
         )
 
 
 @dataclass(frozen=True)
 class LabelSet:
-    """The names of the actions, in order; ``exclusive`` says that at most one holds at a time.
+    """The names of the actions, in order.
 
     Raises InputError for a name given twice or an empty name.
     """
 
     names: tuple[str, ...]
     exclusive: bool = True
+    """Whether at most one label holds at a time; False: labels may overlap."""
 
     def __post_init__(self) -> None:
-        """Check the names."""
+        """Check the names. Raises InputError."""
         if len(set(self.names)) != len(self.names) or any(not name for name in self.names):
             raise InputError(f"label names must be unique and not empty, found {self.names}")
 
@@ -140,40 +152,42 @@ class LabelSet:
         return len(self.names)
 
     def index(self, name: str) -> int:
-        """Position of a label, 0-based. Raises InputError for an unknown one."""
+        """Index of a label, from 0. Raises InputError for an unknown one."""
         try:
             return self.names.index(name)
         except ValueError:
-            raise InputError(f"unknown label {name!r}; the label set has {', '.join(self.names)}") from None
+            raise InputError(f"unknown label {name!r}; available: {', '.join(self.names)}") from None
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """The Spans of one Recording over a LabelSet; spans may overlap.
+    """The Spans of one Recording over a LabelSet, and the time that the annotator looked at.
 
-    ``covered`` lists the (start, end) seconds that were looked at; None means the whole recording. Covered time
-    without a span is background; time that is not covered is unlabelled and ignored, which is not the same.
-    Spans are kept sorted. Raises InputError for a label outside the label set.
+    Raises InputError for a label outside the label set.
     """
 
     spans: tuple[Span, ...]
+    """In order of start, end and label; they may overlap."""
     labels: LabelSet
+    """The labels that spans may have."""
     covered: tuple[tuple[float, float], ...] | None = None
+    """The (start, end) seconds that were looked at; None: the whole recording. Covered time without a span is
+    background; time that is not covered is unlabelled and ignored."""
 
     def __post_init__(self) -> None:
-        """Check the labels, sort the spans."""
+        """Check the labels and sort the spans. Raises InputError."""
         known = set(self.labels.names)
         for span in self.spans:
             if span.label not in known:
-                self.labels.index(span.label)
+                self.labels.index(span.label)  # raises
         object.__setattr__(
             self, "spans", tuple(sorted(self.spans, key=lambda span: (span.start, span.end, span.label)))
         )
 
-    def frame_ids(self, num_frames: int, fps: float) -> NDArray[np.int64]:
-        """Frame ids (T,): IGNORE, BACKGROUND or label index + 1. A frame has the label that holds at its centre.
+    def frame_ids(self, num_frames: int, fps: float) -> IntArray:
+        """Frame ids (T,): IGNORE, BACKGROUND or label index + 1, by the label at each frame's centre.
 
-        Where spans overlap, the one that starts later (the more specific one) wins.
+        Where spans overlap, the one that starts last, as the more specific one, wins.
         """
         centres = frame_centres(num_frames, fps)
         ids = np.where(self._covered(centres), BACKGROUND, IGNORE).astype(np.int64)
@@ -181,21 +195,26 @@ class Annotation:
             ids[first:stop] = label + 1
         return ids
 
-    def frame_hits(self, num_frames: int, fps: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """For overlapping labels: which labels hold, (T, C) bool, and which frames were looked at, (T,) bool."""
+    def frame_targets(self, num_frames: int, fps: float) -> tuple[BoolArray, BoolArray]:
+        """Multi-hot targets (T, C), the labels at each frame's centre, and a mask (T,) of the annotated frames.
+
+        A frame is annotated where its centre is covered or in a span.
+        """
         centres = frame_centres(num_frames, fps)
-        hits = np.zeros((len(self.labels), num_frames), dtype=bool).T  # label by label in memory: spans are long
+        # (T, C), contiguous along T: spans are long
+        multi_hot = np.zeros((len(self.labels), num_frames), dtype=bool).T
         for label, first, stop in self._frames(centres):
-            hits[first:stop, label] = True
-        return hits, self._covered(centres) | hits.any(axis=1)
+            multi_hot[first:stop, label] = True
+        return multi_hot, self._covered(centres) | multi_hot.any(axis=1)
 
-    def _frames(self, centres: NDArray[np.float64]) -> Iterator[tuple[int, int, int]]:
-        """Index of the label, first frame and frame after the last of each span, by its frames' centres (T,)."""
-        index = {name: number for number, name in enumerate(self.labels.names)}
+    def _frames(self, centres: Float64Array) -> Iterator[tuple[int, int, int]]:
+        """Of each span: label index, first frame and frame after the last, given the frame centres (T,)."""
+        label_index = {name: index for index, name in enumerate(self.labels.names)}
         bounds = np.searchsorted(centres, [(span.start, span.end) for span in self.spans]).tolist()
-        return ((index[span.label], *pair) for span, pair in zip(self.spans, bounds, strict=True))
+        return ((label_index[span.label], *pair) for span, pair in zip(self.spans, bounds, strict=True))
 
-    def _covered(self, times: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _covered(self, times: Float64Array) -> BoolArray:
+        """Mask (T,) of the times that are covered."""
         if self.covered is None:
             return np.ones(times.shape, dtype=bool)
         covered = np.zeros(times.shape, dtype=bool)
@@ -204,13 +223,13 @@ class Annotation:
         return covered
 
 
-def frame_centres(num_frames: int, fps: float) -> NDArray[np.float64]:
+def frame_centres(num_frames: int, fps: float) -> Float64Array:
     """Seconds (T,) of the middle of each frame, (i + 0.5) / fps."""
     return (np.arange(num_frames, dtype=np.float64) + 0.5) / fps
 
 
-def runs(ids: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int, int]]:
-    """Maximal runs of equal values as (value, first frame, frame after the last), in order."""
+def runs(ids: Sequence[int] | IntArray) -> list[tuple[int, int, int]]:
+    """Maximal runs of equal ids (T,) as (id, first frame, frame after the last), in order."""
     values = np.asarray(ids)
     if values.size == 0:
         return []
@@ -219,10 +238,10 @@ def runs(ids: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int, int]]:
     return [(int(values[start]), int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
 
 
-def spans_from_frames(ids: Sequence[int] | NDArray[np.int64], fps: float, labels: LabelSet) -> Annotation:
-    """The Annotation of frame ids (T,): each run of a label is a span; IGNORE frames are not covered.
+def spans_from_frames(ids: Sequence[int] | IntArray, fps: float, labels: LabelSet) -> Annotation:
+    """The Annotation of frame ids (T,): a span for each run of a label; IGNORE frames are not covered.
 
-    `Annotation.frame_ids` gives the same ids back. Raises InputError for an id outside the label set.
+    The inverse of `Annotation.frame_ids`. Raises InputError for an id outside the label set.
     """
     spans: list[Span] = []
     covered: list[tuple[float, float]] = []
@@ -237,13 +256,19 @@ def spans_from_frames(ids: Sequence[int] | NDArray[np.int64], fps: float, labels
             covered.append((start / fps, end / fps))
         if value != BACKGROUND:
             spans.append(Span(start / fps, end / fps, labels.names[value - 1]))
-    whole = covered == [(0.0, len(ids) / fps)]
-    return Annotation(tuple(spans), labels, None if whole else tuple(covered))
+    all_covered = covered == [(0.0, len(ids) / fps)]
+    return Annotation(tuple(spans), labels, None if all_covered else tuple(covered))
 
 
 def label_set_of(annotations: Iterable[Annotation]) -> LabelSet:
-    """The one LabelSet that all annotations share. Raises InputError where they differ or there is none."""
-    found = {annotation.labels for annotation in annotations}
-    if len(found) != 1:
-        raise InputError(f"expected annotations over one label set, found {len(found)}")
-    return found.pop()
+    """The LabelSet that all annotations share. Raises InputError where they differ or there is none."""
+    label_sets = {annotation.labels for annotation in annotations}
+    if len(label_sets) != 1:
+        raise InputError(f"expected annotations over one label set, found {len(label_sets)}")
+    return label_sets.pop()
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key by which "take9" comes before "take10"."""
+    tokens = [token for token in re.split(r"(\d+)", text) if token]
+    return tuple((0, int(token), "") if token.isdecimal() else (1, 0, token) for token in tokens)

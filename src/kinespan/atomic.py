@@ -9,11 +9,11 @@ from pathlib import Path
 from .errors import InputError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    r"""Write text (UTF-8, line ends as they are) beside `path`, then rename: a reader never sees half a file.
+def write_atomically(path: Path, data: str | bytes) -> None:
+    r"""Write data beside `path`, then rename: a reader never sees half a file, and a failure leaves nothing behind.
 
-    A file that is already there is replaced and keeps its mode. Raises InputError where the folder is missing or
-    cannot be written to.
+    Text is written as UTF-8, its line ends as they are. A file that is already there is replaced and keeps its mode.
+    Raises InputError where the folder is missing or cannot be written to.
     """
     path = Path(path)
     if path.is_dir():
@@ -24,8 +24,8 @@ def write_atomically(path: Path, text: str) -> None:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; make the folder first or name another") from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, mode)

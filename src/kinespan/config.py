@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 from .errors import InputError
 
 Precision = Literal["auto", "32", "bf16"]
-Family = Literal["kinespan", "crosclr", "agcn", "ctrgcn"]
+Preprocessing = Literal["kinespan", "crosclr", "agcn", "ctrgcn"]
 Protocol = Literal["linear", "finetune", "scratch"]
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion", "position"]
 STREAMS: tuple[str, ...] = get_args(Stream)
@@ -40,7 +40,7 @@ def _shares(owner: object, *names: str) -> None:
 class Normalisation:
     """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
 
-    family: Family = "kinespan"
+    preprocessing: Preprocessing = "kinespan"
     """kinespan: first root over the origin, then heading and size. The others are published preprocessings of NTU, in
     metres, without heading and size. crosclr: every frame relative to the spine at the shoulders and turned about the
     vertical until the shoulders lie along x. agcn: every frame relative to the middle of the spine, the whole turned
@@ -54,9 +54,12 @@ class Normalisation:
     """Gaps in a person's track up to this many seconds are filled by interpolation; longer ones stay absent."""
 
     def __post_init__(self) -> None:
-        """Refuse a family that is not there, as a model file of a later version may name."""
-        if self.family not in get_args(Family):
-            raise InputError(f"normalisation.family is {self.family!r}, expected one of {', '.join(get_args(Family))}")
+        """Refuse an unknown preprocessing, as a model file of a later version may name."""
+        known = get_args(Preprocessing)
+        if self.preprocessing not in known:
+            raise InputError(
+                f"normalisation.preprocessing is {self.preprocessing!r}, expected one of {', '.join(known)}"
+            )
 
 
 @dataclass(frozen=True)

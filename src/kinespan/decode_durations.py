@@ -1,12 +1,13 @@
-"""The segmentation that knows how long actions last: the most probable one under learnt durations.
+"""Viterbi segmentation under learnt durations: the most probable segments, given how long actions last.
 
 A hidden semi-Markov model (Murphy: Hidden Semi-Markov Models, 2002; Rabiner: A Tutorial on Hidden Markov Models, 1989,
-section IV.D): frames are cut into segments, each of one class and of another class than the one before, which maximise
+section IV.D): frames are cut into segments, each of one class, neighbours of different classes, that maximise
 
-    sum over segments (c, s, e) of   sum_{s <= t < e} log p_c(t) + w [log P_c(e - s) - log C]
+    sum over segments (c, s, e) of   sum_{s <= t < e} log p_c(t) + log P_c(e - s) - log C
 
-p_c(t) is the frame score of class c, 0 background; P_c the log-normal density of its durations, learnt from training
-spans; every one of the C other classes may follow; w is the weight of the durations beside the scores.
+p_c(t) is the frame score of class c, 0 being background; P_c the log-normal density of its durations, learnt from
+training spans; each of the C other classes is equally likely to follow. Durations are not weighted: the sum is the
+model's log probability.
 """
 
 from __future__ import annotations
@@ -15,131 +16,133 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .annotation import IGNORE, runs
+from .arrays import Float32Array, Float64Array, IntArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Durations = tuple[tuple[float, float], ...]
 """Mean and standard deviation of the log of a segment's seconds: of background, then of each label."""
 
-LEAST_SCORE = 1e-4
-"""No frame speaks against a class more strongly than with this probability."""
-LEAST_SPREAD = 0.2
-"""No class's durations are held to be more alike than this (standard deviation of the log)."""
+MIN_PROBABILITY = 1e-4
+"""Frame scores are clipped to this from below, so that no single frame excludes a class."""
+MIN_SPREAD = 0.2
+"""The standard deviation of a class's log durations is at least this."""
 PSEUDO_COUNT = 3.0
-"""Spread common to all classes counts as this many segments beside a class's own."""
-MOST_FRAMES = 1024
-"""Segments up to this long, at most, are scored one by one; of longer ones the log density goes on in a line."""
+"""The spread common to all classes counts as this many segments beside a class's own."""
+MAX_TABLE_FRAMES = 1024
+"""The log density is tabulated up to segments of this length and extrapolated in a line beyond."""
 
 
-def learn_durations(frame_ids: Iterable[NDArray[np.int64]], fps: float, classes: int) -> Durations:
-    """Durations of background and labels, of the frame ids (T,) of annotated recordings at a rate.
+def learn_durations(frame_ids: Iterable[IntArray], fps: float, classes: int) -> Durations:
+    """Durations of the `classes`, background and labels, from the frame ids (T,) of annotated recordings.
 
-    Segments that a recording's end or unlabelled time cuts short count only for a class that has no whole one. A class
-    without any has the mean and the spread of all segments.
+    Segments that are cut by the end of a recording or by unlabelled time count only for a class without a complete
+    one. A class without any segment has the mean and the spread of all segments. Empty without any segment at all.
     """
-    whole: list[list[float]] = [[] for _ in range(classes)]
+    complete: list[list[float]] = [[] for _ in range(classes)]
     cut: list[list[float]] = [[] for _ in range(classes)]
     for ids in frame_ids:
-        found = runs(ids)
-        for place, (value, start, end) in enumerate(found):
-            if value != IGNORE:
-                beside = found[max(0, place - 1) : place + 2]
-                inside = len(beside) == 3 and all(near != IGNORE for near, _, _ in beside)
-                (whole if inside else cut)[value].append(math.log((end - start) / fps))
-    logs = [np.array(one or other) for one, other in zip(whole, cut, strict=True)]
-    every = np.concatenate(logs)
-    if not len(every):
+        segments = runs(ids)
+        for index, (class_id, start, end) in enumerate(segments):
+            if class_id != IGNORE:
+                with_neighbours = segments[max(0, index - 1) : index + 2]
+                is_complete = len(with_neighbours) == 3 and all(value != IGNORE for value, _, _ in with_neighbours)
+                (complete if is_complete else cut)[class_id].append(math.log((end - start) / fps))
+    logs_by_class = [np.array(logs or cut_logs) for logs, cut_logs in zip(complete, cut, strict=True)]
+    all_logs = np.concatenate(logs_by_class)
+    if not len(all_logs):
         return ()
-    within = np.concatenate([part - part.mean() for part in logs if len(part)])
-    common = float(np.square(within).mean())
-    learnt = []
-    for part in logs:
-        if not len(part):
-            learnt.append((float(every.mean()), max(LEAST_SPREAD, float(every.std()))))
+    deviations = np.concatenate([logs - logs.mean() for logs in logs_by_class if len(logs)])
+    common_variance = float(np.square(deviations).mean())
+    durations = []
+    for logs in logs_by_class:
+        if not len(logs):
+            durations.append((float(all_logs.mean()), max(MIN_SPREAD, float(all_logs.std()))))
             continue
-        own = float(np.square(part - part.mean()).sum())
-        spread = math.sqrt((own + PSEUDO_COUNT * common) / (len(part) + PSEUDO_COUNT))
-        learnt.append((float(part.mean()), max(LEAST_SPREAD, spread)))
-    return tuple(learnt)
+        squares = float(np.square(logs - logs.mean()).sum())
+        spread = math.sqrt((squares + PSEUDO_COUNT * common_variance) / (len(logs) + PSEUDO_COUNT))
+        durations.append((float(logs.mean()), max(MIN_SPREAD, spread)))
+    return tuple(durations)
 
 
-def duration_table(durations: Durations, fps: float, most: int = MOST_FRAMES) -> Floats:
-    """Log density (C + 1, D), per frame, of segments of 1 to D frames; D covers all but the rarest, `most` at most."""
+def duration_table(durations: Durations, fps: float, max_frames: int = MAX_TABLE_FRAMES) -> Float64Array:
+    """Log density (C + 1, D), per frame, of segments of 1 to D frames.
+
+    D covers three standard deviations above the mean of every class, and is at most `max_frames`.
+    """
     mean, spread = np.array(durations).T
     longest = math.ceil(float(np.exp(mean + 3 * spread).max()) * fps)
-    frames = np.arange(1, max(2, min(most, longest)) + 1)
-    logs = np.log(frames / fps)
-    z = (logs - mean[:, None]) / spread[:, None]
-    table: Floats = -0.5 * z**2 - np.log(spread * math.sqrt(2 * math.pi))[:, None] - np.log(frames)
+    frames = np.arange(1, max(2, min(max_frames, longest)) + 1)
+    logs = np.log(frames / fps)  # (D,)
+    z = (logs - mean[:, None]) / spread[:, None]  # (C + 1, D)
+    table: Float64Array = -0.5 * z**2 - np.log(spread * math.sqrt(2 * math.pi))[:, None] - np.log(frames)
     return table
 
 
-def most_probable(scores: NDArray[np.float32], table: Floats, weight: float = 1.0) -> Ints:
+def most_probable(scores: Float32Array, table: Float64Array) -> IntArray:
     """Classes (T,) of the most probable segmentation of scores (T, C + 1) under log densities (C + 1, D).
 
-    Of segments longer than D frames the log density goes on in the line of its last two values, or level where that
-    would rise. O(T C D).
+    Beyond D frames the log density is extrapolated in the line of its last two values, level where that would rise.
+    Takes O(T C D) time and, beside the scores, O(T + C D) memory.
     """
     total, classes = scores.shape
     if classes == 1 or not total:
         return np.zeros(total, dtype=np.int64)
-    cost = weight * (table - math.log(classes - 1))
-    longest = cost.shape[1]
-    slope = np.minimum(0.0, cost[:, -1] - cost[:, -2])
-    rising = cost[:, ::-1]
-    every = np.arange(classes)
-    # entry[c, s - at]: the best score of what is before frame s where class c begins there, less the sum of c up to
-    # there; of the frames that a segment of D frames may still begin at, in room for twice as many
-    entry, at = np.full((classes, 2 * longest), -np.inf), 0
+    density = table - math.log(classes - 1)  # (C + 1, D)
+    longest = density.shape[1]
+    slope = np.minimum(0.0, density[:, -1] - density[:, -2])  # (C + 1,)
+    density_by_start = density[:, ::-1]  # the longest segment starts first
+    every_class = np.arange(classes)
+    # entry[c, s - offset]: the best score of the frames before s where class c begins at s, less the running sum of c
+    # at s. It covers the D frames at which a segment in the table may begin, in a buffer twice as long.
+    entry, offset = np.full((classes, 2 * longest), -np.inf), 0
     entry[:, 0] = 0.0
-    sums = np.zeros(classes)
-    # of the two best classes of a segment that ends before a frame: which, and where it begins
+    sums = np.zeros(classes)  # running sums of the log scores
+    # The two best classes of a segment that ends before each frame, and where that segment begins.
     best = np.zeros((total + 1, 2), dtype=np.int64)
     begin = np.zeros((total + 1, 2), dtype=np.int64)
+    # The best segment of D frames or more, which is beyond the table, and where it begins.
     long, long_begin = np.full(classes, -np.inf), np.zeros(classes, dtype=np.int64)
     for end in range(1, total + 1):
         first = max(0, end - longest)
-        if end - at == entry.shape[1]:
-            entry[:, : end - first] = entry[:, first - at : end - at]
-            at = first
-        window = entry[:, first - at : end - at] + rising[:, longest - (end - first) :]
-        place = window.argmax(axis=1)
-        value, since = window[every, place], first + place
-        # segments of D frames or more: those that were so long a frame ago, and those that have just become it
+        if end - offset == entry.shape[1]:
+            entry[:, : end - first] = entry[:, first - offset : end - offset]
+            offset = first
+        window = entry[:, first - offset : end - offset] + density_by_start[:, longest - (end - first) :]
+        index = window.argmax(axis=1)
+        value, start = window[every_class, index], first + index
         long = long + slope
-        better = long > value
-        value, since = np.where(better, long, value), np.where(better, long_begin, since)
-        if end >= longest:
-            newly = window[:, 0] > long
-            long, long_begin = np.where(newly, window[:, 0], long), np.where(newly, first, long_begin)
-        sums += np.log(np.maximum(scores[end - 1], LEAST_SCORE))
+        is_better = long > value
+        value, start = np.where(is_better, long, value), np.where(is_better, long_begin, start)
+        if end >= longest:  # the segment that begins at `first` leaves the table with the next frame
+            leaves = window[:, 0] > long
+            long, long_begin = np.where(leaves, window[:, 0], long), np.where(leaves, first, long_begin)
+        sums += np.log(np.maximum(scores[end - 1], MIN_PROBABILITY))
         value = value + sums
-        two = np.argsort(-value, kind="stable")[:2]
-        top, second = two
-        best[end], begin[end] = two, since[two]
-        entry[:, end - at] = value[top] - sums
-        entry[top, end - at] = value[second] - sums[top]
-    return _traced(begin, best)
+        top_two = np.argsort(-value, kind="stable")[:2]
+        top, second = top_two
+        best[end], begin[end] = top_two, start[top_two]
+        # A class follows the best segment of another class: the second best where it is itself the best.
+        entry[:, end - offset] = value[top] - sums
+        entry[top, end - offset] = value[second] - sums[top]
+    return _backtrack(begin, best)
 
 
-def _traced(begin: Ints, best: Ints) -> Ints:
-    """Classes (T,), from the end back: the two best classes (T + 1, 2) of the last segment, and where it begins."""
+def _backtrack(begin: IntArray, best: IntArray) -> IntArray:
+    """Classes (T,), from the last segment back; `begin` and `best` (T + 1, 2) as in `most_probable`."""
     end = len(begin) - 1
     classes = np.zeros(end, dtype=np.int64)
-    found = int(best[end, 0])
+    current = int(best[end, 0])
     while end > 0:
-        start = int(begin[end, int(best[end, 0] != found)])
-        classes[start:end] = found
+        start = int(begin[end, int(best[end, 0] != current)])
+        classes[start:end] = current
         end = start
-        found = int(best[end, 0]) if best[end, 0] != found else int(best[end, 1])
+        current = int(best[end, 0]) if best[end, 0] != current else int(best[end, 1])
     return classes
 
 
 def check_durations(durations: Sequence[Sequence[float]], classes: int | None = None) -> str:
-    """What is wrong with durations, of so many classes where that is known; empty where nothing is."""
+    """What is wrong with the durations of `classes` (None: any number of) classes; empty where nothing is."""
     if classes is not None and len(durations) != classes:
         return f"of {len(durations)} classes, expected {classes}: background, then the labels"
     for pair in durations:

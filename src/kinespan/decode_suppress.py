@@ -1,8 +1,7 @@
-"""Non-maximum suppression among the spans of one label: of spans that show the same, the best one is kept.
+"""Non-maximum suppression among the spans of one label: of spans that overlap, the best is kept.
 
-Spans are columns (N,): first frame, frame after the last, score. What is done for a span goes by the spans that it
-meets, never by all: in a recording of a day, a run that lasts an hour must not make every span within it look at every
-other.
+Spans are columns (N,): first frame, frame after the last, score. Only spans that overlap are compared, so that a run of
+an hour in a recording of a day does not make every span within it look at every other.
 """
 
 from __future__ import annotations
@@ -11,86 +10,93 @@ import heapq
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from .arrays import Float64Array, IntArray
 
 
-class Meetings(NamedTuple):
-    """Pairs of spans that share time or touch, each pair in both orders.
+class OverlapPairs(NamedTuple):
+    """The M ordered pairs (i, j) of spans that overlap or touch; those of span i are bounds[i] to bounds[i + 1]."""
 
-    Span i meets other[bounds[i] : bounds[i + 1]]; one (M,) and other (M,) are the two of each pair, share (M,) the
-    frames that they have in common.
+    bounds: IntArray
+    """(N + 1,)"""
+    first: IntArray
+    """(M,) span i"""
+    second: IntArray
+    """(M,) span j"""
+    shared: IntArray
+    """(M,) frames that both have"""
+
+
+def overlap_pairs(start: IntArray, end: IntArray) -> OverlapPairs:
+    """All pairs of spans that overlap or touch.
+
+    Runs above several thresholds lie within one another, so there are few: about one a threshold and span.
     """
-
-    bounds: Ints
-    one: Ints
-    other: Ints
-    share: Ints
-
-
-def meetings(start: Ints, end: Ints) -> Meetings:
-    """All pairs. Runs above several thresholds lie within one another, so there are few: one for each threshold."""
-    order, places = np.argsort(start, kind="stable"), np.arange(len(start))
-    # what begins while a span lasts comes right behind it
-    count = np.searchsorted(start[order], end[order], side="right") - places - 1
-    before = np.repeat(places, count)
-    after = before + 1 + np.arange(len(before)) - np.repeat(np.cumsum(count) - count, count)
-    one, other = order[np.concatenate([before, after])], order[np.concatenate([after, before])]
-    by_one = np.argsort(one, kind="stable")
-    one, other = one[by_one], other[by_one]
-    share = np.maximum(0, np.minimum(end[one], end[other]) - np.maximum(start[one], start[other]))
-    return Meetings(np.searchsorted(one, np.arange(len(start) + 1)), one, other, share)
+    order, ranks = np.argsort(start, kind="stable"), np.arange(len(start))
+    # In order of their starts, the spans that begin before span i ends follow it directly.
+    count = np.searchsorted(start[order], end[order], side="right") - ranks - 1  # (N,)
+    earlier = np.repeat(ranks, count)
+    later = earlier + 1 + np.arange(len(earlier)) - np.repeat(np.cumsum(count) - count, count)
+    first, second = order[np.concatenate([earlier, later])], order[np.concatenate([later, earlier])]
+    by_first = np.argsort(first, kind="stable")
+    first, second = first[by_first], second[by_first]
+    shared = np.maximum(0, np.minimum(end[first], end[second]) - np.maximum(start[first], start[second]))
+    return OverlapPairs(np.searchsorted(first, np.arange(len(start) + 1)), first, second, shared)
 
 
-def hard(start: Ints, end: Ints, score: Floats, threshold: float, contained: bool = False) -> Ints:
-    """Keep the best, drop what overlaps it too much, and so on: the places (K,) of those kept, best first.
+def hard_nms(
+    start: IntArray, end: IntArray, score: Float64Array, threshold: float, contained: bool = False
+) -> IntArray:
+    """Keep the best span, drop those that overlap it by more than `threshold`, and so on with the rest.
 
-    Too much is a tIoU above the threshold, or, as STAL has it, a part of the other's own length (`contained`), both
-    ends counted in.
+    The overlap is the tIoU or, where `contained`, the share of the worse span's length, counted with both end frames
+    as in STAL. Returns the indices (K,) of the spans that stay, best first.
     """
-    bounds, one, other, share = meetings(start, end)
+    bounds, first, second, shared = overlap_pairs(start, end)
     if contained:
-        overlap = (share + 1) / (end[other] - start[other] + 1)
+        overlap = (shared + 1) / (end[second] - start[second] + 1)
     else:
-        overlap = share / (end[one] - start[one] + end[other] - start[other] - share)
-    ousted = overlap > threshold
-    gone = np.zeros(len(start), dtype=bool)
-    kept = []
+        overlap = shared / (end[first] - start[first] + end[second] - start[second] - shared)
+    too_much = overlap > threshold  # (M,)
+    dropped = np.zeros(len(start), dtype=bool)
+    indices = []
     for best in np.argsort(score, kind="stable")[::-1].tolist():
-        if not gone[best]:
-            kept.append(best)
-            near = slice(bounds[best], bounds[best + 1])
-            gone[other[near][ousted[near]]] = True
-    return np.array(kept, dtype=np.int64)
+        if not dropped[best]:
+            indices.append(best)
+            pairs = slice(bounds[best], bounds[best + 1])
+            dropped[second[pairs][too_much[pairs]]] = True
+    return np.array(indices, dtype=np.int64)
 
 
-def soft(start: Ints, end: Ints, score: Floats, sigma: float, least: float) -> tuple[Ints, Floats]:
-    """Keep the best, let what overlaps it decay by exp(-tIoU^2 / sigma), and so on (Bodla et al., ICCV 2017).
+def soft_nms(
+    start: IntArray, end: IntArray, score: Float64Array, sigma: float, min_score: float
+) -> tuple[IntArray, Float64Array]:
+    """Keep the best span, multiply the scores of the others by exp(-tIoU^2 / sigma), and so on with the rest.
 
-    Returns the places (K,) of those kept, best first, and their decayed scores (K,); what falls below `least` goes.
+    Spans whose score falls below `min_score` are dropped. Returns the indices (K,) of those that stay, best first, and
+    their decayed scores (K,). Bodla et al.: Soft-NMS, ICCV 2017.
     """
-    bounds, one, other, share = meetings(start, end)
-    overlap = share / (end[one] - start[one] + end[other] - start[other] - share)
-    decay, met, bound = np.exp(-(overlap**2) / sigma).tolist(), other.tolist(), bounds.tolist()
+    bounds, first, second, shared = overlap_pairs(start, end)
+    tiou = shared / (end[first] - start[first] + end[second] - start[second] - shared)
+    # Lists: the loop below looks at single values.
+    decay, neighbours, offsets = np.exp(-(tiou**2) / sigma).tolist(), second.tolist(), bounds.tolist()
     scores: list[float] = score.tolist()
-    queue = [(-value, place) for place, value in enumerate(scores)]  # the best first, of equals the first found
+    queue = [(-value, index) for index, value in enumerate(scores)]  # best first, of equals the first span
     heapq.heapify(queue)
-    gone = [False] * len(scores)
-    kept = []
+    is_done = [False] * len(scores)
+    indices = []
     while queue:
         value, best = heapq.heappop(queue)
-        if gone[best] or -value != scores[best]:  # an entry from before it decayed
+        if is_done[best] or -value != scores[best]:  # an entry from before its score decayed
             continue
-        gone[best] = True
-        kept.append(best)
-        for pair in range(bound[best], bound[best + 1]):
-            near = met[pair]
-            if not gone[near] and decay[pair] < 1.0:
-                scores[near] *= decay[pair]
-                gone[near] = not scores[near] >= least
-                if not gone[near]:
-                    heapq.heappush(queue, (-scores[near], near))
-    index = np.array(kept, dtype=np.int64)
-    return index, np.array(scores, dtype=np.float64)[index]
+        is_done[best] = True
+        indices.append(best)
+        for pair in range(offsets[best], offsets[best + 1]):
+            neighbour = neighbours[pair]
+            if not is_done[neighbour] and decay[pair] < 1.0:
+                scores[neighbour] *= decay[pair]
+                is_done[neighbour] = not scores[neighbour] >= min_score
+                if not is_done[neighbour]:
+                    heapq.heappush(queue, (-scores[neighbour], neighbour))
+    kept = np.array(indices, dtype=np.int64)
+    return kept, np.array(scores, dtype=np.float64)[kept]

@@ -104,7 +104,7 @@ class NestedU(Fusion):
                 coarse = coarse * mask[:, None].to(coarse.dtype)
                 same_level = [nodes[level, before] for before in range(column)]  # (B, C, T_l) each
                 unit = self.units[f"{level}_{column}"]
-                nodes[level, column] = unit(torch.cat([*same_level, coarse], dim=1), mask, pyramid.whole)
+                nodes[level, column] = unit(torch.cat([*same_level, coarse], dim=1), mask, pyramid.all_valid)
         joined: Tensor = self.join(torch.cat([nodes[0, column] for column in range(self.depth)], dim=1))
         return torch.relu(joined) * pyramid.masks[0][:, None].to(joined.dtype)  # (B, out, T_0)
 

@@ -13,6 +13,6 @@ class FrameHead(nn.Module):
         self.linear = nn.Conv1d(in_channels, num_labels + 1, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (B, labels + 1, T)."""
-        out: Tensor = self.linear(features)
-        return out
+        """Logits (B, labels + 1, T) of features (B, C, T)."""
+        logits: Tensor = self.linear(features)
+        return logits

@@ -1,16 +1,16 @@
-"""From one skeleton to another: a linear map by canonical body parts, with stated rules for what is missing."""
+"""From one skeleton to another: a linear map by canonical joint names, with rules for missing joints."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Float32Array, Float64Array
 from .errors import InputError
 from .recording import Recording
 from .skeleton import Skeleton
 
 Weights = dict[str, float]
-"""Body part -> weight; the weights of a rule add up to 1."""
+"""Canonical name to weight; the weights of a rule sum to 1."""
 
 _MIDDLE_RULES: dict[str, tuple[Weights, ...]] = {
     "pelvis": ({"left_hip": 0.5, "right_hip": 0.5},),
@@ -38,35 +38,35 @@ _SIDED_RULES: dict[str, tuple[Weights, ...]] = {
 def _for_side(rules: dict[str, tuple[Weights, ...]], side: str) -> dict[str, tuple[Weights, ...]]:
     return {
         part.format(side=side): tuple(
-            {name.format(side=side): weight for name, weight in rule.items()} for rule in any_of
+            {name.format(side=side): weight for name, weight in rule.items()} for rule in alternatives
         )
-        for part, any_of in rules.items()
+        for part, alternatives in rules.items()
     }
 
 
 RULES: dict[str, tuple[Weights, ...]] = (
     _MIDDLE_RULES | _for_side(_SIDED_RULES, "left") | _for_side(_SIDED_RULES, "right")
 )
-"""What stands in for a body part that a skeleton lacks: alternatives in order, each a weighted mean of other parts.
+"""Substitutes for a body part that a skeleton lacks: alternatives in order, each a weighted mean of other parts.
 
-The parts of a rule may come from rules themselves, never from the part being sought. Hips, knees, shoulders and
-elbows have no stand-in."""
+The parts of a rule may be substitutes themselves, but never of the part that is sought. Hips, knees, shoulders and
+elbows have no substitute."""
 
 
-def joint_map(source: Skeleton, target: Skeleton) -> NDArray[np.float32]:
-    """The map (J_target, J_source) that turns source joints into target joints; every row sums to 1.
+def joint_map(source: Skeleton, target: Skeleton) -> Float32Array:
+    """Weights (J_target, J_source) such that ``weights @ positions`` are the target's joints; every row sums to 1.
 
-    Joints with the same canonical body part correspond; other parts come from the landmarks of the source, then
-    from `RULES`. A target joint without a body part takes the source joint of the same name. The same joints in
-    the same roles give the identity. The positions of the target are ``joint_map @ positions``.
+    Joints with the same canonical name correspond; other canonical names come from the landmarks of the source, then
+    from `RULES`. A target joint without a canonical name is the source joint of the same name. Equal joints with equal
+    canonical names give the identity.
 
-    Raises InputError naming the target joint that nothing of the source can stand in for.
+    Raises InputError, naming the target joint, where the source has no substitute for it.
     """
     count = source.num_joints
     if source.joints == target.joints and source.body_parts == target.body_parts:
         return np.eye(count, dtype=np.float32)
     known = _known_parts(source)
-    rows: list[NDArray[np.float64]] = []
+    rows: list[Float64Array] = []
     for joint, part in zip(target.joints, target.body_parts, strict=True):
         row = None
         if part is not None:
@@ -74,19 +74,19 @@ def joint_map(source: Skeleton, target: Skeleton) -> NDArray[np.float32]:
         elif joint in source.joints:
             row = np.eye(count)[source.joints.index(joint)]
         if row is None:
-            what = f"body part {part}" if part else "no body part"
-            have = ", ".join(sorted(name for name in source.body_parts if name)) or "none"
+            role = f"body part {part}" if part else "no body part"
+            available = ", ".join(sorted(name for name in source.body_parts if name)) or "none"
             raise InputError(
                 f"skeleton {source.name!r} cannot be mapped to {target.name!r}: nothing stands in for joint {joint!r} "
-                f"({what}); the source has the parts {have}. Choose a target skeleton without that joint"
+                f"({role}); the source has the parts {available}. Choose a target skeleton without that joint"
             )
         rows.append(row)
     return np.stack(rows).astype(np.float32)
 
 
-def _known_parts(source: Skeleton) -> dict[str, NDArray[np.float64]]:
-    """Row (J_source,) of each part that the source gives itself: its landmarks, and above them its named joints."""
-    one = np.eye(source.num_joints)
+def _known_parts(source: Skeleton) -> dict[str, Float64Array]:
+    """Row (J_source,) of each part that the source has: its landmarks, or rather its joints of that name."""
+    identity = np.eye(source.num_joints)
     landmarks = {
         "pelvis": source.root,
         "spine": source.spine,
@@ -95,13 +95,13 @@ def _known_parts(source: Skeleton) -> dict[str, NDArray[np.float64]]:
         "left_hip": source.left_hip,
         "right_hip": source.right_hip,
     }
-    known = {part: one[list(joints)].mean(axis=0) for part, joints in landmarks.items()}
-    known.update({part: one[joint] for joint, part in enumerate(source.body_parts) if part is not None})
+    known = {part: identity[list(joints)].mean(axis=0) for part, joints in landmarks.items()}
+    known.update({part: identity[joint] for joint, part in enumerate(source.body_parts) if part is not None})
     return known
 
 
-def _row(part: str, known: dict[str, NDArray[np.float64]], seeking: tuple[str, ...]) -> NDArray[np.float64] | None:
-    """Row (J_source,) of a part, by the first rule whose parts can all be had without the parts being sought."""
+def _row(part: str, known: dict[str, Float64Array], seeking: tuple[str, ...]) -> Float64Array | None:
+    """Row (J_source,) of a part, by the first rule whose parts all exist without those in `seeking`; else None."""
     if part in known:
         return known[part]
     if part in seeking:
@@ -109,13 +109,13 @@ def _row(part: str, known: dict[str, NDArray[np.float64]], seeking: tuple[str, .
     for rule in RULES.get(part, ()):
         rows = [(weight, _row(name, known, (*seeking, part))) for name, weight in rule.items()]
         if all(row is not None for _, row in rows):
-            mean: NDArray[np.float64] = np.sum([weight * row for weight, row in rows if row is not None], axis=0)
+            mean: Float64Array = np.sum([weight * row for weight, row in rows if row is not None], axis=0)
             return mean
     return None
 
 
 def map_recording(recording: Recording, target: Skeleton) -> Recording:
-    """The recording on another skeleton, positions (T, P, J_target, 3); its history says so.
+    """The recording on another skeleton, positions (T, P, J_target, 3), with a note in its history.
 
     The same recording where the skeletons are equal. Raises InputError as `joint_map` does, naming the recording.
     """

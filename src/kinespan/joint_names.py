@@ -1,4 +1,4 @@
-"""Which joint is which: canonical body parts, sides and landmarks from the joint names of a motion file.
+"""Canonical names, sides and landmarks from the joint names of a motion file.
 
 Names are read in the common styles: ``LeftUpLeg``, ``lThigh``, ``mixamorig:LeftUpLeg``, ``CC_Base_L_Thigh``,
 ``Bip01 L Thigh``, ``thigh.L``, ``lfemur``. A joint belongs to a side only if its mirrored name exists too, so
@@ -30,8 +30,8 @@ _SIDED_PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("eye", ("eye",)),
     ("ear", ("ear",)),
 )  # fmt: skip
-"""Part of one side and the names it goes by, best first. A joint is taken once: ``LeftShoulder`` is the collar
-where there is a ``LeftArm``, else the shoulder; ``LeftFoot`` is the ankle where no ``LeftAnkle`` is."""
+"""Body parts of a side and their names, best first. A joint is used once: ``LeftShoulder`` is the collar where there
+is a ``LeftArm``, else the shoulder; ``LeftFoot`` is the ankle where there is no ``LeftAnkle``."""
 
 _MIDDLE_PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("head", ("head",)),
@@ -64,7 +64,7 @@ _RIG_PREFIX = re.compile(r"^(cc_base_|bip\d*[\s_]|mixamorig\d*_?|character\d*_|d
 def skeleton_from_names(
     name: str, joints: Sequence[str], parents: Sequence[int], *, bone_ends: bool = False
 ) -> Skeleton:
-    """A Skeleton for any joint hierarchy of a body, its parts recognised by name and by how they hang together.
+    """A Skeleton for any joint hierarchy of a body, its parts recognised by names and hierarchy.
 
     ``parents[j]`` is the index of the parent of joint j, -1 for none. ``bone_ends`` says that a name is that of a
     bone and its position the bone's far end, as in Acclaim files, where ``lfemur`` ends at the knee; otherwise a
@@ -80,26 +80,26 @@ def skeleton_from_names(
     if len(joints) != len(parents) or any(not -1 <= parent < len(joints) for parent in parents):
         raise InputError(f"skeleton {name!r}: {len(parents)} parents do not fit {len(joints)} joints")
     sides = _sides(joints)
-    found = _named_parts(joints, sides, bone_ends)
-    missing = [part for part in ("left_shoulder", "right_shoulder", "left_hip", "right_hip") if part not in found]
+    joint_of = _named_parts(joints, sides, bone_ends)
+    missing = [part for part in ("left_shoulder", "right_shoulder", "left_hip", "right_hip") if part not in joint_of]
     if missing:
         raise InputError(
             f"skeleton {name!r}: no joint was recognised as {', '.join(missing)} among {', '.join(joints[:40])}"
             "; rename the joints, for example to LeftArm, RightArm, LeftUpLeg, RightUpLeg"
         )
-    _add_trunk(found, parents, len(joints))
-    _add_hand_tips(found, parents)
-    hips, shoulders = (tuple(found[f"{side}_{part}"] for side in ("left", "right")) for part in ("hip", "shoulder"))
+    _add_trunk(joint_of, parents, len(joints))
+    _add_hand_tips(joint_of, parents)
+    hips, shoulders = (tuple(joint_of[f"{side}_{part}"] for side in ("left", "right")) for part in ("hip", "shoulder"))
     parts: list[str | None] = [None] * len(joints)
-    for part, joint in found.items():
+    for part, joint in joint_of.items():
         parts[joint] = part
     return Skeleton(
         name=name,
         joints=joints,
         parents=parents,
-        pairs=tuple((joint, other) for joint, (side, other) in sorted(sides.items()) if side == "left"),
-        root=_landmark(found, "pelvis", hips),
-        spine=_landmark(found, "spine", hips + shoulders),
+        pairs=tuple((joint, mirrored) for joint, (side, mirrored) in sorted(sides.items()) if side == "left"),
+        root=_landmark(joint_of, "pelvis", hips),
+        spine=_landmark(joint_of, "spine", hips + shoulders),
         left_shoulder=shoulders[:1],
         right_shoulder=shoulders[1:],
         left_hip=hips[:1],
@@ -108,14 +108,14 @@ def skeleton_from_names(
     )
 
 
-def _landmark(found: Mapping[str, int], part: str, instead: Landmark) -> Landmark:
-    return (found[part],) if part in found else instead
+def _landmark(joint_of: Mapping[str, int], part: str, substitute: Landmark) -> Landmark:
+    return (joint_of[part],) if part in joint_of else substitute
 
 
 def _swap_word(match: re.Match[str]) -> str:
     word = match.group()
-    other = {"left": "right", "right": "left", "l": "r", "r": "l"}[word.lower()]
-    return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
+    mirrored = {"left": "right", "right": "left", "l": "r", "r": "l"}[word.lower()]
+    return mirrored.upper() if word.isupper() else mirrored.capitalize() if word[0].isupper() else mirrored
 
 
 _SIDE_PATTERNS: tuple[re.Pattern[str], ...] = (
@@ -134,7 +134,7 @@ def _bare(joint: str) -> str:
 
 
 def _sides(joints: Sequence[str]) -> dict[int, tuple[str, int]]:
-    """For each joint that has a mirror image by name: its side and the index of the other joint."""
+    """For each joint with a mirror image by name: its side and the index of that joint."""
     bare = [_bare(joint) for joint in joints]
     index = {name.replace("_", " "): joint for joint, name in enumerate(bare)}
     sides: dict[int, tuple[str, int]] = {}
@@ -144,11 +144,15 @@ def _sides(joints: Sequence[str]) -> dict[int, tuple[str, int]]:
             match = pattern.search(name)
             if match is None:
                 continue
-            other = index.get(pattern.sub(_swap_word, name, count=1), joint)
-            if other != joint:
-                sides[joint] = ("left" if match.group().lower().startswith("l") else "right", other)
+            mirrored = index.get(pattern.sub(_swap_word, name, count=1), joint)
+            if mirrored != joint:
+                sides[joint] = ("left" if match.group().lower().startswith("l") else "right", mirrored)
                 break
-    return {joint: (side, other) for joint, (side, other) in sides.items() if sides.get(other, ("", -1))[1] == joint}
+    return {
+        joint: (side, mirrored)
+        for joint, (side, mirrored) in sides.items()
+        if sides.get(mirrored, ("", -1))[1] == joint
+    }
 
 
 def _rest(joint: str, sided: bool) -> str:
@@ -162,13 +166,13 @@ def _rest(joint: str, sided: bool) -> str:
 
 def _named_parts(joints: Sequence[str], sides: Mapping[int, tuple[str, int]], bone_ends: bool) -> dict[str, int]:
     """Canonical part -> joint index, by name alone."""
-    found: dict[str, int] = {}
+    joint_of: dict[str, int] = {}
     for side in ("left", "right"):
-        rests = {_rest(joints[joint], True): joint for joint, (where, _) in sides.items() if where == side}
+        rests = {_rest(joints[joint], True): joint for joint, (joint_side, _) in sides.items() if joint_side == side}
         table = _BONE_END_PARTS if bone_ends else _kinect_feet(rests)
-        found |= {f"{side}_{part}": joint for part, joint in _pick(table, rests).items()}
+        joint_of |= {f"{side}_{part}": joint for part, joint in _pick(table, rests).items()}
     middle = {_rest(joint, False): number for number, joint in reversed(list(enumerate(joints))) if number not in sides}
-    return found | _pick(_MIDDLE_PARTS, middle)
+    return joint_of | _pick(_MIDDLE_PARTS, middle)
 
 
 def _kinect_feet(rests: Mapping[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -181,17 +185,17 @@ def _kinect_feet(rests: Mapping[str, int]) -> tuple[tuple[str, tuple[str, ...]],
 
 
 def _pick(table: Iterable[tuple[str, tuple[str, ...]]], rests: Mapping[str, int]) -> dict[str, int]:
-    """Each part's best name that is there and not yet taken."""
-    found: dict[str, int] = {}
+    """Each part's joint: that of its best name which is not used yet."""
+    joint_of: dict[str, int] = {}
     for part, names in table:
-        joint = next((rests[name] for name in names if name in rests and rests[name] not in found.values()), None)
+        joint = next((rests[name] for name in names if name in rests and rests[name] not in joint_of.values()), None)
         if joint is not None:
-            found[part] = joint
-    return found
+            joint_of[part] = joint
+    return joint_of
 
 
 def _path_up(joint: int, parents: Sequence[int]) -> list[int]:
-    """The joint and its ancestors; stops where the parents run in a circle (the Skeleton refuses those)."""
+    """The joint and its ancestors; stops at a cycle (which Skeleton refuses)."""
     path: list[int] = []
     while joint >= 0 and joint not in path:
         path.append(joint)
@@ -200,16 +204,16 @@ def _path_up(joint: int, parents: Sequence[int]) -> list[int]:
 
 
 def _meet(first: int, second: int, parents: Sequence[int]) -> int | None:
-    """The nearest joint above both, None where they hang on nothing common."""
+    """The nearest common ancestor of both, None without any."""
     above = set(_path_up(second, parents))
     return next((joint for joint in _path_up(first, parents)[1:] if joint in above), None)
 
 
-def _add_trunk(found: dict[str, int], parents: Sequence[int], count: int) -> None:
-    """Replace what names say of pelvis, chest and spine by what the hierarchy says, where it says it."""
-    limbs = {joint for part, joint in found.items() if part not in ("pelvis", "chest", "spine")}
-    pelvis = _meet(found["left_hip"], found["right_hip"], parents)
-    chest = _meet(found["left_shoulder"], found["right_shoulder"], parents)
+def _add_trunk(joint_of: dict[str, int], parents: Sequence[int], count: int) -> None:
+    """Replace pelvis, chest and spine by those of the hierarchy, where it has them."""
+    limbs = {joint for part, joint in joint_of.items() if part not in ("pelvis", "chest", "spine")}
+    pelvis = _meet(joint_of["left_hip"], joint_of["right_hip"], parents)
+    chest = _meet(joint_of["left_shoulder"], joint_of["right_shoulder"], parents)
     if pelvis is None or chest is None or pelvis == chest or {pelvis, chest} & limbs:
         return
     bottom = _meet_or_self(pelvis, chest, parents)
@@ -217,11 +221,11 @@ def _add_trunk(found: dict[str, int], parents: Sequence[int], count: int) -> Non
     if bottom is None or bottom not in between:
         return
     between = [joint for joint in between[: between.index(bottom)] if joint != pelvis][::-1]
-    found.update(pelvis=pelvis, chest=chest)
-    found.pop("spine", None)
+    joint_of.update(pelvis=pelvis, chest=chest)
+    joint_of.pop("spine", None)
     if between:
-        # The lower of two, as BABEL takes spine1 of SMPL for the middle of the spine.
-        found["spine"] = between[(len(between) - 1) // 2]
+        # The lower of two, as BABEL uses spine1 of SMPL as the middle of the spine.
+        joint_of["spine"] = between[(len(between) - 1) // 2]
 
 
 def _meet_or_self(pelvis: int, chest: int, parents: Sequence[int]) -> int | None:
@@ -229,21 +233,21 @@ def _meet_or_self(pelvis: int, chest: int, parents: Sequence[int]) -> int | None
     return pelvis if pelvis in _path_up(chest, parents) else _meet(pelvis, chest, parents)
 
 
-def _add_hand_tips(found: dict[str, int], parents: Sequence[int]) -> None:
+def _add_hand_tips(joint_of: dict[str, int], parents: Sequence[int]) -> None:
     """The tip of a hand is the last joint of the finger that starts at its "hand" joint."""
     for side in ("left", "right"):
-        if f"{side}_hand" not in found or f"{side}_hand_tip" in found:
+        if f"{side}_hand" not in joint_of or f"{side}_hand_tip" in joint_of:
             continue
-        tip = _furthest(found[f"{side}_hand"], parents, lambda joint: joint not in found.values())
+        tip = _furthest(joint_of[f"{side}_hand"], parents, lambda joint: joint not in joint_of.values())
         if tip is not None:
-            found[f"{side}_hand_tip"] = tip
+            joint_of[f"{side}_hand_tip"] = tip
 
 
 def _furthest(start: int, parents: Sequence[int], free: Callable[[int], bool]) -> int | None:
-    """The joint with the longest way down from `start` that nothing else took, the first of equals."""
-    best: tuple[int, int] | None = None
+    """The free joint with the longest path down from `start`, the first of equals."""
+    furthest: tuple[int, int] | None = None
     for joint in range(len(parents)):
         path = _path_up(joint, parents)
-        if start in path[1:] and free(joint) and (best is None or path.index(start) > best[0]):
-            best = (path.index(start), joint)
-    return None if best is None else best[1]
+        if start in path[1:] and free(joint) and (furthest is None or path.index(start) > furthest[0]):
+            furthest = (path.index(start), joint)
+    return None if furthest is None else furthest[1]

@@ -1,4 +1,4 @@
-"""What an action is called when it is seen in a mirror: "kick left" is "kick right" then."""
+"""The label of a mirrored action: "kick left" becomes "kick right"."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ OPPOSITES: dict[str, tuple[str, ...]] = {
     "clockwise": ("anticlockwise", "anti-clockwise", "counterclockwise", "counter-clockwise"),
     **dict.fromkeys(("anticlockwise", "anti-clockwise", "counterclockwise", "counter-clockwise"), ("clockwise",)),
 }
-"""Words of a label that a mirror changes, and what into."""
+"""Words of a label that a mirror changes, with their opposites."""
 WORDS = re.compile("|".join(sorted(OPPOSITES, key=len, reverse=True)), re.IGNORECASE)
 
 
 def mirrored_labels(labels: LabelSet) -> tuple[int, ...]:
-    """For each label the index of what it is in a mirror: itself, where the set has no label of the opposite side.
+    """The index of each label's mirror image: its own, where the set has no label of the opposite side.
 
-    `KickLeft` and `KickRight`, `turn left` and `turn right`, `circle clockwise` and `circle anticlockwise` belong
-    together. Taken twice it leads back to where it began.
+    `KickLeft` and `KickRight`, `turn left` and `turn right`, `circle clockwise` and `circle anticlockwise` are mirror
+    images of each other.
     """
     names = labels.names
     partners: dict[int, int] = {}
     for index, name in enumerate(names):
-        for other in _others(name):
-            if other in names:
-                partners.setdefault(index, names.index(other))
+        for mirrored in _mirror_names(name):
+            if mirrored in names:
+                partners.setdefault(index, names.index(mirrored))
     return tuple(
         partners[index] if partners.get(partners.get(index, -1)) == index else index for index in range(len(names))
     )
 
 
-def _others(name: str) -> list[str]:
-    """The names that a name may have in a mirror, in the case that it is written in."""
-    found = []
+def _mirror_names(name: str) -> list[str]:
+    """The names that a label may have in a mirror, in the same case."""
+    candidates = []
     for choice in range(max(map(len, OPPOSITES.values()))):
 
         def swapped(word: re.Match[str], choice: int = choice) -> str:
-            new = OPPOSITES[word.group().lower()]
-            return _like(new[min(choice, len(new) - 1)], word.group())
+            opposites = OPPOSITES[word.group().lower()]
+            return _in_case_of(opposites[min(choice, len(opposites) - 1)], word.group())
 
-        other = WORDS.sub(swapped, name)
-        if other != name and other not in found:
-            found.append(other)
-    return found
+        mirrored = WORDS.sub(swapped, name)
+        if mirrored != name and mirrored not in candidates:
+            candidates.append(mirrored)
+    return candidates
 
 
-def _like(word: str, pattern: str) -> str:
-    """word in the case of another: left, Left or LEFT."""
+def _in_case_of(word: str, pattern: str) -> str:
+    """`word` in the case of `pattern`: left, Left or LEFT."""
     if pattern.isupper():
         return word.upper()
     return word.capitalize() if pattern[0].isupper() else word

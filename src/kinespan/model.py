@@ -46,23 +46,24 @@ class Model(nn.Module):
         people: Literal["together", "each"] = "together",
         config: DecodeConfig | None = None,
     ) -> list[Span]:
-        """Scored spans of a recording, sorted by start; `each` localizes every person alone and says who it was.
+        """Scored spans of a recording, sorted by start, in seconds; `each` localizes every person alone.
 
-        config: how to decode, by default the model's own way.
+        With `each` a span says whose it is. config: how to decode, by default the model's own way. Raises InputError
+        where the recording's skeleton does not map to the model's.
         """
         spans: list[Span] = []
-        for person, part in _by_person(recording, people):
-            found = self.decode(self.frame_scores(part), config)
-            spans += [span if person is None else replace(span, person=person) for span in found]
+        for person, motion in _by_person(recording, people):
+            decoded = self.decode(self.frame_scores(motion), config)
+            spans += [span if person is None else replace(span, person=person) for span in decoded]
         return sorted(spans, key=lambda span: (span.start, span.end, span.label))
 
     def decode(self, scores: Scores, config: DecodeConfig | None = None) -> list[Span]:
         """Scored spans, overlapping ones among them, of frame scores (T, C + 1)."""
-        return decode(scores, self.spec.fps, self.labels, config or self.spec.decode)
+        return decode(scores, self.spec.input.fps, self.labels, config or self.spec.decode)
 
     def segment(self, scores: Scores) -> list[Span]:
-        """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what the model's durations say."""
-        return segment_as(scores, self.spec.fps, self.labels, self.spec.decode)
+        """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what by the model's durations."""
+        return segment_as(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, enough in itself to localize."""
@@ -70,13 +71,13 @@ class Model(nn.Module):
 
 
 def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
-    """The recording whole, or a part for each person who is there."""
+    """The recording as it is, or one for each person in it, with that person alone."""
     if people == "together" or recording.num_people == 1:
         return [(None, recording)]
-    parts: list[tuple[int | None, Recording]] = []
+    recordings: list[tuple[int | None, Recording]] = []
     for person in range(recording.num_people):
         if recording.mask[:, person].any():
-            one = slice(person, person + 1)
-            changes = {"positions": recording.positions[:, one], "valid": recording.mask[:, one]}
-            parts.append((person, recording.with_changes(f"person {person} alone", **changes)))
-    return parts
+            alone = slice(person, person + 1)
+            changes = {"positions": recording.positions[:, alone], "valid": recording.mask[:, alone]}
+            recordings.append((person, recording.with_changes(f"person {person} alone", **changes)))
+    return recordings

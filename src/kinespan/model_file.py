@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import __version__
+from ._version import __version__
 from .annotation import LabelSet
-from .config import Normalisation
+from .atomic import write_atomically
+from .config import NetworkConfig
 from .decode import DecodeConfig
 from .errors import InputError
+from .input_spec import InputSpec
 from .skeleton import Skeleton
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """What is needed to use weights, and where they come from.
 
-    kind: `encoder` (pretrained, names no actions), `localizer`, or `fused` (several localizers, whose scores are
-    averaged: see fused.py). training holds the settings and the data it
-    was trained on, metrics what was measured with the split stated, licence the terms of the weights.
+    kind: `encoder` (pretrained, names no actions), `localizer`, or `ensemble` (several models whose scores are
+    averaged: see ensemble.py). training holds the settings and the data it was trained on, licence the terms of the
+    weights. What was measured with a model stands in the metrics.json of its run, not here.
     """
 
-    kind: Literal["encoder", "localizer", "fused"]
-    skeleton: Skeleton
-    fps: float
-    streams: tuple[str, ...]
-    normalisation: Normalisation
+    kind: Literal["encoder", "localizer", "ensemble"]
+    input: InputSpec
     encoder: str
+    """The encoder's name."""
     fuse_streams: Literal["early", "late"] = "early"
+    """early: one encoder sees all streams; late: an encoder for each stream, their features joined."""
     clip_frames: int = 64
     """Frames of the clips that it was trained on: the windows of an encoder that looks at a whole clip."""
     fusion: str | None = None
@@ -48,50 +47,87 @@ class ModelSpec:
     """Whether those stages see the fused features beside the scores."""
     labels: LabelSet | None = None
     decode: DecodeConfig = field(default_factory=DecodeConfig)
+    """How scores become spans; not written for an encoder, which has no scores."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
     licence: str = "not stated; the terms of the motion it was trained on hold"
     version: str = __version__
     members: tuple[ModelSpec, ...] = ()
-    """fused: the models, each with all that it needs."""
+    """ensemble: the models, each with all that it needs."""
     weights: tuple[float, ...] = ()
-    """fused: how much each member's scores count; only their ratios matter."""
+    """ensemble: how much each member's scores count; only their ratios matter."""
+
+    @staticmethod
+    def of_network(network: NetworkConfig, skeleton: Skeleton) -> ModelSpec:
+        """The spec of an untrained encoder of these settings, on a skeleton. Raises InputError for bad streams."""
+        return ModelSpec(
+            kind="encoder",
+            input=InputSpec(skeleton, network.fps, network.streams, network.normalisation),
+            encoder=network.encoder,
+            fuse_streams=network.fuse_streams,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        data["skeleton"] = self.skeleton.to_dict()
-        for name in ("normalisation", "decode", "labels"):
-            data[name] = None if data[name] is None else asdict(data[name])
+        data: dict[str, Any] = {"format": FORMAT}
+        data |= {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data["input"] = self.input.to_dict()
+        data["labels"] = None if self.labels is None else asdict(self.labels)
+        data["decode"] = asdict(self.decode)
+        if self.kind == "encoder":
+            del data["decode"]
         data["members"] = [member.to_dict() for member in self.members]
-        return {"format": FORMAT, **data, "training": dict(self.training), "metrics": dict(self.metrics)}
+        return {**data, "training": dict(self.training)}
 
     @staticmethod
     def from_dict(data: Mapping[str, Any], where: object = "model") -> ModelSpec:
-        """The spec that `to_dict` wrote. Raises InputError naming the file and the field."""
-        if data.get("format") != FORMAT:
-            raise InputError(
-                f"{where}: model format is {data.get('format')!r}, this version reads {FORMAT}; update kinespan"
-            )
+        """The spec that `to_dict` wrote.
+
+        Raises InputError naming the file, `where`, and the field; for an earlier format also the command that makes
+        the model anew.
+        """
+        _check_format(data, where)
         values = {name: data[name] for name in ModelSpec.__dataclass_fields__ if name in data}
         try:
-            values["skeleton"] = Skeleton.from_dict(values["skeleton"])
-            values["streams"] = tuple(values["streams"])
-            values["normalisation"] = Normalisation(**values["normalisation"])
-            decode = values["decode"]
-            durations = tuple((float(mean), float(spread)) for mean, spread in decode.get("durations", ()))
-            sequences = {"thresholds": tuple(decode["thresholds"]), "durations": durations}
-            values["decode"] = DecodeConfig(**{**decode, **sequences})
+            values["input"] = InputSpec.from_dict(values["input"])
+            if "decode" in values or values["kind"] != "encoder":
+                values["decode"] = _decode_config(values["decode"])
             if values["labels"] is not None:
                 names = tuple(values["labels"]["names"])
                 values["labels"] = LabelSet(names, bool(values["labels"]["exclusive"]))
             members = tuple(ModelSpec.from_dict(member, where) for member in data.get("members", ()))
             values |= {"members": members, "weights": tuple(map(float, data.get("weights", ())))}
-            if (values["kind"] == "fused") != bool(members) or len(members) != len(values["weights"]):
+            if (values["kind"] == "ensemble") != bool(members) or len(members) != len(values["weights"]):
                 raise ValueError(f"kind {values['kind']}, {len(members)} members, {len(values['weights'])} weights")
             return ModelSpec(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{where}: metadata is not complete or not of this version ({error})") from None
+
+
+def _decode_config(data: Mapping[str, Any]) -> DecodeConfig:
+    durations = tuple((float(mean), float(spread)) for mean, spread in data.get("durations", ()))
+    return DecodeConfig(**{**data, "thresholds": tuple(data["thresholds"]), "durations": durations})
+
+
+def _check_format(data: Mapping[str, Any], where: object) -> None:
+    """Raises InputError for metadata of another format than ours."""
+    found = data.get("format")
+    if found == FORMAT:
+        return
+    mend = "update kinespan"
+    if isinstance(found, int) and found < FORMAT:
+        mend = f"make it anew: {_command_that_makes(data)}"
+    raise InputError(f"{where}: model format is {found!r}, this version reads {FORMAT}; {mend}")
+
+
+def _command_that_makes(data: Mapping[str, Any]) -> str:
+    """The command that made the model of some metadata, as far as that tells, also of an earlier format."""
+    if data.get("members"):
+        return "kinespan learn or, of its members made anew, kinespan ensemble"
+    facts = data.get("training") or {}
+    stage = facts.get("stage") or ("pretrain" if data.get("kind") == "encoder" else "finetune")
+    words = [f"kinespan {stage} CORPUS"]
+    words += [f"--{name} {facts[name]}" for name in ("protocol", "split", "fold") if facts.get(name) is not None]
+    return " ".join([*words, "--out FOLDER"]) + (f" (CORPUS: {facts['corpus']})" if facts.get("corpus") else "")
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec) -> None:
@@ -104,13 +140,9 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], spec: ModelSpec) -> 
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
+    write_atomically(path, data)
 
 
 def read_spec(path: Path) -> ModelSpec:

@@ -1,4 +1,4 @@
-"""In which numbers a network computes: float32, or bfloat16 where the machine has units for it."""
+"""Numerical precision of networks: float32, or bfloat16 where the machine has units for it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def has_bf16_units(device: str) -> bool:
     """Whether bfloat16 products run on units of their own: a GPU's tensor cores, a processor's AMX or AVX512-BF16."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    found = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return device == "cpu" and any(bool(ask()) for ask in found if ask is not None)
+    probes = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return device == "cpu" and any(bool(probe()) for probe in probes if probe is not None)
 
 
 def in_bfloat16(precision: Precision, device: str) -> bool:

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import AnyArray, BoolArray, Float32Array
 from .errors import InputError
 from .skeleton import Skeleton
 
@@ -20,26 +20,31 @@ from .skeleton import Skeleton
 class Recording:
     """One take: positions (T, P, J, 3) float32 in metres, y up; fps; skeleton; valid mask (T, P); name; source.
 
-    Frame i covers the seconds [i / fps, (i + 1) / fps). ``valid[t, p]`` is False where person p is not there or
-    was not seen; positions at such places are zero and carry no meaning. ``source`` says where the motion comes
-    from (a file name), ``attributes`` what is known of the take (performer, script, ...), ``history`` what was
-    done to it since it was read, in plain words.
+    Frame i covers the seconds [i / fps, (i + 1) / fps). Arrays are made read-only; the caller's stay writable.
 
-    Arrays are made read-only. Raises InputError for wrong shapes, an fps that is not positive and finite, a
-    valid frame with a value that is not finite, and a take without one valid frame.
+    Raises InputError for wrong shapes, an fps that is not positive and finite, a value of a valid frame that is not
+    finite, and a take without any valid frame.
     """
 
-    positions: NDArray[np.float32]
+    positions: Float32Array
+    """(T, P, J, 3) in metres, y up; zero where `valid` is False."""
     fps: float
+    """Frames a second."""
     skeleton: Skeleton
+    """What the J joints are."""
     name: str
-    valid: NDArray[np.bool_] | None = None
+    """The name that splits, annotations and predictions know the take by."""
+    valid: BoolArray | None = None
+    """(T, P): False where person p is absent or was not tracked in frame t. None: always True."""
     source: str = ""
+    """Where the motion comes from, such as a file name."""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    """What is known of the take: performer, script, ..."""
     history: tuple[str, ...] = ()
+    """What was done to the motion since it was read, in plain words."""
 
     def __post_init__(self) -> None:
-        """Check and freeze the arrays."""
+        """Check and freeze the arrays. Raises InputError, naming the recording."""
         positions = np.asarray(self.positions, dtype=np.float32)
         expected = f"(T, P, {self.skeleton.num_joints}, 3) for skeleton {self.skeleton.name!r}"
         if positions.ndim != 4 or positions.shape[2:] != (self.skeleton.num_joints, 3):
@@ -53,17 +58,17 @@ class Recording:
             raise InputError(f"recording {self.name!r}: valid has shape {valid.shape}, expected {positions.shape[:2]}")
         if not valid.any():
             raise InputError(f"recording {self.name!r}: no frame with a person in it")
-        if not all(np.isfinite(some[seen]).all() for some, seen in _pieces(positions, valid)):
+        if not all(np.isfinite(chunk[mask]).all() for chunk, mask in _chunks(positions, valid)):
             frame = int(np.argmax((~np.isfinite(positions).all(axis=(2, 3)) & valid).any(axis=1)))
             raise InputError(f"recording {self.name!r}: frame {frame} holds a value that is not finite")
-        if not valid.all() and any(some[~seen].any() for some, seen in _pieces(positions, valid)):
+        if not valid.all() and any(chunk[~mask].any() for chunk, mask in _chunks(positions, valid)):
             positions = np.where(valid[:, :, None, None], positions, np.float32(0))
         object.__setattr__(self, "positions", _frozen(positions))
         object.__setattr__(self, "valid", _frozen(valid))
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
 
     @property
-    def mask(self) -> NDArray[np.bool_]:
+    def mask(self) -> BoolArray:
         """The valid mask (T, P), never None."""
         assert self.valid is not None
         return self.valid
@@ -84,11 +89,11 @@ class Recording:
         return self.num_frames / self.fps
 
     def with_changes(self, note: str, **changes: Any) -> Recording:
-        """A copy with some fields replaced and `note` added to its history."""
+        """A copy with the fields `changes` and `note` added to its history. Raises InputError as the class does."""
         return replace(self, history=(*self.history, note), **changes)
 
     def checksum(self) -> str:
-        """SHA-256 (hex) of the frames, the mask and the fps: equal motion, equal checksum."""
+        """SHA-256 (hex) of fps, positions and mask; names and attributes do not count."""
         return motion_checksum(self.fps, self.positions, self.mask)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -100,23 +105,22 @@ class Recording:
             object.__setattr__(self, name, _frozen(value) if isinstance(value, np.ndarray) else value)
 
 
-def motion_checksum(fps: float, positions: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
-    """SHA-256 (hex) of frames (T, P, J, 3), mask (T, P) and fps; nothing is copied or checked."""
+def motion_checksum(fps: float, positions: Float32Array, valid: BoolArray) -> str:
+    """SHA-256 (hex) of fps, positions (T, P, J, 3) and mask (T, P), neither copied nor checked."""
     digest = hashlib.sha256(np.float64(fps).tobytes())
     digest.update(np.ascontiguousarray(positions).data)
     digest.update(np.ascontiguousarray(valid).data)
     return digest.hexdigest()
 
 
-def _pieces(
-    positions: NDArray[np.float32], valid: NDArray[np.bool_], frames: int = 2**14
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Positions and mask some frames at a time: what is looked through is never copied as a whole."""
-    return ((positions[at : at + frames], valid[at : at + frames]) for at in range(0, len(positions), frames))
+def _chunks(positions: Float32Array, valid: BoolArray, frames: int = 2**14) -> Iterator[tuple[Float32Array, BoolArray]]:
+    """Positions (T, P, J, 3) and mask (T, P) in chunks of `frames`, so that no check copies the whole take."""
+    starts = range(0, len(positions), frames)
+    return ((positions[start : start + frames], valid[start : start + frames]) for start in starts)
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """A read-only view of the array; the caller's own array stays as it is."""
+def _frozen(array: AnyArray) -> AnyArray:
+    """A read-only view of the array."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -1,4 +1,4 @@
-"""Refinement in stages: from frame scores to better frame scores, by looking at what is named around a frame.
+"""Refinement in stages: from frame scores to better frame scores, by the scores of the frames around.
 
 MS-TCN (Abu Farha and Gall: Multi-Stage Temporal Convolutional Network for Action Segmentation, CVPR 2019), section
 3.2: each stage takes the probabilities of the stage before and gives logits of its own; all of them are supervised.
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .encoders.tcn import WIDTH, DilatedStack, doubling
 
-MOST_LAYERS = 8
+MAX_LAYERS = 8
 """Layers of a stage that was trained on long clips: 255 frames to each side."""
 
 
@@ -20,7 +20,7 @@ def stage_layers(clip_frames: int) -> int:
 
     The outer taps of a longer one would meet padding alone in training, and motion in use.
     """
-    return max(1, min(MOST_LAYERS, clip_frames.bit_length() - 1))
+    return max(1, min(MAX_LAYERS, clip_frames.bit_length() - 1))
 
 
 def probabilities(logits: Tensor, exclusive: bool) -> Tensor:
@@ -28,12 +28,12 @@ def probabilities(logits: Tensor, exclusive: bool) -> Tensor:
     logits = logits.float()
     if exclusive:
         return logits.softmax(dim=1)
-    hits = logits[:, 1:].sigmoid()
-    return torch.cat([1 - hits.amax(dim=1, keepdim=True), hits], dim=1)
+    labels = logits[:, 1:].sigmoid()  # (B, C, T)
+    return torch.cat([1 - labels.amax(dim=1, keepdim=True), labels], dim=1)
 
 
 class Stage(nn.Module):
-    """One stage: dilated residual layers on what it is given, and a linear map per frame to logits."""
+    """One stage: dilated residual layers, then a linear map per frame to logits."""
 
     def __init__(self, in_channels: int, classes: int, layers: int, dropout: float) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Stage(nn.Module):
         self.out = nn.Conv1d(WIDTH, classes, 1)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, C, T) and mask (B, T) to logits (B, classes, T); those outside the mask carry no meaning."""
+        """(B, C, T) and mask (B, T) to logits (B, classes, T), without meaning outside the mask."""
         logits: Tensor = self.out(self.stack(x, mask))
         return logits
 
@@ -58,16 +58,19 @@ class Refinement(nn.Module):
     ) -> None:
         super().__init__()
         layers = stage_layers(clip_frames)
-        self.exclusive, self.beside = exclusive, features > 0
+        self.exclusive, self.with_features = exclusive, features > 0
         self.stages = nn.ModuleList(Stage(classes + features, classes, layers, dropout) for _ in range(stages))
         self.halo = stages * sum(doubling(layers))
 
     def forward(self, logits: Tensor, features: Tensor, mask: Tensor) -> list[Tensor]:
-        """Logits (B, C + 1, T) of every stage, of logits (B, C + 1, T), features (B, C, T) and mask (B, T)."""
-        found = [logits]
+        """Logits (B, C + 1, T) of every stage.
+
+        logits (B, C + 1, T) are the head's, features (B, F, T) the fused ones, mask (B, T) says where somebody is.
+        """
+        stage_logits = [logits]
         for stage in self.stages:
-            seen = probabilities(found[-1], self.exclusive)
-            if self.beside:
-                seen = torch.cat([seen, features.float()], dim=1)
-            found.append(stage(seen, mask))
-        return found[1:]
+            x = probabilities(stage_logits[-1], self.exclusive)  # (B, C + 1, T)
+            if self.with_features:
+                x = torch.cat([x, features.float()], dim=1)  # (B, C + 1 + features, T)
+            stage_logits.append(stage(x, mask))
+        return stage_logits[1:]

@@ -1,7 +1,8 @@
-"""Localizing many recordings: predictions, their scores, the truth to hold them against, and the files of both."""
+"""Localizing many recordings: predictions, their scores, the truth to score them against, and the files of both."""
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,8 +31,8 @@ SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a model found: predictions, and the frame scores (T, C + 1) of each recording at ``fps``."""
+class LocalizationResult:
+    """Predictions of a model, and the frame scores (T, C + 1) of each recording at ``fps``."""
 
     predictions: Predictions
     scores: Mapping[str, Scores]
@@ -47,7 +48,7 @@ def localize_recordings(
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> LocalizationResult:
     """Localize recordings one by one; `decoder` names a way of decoding in place of the model's own.
 
     It makes the scored spans; the segmentation is the model's own under every decoder. Raises InputError for two
@@ -64,19 +65,21 @@ def localize_recordings(
         scores[name] = model.frame_scores(recording)
         segmentation[name] = tuple(model.segment(scores[name]))
         if people == "together":
-            found = model.decode(scores[name], config)
+            decoded = model.decode(scores[name], config)
         else:
-            found = model.localize(recording, people, config)
-        spans[name] = tuple(found)
+            decoded = model.localize(recording, people, config)
+        spans[name] = tuple(decoded)
         if progress is not None:
             progress(number + 1)
-    facts = {"training": dict(model.spec.training), "fps": model.spec.fps, **_decoder_fact(decoder), **(details or {})}
+    fps = model.spec.input.fps
+    facts = {"training": dict(model.spec.training), "fps": fps, **_decoder_fact(decoder), **(details or {})}
     labels = {"labels": list(model.labels.names), "exclusive": model.labels.exclusive}
-    return Outcome(Predictions(spans, segmentation, {**facts, **labels}), scores, model.spec.fps, model.labels)
+    predictions = Predictions(spans, segmentation, {**facts, **labels})
+    return LocalizationResult(predictions, scores, fps, model.labels)
 
 
 def _decoder_fact(decoder: str | None) -> dict[str, str]:
-    """What is told of the decoder: nothing of the model's own."""
+    """The decoder's name as a fact; nothing where it is the model's own."""
     return {} if decoder is None else {"decoder": decoder}
 
 
@@ -91,7 +94,7 @@ def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] 
             annotations[name] = annotation
     if not annotations:
         raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings is annotated")
-    infos = {name: corpus.infos[corpus.place(name)] for name in annotations}
+    infos = {name: corpus.infos[corpus.index(name)] for name in annotations}
     durations = {name: info.duration for name, info in infos.items()}
     rates = {name: info.fps for name, info in infos.items()}
     return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates)
@@ -108,8 +111,8 @@ def evaluate_on(
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
-) -> tuple[Outcome, Truth, dict[str, Any]]:
-    """Localize recordings of a corpus and hold the result against their annotations; metrics as in metrics.json.
+) -> tuple[LocalizationResult, Truth, dict[str, Any]]:
+    """Localize recordings of a corpus and score the result against their annotations; metrics as in metrics.json.
 
     `tious` are by default those that are reported under the rule; `decoder` names a way of decoding in place of the
     model's own.
@@ -120,26 +123,29 @@ def evaluate_on(
     if unknown:
         raise InputError(f"the model names {', '.join(unknown)}, which corpus {corpus.name!r} has not")
     recordings = (corpus[name] for name in truth.annotations)
-    outcome = localize_recordings(model, recordings, decoder=decoder, details=details, progress=progress)
-    metrics: Metrics = evaluate(outcome.predictions, truth, tious, rule)
+    result = localize_recordings(model, recordings, decoder=decoder, details=details, progress=progress)
+    metrics: Metrics = evaluate(result.predictions, truth, tious, rule)
     facts = {**model.spec.training, **_decoder_fact(decoder), **(details or {})}
-    return outcome, truth, {**metrics.to_dict(), "facts": facts}
+    return result, truth, {**metrics.to_dict(), "facts": facts}
 
 
-def write_outcome(outcome: Outcome, out: Path) -> None:
+def write_result(result: LocalizationResult, out: Path) -> None:
     """Write predictions.json, spans.csv and scores.npz into a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    WRITERS["json"](outcome.predictions, out / PREDICTIONS_FILE)
-    WRITERS["csv"](outcome.predictions, out / SPANS_FILE)
-    write_scores(outcome.scores, out / SCORES_FILE)
+    WRITERS["json"](result.predictions, out / PREDICTIONS_FILE)
+    WRITERS["csv"](result.predictions, out / SPANS_FILE)
+    write_scores(result.scores, out / SCORES_FILE)
 
 
 def write_scores(scores: Mapping[str, Scores], file: Path) -> None:
     """Write frame scores (T, C + 1) by recording as float16."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, part in scores.items():  # not numpy's savez: names are recordings', and `file` is one it cannot take
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        # not numpy's savez: names are recordings', and `file` is one it cannot take
+        for name, frame_scores in scores.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, part.astype(np.float16), allow_pickle=False)
+                np.lib.format.write_array(entry, frame_scores.astype(np.float16), allow_pickle=False)
+    write_atomically(file, buffer.getvalue())
 
 
 def read_scores(file: Path) -> dict[str, Scores]:
@@ -148,6 +154,13 @@ def read_scores(file: Path) -> dict[str, Scores]:
         return {}
     with np.load(file, allow_pickle=False) as data:
         return {name: data[name].astype(np.float32) for name in data.files}
+
+
+def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The headline figures of a metrics.json, with the split, fold and part that they were measured on."""
+    figures = {name: metrics.get(name) for name in ("map", "frame_accuracy", "edit", "f1", "recordings")}
+    facts = metrics.get("facts", {})
+    return figures | {name: facts.get(name) for name in ("split", "fold", "part")}
 
 
 def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:

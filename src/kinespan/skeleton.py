@@ -1,4 +1,4 @@
-"""Skeletons: the joints of a body, how they hang together, and how one skeleton maps to another."""
+"""Skeletons: the joints of a body, their parents, left/right pairs, landmarks and canonical names."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import IntArray
 from .errors import InputError
 
 Landmark = tuple[int, ...]
@@ -18,21 +18,23 @@ Landmark = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joint names, parents, left/right pairs, and which joints give root, spine, shoulders and hips.
+    """J joints: names, parents, left/right pairs, landmarks and canonical names.
 
-    ``parents[j]`` is the index of joint j's parent, -1 for a joint without one. ``pairs`` lists (left, right)
-    joint indices that a mirror swaps. A landmark is the mean of the joints that it lists, so that a skeleton
-    without a pelvis can still say where its root is. ``body_parts[j]`` is the joint's canonical name (such as
-    ``"left_knee"``) or None; joints of two skeletons with the same canonical name correspond.
+    A landmark (root, spine, shoulders, hips) is the mean of the joints that it lists, so that a skeleton without a
+    pelvis still has a root.
 
-    Raises InputError where the parts contradict each other (lengths, indices out of range, cycles, a joint in
-    two pairs, a canonical name given twice).
+    Raises InputError where fields contradict each other: lengths, indices out of range, cycles, a joint in two pairs,
+    a canonical name given twice.
     """
 
     name: str
+    """A name of `kinespan.skeletons.SKELETONS`, or any other."""
     joints: tuple[str, ...]
+    """J names, all different."""
     parents: tuple[int, ...]
+    """Index of each joint's parent, -1 for none."""
     pairs: tuple[tuple[int, int], ...]
+    """(left, right) joint indices that a mirror swaps."""
     root: Landmark
     spine: Landmark
     left_shoulder: Landmark
@@ -40,28 +42,31 @@ class Skeleton:
     left_hip: Landmark
     right_hip: Landmark
     body_parts: tuple[str | None, ...] = field(default=())
+    """Canonical names, such as ``"left_knee"``, or None; joints of two skeletons with one canonical name correspond."""
 
     def __post_init__(self) -> None:
-        """Check that the parts agree."""
+        """Check that the fields agree. Raises InputError."""
         if not self.body_parts:
             object.__setattr__(self, "body_parts", (None,) * len(self.joints))
         count = len(self.joints)
-        for what in ("parents", "body_parts"):
-            if len(getattr(self, what)) != count:
-                raise InputError(f"skeleton {self.name!r}: {len(getattr(self, what))} {what} for {count} joints")
+        for name in ("parents", "body_parts"):
+            if len(getattr(self, name)) != count:
+                raise InputError(f"skeleton {self.name!r}: {len(getattr(self, name))} {name} for {count} joints")
         if len(set(self.joints)) != count or count == 0:
             raise InputError(f"skeleton {self.name!r}: joint names must be unique and at least one")
         for joint, parent in enumerate(self.parents):
             if not -1 <= parent < count or parent == joint:
                 raise InputError(f"skeleton {self.name!r}: joint {self.joints[joint]!r} has parent index {parent}")
-        _ = self.order  # refuses cycles
+        _ = self.order  # raises where there is a cycle
         paired = [joint for pair in self.pairs for joint in pair]
         if len(set(paired)) != len(paired) or any(not 0 <= joint < count for joint in paired):
             raise InputError(f"skeleton {self.name!r}: pairs {self.pairs} repeat a joint or leave the skeleton")
-        for what in LANDMARKS:
-            landmark = getattr(self, what)
+        for name in LANDMARKS:
+            landmark = getattr(self, name)
             if not landmark or any(not 0 <= joint < count for joint in landmark):
-                raise InputError(f"skeleton {self.name!r}: landmark {what} = {landmark} names no joint of it")
+                raise InputError(
+                    f"skeleton {self.name!r}: landmark {name} is {landmark}, expected joints 0 to {count - 1}"
+                )
         named = [part for part in self.body_parts if part is not None]
         if len(set(named)) != len(named):
             raise InputError(f"skeleton {self.name!r}: a body part is given to two joints")
@@ -74,30 +79,30 @@ class Skeleton:
     @cached_property
     def order(self) -> tuple[int, ...]:
         """Joint indices, every parent before its children. Raises InputError where the parents form a cycle."""
-        done: list[int] = []
-        placed: set[int] = {-1}
-        left = list(range(len(self.joints)))
-        while left:
-            ready = [joint for joint in left if self.parents[joint] in placed]
+        order: list[int] = []
+        ordered: set[int] = {-1}
+        remaining = list(range(len(self.joints)))
+        while remaining:
+            ready = [joint for joint in remaining if self.parents[joint] in ordered]
             if not ready:
                 raise InputError(f"skeleton {self.name!r}: the parents form a cycle")
-            done += ready
-            placed.update(ready)
-            left = [joint for joint in left if joint not in placed]
-        return tuple(done)
+            order += ready
+            ordered.update(ready)
+            remaining = [joint for joint in remaining if joint not in ordered]
+        return tuple(order)
 
     @cached_property
     def bones(self) -> tuple[tuple[int, int], ...]:
-        """(child, parent) joint indices, one per joint that has a parent."""
+        """(child, parent) joint indices, one for each joint with a parent."""
         return tuple((joint, parent) for joint, parent in enumerate(self.parents) if parent >= 0)
 
     @cached_property
-    def mirror(self) -> NDArray[np.int64]:
+    def mirror(self) -> IntArray:
         """Permutation (J,) that swaps left and right joints."""
-        swap = np.arange(self.num_joints)
+        permutation = np.arange(self.num_joints)
         for left, right in self.pairs:
-            swap[left], swap[right] = right, left
-        return swap
+            permutation[left], permutation[right] = right, left
+        return permutation
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` reads it back."""

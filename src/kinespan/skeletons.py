@@ -1,4 +1,7 @@
-"""The skeletons that kinespan knows by name."""
+"""The skeletons that kinespan knows by name.
+
+Each states its joints, their parents and their canonical names; pairs and landmarks follow from the canonical names.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,36 @@ __all__ = ["COCO_17", "KINECT_20", "NTU_25", "SKELETONS", "SMPL_22", "SMPL_24", 
 SKELETONS: Registry[Skeleton] = Registry("skeleton")
 """Skeletons by name. `Skeleton.name` is the key, so that a file or a model can say which one it uses."""
 
-NTU_25 = Skeleton(
-    name="ntu25",
+
+def _register(name: str, joints: tuple[str, ...], parents: tuple[int, ...], body_parts: tuple[str, ...]) -> Skeleton:
+    """Register a whole body, `body_parts` being the canonical names of its joints.
+
+    The root is the pelvis, or the mean of the hips of a body without one; the spine likewise, or the mean of the
+    shoulders and hips.
+    """
+    index = {part: joint for joint, part in enumerate(body_parts)}
+    shoulders = index["left_shoulder"], index["right_shoulder"]
+    hips = index["left_hip"], index["right_hip"]
+    skeleton = Skeleton(
+        name=name,
+        joints=joints,
+        parents=parents,
+        pairs=tuple(
+            (joint, index[part.replace("left_", "right_")]) for part, joint in index.items() if part.startswith("left_")
+        ),
+        root=(index["pelvis"],) if "pelvis" in index else hips,
+        spine=(index["spine"],) if "spine" in index else shoulders + hips,
+        left_shoulder=shoulders[:1],
+        right_shoulder=shoulders[1:],
+        left_hip=hips[:1],
+        right_hip=hips[1:],
+        body_parts=body_parts,
+    )
+    return SKELETONS.register(name)(skeleton)
+
+
+NTU_25 = _register(
+    "ntu25",
     joints=(
         "base of spine", "middle of spine", "neck", "head",
         "left shoulder", "left elbow", "left wrist", "left hand",
@@ -22,13 +53,6 @@ NTU_25 = Skeleton(
         "spine shoulder", "left hand tip", "left thumb", "right hand tip", "right thumb",
     ),
     parents=(1, 20, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, -1, 22, 7, 24, 11),
-    pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
-    root=(0,),
-    spine=(1,),
-    left_shoulder=(4,),
-    right_shoulder=(8,),
-    left_hip=(12,),
-    right_hip=(16,),
     body_parts=(
         "pelvis", "spine", "neck", "head",
         "left_shoulder", "left_elbow", "left_wrist", "left_hand",
@@ -40,8 +64,8 @@ NTU_25 = Skeleton(
 )  # fmt: skip
 """Kinect v2 body of NTU RGB+D (Shahroudy et al., CVPR 2016), joints 1..25 in the data set's order."""
 
-KINECT_20 = Skeleton(
-    name="kinect20",
+KINECT_20 = _register(
+    "kinect20",
     joints=(
         "HipCenter", "Spine", "ShoulderCenter", "Head",
         "ShoulderLeft", "ElbowLeft", "WristLeft", "HandLeft",
@@ -50,13 +74,6 @@ KINECT_20 = Skeleton(
         "HipRight", "KneeRight", "AnkleRight", "FootRight",
     ),
     parents=(-1, 0, 1, 2, 2, 4, 5, 6, 2, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18),
-    pairs=((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
-    root=(0,),
-    spine=(1,),
-    left_shoulder=(4,),
-    right_shoulder=(8,),
-    left_hip=(12,),
-    right_hip=(16,),
     body_parts=(
         "pelvis", "spine", "chest", "head",
         "left_shoulder", "left_elbow", "left_wrist", "left_hand",
@@ -73,56 +90,20 @@ _SMPL_JOINTS = (
     "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
 )  # fmt: skip
 _SMPL_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
-_SMPL_PAIRS = ((1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21), (22, 23))
-_SMPL_PARTS = {"spine1": "spine", "spine2": "upper_spine", "spine3": "chest"}
+_SMPL_SPINE = {"spine1": "spine", "spine2": "upper_spine", "spine3": "chest"}
+_SMPL_BODY_PARTS = tuple(_SMPL_SPINE.get(joint, joint) for joint in _SMPL_JOINTS)
 
-
-def _smpl(name: str, count: int) -> Skeleton:
-    """The first `count` joints of the SMPL body."""
-    return Skeleton(
-        name=name,
-        joints=_SMPL_JOINTS[:count],
-        parents=_SMPL_PARENTS[:count],
-        pairs=tuple(pair for pair in _SMPL_PAIRS if max(pair) < count),
-        root=(0,),
-        spine=(3,),
-        left_shoulder=(16,),
-        right_shoulder=(17,),
-        left_hip=(1,),
-        right_hip=(2,),
-        body_parts=tuple(_SMPL_PARTS.get(joint, joint) for joint in _SMPL_JOINTS[:count]),
-    )
-
-
-SMPL_22 = _smpl("smpl22", 22)
+SMPL_22 = _register("smpl22", _SMPL_JOINTS[:22], _SMPL_PARENTS[:22], _SMPL_BODY_PARTS[:22])
 """SMPL body (Loper et al., SIGGRAPH Asia 2015) without hands, as in SMPL-H/SMPL-X bodies. BABEL's own choice of
 NTU joints takes spine1 as the middle of the spine and spine3 as the spine at the shoulders; so do the body parts."""
-SMPL_24 = _smpl("smpl24", 24)
+SMPL_24 = _register("smpl24", _SMPL_JOINTS, _SMPL_PARENTS, _SMPL_BODY_PARTS)
 """SMPL body with its two hand joints."""
 
-COCO_17 = Skeleton(
-    name="coco17",
-    joints=(
-        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-        "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee",
-        "left_ankle", "right_ankle",
-    ),
-    parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
-    pairs=((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
-    root=(11, 12),
-    spine=(5, 6, 11, 12),
-    left_shoulder=(5,),
-    right_shoulder=(6,),
-    left_hip=(11,),
-    right_hip=(12,),
-    body_parts=(
-        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-        "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee",
-        "left_ankle", "right_ankle",
-    ),
+_COCO_JOINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
 )  # fmt: skip
+COCO_17 = _register("coco17", _COCO_JOINTS, (-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14), _COCO_JOINTS)
 """The 17 COCO keypoints. It has no pelvis and no spine: the root is the mean of the hips, the spine that of hips
 and shoulders."""
-
-for _skeleton in (NTU_25, KINECT_20, SMPL_22, SMPL_24, COCO_17):
-    SKELETONS.register(_skeleton.name)(_skeleton)

@@ -114,7 +114,7 @@ def test_predictions_json_and_truth_json_are_activitynet(jobs: Path) -> None:
     assert tuple(found["results"]) == tuple(truth["database"]) == test
     assert sum(map(len, found["results"].values())) > 5, "a model that finds nothing tests nothing"
     for name, spans in found["results"].items():
-        duration = corpus.infos[corpus.place(name)].duration
+        duration = corpus.infos[corpus.index(name)].duration
         for span in spans:
             start, end = span["segment"]
             assert 0 <= start < end <= duration + 1e-6

@@ -50,5 +50,5 @@ def test_a_fused_model_is_not_finetuned_from(jobs: Path, command: Command, tmp_p
     assert command("ensemble", "fine", "fine", "--out", file).code == 0
     done = command("finetune", "corpus", "--pretrained", file, "--out", tmp_path / "run", "--steps", 1)
     assert done.code == 2
-    assert "fused of several models" in done.err
+    assert "an ensemble has no encoder of its own" in done.err
     assert not (tmp_path / "run").exists()

@@ -13,8 +13,8 @@ from training_cases import SMALL, same, stop_after
 
 from kinespan.config import FinetuneConfig, LearnConfig, NetworkConfig, PretrainConfig
 from kinespan.corpus import Corpus
+from kinespan.ensemble import ensemble
 from kinespan.errors import InputError
-from kinespan.fused import fuse
 from kinespan.localizer import load_model
 from kinespan.model_file import read_spec, read_weights
 from kinespan.train.common import Interrupted
@@ -94,7 +94,7 @@ def test_running_the_stages_by_hand_gives_identical_weights(
     last = [
         finetune(corpus, runs[f"{run.name}_taught"], tuning, pretrained=run, teachers=two, quiet=True) for run in two
     ]
-    assert same(fuse(last).state_dict(), load_model(learnt[0]).state_dict())
+    assert same(ensemble(last).state_dict(), load_model(learnt[0]).state_dict())
 
 
 @pytest.mark.parametrize("change", [{"label_fraction": 1.0}, {"teach": "off"}])
@@ -131,7 +131,7 @@ def test_both_networks_see_what_a_given_encoder_sees(corpus: Corpus, tmp_path: P
     slow = replace(SMALL, steps=1, network=NetworkConfig(fps=10.0))
     pretrain(corpus, tmp_path / "slow", slow, quiet=True)
     found = learn(corpus, tmp_path / "run", HALF, pretrained=tmp_path / "slow", quiet=True)
-    assert {member.fps for member in found.model.spec.members} == {10.0}
+    assert {member.input.fps for member in found.model.spec.members} == {10.0}
 
 
 @pytest.mark.parametrize("stage", STAGES)

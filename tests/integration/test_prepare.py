@@ -10,7 +10,7 @@ import pytest
 from kinespan import io
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus
-from kinespan.corpus.loose import names_of
+from kinespan.corpus.own_files import names_of
 from kinespan.corpus.prepare import prepare, prepare_synthetic
 from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.errors import InputError
@@ -66,8 +66,8 @@ def test_a_folder_becomes_a_corpus(folder: Path, tmp_path: Path) -> None:
     assert summary.label_spans == {"wave": 2, "kick": 2}
     assert summary.label_seconds == {"wave": 2.0, "kick": 2.0}
     broken = folder / "y" / "take9.npz"
-    assert broken in {*summary.passed_over, *(file for file, _ in summary.refused)}
-    assert folder / "readme.txt" in summary.passed_over
+    assert broken in {*summary.skipped, *(file for file, _ in summary.refused)}
+    assert folder / "readme.txt" in summary.skipped
     text = str(summary)
     assert "4 recordings" in text
     assert "take9.npz" in text
@@ -77,7 +77,7 @@ def test_a_folder_becomes_a_corpus(folder: Path, tmp_path: Path) -> None:
     assert left_beside(tmp_path / "out", folder) == []
 
 
-def test_processes_and_this_process_write_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+def test_any_number_of_workers_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     (folder / "y" / "take9.npz").unlink()
     prepare(folder, tmp_path / "one", name="c", workers=1)
     prepare(folder, tmp_path / "two", name="c", workers=2)
@@ -85,7 +85,7 @@ def test_processes_and_this_process_write_the_same_bytes(folder: Path, tmp_path:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-def test_shared_stems_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_files_with_one_stem_are_named_by_their_folders(tmp_path: Path) -> None:
     source = tmp_path / "in"
     for path in ("a/walk.npz", "b/walk.npz", "run.npz"):
         save(source / path)
@@ -95,7 +95,7 @@ def test_shared_stems_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     assert Corpus.open(tmp_path / "single").names == ("run",)
 
 
-def test_names_of_files_that_differ_in_the_suffix_alone() -> None:
+def test_files_that_differ_only_in_suffix_are_named_with_it() -> None:
     files = [Path("/s/a.bvh"), Path("/s/a.npz"), Path("/s/deep/b.npz")]
     assert names_of(files, Path("/s")) == ["a.bvh", "a.npz", "b"]
     assert names_of(files[:1], files[0]) == ["a"]
@@ -110,7 +110,7 @@ def test_annotations_from_a_file_replace_those_of_the_motion_files(folder: Path,
     assert [info.annotated for info in corpus.infos] == [True, False, True, False]
     assert corpus.annotation("take2") == Annotation((Span(0, 62 / 30, "hop"),), LabelSet(("hop", "jump")))
     assert summary.cut_spans == 1
-    assert labels not in summary.passed_over
+    assert labels not in summary.skipped
 
 
 def test_annotations_in_activitynet_json(folder: Path, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_annotations_of_unknown_recordings_are_an_error(folder: Path, tmp_path: 
     assert left_beside(tmp_path / "out", folder) == [labels]
 
 
-def test_times_in_frames_are_found_out(folder: Path, tmp_path: Path) -> None:
+def test_annotation_times_in_frames_are_refused(folder: Path, tmp_path: Path) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("recording,label,start,end\ntake0,jump,30,60\n")
     summary = prepare(folder, tmp_path / "out", annotations=labels)
@@ -137,7 +137,7 @@ def test_times_in_frames_are_found_out(folder: Path, tmp_path: Path) -> None:
     assert "take0" not in Corpus.open(tmp_path / "out").names
 
 
-def test_nothing_readable_is_an_error_with_the_reasons(tmp_path: Path) -> None:
+def test_a_folder_without_readable_files_is_refused_with_reasons(tmp_path: Path) -> None:
     source = tmp_path / "in"
     save(source / "a.npz", 5)
     options = io.ReadOptions(skip_frames=9)
@@ -148,7 +148,7 @@ def test_nothing_readable_is_an_error_with_the_reasons(tmp_path: Path) -> None:
         prepare(tmp_path / "nowhere", tmp_path / "out")
 
 
-def test_a_reader_that_fails_loses_one_file_only(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_reader_loses_one_file_only(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = io.read
 
     def fails(path: Path, *rest: object) -> io.Take:
@@ -162,7 +162,7 @@ def test_a_reader_that_fails_loses_one_file_only(folder: Path, tmp_path: Path, m
     assert summary.recordings == 3
 
 
-def test_an_older_corpus_stays_unless_told_otherwise(folder: Path, tmp_path: Path) -> None:
+def test_an_existing_corpus_is_overwritten_only_on_request(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     prepare(folder, out, name="old")
     with pytest.raises(InputError, match="exists already"):
@@ -172,7 +172,7 @@ def test_an_older_corpus_stays_unless_told_otherwise(folder: Path, tmp_path: Pat
     assert Corpus.open(out).name == "new"
 
 
-def test_the_built_in_corpus(tmp_path: Path) -> None:
+def test_prepare_writes_the_built_in_corpus(tmp_path: Path) -> None:
     config = SyntheticConfig(recordings=12, seconds=(5.0, 6.0))
     summary = prepare_synthetic(tmp_path / "out", config)
     corpus = Corpus.open(tmp_path / "out")
@@ -187,7 +187,7 @@ def test_the_built_in_corpus(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_motion
-def test_precog(real_motion: Path, tmp_path: Path) -> None:
+def test_prepare_reads_precog(real_motion: Path, tmp_path: Path) -> None:
     summary = prepare(real_motion / "precog" / "csv", tmp_path / "precog", options=io.ReadOptions(min_label_frames=5))
     corpus = Corpus.open(tmp_path / "precog")
     corpus.verify()

@@ -16,10 +16,10 @@ import pytest
 from kinespan import io
 from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus
-from kinespan.corpus.loose import LooseFiles
+from kinespan.corpus.own_files import OwnFiles
 from kinespan.corpus.prepare import prepare
 from kinespan.corpus.recipes import Item
-from kinespan.corpus.splits import SplitRule
+from kinespan.corpus.splitting import SplitRule
 from kinespan.errors import InputError
 from kinespan.recording import Recording
 from kinespan.skeletons import NTU_25
@@ -65,7 +65,7 @@ def contents(corpus: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("stopped", [1, 2, 4, 5])
-def test_what_is_stopped_goes_on_and_ends_the_same(
+def test_a_resumed_run_gives_the_same_corpus(
     folder: Path, tmp_path: Path, workers: int, stopped: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = folder / "x" / "a_broken.npz"  # refused in the first run, and not read again
@@ -84,21 +84,21 @@ def test_what_is_stopped_goes_on_and_ends_the_same(
     assert {path.name for path in left_beside(out, folder)} == {"at_once", "out.partial"}
     with pytest.raises(InputError, match="not a corpus"):
         Corpus.open(tmp_path / "out.partial")
-    read = LooseFiles.read
+    read = OwnFiles.read
     again: list[str] = []
 
-    def noted(self: LooseFiles, item: Item) -> io.Take:
+    def noted(self: OwnFiles, item: Item) -> io.Take:
         again.append(item.name)
         return read(self, item)
 
-    monkeypatch.setattr(LooseFiles, "read", noted)
+    monkeypatch.setattr(OwnFiles, "read", noted)
     seen: list[int] = []
     summary = prepare(folder, out, name="c", options=options, progress=lambda done, total: seen.append(done), workers=1)
     everything = ["a_broken", "take0", "take1", "take2", "take3"]
     assert again == everything[stopped:]
     assert seen == list(range(stopped + 1, 6))
     assert summary.resumed == stopped
-    assert f"went on where an earlier run had stopped, after {stopped} files" in str(summary)
+    assert f"resumed an interrupted run, after {stopped} files" in str(summary)
     assert [file for file, _ in summary.refused] == [broken]
     assert contents(out) == contents(tmp_path / "at_once")
     assert set(contents(out)) == {"index.json", "frames.f32", "valid.u8", "refused.txt"}
@@ -107,7 +107,7 @@ def test_what_is_stopped_goes_on_and_ends_the_same(
 
 @pytest.mark.parametrize("file", ["journal.jsonl", "frames.f32", "valid.u8"])
 @pytest.mark.parametrize("lost", [1, 7, 2000, 20000])
-def test_what_a_crash_tore_is_read_again(folder: Path, tmp_path: Path, file: str, lost: int) -> None:
+def test_incomplete_files_after_a_crash_are_read_again(folder: Path, tmp_path: Path, file: str, lost: int) -> None:
     prepare(folder, tmp_path / "at_once", name="c")
     out = tmp_path / "out"
     with pytest.raises(CrashError):
@@ -119,7 +119,7 @@ def test_what_a_crash_tore_is_read_again(folder: Path, tmp_path: Path, file: str
     assert contents(out) == contents(tmp_path / "at_once")
 
 
-def test_frames_that_changed_since_are_read_again(folder: Path, tmp_path: Path) -> None:
+def test_changed_frames_are_read_again(folder: Path, tmp_path: Path) -> None:
     prepare(folder, tmp_path / "at_once", name="c")
     with pytest.raises(CrashError):
         prepare(folder, tmp_path / "out", name="c", progress=stop_after(3))
@@ -131,7 +131,7 @@ def test_frames_that_changed_since_are_read_again(folder: Path, tmp_path: Path) 
     assert contents(tmp_path / "out") == contents(tmp_path / "at_once")
 
 
-def test_a_write_that_was_torn_in_the_middle_leaves_no_trace(folder: Path, tmp_path: Path) -> None:
+def test_an_incomplete_write_leaves_no_trace(folder: Path, tmp_path: Path) -> None:
     prepare(folder, tmp_path / "at_once", name="c")
     with pytest.raises(CrashError):
         prepare(folder, tmp_path / "out", name="c", progress=stop_after(2))
@@ -142,7 +142,7 @@ def test_a_write_that_was_torn_in_the_middle_leaves_no_trace(folder: Path, tmp_p
     assert contents(tmp_path / "out") == contents(tmp_path / "at_once")
 
 
-def test_other_settings_are_not_mixed_with_what_was_read(folder: Path, tmp_path: Path) -> None:
+def test_a_run_of_other_settings_is_not_resumed(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(CrashError):
         prepare(folder, out, progress=stop_after(2))
@@ -158,7 +158,7 @@ def test_other_settings_are_not_mixed_with_what_was_read(folder: Path, tmp_path:
     assert left_beside(out, folder) == []
 
 
-def test_a_split_that_cannot_be_made_keeps_what_was_read(folder: Path, tmp_path: Path) -> None:
+def test_a_failed_split_keeps_the_files_that_were_read(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(InputError, match=r"does not match the name 'take0'; the 4 files .* kept in .*out\.partial"):
         prepare(folder, out, split=SplitRule("nothing(.)"))
@@ -167,23 +167,23 @@ def test_a_split_that_cannot_be_made_keeps_what_was_read(folder: Path, tmp_path:
     assert len(Corpus.open(out).splits["by-group"].folds) == 4
 
 
-def test_two_that_write_the_same_corpus_do_not_meet(folder: Path, tmp_path: Path) -> None:
+def test_two_writers_of_one_corpus_exclude_each_other(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def meanwhile(done: int, total: int) -> None:
-        with pytest.raises(InputError, match="another process is writing there"):
+        with pytest.raises(InputError, match="another process is writing to it"):
             prepare(folder, out)
 
     assert prepare(folder, out, progress=meanwhile).recordings == 4
 
 
-def test_a_folder_in_the_way_is_left_alone(folder: Path, tmp_path: Path) -> None:
+def test_a_foreign_partial_folder_is_left_alone(folder: Path, tmp_path: Path) -> None:
     save(tmp_path / "out.partial" / "mine.npz")
-    with pytest.raises(InputError, match="is in the way"):
+    with pytest.raises(InputError, match="exists, where the unfinished corpus"):
         prepare(folder, tmp_path / "out")
     assert (tmp_path / "out.partial" / "mine.npz").exists()
     prepare(folder, tmp_path / "whole.partial")
-    with pytest.raises(InputError, match="is in the way"):
+    with pytest.raises(InputError, match="exists, where the unfinished corpus"):
         prepare(folder, tmp_path / "whole")
     Corpus.open(tmp_path / "whole.partial").verify()
 
@@ -201,7 +201,7 @@ if __name__ == "__main__":
 """
 
 
-def test_control_c_in_a_terminal_ends_it_and_it_can_go_on(folder: Path, tmp_path: Path) -> None:
+def test_control_c_ends_prepare_and_it_can_be_resumed(folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(_INTERRUPTED)
     out = tmp_path / "out"
@@ -220,7 +220,7 @@ def test_control_c_in_a_terminal_ends_it_and_it_can_go_on(folder: Path, tmp_path
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_killed_in_the_middle_it_leaves_no_process_and_nothing_to_open(folder: Path, tmp_path: Path) -> None:
+def test_a_killed_prepare_leaves_no_process_and_no_corpus(folder: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(_INTERRUPTED)
     out = tmp_path / "out"

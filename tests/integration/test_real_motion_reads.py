@@ -62,9 +62,9 @@ def check(take, folder):
 @pytest.mark.parametrize("folder", EXPECTED)
 def test_every_file_of_the_folder_reads(real_motion, folder):
     format_name, files, frames = EXPECTED[folder]
-    found, passed_over = survey_files(real_motion / folder)
+    found, skipped = survey_files(real_motion / folder)
     assert {name for _, name in found} == {format_name}
-    assert {path.suffix for path in passed_over} <= {".asf", ".txt"}
+    assert {path.suffix for path in skipped} <= {".asf", ".txt"}
     counts: Counter[str] = Counter()
     for path, _ in found:
         if path.name in ZEROS:

@@ -16,7 +16,7 @@ from kinespan.decode import segment_as
 from kinespan.errors import InputError
 from kinespan.localizer import load_model
 from kinespan.train.common import Interrupted, ShowProgress
-from kinespan.train.finetuning import FinetuneModule, finetune
+from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
 from kinespan.train.testing import run_test
 
 MOTION = SyntheticConfig(recordings=6, seconds=(6.0, 8.0), fps=15.0)
@@ -55,13 +55,15 @@ def test_a_refined_model_is_trained_tested_and_read_again(corpus, tmp_path):
     split = "by-performer"
     model = finetune(corpus, tmp_path / "run", replace(CONFIG, split=split), quiet=True)
     assert (model.spec.refine_stages, model.spec.decode.segmentation) == (2, "viterbi")
+    written = (tmp_path / "run" / MODEL_FILE).read_bytes()
     metrics = run_test(model, corpus, tmp_path / "run", split, 1, quiet=True)
     assert 0 <= metrics["frame_accuracy"] <= 1
+    assert (tmp_path / "run" / MODEL_FILE).read_bytes() == written  # evaluating only reads a model
     again = load_model(tmp_path / "run")
     assert again.spec.decode == model.spec.decode
     assert same(again.state_dict(), model.state_dict())
     scores = again.frame_scores(corpus[corpus.names[0]])
-    assert again.segment(scores) == segment_as(scores, again.spec.fps, again.labels, model.spec.decode)
+    assert again.segment(scores) == segment_as(scores, again.spec.input.fps, again.labels, model.spec.decode)
 
 
 @pytest.mark.parametrize(("network", "stages"), [({}, 2), ({"encoder": "stgcn16_light"}, 0)])
@@ -81,7 +83,7 @@ def test_durations_are_those_of_the_labels_that_were_trained_on(corpus, tmp_path
     spans = [span for name in corpus.names for span in corpus.annotation(name).spans]
     longest = {label: max((s.duration for s in spans if s.label == label), default=None) for label in ACTIONS.names}
     for label, (mean, _) in zip(ACTIONS.names, durations[BACKGROUND + 1 :], strict=True):
-        assert longest[label] is None or np.exp(mean) <= longest[label] + 1 / model.spec.fps
+        assert longest[label] is None or np.exp(mean) <= longest[label] + 1 / model.spec.input.fps
     assert finetune(
         corpus, tmp_path / "plain", replace(CONFIG, steps=1, segmentation="argmax", refine_stages=0), quiet=True
     ).spec.decode == replace(model.spec.decode, segmentation="argmax")

@@ -12,6 +12,7 @@ from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
 from kinespan.corpus.synthetic import SyntheticConfig, make_recording
 from kinespan.fusion import FUSIONS
+from kinespan.input_spec import InputSpec
 from kinespan.io import read
 from kinespan.localizer import Localizer, load_model
 from kinespan.model_file import ModelSpec
@@ -34,7 +35,7 @@ def one_thread():
 def model(request):
     """A localizer with random weights whose layers all carry figures of a common size."""
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=FPS, streams=("joint", "joint_motion"), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, FPS, ("joint", "joint_motion"), Normalisation()),
         encoder="stgcn16_light", fusion=request.param, labels=LabelSet(("walk", "sit", "wave")),
     )  # fmt: skip
     with torch.random.fork_rng():
@@ -43,7 +44,7 @@ def model(request):
         for module in made.modules():
             if isinstance(module, torch.nn.BatchNorm1d):
                 module.momentum = 1.0
-        motion = model_motion(take(seconds=20.0), KINECT_20, FPS, spec.normalisation)
+        motion = model_motion(take(seconds=20.0), KINECT_20, FPS, spec.input.normalisation)
         with torch.no_grad():
             logits = made.train()(torch.from_numpy(motion.positions)[None], torch.from_numpy(motion.valid)[None])
         head, scale = made.head.linear, 2 / logits.std(dim=2).mean()

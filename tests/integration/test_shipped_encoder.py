@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 import yaml
-from benchmarks.shipped_encoder import CONFIG
+from benchmarks.study.shipped_encoder import CONFIG
 
 from kinespan.config import FinetuneConfig, PretrainConfig
 from kinespan.corpus import Corpus
@@ -23,8 +23,8 @@ def test_it_is_in_the_package_small_and_says_where_it_comes_from() -> None:
     assert Path(str(files("kinespan"))) / "pretrained" / "default.safetensors" == SHIPPED
     assert SHIPPED.stat().st_size < 5_000_000
     spec, config = read_spec(SHIPPED), parse_settings(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
-    assert (spec.kind, spec.skeleton.name) == ("encoder", "ntu25")
-    assert (spec.encoder, spec.streams, spec.fps) == (
+    assert (spec.kind, spec.input.skeleton.name) == ("encoder", "ntu25")
+    assert (spec.encoder, spec.input.streams, spec.input.fps) == (
         config.network.encoder,
         config.network.streams,
         config.network.fps,

@@ -160,7 +160,7 @@ def test_sgd_and_dropout_and_all_streams(corpus, tmp_path, losses):
     network = NetworkConfig(streams=("joint", "bone", "joint_motion", "bone_motion"), skeleton="kinect20")
     config = replace(SMALL, optimizer="sgd", lr=0.1, weight_decay=1e-4, dropout=0.5, network=network)
     spec = read_spec(pretrain(corpus, tmp_path / "run", config, quiet=True))
-    assert (spec.skeleton.name, spec.streams) == ("kinect20", network.streams)
+    assert (spec.input.skeleton.name, spec.input.streams) == ("kinect20", network.streams)
     assert all(np.isfinite(loss) for loss, _ in losses)
 
 

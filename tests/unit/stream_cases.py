@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import torch
+from model_cases import with_changes
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
@@ -15,6 +15,7 @@ from kinespan.encoders.stgcn import STGCN
 from kinespan.encoders.streamwise import Streamwise
 from kinespan.fusion import build_fusion
 from kinespan.heads import FrameHead
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
@@ -44,10 +45,10 @@ def moving(frames, people=1, skeleton=KINECT_20, fps=FPS, seed=0, valid=None):
 
 def spec_of(**changes):
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=FPS, streams=("joint", "joint_motion"),
-        normalisation=Normalisation(), encoder="stgcn16_light", fusion="nested_u", labels=LABELS,
+        kind="localizer", input=InputSpec(KINECT_20, FPS, ("joint", "joint_motion"), Normalisation()),
+        encoder="stgcn16_light", fusion="nested_u", labels=LABELS,
     )  # fmt: skip
-    return replace(spec, **changes)
+    return with_changes(spec, **changes)
 
 
 def made(strides=None, widths=WIDTHS, seed=0, **changes):
@@ -55,7 +56,7 @@ def made(strides=None, widths=WIDTHS, seed=0, **changes):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = Localizer(spec_of(**changes))
-        skeleton, count = model.spec.skeleton, len(model.spec.streams)
+        skeleton, count = model.spec.input.skeleton, len(model.spec.input.streams)
         if strides is not None:
             if model.spec.fuse_streams == "late":
                 model.encoder = Streamwise(lambda channels: STGCN(skeleton, channels, widths, strides), count)
@@ -79,7 +80,7 @@ def made(strides=None, widths=WIDTHS, seed=0, **changes):
 
 def spread(model):
     """Each label's logit gets mean 0 and a standard deviation of 2 over a recording, so that all have their turns."""
-    logits = np.log(model.frame_scores(moving(150, skeleton=model.spec.skeleton)).clip(1e-30))
+    logits = np.log(model.frame_scores(moving(150, skeleton=model.spec.input.skeleton)).clip(1e-30))
     logits -= logits.mean(axis=1, keepdims=True)
     mean, scale = torch.from_numpy(logits.mean(axis=0)), torch.from_numpy(2 / logits.std(axis=0))
     last = model.head.linear if model.refine is None else model.refine.stages[-1].out

@@ -39,14 +39,14 @@ each = pytest.mark.parametrize("name", list(EACH))
 # ---- time maps -------------------------------------------------------------------------------------------------------
 
 
-def test_edges_by_hand():
+def test_time_map_edges_by_hand():
     times = TimeMap(torch.tensor([0.0, 10.0]), torch.tensor([0.1, 0.05]))
     edges = times.edges(4, 20)
     assert torch.allclose(edges, torch.tensor([[0, 0.5, 1, 1.5, 2], [10, 10.25, 10.5, 10.75, 11]]))
     assert torch.allclose(times.edges(3, 20)[:, -1], torch.tensor([2.0, 11.0]))
 
 
-def test_time_maps_can_be_differentiated():
+def test_time_maps_are_differentiable():
     start, step = torch.tensor([1.0], requires_grad=True), torch.tensor([0.1], requires_grad=True)
     TimeMap(start, step).edges(2, 10).sum().backward()
     assert (float(start.grad), float(step.grad)) == (3, 15)
@@ -54,7 +54,7 @@ def test_time_maps_can_be_differentiated():
 
 @given(st.floats(0.05, 1), st.integers(2, 40), st.integers(0, 1000))
 @settings(max_examples=40, deadline=None)
-def test_a_crop_is_where_its_time_map_says(crop_min, frames, seed):
+def test_a_crop_shows_the_time_of_its_time_map(crop_min, frames, seed):
     view = clock(frames=frames)
     cut = crop_resize(view, crop_min, generator(seed))
     share = cut.times.step / view.times.step
@@ -83,7 +83,7 @@ def test_a_crop_of_a_padded_clip_keeps_its_padding_and_its_time():
     assert torch.allclose(cut.positions[:, :, 0, 0, 0][inside], middles[inside], atol=1e-4)
 
 
-def test_a_crop_of_everything_is_the_clip():
+def test_a_crop_of_the_whole_clip_is_the_clip():
     view = view_of()
     same = crop_resize(view, 1.0, generator())
     assert torch.allclose(same.positions, view.positions, atol=1e-6)
@@ -91,7 +91,7 @@ def test_a_crop_of_everything_is_the_clip():
     assert torch.equal(same.times.step, view.times.step)
 
 
-def test_a_crop_never_draws_from_absent_frames():
+def test_a_crop_never_reads_absent_frames():
     view = view_of()
     other = replace(view, positions=torch.where(view.valid[..., None, None], view.positions, 1e4))
     one, two = (crop_resize(v, 0.4, generator(3)) for v in (view, other))
@@ -101,7 +101,7 @@ def test_a_crop_never_draws_from_absent_frames():
     assert not one.valid[1, :, 0].all() or one.times.step[1] < 0.1
 
 
-def test_a_clip_with_nobody_stays_empty():
+def test_an_empty_clip_stays_empty():
     view = view_of()
     empty = replace(view, positions=torch.zeros_like(view.positions), valid=torch.zeros_like(view.valid))
     out = augment(empty, EVERYTHING, KINECT_20, generator())
@@ -109,7 +109,7 @@ def test_a_clip_with_nobody_stays_empty():
     assert not out.positions.any()
 
 
-def test_crops_of_crops_add_up():
+def test_time_maps_of_repeated_crops_compose():
     view = clock(frames=40)
     twice = crop_resize(crop_resize(view, 0.5, generator(1)), 0.5, generator(2))
     middles = twice.times.start[:, None] + (torch.arange(40) + 0.5) * twice.times.step[:, None]
@@ -134,7 +134,7 @@ def test_absent_frames_stay_zero_and_present_ones_stay_present(name):
 
 
 @each
-def test_every_clip_is_drawn_for_itself(name):
+def test_clips_of_a_batch_are_drawn_independently(name):
     """The same clip eight times comes out in more than one way (blur and noise differ in strength)."""
     one, eight = view_of(), torch.zeros(8, dtype=torch.long)
     times = TimeMap(one.times.start[eight], one.times.step[eight])
@@ -144,7 +144,7 @@ def test_every_clip_is_drawn_for_itself(name):
     assert not all(torch.allclose(out[0], other) for other in out[1:])
 
 
-def test_the_generator_is_all_the_chance_there_is():
+def test_all_randomness_comes_from_the_generator():
     view = view_of()
     before = torch.get_rng_state()
     one = augment(view, EVERYTHING, KINECT_20, generator(4))
@@ -156,13 +156,13 @@ def test_the_generator_is_all_the_chance_there_is():
     assert not torch.equal(one.positions, other.positions)
 
 
-def test_nothing_asked_is_nothing_done():
+def test_augmentation_switched_off_changes_nothing():
     view = view_of()
     out = augment(view, NOTHING, KINECT_20, generator())
     assert torch.equal(out.positions, view.positions)
 
 
-def test_the_view_that_is_augmented_is_left_as_it_was():
+def test_augmentation_leaves_its_input_unchanged():
     view = view_of()
     kept = view.positions.clone(), view.valid.clone(), view.times.start.clone()
     augment(view, EVERYTHING, KINECT_20, generator())
@@ -170,7 +170,7 @@ def test_the_view_that_is_augmented_is_left_as_it_was():
 
 
 @pytest.mark.parametrize("skeleton", [NTU_25, COCO_17], ids=lambda skeleton: skeleton.name)
-def test_every_skeleton_will_do(skeleton):
+def test_augmentation_works_for_every_skeleton(skeleton):
     out = augment(view_of(joints=skeleton.num_joints), EVERYTHING, skeleton, generator())
     assert torch.isfinite(out.positions).all()
 
@@ -179,7 +179,7 @@ def test_every_skeleton_will_do(skeleton):
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_rotations_turn(axis):
+def test_rotations_turn_about_their_axis(axis):
     angle = torch.tensor([0.0, 0.3, -2.0, math.pi / 2])
     matrix = rotation(axis, angle)
     assert torch.allclose(matrix @ matrix.transpose(1, 2), torch.eye(3).expand(4, 3, 3), atol=1e-6)
@@ -190,14 +190,14 @@ def test_rotations_turn(axis):
     assert torch.allclose(matrix[3] @ unit[(axis + 1) % 3], unit[(axis + 2) % 3], atol=1e-6)
 
 
-def test_turning_keeps_lengths_and_the_vertical():
+def test_rotation_keeps_lengths_and_the_vertical():
     view = view_of()
     out = linear_map(view.positions, replace(NOTHING, rotation=180.0), generator())
     assert torch.allclose(out.norm(dim=-1), view.positions.norm(dim=-1), atol=1e-4)
     assert torch.allclose(out[..., 1], view.positions[..., 1], atol=1e-5)
 
 
-def test_turns_and_tilts_stay_within_their_range():
+def test_rotation_and_tilt_stay_within_their_range():
     up = torch.zeros(500, 1, 1, 1, 3)
     up[..., 1] = 1
     tilted = linear_map(up, replace(NOTHING, tilt=10.0), generator())[:, 0, 0, 0]
@@ -233,7 +233,7 @@ def test_a_mirror_swaps_sides_and_undoes_itself():
     assert torch.equal(out[0, :, :, head, 0], -x[0, :, :, head, 0])
 
 
-def test_blur_leaves_what_does_not_move():
+def test_blur_leaves_still_motion_unchanged():
     x = torch.randn(4, 1, 2, 20, 3, generator=generator()).expand(4, 30, 2, 20, 3)
     valid = view_of(frames=30).valid
     held = torch.where(valid[..., None, None], x, 0.0)
@@ -260,7 +260,7 @@ def test_blur_is_a_gaussian_over_valid_frames():
             assert torch.allclose(out[b, t, 0], total / weight, atol=1e-4)
 
 
-def test_blur_with_no_chance_does_nothing():
+def test_blur_with_probability_zero_does_nothing():
     view = view_of()
     assert torch.allclose(blur(view.positions, view.valid, 0.0, generator()), view.positions)
 
@@ -276,7 +276,7 @@ def test_axis_mask_flattens_one_axis():
 
 
 @pytest.mark.parametrize("skeleton", [KINECT_20, COCO_17], ids=lambda skeleton: skeleton.name)
-def test_hidden_joints_are_at_the_root_for_the_whole_clip(skeleton):
+def test_masked_joints_are_at_the_root_for_the_whole_clip(skeleton):
     x = torch.randn(40, 5, 2, skeleton.num_joints, 3, generator=generator())
     out = mask_joints(x, skeleton, 0.5, 3, generator())
     moved = (out != x).any(dim=-1).any(dim=2).any(dim=1)  # (B, J)
@@ -310,6 +310,6 @@ def test_noise_falls_on_about_half_of_the_clips_and_has_its_size():
         {"blur_frames": -1},
     ],
 )
-def test_settings_that_mean_nothing_are_refused(setting):
+def test_bad_augment_settings_are_refused(setting):
     with pytest.raises(InputError, match=next(iter(setting))):
         AugmentConfig(**setting)

@@ -25,7 +25,7 @@ from kinespan.transforms.augment import (
 
 @given(st.integers(2, 40), st.integers(2, 8), st.integers(0, 1000))
 @settings(max_examples=40, deadline=None)
-def test_a_shift_is_where_its_time_map_says_or_says_so(frames, ratio, seed):
+def test_a_shift_shows_the_time_of_its_map_or_is_marked_untimed(frames, ratio, seed):
     view = clock(frames=frames)
     moved = crop_shift(view, ratio, generator(seed))
     assert torch.equal(moved.times.step, view.times.step)
@@ -53,7 +53,7 @@ def test_a_shift_mirrors_at_the_ends_by_hand():
         assert moved.timed[clip].tolist() == [2 <= place < 14 for place in range(first, first + 12)]
 
 
-def test_a_shift_of_a_padded_clip_moves_what_it_holds():
+def test_a_shift_of_a_padded_clip_leaves_its_padding():
     view = clock(frames=20, held=12)
     moved = crop_shift(view, 4, generator())
     assert torch.equal(moved.valid, view.valid)
@@ -68,7 +68,7 @@ def test_a_shift_of_a_padded_clip_moves_what_it_holds():
     assert not held.positions[~held.valid].any()
 
 
-def test_mirrored_frames_stay_known_through_what_follows():
+def test_untimed_frames_stay_marked_through_later_crops():
     view = crop_shift(clock(frames=24), 3, generator())
     assert not view.timed.all()
     for after in (crop_resize(view, 0.6, generator(1)), crop_shift(view, 6, generator(2)), change_tempo(view, COIN)):
@@ -84,7 +84,7 @@ COIN = torch.arange(8) % 2 == 0
 
 
 @pytest.mark.parametrize("frames", [20, 21])
-def test_tempos_are_half_as_long_and_know_their_time(frames):
+def test_tempo_changes_halve_the_frames_and_keep_the_time_map(frames):
     view = clock(frames=frames)
     out = change_tempo(view, COIN)
     assert out.positions.shape[1] == out.valid.shape[1] == 10
@@ -106,7 +106,7 @@ def test_tempo_keeps_padding_and_gaps():
     assert not out.positions[~out.valid].any()
 
 
-def test_a_turn_about_a_main_axis_is_small_about_the_others():
+def test_main_axis_rotation_is_small_about_the_other_axes():
     matrix = turn_about_main_axis(30.0, 600, torch.zeros(1), generator())
     assert torch.allclose(matrix @ matrix.transpose(1, 2), torch.eye(3).expand(600, 3, 3), atol=1e-5)
     angle = torch.rad2deg(torch.acos(((matrix.diagonal(dim1=1, dim2=2).sum(dim=1) - 1) / 2).clamp(-1, 1)))
@@ -119,7 +119,7 @@ def test_a_turn_about_a_main_axis_is_small_about_the_others():
     assert torch.bincount(axis.argmax(dim=1), minlength=3).min() > 60
 
 
-def test_the_published_crop_and_turn_are_settings():
+def test_the_published_crop_and_rotation_are_settings():
     view = view_of()
     moved = augment(view, replace(NOTHING, crop="shift", crop_ratio=4), KINECT_20, generator())
     assert moved.timed is not None

@@ -57,7 +57,7 @@ def test_each_shipped_config_trains_a_step(file: Path, corpus: Path, tmp_path: P
         few += ["--clip-frames", "96"]  # minutes of a large network's time would show no more
     assert main(["pretrain", str(corpus), "--out", str(run), "--config", str(file), *few]) == 0
     spec, config = read_spec(run / "encoder.safetensors"), pretrain_settings(file)
-    assert (spec.encoder, spec.streams) == (config.network.encoder, config.network.streams)
+    assert (spec.encoder, spec.input.streams) == (config.network.encoder, config.network.streams)
     assert spec.training["steps"] == 1  # the flag wins over the file
     assert spec.training["snippets"] == config.snippet.variant
 

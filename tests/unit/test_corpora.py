@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.config import Normalisation
 from kinespan.corpus import Corpus, CorpusWriter
 from kinespan.corpus.splits import Fold, Split
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
 from kinespan.skeleton import Skeleton
@@ -94,9 +96,7 @@ def test_annotations_of_several_corpora_share_one_label_set(tmp_path: Path) -> N
 def test_training_recordings_of_a_model_follow_its_corpus_split_and_fold(tmp_path: Path) -> None:
     split = Split("half", {1: Fold(("r0", "r1"), ("r2",)), 2: Fold(("r2",), ("r0", "r1"))})
     corpus = corpus_of(tmp_path / "made", KINECT_20, KINECT_20, KINECT_20, split=split)
-    spec = ModelSpec(
-        kind="encoder", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation="torso", encoder="tcn"
-    )
+    spec = ModelSpec(kind="encoder", input=InputSpec(KINECT_20, 15.0, ("joint",), Normalisation()), encoder="tcn")
 
     def seen(*facts: dict[str, object]) -> tuple[str, ...]:
         parts = tuple(replace(spec, training=one) for one in facts)

@@ -18,7 +18,7 @@ def write(folder: Path, text: str, name: str = "labels.csv") -> Path:
     return folder / name
 
 
-def test_csv(tmp_path: Path) -> None:
+def test_csv_annotations_are_read(tmp_path: Path) -> None:
     file = write(tmp_path, "\ufeffrecording,label,start,end,note\nr1,step10,2,3.5,x\nr2,step9,0,1,\nr1,step9,0.5,2,y\n")
     labels = LabelSet(("step9", "step10"))
     assert read(file) == {
@@ -49,14 +49,14 @@ def test_csv_with_overlapping_spans_and_people(tmp_path: Path) -> None:
         ("recording,label,start,end,person\nr,a,0,1,Ann\n", "line 2: person is 'Ann'"),
     ],
 )
-def test_csv_that_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+def test_bad_csv_is_refused_by_line(tmp_path: Path, text: str, message: str) -> None:
     file = write(tmp_path, text)
     with pytest.raises(InputError, match=message) as caught:
         read(file)
     assert str(file) in str(caught.value)
 
 
-def test_json_is_activitynet(tmp_path: Path) -> None:
+def test_json_annotations_are_activitynet(tmp_path: Path) -> None:
     file = write(
         tmp_path,
         '{"database": {"r": {"annotations": [{"label": "a", "segment": [1, 2]}]}, "q": {"annotations": []}}}',
@@ -66,11 +66,11 @@ def test_json_is_activitynet(tmp_path: Path) -> None:
         "r": Annotation((Span(1, 2, "a"),), LabelSet(("a",))),
         "q": Annotation((), LabelSet(("a",))),
     }
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="no such file"):
         read(tmp_path / "none.json")
 
 
-def test_names_must_be_known() -> None:
+def test_annotations_of_unknown_recordings_are_refused() -> None:
     check_names(["walk_1"], ["walk_1", "walk_2"], Path("t.csv"))
     with pytest.raises(InputError, match=r"t\.csv: annotates 'walk_3' \(did you mean 'walk_\d'\?\), 'zzz', which"):
         check_names(["walk_3", "walk_1", "zzz"], ["walk_1", "walk_2"], Path("t.csv"))

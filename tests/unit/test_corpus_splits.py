@@ -22,7 +22,7 @@ from kinespan.corpus import (
     leave_out,
 )
 from kinespan.corpus.recipes import RECIPES
-from kinespan.corpus.splits import SplitRule, recording_split, ruled_split
+from kinespan.corpus.splitting import SplitRule, recording_split, ruled_split
 from kinespan.errors import InputError
 from kinespan.skeletons import NTU_25
 
@@ -39,9 +39,7 @@ _INFOS = st.lists(st.tuples(st.integers(0, 7), st.integers(1, 900)), min_size=4,
 
 
 @given(infos=_INFOS, folds=st.integers(2, 5), seed=st.integers(0, 9))
-def test_each_group_tests_once_and_never_trains_beside_itself(
-    infos: list[RecordingInfo], folds: int, seed: int
-) -> None:
+def test_each_group_tests_once_and_never_trains_in_that_fold(infos: list[RecordingInfo], folds: int, seed: int) -> None:
     groups = {one.attributes["performer"] for one in infos}
     if len(groups) < folds:
         with pytest.raises(InputError, match=rf"{folds} folds of {len(groups)} groups"):
@@ -72,7 +70,7 @@ def test_equal_groups_make_equal_folds_and_seeds_differ() -> None:
     assert len({frozenset(fold.test for fold in split.folds.values()) for split in splits}) > 1
 
 
-def test_group_split_says_what_is_missing() -> None:
+def test_group_split_refuses_missing_attributes_and_too_many_folds() -> None:
     infos = [info("x", actor="1"), info("y", actor="2", site="b")]
     with pytest.raises(InputError, match=r"1 of 2 recordings have no such attribute, such as 'x'.*actor, site"):
         group_split(infos, "site", 2, 0)
@@ -82,20 +80,20 @@ def test_group_split_says_what_is_missing() -> None:
         group_split(infos, "actor", 1, 0)
 
 
-def test_leave_out() -> None:
+def test_leave_out_makes_a_fold_for_each_value() -> None:
     infos = [info(f"r{who}", actor=str(who)) for who in (10, 9, 1)]
     split = leave_out(infos, "actor")
     assert {number: fold.test for number, fold in split.folds.items()} == {1: ("r1",), 2: ("r9",), 3: ("r10",)}
     assert split.name == "leave-out-actor"
     named = leave_out(infos, "actor", ("1", "10"), name="official")
     assert named == Split("official", {1: Fold(("r9",), ("r10", "r1"))})
-    with pytest.raises(InputError, match="no recording has actor = '7'; there is 1, 9, 10"):
+    with pytest.raises(InputError, match="no recording has actor = '7'; available: 1, 9, 10"):
         leave_out(infos, "actor", ("7",))
     with pytest.raises(InputError, match="no recording to train on"):
         leave_out(infos, "actor", ("1", "9", "10"))
 
 
-def test_default_split() -> None:
+def test_default_split_uses_the_first_group_attribute() -> None:
     infos = [info(f"r{i}", actor=str(i % 3), session="same") for i in range(9)]
     split = default_split(infos)
     assert split is not None
@@ -108,7 +106,7 @@ def test_default_split() -> None:
 
 def test_folds_and_splits_are_checked() -> None:
     for train, test, message in (
-        (("a", "b"), ("b",), "b is in train and in test"),
+        (("a", "b"), ("b",), "b is in both train and test"),
         (("a", "a"), ("b",), "twice under train"),
         ((), ("b",), "no recording to train on"),
         (("a",), (), "no recording to test on"),
@@ -150,7 +148,7 @@ def test_label_fractions_are_nested_sized_and_independent_of_order(
     assert label_fraction(names, 1.0, seed, annotations) == tuple(labelled)
 
 
-def test_label_fraction_shows_every_label_where_it_can() -> None:
+def test_label_fraction_includes_every_label_where_possible() -> None:
     sets = [("a",)] * 16 + [("b",), ("c",), ("a", "b"), ()]
     annotations = {
         f"r{i}": Annotation(tuple(Span(0, 1, label) for label in labels), LABELS) for i, labels in enumerate(sets)
@@ -161,7 +159,7 @@ def test_label_fraction_shows_every_label_where_it_can() -> None:
     assert len({label_fraction(list(annotations), 0.3, seed, annotations) for seed in range(20)}) > 10
 
 
-def test_label_fraction_refuses_nonsense() -> None:
+def test_label_fraction_refuses_bad_fractions() -> None:
     for fraction in (0.0, -0.1, 1.1, float("nan")):
         with pytest.raises(InputError, match="label fraction is"):
             label_fraction(["r"], fraction, 0, {"r": Annotation((), LABELS)})
@@ -205,7 +203,7 @@ def _precog(scripts: range = range(1, 7), performers: range = range(1, 13)) -> l
     return [info(f"Seq{s}_{p}", performer=str(p), script=str(s)) for s, p in pairs]
 
 
-def test_precog_recipe() -> None:
+def test_precog_official_splits() -> None:
     labels = LabelSet(("RightPunch", "ElbowStrike"))
     by_performer, by_script = RECIPES["precog"]().splits(_precog(), labels)
     assert by_performer.name == "cross-performer"
@@ -221,7 +219,7 @@ def test_precog_recipe() -> None:
     assert fold.drop_labels == ("ElbowStrike",)
 
 
-def test_precog_recipe_gives_what_the_recordings_allow() -> None:
+def test_precog_splits_leave_out_empty_folds() -> None:
     recipe = RECIPES["precog"]().splits
     assert recipe([info("x", performer="1"), info("y", script="2")], None) == ()
     assert recipe([info("x", performer="one", script="2")], None) == ()
@@ -232,7 +230,7 @@ def test_precog_recipe_gives_what_the_recordings_allow() -> None:
     assert [split.drop_labels for split in splits] == [(), ()]
 
 
-def test_a_rule_groups_by_an_attribute_or_by_what_its_expression_finds_in_names() -> None:
+def test_a_split_rule_groups_by_attribute_or_by_expression() -> None:
     infos = [info(f"P{person:02d}_take{take}", site="ab"[person % 2]) for person in range(6) for take in range(2)]
     by_name = ruled_split(infos, SplitRule(r"P(\d+)", folds=3))
     assert by_name.name == "by-group"
@@ -245,7 +243,7 @@ def test_a_rule_groups_by_an_attribute_or_by_what_its_expression_finds_in_names(
         ruled_split(infos, SplitRule("P("))
 
 
-def test_without_groups_each_recording_is_alone() -> None:
+def test_without_groups_each_recording_is_a_group() -> None:
     infos = [info(f"r{number}") for number in range(5)]
     split = recording_split(infos)
     assert split is not None

@@ -44,7 +44,7 @@ _SPANS = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_what_is_written_comes_back(data: st.DataObject) -> None:
+def test_written_corpora_are_read_back(data: st.DataObject) -> None:
     takes = []
     for name in data.draw(st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=5, unique=True)):
         take = recording(
@@ -90,7 +90,7 @@ def test_recordings_and_clips_are_read_only_views(small: Path) -> None:
             valid[0] = True
 
 
-def test_look_up_by_place_and_name(small: Path) -> None:
+def test_recordings_are_looked_up_by_index_and_name(small: Path) -> None:
     corpus = Corpus.open(str(small))
     assert [take.name for take in corpus] == ["a1", "b1", "a2"]
     assert corpus[-1].name == "a2"
@@ -114,24 +114,24 @@ def test_annotations_with_dropped_labels(small: Path) -> None:
     assert dropped == Annotation((), LabelSet(("wave",)), ((0.1, 0.2),))
 
 
-def test_folds(small: Path) -> None:
+def test_folds_are_looked_up_by_split_and_number(small: Path) -> None:
     corpus = Corpus.open(small)
     assert corpus.fold("half", 1) == Fold(("a1",), ("b1", "a2"), ("wave",))
     assert corpus.fold(Split("later", {3: Fold(("b1",), ("a1",))}), 3).test == ("a1",)
-    with pytest.raises(InputError, match="no split 'thirds'; its splits: half"):
+    with pytest.raises(InputError, match="no split 'thirds'; available: half"):
         corpus.fold("thirds", 1)
-    with pytest.raises(InputError, match="no fold 2; it has 1"):
+    with pytest.raises(InputError, match="no fold 2; available: 1"):
         corpus.fold("half", 2)
     with pytest.raises(InputError, match="no recording 'zz'"):
         corpus.fold(Split("later", {1: Fold(("zz",), ("a1",))}), 1)
 
 
-def test_a_corpus_can_be_pickled(small: Path) -> None:
+def test_a_corpus_opens_again_in_another_process(small: Path) -> None:
     corpus = pickle.loads(pickle.dumps(Corpus.open(small)))
     assert same(corpus["a1"], recording("a1", 7, 2))
 
 
-def test_checksum_is_that_of_the_recording() -> None:
+def test_the_stored_checksum_is_that_of_the_recording() -> None:
     take = recording("x", 6, 2)
     assert motion_checksum(take.fps, take.positions, take.mask) == take.checksum()
 
@@ -195,7 +195,7 @@ def test_cut_grown_and_missing_files_are_named(small: Path, file: str) -> None:
         Corpus.open(small)
 
 
-def test_what_is_not_a_corpus_is_named(tmp_path: Path) -> None:
+def test_other_folders_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere: not a corpus, it is not a folder"):
         Corpus.open(tmp_path / "nowhere")
     (tmp_path / "file").write_text("x")
@@ -212,7 +212,7 @@ def test_what_is_not_a_corpus_is_named(tmp_path: Path) -> None:
         Corpus.open(tmp_path)
 
 
-def test_an_edited_index_is_found_out(small: Path) -> None:
+def test_an_edited_index_is_refused(small: Path) -> None:
     file = small / "index.json"
     text = file.read_text()
     edits = [

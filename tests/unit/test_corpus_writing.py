@@ -43,7 +43,7 @@ with CorpusWriter(Path(sys.argv[1]), "c") as writer:
 """
 
 
-def test_a_killed_writer_leaves_nothing_to_open_and_the_next_one_sweeps_it_away(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_no_corpus_and_the_next_one_cleans_up(tmp_path: Path) -> None:
     path = tmp_path / "c"
     command = [sys.executable, "-c", _KILLED, str(path), str(Path(__file__).parent)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -96,7 +96,7 @@ def test_an_open_corpus_survives_being_overwritten(small: Path) -> None:
     assert Corpus.open(small).name == "new"
 
 
-def test_nothing_but_a_corpus_is_overwritten(small: Path) -> None:
+def test_only_corpora_are_overwritten(small: Path) -> None:
     with pytest.raises(InputError, match="small: exists already"), CorpusWriter(small, "c"):
         pass
     thesis = small.parent / "thesis"
@@ -110,11 +110,11 @@ def test_nothing_but_a_corpus_is_overwritten(small: Path) -> None:
     assert (thesis / "index.json").read_text() == '{"chapters": 9}'
 
 
-def test_bad_recordings_are_refused_and_do_no_harm(tmp_path: Path) -> None:
+def test_bad_recordings_are_refused_and_leave_no_trace(tmp_path: Path) -> None:
     other = Annotation((), LabelSet(("jump",)))
     with CorpusWriter(tmp_path / "c", "c") as writer:
         writer.add(recording("a"), annotation())
-        with pytest.raises(InputError, match="a recording named 'a' is there already"):
+        with pytest.raises(InputError, match="a recording named 'a' already exists"):
             writer.add(recording("a"))
         with pytest.raises(InputError, match=r"labels \(1: jump\), the corpus has \(2: wave, kick\)"):
             writer.add(recording("b"), other)
@@ -133,8 +133,8 @@ def test_bad_recordings_are_refused_and_do_no_harm(tmp_path: Path) -> None:
     assert corpus.labels == LABELS
 
 
-def test_a_recording_written_in_part_spoils_the_corpus(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="in part only"), CorpusWriter(tmp_path / "c", "c") as writer:  # noqa: PT012
+def test_an_incompletely_written_recording_fails_the_corpus(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="incompletely"), CorpusWriter(tmp_path / "c", "c") as writer:  # noqa: PT012
         writer.add(recording("a"))
         writer._files[0].write(b"1234")  # as a full disk would
     assert list(tmp_path.iterdir()) == []
@@ -147,12 +147,12 @@ def test_a_recording_written_in_part_spoils_the_corpus(tmp_path: Path) -> None:
         (Split("s", {1: Fold(("a",), ("b",))}, ("jump",)), "unknown label 'jump'"),
     ],
 )
-def test_splits_are_checked(tmp_path: Path, split: Split, message: str) -> None:
+def test_splits_with_unknown_recordings_or_labels_are_refused(tmp_path: Path, split: Split, message: str) -> None:
     with pytest.raises(InputError, match=message), CorpusWriter(tmp_path / "c", "c", LABELS) as writer:  # noqa: PT012
         writer.add(recording("a"))
         writer.add(recording("b"))
         writer.add_split(split)
-        with pytest.raises(InputError, match="split 's' is there already"):
+        with pytest.raises(InputError, match="split 's' already exists"):
             writer.add_split(split)
     assert list(tmp_path.iterdir()) == []
 

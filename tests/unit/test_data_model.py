@@ -55,7 +55,7 @@ def test_skeleton_bones_order_and_mirror():
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"parents": (-1, 0, 0)}, "3 parents for 4 joints"),
         ({"body_parts": ("head",)}, "1 body_parts for 4 joints"),
@@ -70,18 +70,18 @@ def test_skeleton_bones_order_and_mirror():
         ({"body_parts": ("head", None, None, "head")}, "given to two joints"),
     ],
 )
-def test_skeleton_refuses_contradictions(changes, says):
-    with pytest.raises(InputError, match=says):
+def test_skeleton_refuses_contradictions(changes, message):
+    with pytest.raises(InputError, match=message):
         tiny(**changes)
 
 
-def test_skeleton_goes_through_json():
+def test_skeleton_survives_json():
     assert Skeleton.from_dict(json.loads(json.dumps(NTU_25.to_dict()))) == NTU_25
     with pytest.raises(InputError, match="'parents' is missing"):
         Skeleton.from_dict({"name": "x", "joints": ["a"]})
 
 
-def test_recording_says_what_it_holds():
+def test_recording_counts_frames_people_and_seconds():
     recording = made()
     assert (recording.num_frames, recording.num_people, recording.duration) == (5, 2, 0.5)
     assert recording.positions.dtype == np.float32
@@ -100,7 +100,7 @@ def test_recording_is_immutable_and_leaves_the_callers_array_alone():
     positions[0] = 2  # still the caller's to write
 
 
-def test_recording_zeroes_what_is_not_valid():
+def test_positions_of_invalid_frames_are_zeroed():
     positions, valid = np.ones((5, 1, 4, 3)), np.ones((5, 1), dtype=bool)
     positions[2], valid[2] = np.nan, False
     recording = made(positions=positions, valid=valid)
@@ -109,7 +109,7 @@ def test_recording_zeroes_what_is_not_valid():
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"positions": np.ones((5, 4, 3))}, "expected \\(T, P, 4, 3\\)"),
         ({"positions": np.ones((5, 1, 3, 3))}, "expected \\(T, P, 4, 3\\)"),
@@ -121,12 +121,12 @@ def test_recording_zeroes_what_is_not_valid():
         ({"positions": np.concatenate([np.ones((3, 2, 4, 3)), np.full((1, 2, 4, 3), np.inf)])}, "frame 3 "),
     ],
 )
-def test_recording_refuses(changes, says):
-    with pytest.raises(InputError, match=says):
+def test_bad_recordings_are_refused_with_the_field_named(changes, message):
+    with pytest.raises(InputError, match=message):
         made(**changes)
 
 
-def test_recording_checksum_is_that_of_the_motion():
+def test_checksum_depends_on_motion_and_fps_only():
     recording = made()
     assert recording.checksum() == made(name="other", source="elsewhere").checksum()
     assert recording.checksum() != made(fps=11.0).checksum()
@@ -136,12 +136,12 @@ def test_recording_checksum_is_that_of_the_motion():
 
 
 @pytest.mark.parametrize(("start", "end"), [(1, 1), (2, 1), (0, float("inf")), (float("nan"), 1)])
-def test_span_refuses_bounds_that_are_none(start, end):
+def test_spans_that_are_empty_or_not_finite_are_refused(start, end):
     with pytest.raises(InputError, match="not a span"):
         Span(start, end, "wave")
 
 
-def test_label_set():
+def test_label_set_finds_labels_and_refuses_bad_names():
     assert LABELS.index("kick") == 1
     with pytest.raises(InputError, match=r"unknown label 'jump'.*wave, kick"):
         LABELS.index("jump")
@@ -150,7 +150,7 @@ def test_label_set():
             LabelSet(names)
 
 
-def test_annotation_sorts_spans_and_knows_its_labels():
+def test_annotation_sorts_spans_and_refuses_unknown_labels():
     late, early = Span(2, 3, "wave"), Span(0, 1, "kick")
     assert Annotation((late, early), LABELS).spans == (early, late)
     with pytest.raises(InputError, match="unknown label"):
@@ -162,8 +162,8 @@ def test_frame_ids_by_hand():
     annotation = Annotation((Span(0.25, 1.25, "wave"), Span(1.0, 2.0, "kick")), LABELS, ((0.0, 2.5),))
     assert frame_centres(2, 2).tolist() == [0.25, 0.75]
     assert annotation.frame_ids(6, 2).tolist() == [1, 1, 2, 2, BACKGROUND, IGNORE]
-    hits, covered = annotation.frame_hits(6, 2)
-    assert hits.T.astype(int).tolist() == [[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0]]
+    targets, covered = annotation.frame_targets(6, 2)
+    assert targets.T.astype(int).tolist() == [[1, 1, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0]]
     assert covered.tolist() == [True] * 5 + [False]
 
 
@@ -177,21 +177,21 @@ SPANS = st.tuples(
 def test_frames_are_those_whose_centre_is_in_the_span(spans, fps, num_frames):
     annotation = Annotation(tuple(spans), LABELS)
     ids = [BACKGROUND] * num_frames
-    hits = [[False, False] for _ in range(num_frames)]
+    targets = [[False, False] for _ in range(num_frames)]
     for span in annotation.spans:
         for frame in range(num_frames):
             if span.start <= (frame + 0.5) / fps < span.end:
                 ids[frame] = LABELS.index(span.label) + 1
-                hits[frame][LABELS.index(span.label)] = True
+                targets[frame][LABELS.index(span.label)] = True
     assert annotation.frame_ids(num_frames, fps).tolist() == ids
-    assert annotation.frame_hits(num_frames, fps)[0].tolist() == hits
+    assert annotation.frame_targets(num_frames, fps)[0].tolist() == targets
 
 
 GROUPS = st.dictionaries(st.text(max_size=3), st.lists(SPANS, max_size=4).map(tuple), max_size=4)
 
 
 @given(GROUPS, st.randoms(use_true_random=False))
-def test_a_table_is_the_mapping_that_it_was_made_of(groups, random):
+def test_span_table_equals_the_mapping_it_was_made_from(groups, random):
     table = SpanTable.of(groups)
     assert (dict(table), list(table), len(table)) == (groups, list(groups), len(groups))
     assert table == groups
@@ -207,32 +207,32 @@ def test_a_table_is_the_mapping_that_it_was_made_of(groups, random):
         table["no such name"]
 
 
-def test_overlapping_spans_hit_the_same_frames():
+def test_overlapping_spans_give_a_frame_several_targets():
     annotation = Annotation((Span(0, 2, "wave"), Span(0.5, 1, "kick")), LabelSet(LABELS.names, exclusive=False))
-    hits, _ = annotation.frame_hits(4, 2)
-    assert hits.astype(int).tolist() == [[1, 0], [1, 1], [1, 0], [1, 0]]
+    targets, _ = annotation.frame_targets(4, 2)
+    assert targets.astype(int).tolist() == [[1, 0], [1, 1], [1, 0], [1, 0]]
 
 
 @given(
     st.lists(st.sampled_from([IGNORE, 0, 1, 2]), min_size=1, max_size=30), st.sampled_from([1.0, 29.97, 30.0, 120.0])
 )
-def test_frame_ids_and_spans_are_inverse(ids, fps):
+def test_frame_ids_and_spans_from_frames_are_inverse(ids, fps):
     assert spans_from_frames(ids, fps, LABELS).frame_ids(len(ids), fps).tolist() == ids
 
 
 @given(st.lists(st.integers(0, 2), max_size=30))
-def test_runs_put_together_are_the_whole(values):
-    found = runs(values)
-    assert [value for value, start, end in found for _ in range(start, end)] == values
-    assert all(first[0] != second[0] for first, second in itertools.pairwise(found))
+def test_runs_cover_the_sequence_in_order(values):
+    runs_of_values = runs(values)
+    assert [value for value, start, end in runs_of_values for _ in range(start, end)] == values
+    assert all(first[0] != second[0] for first, second in itertools.pairwise(runs_of_values))
 
 
-def test_spans_from_frames_refuses_ids_outside():
+def test_spans_from_frames_refuses_ids_outside_the_label_set():
     with pytest.raises(InputError, match="frame 1: id 3"):
         spans_from_frames([0, 3], 30, LABELS)
 
 
-def test_one_label_set_for_all():
+def test_label_set_of_refuses_none_or_several():
     one = Annotation((), LABELS)
     assert label_set_of([one, one]) == LABELS
     for several in ([], [one, Annotation((), LabelSet(("wave",)))]):
@@ -240,7 +240,7 @@ def test_one_label_set_for_all():
             label_set_of(several)
 
 
-def test_registry():
+def test_registry_lists_parts_and_names_the_nearest():
     parts: Registry[int] = Registry("part")
     assert parts.register("one")(1) == 1
     parts.register("alpha")(2)

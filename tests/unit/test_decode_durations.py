@@ -1,4 +1,4 @@
-"""Segmentation under durations, against every segmentation there is; durations learnt from spans."""
+"""Segmentation under durations, against every possible segmentation; durations learnt from spans."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from hypothesis import strategies as st
 from kinespan.annotation import IGNORE, LabelSet, runs
 from kinespan.config import Normalisation
 from kinespan.decode import DecodeConfig, decode, segment, segment_as
-from kinespan.decode_durations import LEAST_SPREAD, duration_table, learn_durations, most_probable
+from kinespan.decode_durations import MIN_SPREAD, duration_table, learn_durations, most_probable
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.model_file import ModelSpec
 from kinespan.skeletons import KINECT_20
 
 TWO = LabelSet(("walk", "sit"))
 
 
-def value_of(ids, scores, table, weight):
+def value_of(ids, scores, table):
     """What the model maximises, run by run; log densities beyond the table go on in a falling line."""
     classes, longest = table.shape
     total = 0.0
@@ -33,7 +34,7 @@ def value_of(ids, scores, table, weight):
         slope = min(0.0, last - float(table[value, -2]))
         length = end - start
         density = float(table[value, length - 1]) if length <= longest else last + (length - longest) * slope
-        total += weight * (density - math.log(classes - 1))
+        total += density - math.log(classes - 1)
     return total
 
 
@@ -48,29 +49,19 @@ def softmax_rows(seed, frames, classes, scale=1.5):
     frames=st.integers(1, 7),
     classes=st.integers(2, 3),
     longest=st.integers(2, 8),
-    weight=st.sampled_from([0.0, 0.5, 1.0, 3.0]),
 )
 @settings(max_examples=60, deadline=None)
-def test_no_segmentation_is_better(seed, frames, classes, longest, weight):
+def test_viterbi_agrees_with_trying_every_segmentation(seed, frames, classes, longest):
     """Against all of them; tables that end before, at and after the recording's length."""
     scores = softmax_rows(seed, frames, classes)
     table = np.random.default_rng(seed + 1).normal(-2, 1.5, (classes, longest))
-    found = most_probable(scores, table, weight)
+    found = most_probable(scores, table)
     assert found.shape == (frames,)
-    best = max(value_of(ids, scores, table, weight) for ids in product(range(classes), repeat=frames))
-    assert value_of(found, scores, table, weight) == pytest.approx(best, abs=1e-9)
+    best = max(value_of(ids, scores, table) for ids in product(range(classes), repeat=frames))
+    assert value_of(found, scores, table) == pytest.approx(best, abs=1e-9)
 
 
-@given(seed=st.integers(0, 999), frames=st.integers(1, 60), classes=st.integers(2, 5))
-@settings(max_examples=30, deadline=None)
-def test_without_weight_every_frame_has_its_best_class(seed, frames, classes):
-    scores = softmax_rows(seed, frames, classes)
-    table = np.random.default_rng(seed).normal(-2, 1.5, (classes, 9))
-    ids = most_probable(scores, table, 0.0)
-    assert np.array_equal(scores[np.arange(frames), ids], scores.max(axis=1))
-
-
-def test_long_recordings_are_no_matter_of_length():
+def test_segmentation_of_a_repeated_take_repeats():
     """What is far away does not change what is here: one take ten times, with a frame that is certain in between."""
     one = softmax_rows(3, 80, 3)
     one[0] = [1, 0, 0]
@@ -81,7 +72,7 @@ def test_long_recordings_are_no_matter_of_length():
     assert len(set(ids.tolist())) == 3
 
 
-def test_a_flicker_is_smoothed_away_and_a_sure_action_is_kept():
+def test_durations_remove_a_flicker_and_keep_a_clear_action():
     durations = ((math.log(2), 0.3),) * 3
     truth = np.repeat([0, 1, 2, 1, 0], [20, 20, 20, 2, 20])
     scores = np.full((82, 3), 0.1, dtype=np.float32)
@@ -96,7 +87,7 @@ def test_a_flicker_is_smoothed_away_and_a_sure_action_is_kept():
     ]  # fmt: skip
 
 
-def test_one_class_and_no_frames():
+def test_one_class_or_no_frames_need_no_durations():
     assert most_probable(np.ones((4, 1), np.float32), np.zeros((1, 3))).tolist() == [0] * 4
     assert most_probable(np.ones((0, 3), np.float32), np.zeros((3, 3))).tolist() == []
     assert segment(np.ones((0, 3), np.float32), 10, TWO, durations=((0.0, 1.0),) * 3) == []
@@ -105,11 +96,11 @@ def test_one_class_and_no_frames():
 # ---- durations -------------------------------------------------------------------------------------------------------
 
 
-def test_densities_sum_to_one():
+def test_duration_densities_sum_to_one():
     table = duration_table(((math.log(2), 0.4), (math.log(5), 0.3)), 25.0)
     assert np.exp(table).sum(axis=1) == pytest.approx([1, 1], abs=0.01)
     assert table.shape[1] == math.ceil(5 * math.exp(0.9) * 25)
-    assert duration_table(((math.log(2), 0.4),), 25.0, most=30).shape == (1, 30)
+    assert duration_table(((math.log(2), 0.4),), 25.0, max_frames=30).shape == (1, 30)
     # by hand: at the median the density of log seconds is 1 / (0.4 sqrt(2 pi)), per frame divided by its 50 frames
     assert table[0, 49] == pytest.approx(-math.log(0.4 * math.sqrt(2 * math.pi)) - math.log(50))
 
@@ -126,7 +117,7 @@ def test_durations_by_hand():
     assert sit == pytest.approx((0.0, spread))
 
 
-def test_what_was_cut_counts_only_where_nothing_is_whole():
+def test_cut_segments_count_only_for_classes_without_a_complete_one():
     (background, walk) = learn_durations([np.repeat([0, 1, IGNORE, 1], [10, 20, 5, 20])], 10.0, 2)
     assert (background[0], walk[0]) == pytest.approx((0.0, math.log(2)))
     ids = [np.repeat([0, 1, IGNORE, 1, 0, 1, 0], [10, 20, 5, 20, 40, 8, 3])]
@@ -134,11 +125,11 @@ def test_what_was_cut_counts_only_where_nothing_is_whole():
     assert (background[0], walk[0]) == pytest.approx((math.log(4), math.log(0.8)))
 
 
-def test_a_class_that_was_never_seen_lasts_as_long_as_any():
+def test_a_class_without_segments_has_the_durations_of_all():
     durations = learn_durations([np.repeat([0, 1, 0], [10, 30, 10])], 10.0, 3)
     logs = [0.0, 0.0, math.log(3)]
     assert durations[2] == pytest.approx((np.mean(logs), np.std(logs)))
-    assert all(spread >= LEAST_SPREAD for _, spread in durations)
+    assert all(spread >= MIN_SPREAD for _, spread in durations)
     assert learn_durations([np.full(9, IGNORE)], 10.0, 3) == ()
 
 
@@ -154,11 +145,11 @@ def test_durations_in_seconds_do_not_depend_on_the_rate():
 DURATIONS = ((0.5, 0.25), (1.0, 0.5), (-0.5, 0.75))
 
 
-def test_a_config_says_which_segmentation():
+def test_the_config_chooses_argmax_or_viterbi():
     scores = softmax_rows(0, 60, 3)
-    config = DecodeConfig(segmentation="viterbi", durations=DURATIONS, duration_weight=2.0)
+    config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
     found = segment_as(scores, 10, TWO, config)
-    assert found == segment(scores, 10, TWO, durations=DURATIONS, duration_weight=2.0)
+    assert found == segment(scores, 10, TWO, durations=DURATIONS)
     plain = segment(scores, 10, TWO)
     assert len(found) < len(plain)
     assert segment_as(scores, 10, TWO, DecodeConfig(durations=DURATIONS)) == plain
@@ -166,28 +157,28 @@ def test_a_config_says_which_segmentation():
     assert [key[span.start] for span in found] == found
 
 
-def test_what_cannot_be_done_is_refused():
+def test_viterbi_without_durations_or_with_overlapping_labels_is_refused():
     scores = softmax_rows(0, 20, 3)
     with pytest.raises(InputError, match=r"of 0 classes, expected 3.*finetune"):
         segment_as(scores, 10, TWO, DecodeConfig(segmentation="viterbi"))
     config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
-    with pytest.raises(InputError, match="exclude each other"):
+    with pytest.raises(InputError, match="needs exclusive labels"):
         segment_as(scores, 10, replace(TWO, exclusive=False), config)
     for wrong in ({"segmentation": "loud"}, {"durations": ((1.0, 0.0),)}, {"durations": ((math.nan, 1.0),)},
-                  {"durations": ((1.0,),)}, {"duration_weight": -1.0}):  # fmt: skip
+                  {"durations": ((1.0,),)}):  # fmt: skip
         with pytest.raises(InputError, match=next(iter(wrong))):
             DecodeConfig(**wrong)
 
 
-def test_durations_travel_in_the_model_file():
+def test_durations_survive_the_model_file():
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
         encoder="tcn", fusion="nested_u", labels=TWO,
         decode=DecodeConfig(segmentation="viterbi", durations=DURATIONS),
     )  # fmt: skip
     data = json.loads(json.dumps(spec.to_dict()))
     assert ModelSpec.from_dict(data) == spec
-    for field in ("segmentation", "durations", "duration_weight"):
+    for field in ("segmentation", "durations"):
         del data["decode"][field]
     assert ModelSpec.from_dict(data) == replace(spec, decode=DecodeConfig())
     data["decode"]["durations"] = [[1.0]]

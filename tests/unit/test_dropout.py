@@ -27,13 +27,13 @@ def test_values_are_dropped_with_the_probability_and_the_mean_is_kept(probabilit
 
 
 @pytest.mark.parametrize(("probability", "bits", "dropped"), [(0.5, 8, 128), (1 / 256, 8, 1), (0.1, 16, 6554)])
-def test_of_all_that_a_mask_is_cut_from_as_many_drop_a_value_as_they_should(probability, bits, dropped, monkeypatch):
+def test_every_random_word_drops_the_right_share_of_values(probability, bits, dropped, monkeypatch):
     """Words that hold each possible cut once: counted, not estimated."""
     layer = Dropout(probability).train()
     assert layer.bits == bits
     cuts = torch.arange(-(2 ** (bits - 1)), 2 ** (bits - 1)).to(torch.int8 if bits == 8 else torch.int16)
     monkeypatch.setattr(torch.Tensor, "random_", lambda words, *_: words.copy_(cuts.view(torch.int64)))
-    kept = layer.kept(torch.Size([2**bits]))
+    kept = layer.keep_mask(torch.Size([2**bits]))
     assert int((~kept).sum()) == dropped
 
 
@@ -41,7 +41,7 @@ def test_of_all_that_a_mask_is_cut_from_as_many_drop_a_value_as_they_should(prob
 def test_neighbours_are_dropped_independently(probability):
     """At every distance up to two words: the cuts of a word are as independent as those of different words."""
     torch.manual_seed(1)
-    kept = Dropout(probability).train().kept(torch.Size([MANY])).double()
+    kept = Dropout(probability).train().keep_mask(torch.Size([MANY])).double()
     off = kept - (1 - probability)
     for distance in range(1, 17):
         together = (off[distance:] * off[:-distance]).mean() / (probability * (1 - probability))
@@ -49,14 +49,14 @@ def test_neighbours_are_dropped_independently(probability):
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.sampled_from([0.5, 0.3]))
-def test_any_shape_is_taken(shape, probability):
+def test_any_shape_is_accepted(shape, probability):
     x = torch.randn(shape)
     out = Dropout(probability).train()(x)
     assert out.shape == x.shape
     assert ((out == 0) | ((out * (1 - probability)) - x).abs().le(1e-4 * x.abs() + 1e-7)).all()
 
 
-def test_gradients_go_where_values_went():
+def test_gradients_reach_kept_values_only():
     torch.manual_seed(2)
     x = torch.randn(3, 50, requires_grad=True)
     out = Dropout(0.4).train()(x)
@@ -77,7 +77,7 @@ def test_types_and_layouts_stay(dtype):
     assert torch.equal(x.grad, torch.where(out == 0, 0, 6).to(dtype))
 
 
-def test_what_is_dropped_leaves_nothing_behind():
+def test_a_dropped_value_becomes_exact_zero():
     x = torch.tensor([math.inf, -math.inf, math.nan, -1.0] * 50)
     out = Dropout(0.5).train()(x)
     dropped = out == 0
@@ -86,7 +86,7 @@ def test_what_is_dropped_leaves_nothing_behind():
     assert torch.equal(torch.isnan(out), torch.isnan(x) & ~dropped)
 
 
-def test_the_global_generator_decides():
+def test_draws_come_from_the_global_generator():
     layer, x = Dropout(0.5).train(), torch.ones(1000)
     torch.manual_seed(3)
     first, second = layer(x), layer(x)
@@ -95,7 +95,7 @@ def test_the_global_generator_decides():
     assert not torch.equal(first, second)
 
 
-def test_nothing_happens_in_eval_mode_or_without_a_probability():
+def test_eval_mode_and_probability_zero_return_the_input():
     x = torch.randn(20)
     assert Dropout(0.5).eval()(x) is x
     assert Dropout(0.0).train()(x) is x
@@ -103,6 +103,6 @@ def test_nothing_happens_in_eval_mode_or_without_a_probability():
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.0, math.nan])
-def test_a_probability_that_means_nothing_is_refused(probability):
+def test_a_probability_outside_0_to_1_is_refused(probability):
     with pytest.raises(InputError, match="dropout"):
         Dropout(probability)

@@ -130,11 +130,11 @@ def test_features_of_joints_keep_the_order_of_joints(skeleton):
     encoder = unsettled(build_encoder("dste_light", skeleton, 3))
     encoder.joint_blocks = torch.nn.ModuleList()
     x = random_of(1, 8, skeleton.num_joints, 3)
-    before = encoder.body(x, None).joints
+    before = encoder.person_features(x, None).joints
     for joint in (0, 7, skeleton.num_joints - 1):
         moved = x.clone()
         moved[:, :, joint] += 1
-        changed = (encoder.body(moved, None).joints - before).abs().amax(dim=(0, 2)).nonzero().flatten()
+        changed = (encoder.person_features(moved, None).joints - before).abs().amax(dim=(0, 2)).nonzero().flatten()
         assert changed.tolist() == [joint]
 
 
@@ -143,7 +143,8 @@ def test_features_of_joints_do_not_depend_on_the_frame_rate():
     encoder = unsettled(build_encoder("dste_light", KINECT_20, 3))
     start, step = random_of(1, 1, 20, 3), random_of(1, 1, 20, 3, seed=1)
     slow, fast = (start + step * torch.linspace(0, 1, frames)[None, :, None, None] for frames in (41, 21))
-    assert torch.allclose(encoder.body(slow, None).joints, encoder.body(fast, None).joints, atol=1e-5)
+    slow_joints, fast_joints = (encoder.person_features(x, None).joints for x in (slow, fast))
+    assert torch.allclose(slow_joints, fast_joints, atol=1e-5)
 
 
 def test_parameters_of_dste():

@@ -27,7 +27,7 @@ def one_thread():
 # ---- graph -----------------------------------------------------------------------------------------------------------
 
 
-def test_partition_of_a_chain_by_hand():
+def test_partition_of_a_chain_matches_values_by_hand():
     # a - b - c, rooted at a: the middle has three neighbours (itself, one nearer, one further), the ends two.
     third, half = np.float32(1 / 3), np.float32(1 / 2)
     same, nearer, further = spatial_partition(CHAIN)
@@ -45,14 +45,14 @@ def test_partition_columns_sum_to_one_and_join_the_whole_body(skeleton):
     assert (reach > 0).all()
 
 
-def test_hops_by_hand():
+def test_hops_match_values_counted_by_hand():
     assert hops(CHAIN).tolist() == [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
     assert hops(NTU_25)[0, 20] == 2  # base of spine, middle of spine, spine at the shoulders
     two_parts = Skeleton("parts", ("a", "b", "c"), (-1, -1, 1), (), (0,), (0,), (0,), (0,), (0,), (0,))
     assert hops(two_parts).tolist() == [[0, 1, 2], [1, 0, 1], [2, 1, 0]]
 
 
-def test_graph_convolution_is_its_equation():
+def test_graph_convolution_matches_its_equation():
     torch.manual_seed(0)
     layer = GraphConv(2, 4, torch.from_numpy(spatial_partition(KINECT_20))).double()
     layer.importance.data.uniform_(0.5, 2)
@@ -109,7 +109,7 @@ def test_masked_batch_norm_is_batch_norm_of_the_valid_frames():
     assert torch.allclose(mine.normalise(x, mask)[mask], plain(x[mask].reshape(-1, 3)).view(-1, 4, 3), atol=1e-4)
 
 
-def test_masked_batch_norm_by_hand():
+def test_masked_batch_norm_matches_values_by_hand():
     norm = MaskedBatchNorm(1)
     x = torch.tensor([[[1.0], [3.0], [99.0]]])
     mask = torch.tensor([[True, True, False]])
@@ -119,7 +119,7 @@ def test_masked_batch_norm_by_hand():
     assert float(norm.running_var) == pytest.approx(0.9 + 0.2)
 
 
-def test_masked_batch_norm_of_nothing_learns_nothing():
+def test_masked_batch_norm_without_valid_frames_keeps_its_statistics():
     norm = MaskedBatchNorm(2)
     out = norm.normalise(torch.ones(1, 3, 2), torch.zeros(1, 3, dtype=torch.bool))
     assert torch.isfinite(out).all()
@@ -127,7 +127,7 @@ def test_masked_batch_norm_of_nothing_learns_nothing():
     assert int(norm.num_batches_tracked) == 0
 
 
-def test_masked_batch_norm_passes_the_right_gradient():
+def test_masked_batch_norm_gradient_equals_that_of_the_valid_frames():
     mine, plain = MaskedBatchNorm(2), torch.nn.BatchNorm1d(2)
     g = torch.Generator().manual_seed(0)
     x = torch.randn(2, 5, 2, generator=g).requires_grad_()
@@ -152,7 +152,7 @@ def test_marginals_of_a_map_are_rounded_once_at_most(lower):
     level = level.bfloat16() if lower else level
     here = torch.rand(2, 300) < 0.7
     with torch.autocast("cpu", torch.bfloat16, enabled=lower):
-        joints, time = base._over_joints(level), base._over_time(base.Body([level]), here)
+        joints, time = base._mean_over_joints(level), base._joint_features(base.PersonFeatures([level]), here)
     exact = level.double() * here[:, :, None, None]
     within = {"rtol": 2**-8 if lower else 1e-6, "atol": 0}
     for found, expected in ((joints, level.double().mean(dim=2)), (time, exact.sum(1) / here.sum(1)[:, None, None])):

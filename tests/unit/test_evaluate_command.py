@@ -39,11 +39,13 @@ def rows(text: str) -> dict[str, list[str]]:
     return {words[0]: words[1:] for line in text.splitlines() if (words := line.split())}
 
 
-def test_the_command_offers_the_rules_that_there_are() -> None:
+def test_the_command_offers_every_rule() -> None:
     assert get_args(RuleName) == RULES
 
 
-def test_the_official_figures_of_pku_mmd(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_the_official_figures_of_pku_mmd(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([*files, "--rule", "pku", "--out", str(tmp_path / "m.json")]) == 0
     told = capsys.readouterr().out
     # walk: its duplicate leaves the right one alone, at precision 1. sit: one of two is found.
@@ -64,7 +66,7 @@ def test_the_official_figures_of_pku_mmd(files: list[str], tmp_path: Path, capsy
     assert "no fps for 1 recordings" in told
 
 
-def test_thresholds_that_are_asked_for(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_the_thresholds_asked_for(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*files, "--rule", "pku", "--tiou", "0.1", "0.3", "0.5", "0.7"]) == 0
     shown = rows(capsys.readouterr().out)
     assert shown["theta"] == ["0.1", "0.3", "0.5", "0.7"]
@@ -72,7 +74,7 @@ def test_thresholds_that_are_asked_for(files: list[str], capsys: pytest.CaptureF
     assert len(shown["F1"]) == 4
 
 
-def test_simple_det_has_two_figures(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_reports_both_figures_of_simple_det(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*files, "--rule", "simple-det"]) == 0
     shown = rows(capsys.readouterr().out)
     assert shown["theta"] == ["0.1", "0.3", "0.5"]

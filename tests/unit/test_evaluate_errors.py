@@ -14,7 +14,7 @@ from kinespan.evaluate import KINDS, detection_errors
 from kinespan.evaluate.errors import NEAR, PER_TRUE_SPAN
 
 
-def test_by_hand():
+def test_kinds_of_errors_by_hand():
     truth = {"x": [Span(0, 10, "a"), Span(20, 30, "b"), Span(40, 50, "a")]}
     found = {
         "x": [
@@ -35,7 +35,7 @@ def test_by_hand():
     assert errors.cost == dict.fromkeys(KINDS, 0.0)
 
 
-def test_what_a_kind_costs():
+def test_cost_of_a_kind_is_the_map_without_its_predictions():
     """A background prediction above the right one halves its precision, and with it the AP."""
     truth = {"x": [Span(0, 10, "a")]}
     found = {"x": [Span(50, 60, "a", 0.9), Span(0, 10, "a", 0.8)]}
@@ -43,7 +43,7 @@ def test_what_a_kind_costs():
     assert errors.cost == {**dict.fromkeys(KINDS, 0.0), "background": pytest.approx(0.5)}
 
 
-def test_only_the_best_predictions_are_looked_at():
+def test_only_the_best_ten_predictions_a_true_span_count():
     truth = {"x": [Span(0, 10, "a")], "y": []}
     found = {"y": [Span(i, i + 1, "a", 1 - i / 100) for i in range(30)], "x": [Span(0, 10, "b", 0.5)]}
     errors = detection_errors(found, truth, ["a", "b"])
@@ -51,7 +51,7 @@ def test_only_the_best_predictions_are_looked_at():
     assert errors.counts["background"] == PER_TRUE_SPAN
 
 
-def test_nothing_predicted_and_nothing_true():
+def test_errors_without_predictions_or_true_spans():
     nothing = detection_errors({}, {"x": [Span(0, 1, "a")]}, ["a"])
     assert (nothing.predictions, nothing.right, nothing.missed) == (0, 0, {"a": 1})
     assert all(math.isnan(cost) for cost in detection_errors({}, {"x": []}, ["a"]).cost.values())
@@ -73,7 +73,7 @@ def kind_of(span, truth, taken, tiou):
 
 @given(scenes())
 @settings(max_examples=80, deadline=None)
-def test_against_the_definitions(scene):
+def test_errors_agree_with_the_slow_reference(scene):
     predictions, truth = scene
     predictions = {name: list(dict.fromkeys(spans)) for name, spans in predictions.items()}
     labels, tiou = ["a", "b"], 0.5

@@ -39,7 +39,7 @@ def test_frame_metrics_by_hand():
     np.testing.assert_allclose(counts.recall, [1, 2 / 3])
 
 
-def test_unlabelled_frames_are_left_out_and_predicted_ones_are_background():
+def test_unlabelled_true_frames_are_ignored_and_unlabelled_predictions_are_background():
     matrix = confusion_matrix([ids("1??")], [ids("??1")], 1)
     assert matrix.tolist() == [[0, 0], [1, 0]]
     assert np.isnan(frame_accuracy(confusion_matrix([ids("11")], [ids("??")], 1)))
@@ -67,7 +67,7 @@ def test_edit_score_by_hand():
     assert np.isnan(edit_score([], []))
 
 
-def test_background_can_be_kept():
+def test_background_may_count_as_a_segment():
     assert edit_score([ids("101")], [ids("111")]) == pytest.approx(1 / 2)
     assert edit_score([ids("101")], [ids("111")], dropped=()) == pytest.approx(1 / 3)
 
@@ -81,7 +81,7 @@ def test_f1_by_hand():
     assert np.isnan(f1_at_k([ids("00")], [ids("00")], (0.1,))[0])
 
 
-def test_unlabelled_time_cuts_both_sides():
+def test_unlabelled_time_cuts_predicted_and_true_segments():
     found, true = ids("111111"), ids("11??11")
     assert edit_score([found], [true]) == 1.0
     assert f1_at_k([found], [true], (0.99,)) == (1.0,)
@@ -113,7 +113,7 @@ def test_edit_agrees_with_the_slow_reference(takes):
 
 @given(st.lists(IDS, max_size=12), st.lists(IDS, max_size=12), st.lists(IDS, max_size=12))
 @settings(max_examples=100, deadline=None)
-def test_levenshtein_is_a_distance(a, b, c):
+def test_levenshtein_is_a_metric(a, b, c):
     assert _levenshtein(a, b) == _levenshtein(b, a)
     assert (_levenshtein(a, b) == 0) == (a == b)
     assert _levenshtein(a, c) <= _levenshtein(a, b) + _levenshtein(b, c)
@@ -121,7 +121,7 @@ def test_levenshtein_is_a_distance(a, b, c):
 
 
 @pytest.mark.parametrize("left, right", [(1, 200), (63, 70), (64, 64), (65, 60), (150, 140)])
-def test_levenshtein_of_long_orders_agrees_with_the_table(left, right):
+def test_levenshtein_of_long_sequences_agrees_with_the_table(left, right):
     rng = np.random.default_rng(left)
     for labels in (2, 20):
         a, b = rng.integers(0, labels, left).tolist(), rng.integers(0, labels, right).tolist()

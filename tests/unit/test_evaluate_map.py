@@ -74,7 +74,7 @@ def test_activitynet_by_hand():
     assert result.labels == ("a", "b")
 
 
-def test_a_prediction_may_take_its_second_best():
+def test_a_prediction_is_matched_with_its_second_best_if_the_best_is_taken():
     truth = {"x": [Span(0, 10, "a"), Span(2, 12, "a")]}
     predictions = {"x": [Span(0, 10, "a", 0.9), Span(0.5, 10.5, "a", 0.8)]}
     assert detection_map(predictions, truth, (0.5,)).map[0] == 1.0
@@ -92,7 +92,7 @@ def test_pku_by_hand():
     assert detection_map(two, truth, (0.5,)).map[0] == 1.0
 
 
-def test_pku_counts_frames_so_that_an_overlap_of_theta_is_reached():
+def test_pku_counts_whole_frames_so_an_overlap_of_exactly_theta_suffices():
     """Half of a span, wherever it lies: in seconds the quotient is off by a rounding error for some."""
     places = range(1, 120)
     truth = {f"r{i}": [Span(i / 30, (i + 14) / 30, "a")] for i in places}
@@ -115,7 +115,7 @@ def test_pku_means_are_over_all_labels_and_over_recordings_with_results():
     assert both.figures["mAP_v"][0] == 0.5
 
 
-def test_stal_truth_is_a_frame_short():
+def test_stal_true_spans_are_one_frame_short():
     truth = {"x": [Span(0, 10 / 30, "a")]}
     exact = {"x": [Span(0, 9 / 30, "a", 1.0)]}
     whole = {"x": [Span(0, 10 / 30, "a", 1.0)]}
@@ -210,7 +210,7 @@ def test_simple_det_by_hand():
     assert detection_map(twice, truth, (0.5,)).ap[0, 0] == 1.0
 
 
-def test_each_rule_has_its_thresholds():
+def test_each_rule_has_its_default_thresholds():
     truth = {"x": [Span(0, 10, "a")]}
     for rule in RULES:
         result = detection_map({}, truth, rule=rule)
@@ -220,7 +220,7 @@ def test_each_rule_has_its_thresholds():
 
 @given(scenes(), st.sampled_from(RULES))
 @settings(max_examples=50, deadline=None)
-def test_a_result_at_some_thresholds_is_that_of_these_alone(scene, rule):
+def test_a_result_at_some_thresholds_equals_scoring_at_these_alone(scene, rule):
     some = (0.7, 0.1)
     part = detection_map(*scene, TIOUS, rule).at(some)
     alone = detection_map(*scene, some, rule)
@@ -233,7 +233,7 @@ def test_a_result_at_some_thresholds_is_that_of_these_alone(scene, rule):
 
 @given(scenes(), st.sampled_from(RULES))
 @settings(max_examples=100, deadline=None)
-def test_no_order_of_the_input_changes_the_result(scene, rule):
+def test_the_order_of_the_input_never_changes_the_result(scene, rule):
     predictions, truth = scene
     shuffle = random.Random(7)
     mixed = [
@@ -257,7 +257,7 @@ def test_perfect_predictions_score_one(scene):
 
 @given(scenes(scores=1000))
 @settings(max_examples=60, deadline=None)
-def test_bounds_and_a_false_alarm_below_all_others(scene):
+def test_map_is_in_bounds_and_a_lowest_false_alarm_costs_nothing(scene):
     predictions, truth = scene
     result = detection_map(predictions, truth, TIOUS, labels=("a", "b"))
     assert np.all((np.nan_to_num(result.ap) >= 0) & (np.nan_to_num(result.ap) <= 1))
@@ -276,7 +276,7 @@ def test_a_higher_tiou_is_never_easier(shifts):
         assert np.all(np.diff(detection_map(predictions, truth, np.arange(1, 20) / 20, rule).map) <= 1e-12)
 
 
-def test_pairs_in_chunks_are_the_same_pairs(monkeypatch):
+def test_comparing_pairs_in_chunks_changes_no_figure(monkeypatch):
     rng = np.random.default_rng(3)
     truth, predictions = {}, {}
     for name in "xyz":
@@ -288,7 +288,7 @@ def test_pairs_in_chunks_are_the_same_pairs(monkeypatch):
         np.testing.assert_array_equal(detection_map(predictions, truth, TIOUS, rule).ap, ap)
 
 
-def test_labels_without_truth_have_no_ap_and_leave_the_mean_alone():
+def test_labels_without_true_spans_have_nan_ap_and_do_not_count_in_the_mean():
     truth = {"x": [Span(0, 10, "a")]}
     predictions = {"x": [Span(0, 10, "a", 0.9), Span(0, 10, "b", 0.9)]}
     result = detection_map(predictions, truth, (0.5,), labels=("a", "b"))
@@ -298,13 +298,13 @@ def test_labels_without_truth_have_no_ap_and_leave_the_mean_alone():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_nothing_to_find_is_nan_and_nothing_found_is_zero(rule):
+def test_no_true_spans_give_nan_and_no_predictions_give_zero(rule):
     assert np.isnan(detection_map({}, {}, (0.5,), rule).average)
     assert np.isnan(detection_map({"x": [Span(0, 1, "a", 1.0)]}, {"x": []}, (0.5,), rule).average)
     assert detection_map({}, {"x": [Span(0, 1, "a")]}, (0.5,), rule).average == 0.0
 
 
-def test_bad_input_is_named():
+def test_bad_input_is_refused_by_name():
     truth = {"x": [Span(0, 1, "a")]}
     with pytest.raises(InputError, match="'y'"):
         detection_map({"y": []}, truth)
@@ -319,7 +319,7 @@ def test_bad_input_is_named():
             detection_map({}, truth, bad)
 
 
-def test_many_predictions_take_seconds_not_minutes():
+def test_many_predictions_are_scored_in_seconds():
     rng = np.random.default_rng(0)
 
     def spans(count, scored):

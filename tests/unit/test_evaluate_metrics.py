@@ -19,7 +19,7 @@ def truth_of(spans, labels=LABELS, covered=None, **known):
     return Truth({"x": Annotation(tuple(spans), labels, covered)}, labels, **known)
 
 
-def test_all_figures_by_hand():
+def test_all_metrics_by_hand():
     truth = truth_of([Span(0, 4, "walk"), Span(6, 10, "sit")], durations={"x": 10.0}, fps={"x": 1.0})
     predictions = Predictions(
         {"x": (Span(0, 4, "walk", 0.9), Span(6, 8, "sit", 0.8), Span(4, 6, "sit", 0.1))},
@@ -62,7 +62,7 @@ def test_metrics_are_plain_json(rule):
     assert metrics["recordings_without_fps"] == 1
 
 
-def test_without_a_segmentation_the_highest_score_names_the_frame():
+def test_without_a_segmentation_the_best_span_labels_the_frame():
     truth = truth_of([Span(0, 5, "walk"), Span(5, 10, "sit")], durations={"x": 10.0}, fps={"x": 2.0})
     predictions = Predictions({"x": (Span(4, 10, "sit", 0.7), Span(0, 5, "walk", 0.9), Span(0, 10, "walk", 0.2))})
     assert evaluate(predictions, truth).frame_accuracy == 1.0
@@ -74,7 +74,7 @@ def test_without_fps_and_duration_frames_are_thirtieths_up_to_the_last_span():
     assert metrics.frame_accuracy == pytest.approx(2 / 3)
 
 
-def test_time_that_was_not_looked_at_is_neither_right_nor_wrong():
+def test_predictions_in_uncovered_time_do_not_count():
     known = {"covered": ((0.0, 4.0),), "durations": {"x": 10.0}, "fps": {"x": 1.0}}
     predictions = Predictions({"x": (Span(5, 9, "walk", 0.9), Span(0, 4, "walk", 0.8))})
     metrics = evaluate(predictions, truth_of([Span(0, 4, "walk")], **known))
@@ -85,7 +85,7 @@ def test_time_that_was_not_looked_at_is_neither_right_nor_wrong():
     assert evaluate(predictions, truth_of([Span(0, 4, "walk")], **known)).detection.average == 0.5
 
 
-def test_overlapping_labels_have_frames_by_label_only():
+def test_overlapping_labels_have_frame_counts_only():
     labels = LabelSet(("walk", "wave"), exclusive=False)
     truth = truth_of([Span(0, 8, "walk"), Span(4, 8, "wave")], labels, durations={"x": 10.0}, fps={"x": 1.0})
     predictions = Predictions({"x": (Span(0, 8, "walk", 0.9), Span(2, 6, "wave", 0.6), Span(0, 10, "wave", 0.4))})
@@ -97,7 +97,7 @@ def test_overlapping_labels_have_frames_by_label_only():
     assert data["exclusive"] is False
 
 
-def test_predictions_must_belong_to_the_truth():
+def test_predictions_of_unknown_recordings_or_labels_are_refused():
     truth = truth_of([Span(0, 4, "walk")])
     with pytest.raises(InputError, match=r"2 recordings .*'y', 'z'"):
         evaluate(Predictions({"z": (), "y": ()}), truth)
@@ -107,7 +107,7 @@ def test_predictions_must_belong_to_the_truth():
         evaluate(Predictions({}, {"x": (Span(0, 1, "hop", 0.5),)}), truth)
 
 
-def test_labels_that_an_undeclared_truth_never_shows_are_counted_and_leave_map_alone():
+def test_predicted_labels_missing_in_an_undeclared_truth_do_not_change_map():
     truth = truth_of([Span(0, 4, "walk")], LabelSet(("walk",)), labels_are_declared=False)
     predictions = Predictions({"x": (Span(0, 4, "walk", 0.5), Span(0, 4, "sit", 0.9))})
     metrics = evaluate(predictions, truth)

@@ -86,7 +86,7 @@ def test_halo_of_hyperformer_is_honest():
     encoder = unsettled(build_encoder("hyperformer", SMALL, 3))
     middle, frames = 80, 160
     x = random_of(1, frames, 4, 3).requires_grad_()
-    level = encoder.body(x, None).maps[-1]
+    level = encoder.person_features(x, None).maps[-1]
     (level[0, middle // 4].mean(dim=0) * random_of(216, seed=1)).sum().backward()
     touched = x.grad[0].abs().amax(dim=(1, 2)).nonzero().flatten()
     assert encoder.halo == 76

@@ -70,14 +70,14 @@ def slow_points(pose):
     return np.stack(points)
 
 
-def test_points_are_those_of_smplx(body):
+def test_points_agree_with_smplx(body):
     points = body.points(0.5 * np.sin(0.7 * np.arange(156))[None])[0]
     assert points.shape == (73, 3)
     for point, place in SMPLX.items():
         np.testing.assert_allclose(points[point], place, atol=1.1e-5)
 
 
-def test_points_are_those_of_the_equations(body):
+def test_points_agree_with_the_slow_reference(body):
     poses = random_poses(np.random.default_rng(3), frames=5)
     poses[0] = 0
     expected = np.stack([slow_points(pose) for pose in poses])
@@ -120,7 +120,7 @@ def test_turning_the_root_turns_the_body(body, seed):
     np.testing.assert_allclose(body.points(turned)[0], expected, atol=1e-6)  # float32 weights sum to 1 nearly
 
 
-def test_each_ntu_joint_is_what_its_name_says():
+def test_each_ntu_joint_lies_where_its_name_says():
     rest = dict(zip(NTU_25.joints, rest_pose()[[min(point, 51) for point in smplh.NTU_POINTS]], strict=True))
     left = {name: place for name, place in rest.items() if name.startswith("left") and "thumb" not in name}
     assert all(place[0] > 0 for name, place in left.items() if "tip" not in name)
@@ -160,7 +160,7 @@ def test_smplx_poses_lose_jaw_and_eyes(tmp_path, body_file):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"poses": np.zeros((3, 72))}, r"'poses' has shape \(3, 72\), expected \(T, 156\)"),
         ({"poses": np.zeros((0, 156))}, r"'poses' has shape \(0, 156\)"),
@@ -172,10 +172,10 @@ def test_smplx_poses_lose_jaw_and_eyes(tmp_path, body_file):
         ({"poses": np.array([None])}, "not a whole .npz archive without pickled objects"),
     ],
 )
-def test_broken_files_are_refused(tmp_path, body_file, change, says):
+def test_broken_files_are_refused(tmp_path, body_file, change, message):
     fields = {"poses": np.zeros((3, 156)), "trans": np.zeros((3, 3)), "mocap_framerate": np.array(120.0)} | change
     np.savez(tmp_path / "broken_poses.npz", **fields)
-    with pytest.raises(InputError, match=says) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         read(tmp_path / "broken_poses.npz", options=ReadOptions(body_model=body_file))
     assert "broken_poses.npz" in str(caught.value)
 
@@ -186,14 +186,14 @@ def test_fields_that_are_not_used_are_not_unpacked(tmp_path, body_file):
     assert read(tmp_path / "x.npz", options=ReadOptions(body_model=body_file)).recording.num_frames == 2
 
 
-def test_the_body_is_found_where_downloads_have_it(tmp_path, body_file):
+def test_the_body_is_found_in_the_folders_of_the_downloads(tmp_path, body_file):
     for place in ("male/model.npz", "smplh/male/model.npz", "SMPLH_MALE.npz", "smplh/SMPLH_MALE.npz"):
         folder = tmp_path / place.replace("/", "_")
         assert smplh.find_body(folder) == folder / place if write_body(folder, place) else None
     assert smplh.find_body(body_file) == body_file
 
 
-def test_without_a_body_it_says_where_to_get_one(tmp_path, body_file):
+def test_without_a_body_the_error_says_where_to_get_one(tmp_path, body_file):
     path = write_amass(tmp_path / "a" / "b" / "x_poses.npz", np.zeros((2, 156)))
     for place in (None, tmp_path / "nowhere", tmp_path):
         with pytest.raises(InputError, match=r"mano\.is\.tue\.mpg\.de"):
@@ -205,7 +205,7 @@ def test_without_a_body_it_says_where_to_get_one(tmp_path, body_file):
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ({"posedirs": np.zeros((6890, 3, 207), np.float32)}, r"'posedirs' holds float32 of shape \(6890, 3, 207\)"),
         ({"weights": None}, "field 'weights' is missing"),
@@ -213,14 +213,14 @@ def test_without_a_body_it_says_where_to_get_one(tmp_path, body_file):
         ({"v_template": np.zeros((6890, 3), bool)}, "'v_template' holds bool"),
     ],
 )
-def test_another_body_is_refused(tmp_path, change, says):
+def test_another_body_is_refused(tmp_path, change, message):
     fields = {name: value for name, value in (body_fields() | change).items() if value is not None}
     np.savez(tmp_path / "model.npz", **fields)
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=message):
         smplh.load_body(tmp_path / "model.npz")
 
 
-def test_a_replaced_body_is_read_anew(tmp_path):
+def test_a_changed_body_file_is_read_again(tmp_path):
     path = write_body(tmp_path)
     first = smplh.load_body(path)
     assert smplh.load_body(path) is first

@@ -93,7 +93,7 @@ def slow(values, frame):
     return np.stack([places[name] for name in JOINTS])
 
 
-def test_rest_pose_by_hand(tmp_path):
+def test_amc_rest_pose_by_hand(tmp_path):
     rest = {name: np.zeros((1, width)) for name, width in WIDTHS.items()}
     rest["root"][0, :3] = 1, 16, 3
     recording = read(write(tmp_path, amc_text(rest))).recording
@@ -105,7 +105,7 @@ def test_rest_pose_by_hand(tmp_path):
     )
 
 
-def test_a_bent_knee_by_hand(tmp_path):
+def test_amc_bent_knee_by_hand(tmp_path):
     flat = asf().replace("axis 0 0 20  XYZ", "axis 0 0 0  XYZ")
     rest = {name: np.zeros((1, width)) for name, width in WIDTHS.items()}
     rest["ltibia"][0, 0] = 90  # about x: what pointed down points back
@@ -113,13 +113,13 @@ def test_a_bent_knee_by_hand(tmp_path):
     np.testing.assert_allclose(recording.positions[0, 0, JOINTS.index("ltibia")], [2, -7, -7], atol=1e-6)
 
 
-def test_against_slow_loops(tmp_path):
+def test_amc_agrees_with_the_slow_reference(tmp_path):
     values = motion(5)
     recording = read(write(tmp_path, amc_text(values)), options=ReadOptions(unit=1.0)).recording
     np.testing.assert_allclose(recording.positions[:, 0], [slow(values, frame) for frame in range(5)], atol=1e-4)
 
 
-def test_radians(tmp_path):
+def test_angles_in_radians_are_read(tmp_path):
     values = motion(2)
     small = {name: np.deg2rad(array) for name, array in values.items()}
     small["root"][:, :3] = values["root"][:, :3]
@@ -138,7 +138,7 @@ def test_bones_in_any_order_read_as_in_one_order(tmp_path, monkeypatch):
     assert read(write(tmp_path, amc_text(values))).recording.checksum() == plain.checksum()
 
 
-def test_a_bone_left_out_of_every_frame_rests(tmp_path):
+def test_a_bone_missing_in_every_frame_rests(tmp_path):
     values = motion(3)
     values["lhumerus"][:] = 0
     rest = {name: array for name, array in values.items() if name != "lhumerus"}
@@ -148,7 +148,7 @@ def test_a_bone_left_out_of_every_frame_rests(tmp_path):
     )
 
 
-def test_names_parts_attributes_and_history(tmp_path):
+def test_amc_gives_body_parts_attributes_and_history(tmp_path):
     take = read(write(tmp_path, amc_text(motion())))
     recording = take.recording
     assert take.annotation is None
@@ -159,7 +159,7 @@ def test_names_parts_attributes_and_history(tmp_path):
     assert (named["right_shoulder"], named["right_elbow"]) == ("rclavicle", "rhumerus")
 
 
-def test_the_rate_is_in_the_name_or_given(tmp_path):
+def test_the_rate_comes_from_the_name_or_the_options(tmp_path):
     assert read(write(tmp_path, amc_text(motion()))).recording.fps == 120
     path = write(tmp_path, amc_text(motion()), "HDM_bd_walk.amc")
     with pytest.raises(
@@ -170,7 +170,7 @@ def test_the_rate_is_in_the_name_or_given(tmp_path):
     assert dict(read(path, options=ReadOptions(fps=60)).recording.attributes) == {}
 
 
-def test_which_skeleton(tmp_path):
+def test_the_asf_file_is_chosen_by_name(tmp_path):
     text = amc_text(motion())
     path = write(tmp_path, text, "walk_120.amc")
     assert "skeleton from HDM_bd.asf" in read(path).recording.history  # the only one
@@ -193,26 +193,26 @@ TEXT = amc_text(motion())
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         (TEXT.replace("ltibia ", "ltibia 1 ", 1), ":7: found 2 values for ltibia, expected 1"),
         (TEXT.replace("ltibia ", "lshin ", 1), ":7: bone 'lshin' is not in the ASF skeleton"),
         (TEXT.replace("ltibia ", "ltibia n", 1), ":7: found 'n"),
-        (TEXT.replace("rtibia ", "ltibia ", 1), "bone 'ltibia' is there twice in one frame"),
+        (TEXT.replace("rtibia ", "ltibia ", 1), "bone 'ltibia' occurs twice in one frame"),
         ("\n".join(TEXT.split("\n")[:-2]), "frame 3 ends without bone 'rhumerus'"),
         ("\n".join(TEXT.split("\n")[:3]), ":3: the file ends before the first frame"),
         (TEXT.split("\n2\n")[0].replace("root", "# root"), "no frame with a line 'root'"),
     ],
 )
-def test_a_broken_motion_is_refused_with_its_line(tmp_path, text, says):
+def test_a_broken_motion_is_refused_with_its_line(tmp_path, text, message):
     with pytest.raises(InputError) as caught:
         read(write(tmp_path, text), format="amc")
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "_120.amc" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         ((":hierarchy", ":tree"), "section :hierarchy is missing"),
         (("length 0.45", "length 0"), ":6: length is 0.0"),
@@ -231,12 +231,12 @@ def test_a_broken_motion_is_refused_with_its_line(tmp_path, text, says):
         (("# comment", "hello"), ":1: found 'hello'"),
     ],
 )
-def test_a_broken_skeleton_is_refused_with_its_line(tmp_path, change, says):
+def test_a_broken_skeleton_is_refused_with_its_line(tmp_path, change, message):
     broken = asf().replace(*change, 1)
     assert broken != asf()
     with pytest.raises(InputError) as caught:
         read(write(tmp_path, amc_text(motion()), skeleton=broken))
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "HDM_bd.asf" in str(caught.value)
 
 

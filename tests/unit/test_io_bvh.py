@@ -72,14 +72,14 @@ def random_values(frames=7, seed=0, width=WIDTH):
     return np.random.default_rng(seed).uniform(-180, 180, size=(frames, width))
 
 
-def test_rest_pose_is_the_offsets(tmp_path):
+def test_bvh_rest_pose_is_the_sum_of_offsets(tmp_path):
     recording = read(write(tmp_path, bvh(np.zeros((2, WIDTH))))).recording
     index = recording.skeleton.joints.index
     assert recording.positions[0, 0, index("LeftFoot")].tolist() == pytest.approx([0.10, -0.84, -0.01])
     assert recording.positions[1, 0, index("Head")].tolist() == pytest.approx([0, 0.65, 0.02])
 
 
-def test_one_turn_by_hand(tmp_path):
+def test_bvh_rotation_by_hand(tmp_path):
     values = np.zeros((1, WIDTH))
     values[0, :3] = 100, 200, 300
     values[0, 3] = 90  # the root turns about z: what pointed to x points to y
@@ -116,7 +116,7 @@ def slow(values, channels):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_channel_order_against_slow_loops(tmp_path, seed):
+def test_any_channel_order_agrees_with_the_slow_reference(tmp_path, seed):
     rng = np.random.default_rng(seed)
     channels = {}
     for name, parent, _ in BODY:
@@ -130,7 +130,7 @@ def test_any_channel_order_against_slow_loops(tmp_path, seed):
     np.testing.assert_allclose(recording.positions[:, 0], slow(np.round(values, 6), channels), atol=1e-3)
 
 
-def test_against_pybvh(tmp_path):
+def test_bvh_agrees_with_pybvh(tmp_path):
     pybvh = pytest.importorskip("pybvh")
     path = write(tmp_path, bvh(random_values(9)))
     oracle = pybvh.read_bvh_file(path, warn_on_world_up_disagreement=False)
@@ -157,7 +157,7 @@ def test_position_channels_near_the_offset_replace_it(tmp_path):
         ("1.5", 1 / 1.5), ("1", 1),
     ],
 )  # fmt: skip
-def test_the_rate_that_the_digits_mean(text, rate):
+def test_whole_rates_are_recovered_from_printed_digits(text, rate):
     assert rate_of(text) == pytest.approx(rate, rel=1e-12)
 
 
@@ -187,11 +187,11 @@ def test_the_unit_is_guessed_from_the_size_of_the_body(tmp_path, scale, unit):
     np.testing.assert_allclose(thigh, 0.42, rtol=0.02)
 
 
-def test_the_unit_without_a_size():
+def test_the_unit_of_a_body_without_extent_is_centimetres():
     assert guess_unit(NTU_25, np.zeros((25, 3)))[0] == 0.01
 
 
-def test_end_sites_become_feet_and_nothing_else(tmp_path):
+def test_end_sites_become_feet_and_hand_tips_only(tmp_path):
     recording = read(write(tmp_path, bvh(random_values()))).recording
     skeleton = recording.skeleton
     assert skeleton.num_joints == len(BODY) + 2
@@ -213,7 +213,7 @@ def test_end_sites_become_feet_and_nothing_else(tmp_path):
     assert [joint for joint in again.joints if joint.endswith("_end")] == ["LeftHand_end", "RightHand_end"]
 
 
-def test_windows_line_ends_tabs_and_blank_lines(tmp_path):
+def test_windows_line_ends_tabs_and_blank_lines_are_read(tmp_path):
     values = random_values()
     text = bvh(values)
     path = tmp_path / "dos.bvh"
@@ -229,7 +229,7 @@ FIRST = ROWS.split("\n").index("Frames: 3") + 3  # line number of the first fram
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         (ROWS.replace("Frames: 3", "Frames: 4"), "found 3 frames, but 'Frames:' says 4"),
         (ROWS.replace("Frames: 3", "Frames: 0"), "Frames is '0'"),
@@ -258,19 +258,19 @@ FIRST = ROWS.split("\n").index("Frames: 3") + 3  # line number of the first fram
         ("HIERARCHY\0\n", "binary data"),
     ],
 )
-def test_a_broken_file_is_refused_with_its_line(tmp_path, text, says):
+def test_a_broken_file_is_refused_with_its_line(tmp_path, text, message):
     with pytest.raises(InputError) as caught:
         read(write(tmp_path, text), format="bvh")
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "made.bvh" in str(caught.value)
 
 
-def test_forward_kinematics_of_nodes_without_any_turn():
+def test_forward_kinematics_without_rotation_channels():
     nodes = [Node("a", -1, False, np.array([1.0, 2, 3])), Node("b", 0, True, np.array([0.0, 1, 0]))]
     assert forward_kinematics(nodes, np.zeros((2, 0))).tolist() == [[[1, 2, 3], [1, 3, 3]]] * 2
 
 
-def test_chained_turns_are_rotations():
+def test_chained_rotations_are_rotations():
     angles = np.random.default_rng(0).normal(size=(4, 5, 3))
     matrices = chained(angles, "zxy")
     np.testing.assert_allclose(

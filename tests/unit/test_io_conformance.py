@@ -124,7 +124,7 @@ def test_every_reader_has_a_fixture():
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_reader_reads_its_file(name, tmp_path):
+def test_every_reader_reads_its_file(name, tmp_path):
     path = FIXTURES[name](tmp_path)
     assert path.suffix in READERS[name].suffixes
     assert READERS[name].about
@@ -140,7 +140,7 @@ def test_a_reader_reads_its_file(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_exactly_one_reader_knows_the_file_whatever_its_suffix(name, tmp_path):
+def test_exactly_one_reader_recognises_each_file_under_any_suffix(name, tmp_path):
     path = FIXTURES[name](tmp_path)
     other = path.rename(path.with_suffix(".dat"))
     head = other.read_bytes()[:4096]
@@ -149,7 +149,7 @@ def test_exactly_one_reader_knows_the_file_whatever_its_suffix(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_options_hold_for_every_format(name, tmp_path):
+def test_read_options_apply_to_every_format(name, tmp_path):
     path = FIXTURES[name](tmp_path)
     plain = read(path, options=ReadOptions(unit=1.0)).recording
     changed = read(path, options=ReadOptions(fps=50.0, skip_frames=1, unit=0.5)).recording
@@ -169,7 +169,7 @@ def test_options_hold_for_every_format(name, tmp_path):
     "wrong",
     [{"fps": 0.0}, {"fps": float("nan")}, {"unit": -1.0}, {"skip_frames": -1}, {"min_label_frames": -2}, {"up": "w"}],
 )
-def test_options_that_mean_nothing_are_refused(wrong):
+def test_bad_read_options_are_refused(wrong):
     with pytest.raises(InputError, match=f"read option {next(iter(wrong))} is"):
         ReadOptions(**wrong)
 
@@ -235,10 +235,10 @@ def test_junk_is_refused(whole, junk):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_not_there_is_said(name, tmp_path):
-    with pytest.raises(InputError, match="gone: there is no such file"):
+def test_a_missing_file_is_refused_by_name(name, tmp_path):
+    with pytest.raises(InputError, match="gone: no such file"):
         read(tmp_path / "gone", format=name)
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="no such file"):
         read(tmp_path)
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(InputError, match="empty"):
@@ -266,18 +266,18 @@ def folder(tmp_path):
 
 
 def test_find_files_is_recursive_and_sorted(folder):
-    found, passed_over = survey_files(folder)
+    found, skipped = survey_files(folder)
     assert [(path.relative_to(folder).as_posix(), name) for path, name in found] == [
         ("a/Seq2_7.csv", "precog"), ("a/deep/HDM_zz_kickLFront1Reps_003_120.amc", "amc"), ("b/made.bvh", "bvh"),
         ("made.npz", "npz"),
     ]  # fmt: skip
-    assert [path.name for path in passed_over] == ["HDM_zz.asf", "readme.txt"]
+    assert [path.name for path in skipped] == ["HDM_zz.asf", "readme.txt"]
     assert find_files(folder) == found
     assert [path.name for path, _ in find_files(folder, "bvh")] == ["made.bvh"]
     assert find_files(folder / "made.npz") == [(folder / "made.npz", "npz")]
 
 
-def test_find_files_says_when_there_is_nothing(folder, tmp_path_factory):
+def test_find_files_refuses_a_folder_without_recordings(folder, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(InputError, match="among 0 files"):
         find_files(empty)
@@ -289,7 +289,7 @@ def test_find_files_says_when_there_is_nothing(folder, tmp_path_factory):
         find_files(folder, "tiff")
 
 
-def test_a_npz_of_something_else_is_no_recording(tmp_path):
+def test_an_unrelated_npz_is_not_a_recording(tmp_path):
     np.savez(tmp_path / "weights.npz", layer=np.zeros(3))
     with pytest.raises(InputError, match="no known format"):
         detect(tmp_path / "weights.npz")

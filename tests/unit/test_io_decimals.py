@@ -19,7 +19,7 @@ from kinespan.io.decimals import lines_of, read_lines
 WAYS = [way for way in (decimals._scan_plainly, decimals._scan_compiled) if way is not None]
 
 
-def test_it_is_compiled_where_it_can_be():
+def test_the_scanner_is_compiled_where_possible():
     """The build goes on without a compiler, so nobody else would notice that it failed."""
     headers = Path(sysconfig.get_path("include"), "Python.h")
     if headers.is_file() and shutil.which((sysconfig.get_config_var("CC") or "cl").split()[0]):
@@ -87,20 +87,20 @@ white = st.text(" \t\x0b\x1f\r", min_size=1, max_size=3)
 @example(
     ["9" * 18, "9" * 19, "1234567890.12345678", "12345678901.12345678", "0" * 25 + "1", "1." + "0" * 300, "1" * 400]
 )
-def test_numbers_are_those_of_float(words):
+def test_numbers_equal_those_of_float(words):
     check(" ".join(words), len(words))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(odd, min_size=1, max_size=30))
 @example(["-", ".", "+.", "1.2.3", "--1", "1-", "1_0", "nan", "-1.#IND", "inf", "1e999", "0x10", "1.2/4", "1.:", ":.1"])
-def test_what_is_no_number_is_nan(words):
+def test_words_that_are_no_numbers_are_nan(words):
     check(" ".join(words), len(words))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_lines_and_words_are_those_of_split(data):
+def test_lines_and_words_agree_with_split(data):
     """Blanks of every kind around and between words, lines of any length, empty ones, and every end of a line."""
     size = data.draw(st.integers(1, 40))
     end = data.draw(st.sampled_from(["\n", "\r\n", " \n", " \r\n", "\n\n", "\r"]))
@@ -117,7 +117,7 @@ def test_lines_and_words_are_those_of_split(data):
 @given(st.text(st.characters(max_codepoint=255, exclude_characters="\0"), max_size=60))
 @example("")
 @example("a" * 7 + " " + "b" * 8 + " " + "c" * 9)
-def test_so_it_is_of_any_text(text):
+def test_scanning_any_text_agrees_with_split(text):
     check(text.removeprefix("\xef\xbb\xbf"), 2)
 
 
@@ -125,17 +125,17 @@ def test_so_it_is_of_any_text(text):
     "text",
     ["0\n\n\n\n0 0\n0   0\n", "\n\n1\n", "1 \n \n", "1\r\n\r\n\n2  3", " 1", "1\n 2\n\n", "1\n\n", "0  0\r\n\r\n\r\n1"],
 )
-def test_empty_lines_and_blanks(text):
+def test_empty_lines_and_blanks_are_counted(text):
     check(text)
 
 
 @pytest.mark.parametrize("words", [247, 248, 249, 495, 496, 497, 2000])
-def test_long_lines(words):
+def test_long_lines_are_scanned(words):
     """Of more words than are counted at once, of one letter and of many."""
     check(" ".join(["7"] * words) + "\n" + " ".join(["0.25"] * words) + "\n" + "1 " + "x" * words)
 
 
-def test_words_and_lines():
+def test_words_and_lines_by_hand():
     lines = lines_of(b"\xef\xbb\xbf1 two\r\n\r\n \t three 4.5\n\n", 2)
     assert lines.counts.tolist() == [2, 0, 2]
     assert [lines.word(0, 0), lines.word(0, 1), lines.word(2, 0), lines.word(2, 1)] == ["1", "two", "three", "4.5"]
@@ -146,7 +146,7 @@ def test_words_and_lines():
 
 
 @pytest.mark.skipif(decimals._scan_compiled is None, reason="there is no C compiler")
-def test_the_compiled_one_takes_only_what_it_can():
+def test_the_compiled_scanner_refuses_bad_arguments():
     scan = decimals._scan_compiled
     for arguments, error in (((b"1", 1), ValueError), ((b"1\n", -1), ValueError), (("1\n", 1), TypeError)):
         with pytest.raises(error):
@@ -155,10 +155,10 @@ def test_the_compiled_one_takes_only_what_it_can():
         scan(b"1\n", 2**60)
 
 
-@pytest.mark.parametrize(("data", "says"), [(b"", "empty"), (b" \r\n", "empty"), (b"1\0002", "binary data")])
-def test_what_is_no_text_is_refused(tmp_path, data, says):
+@pytest.mark.parametrize(("data", "message"), [(b"", "empty"), (b" \r\n", "empty"), (b"1\0002", "binary data")])
+def test_empty_and_binary_files_are_refused(tmp_path, data, message):
     (tmp_path / "x.txt").write_bytes(data)
-    with pytest.raises(InputError, match=rf"x\.txt: .*{says}"):
+    with pytest.raises(InputError, match=rf"x\.txt: .*{message}"):
         read_lines(tmp_path / "x.txt", 1)
     with pytest.raises(InputError, match="cannot be read"):
         read_lines(tmp_path, 1)

@@ -29,21 +29,21 @@ def without(folder, *names, **fields):
     return path
 
 
-def test_the_plain_form(tmp_path):
+def test_npz_with_positions_fps_and_skeleton(tmp_path):
     take = read(write(tmp_path))
     assert take.recording.positions.shape == (6, 1, 17, 3)
     assert (take.recording.fps, take.recording.skeleton, take.recording.name) == (25.0, COCO_17, "take")
     assert take.annotation is None
 
 
-def test_joints_and_parents_instead_of_a_skeleton(tmp_path):
+def test_npz_with_joints_and_parents(tmp_path):
     path = without(tmp_path, "skeleton", joints=list(COCO_17.joints), parents=list(COCO_17.parents))
     skeleton = read(path).recording.skeleton
     assert skeleton.joints == COCO_17.joints
     assert skeleton.root == COCO_17.root
 
 
-def test_frame_labels(tmp_path):
+def test_npz_with_frame_labels(tmp_path):
     path = write(tmp_path, labels=["sit", "stand"], frame_ids=[0, 2, 2, -100, 1, 1], valid=[1, 1, 1, 1, 1, 0])
     take = read(path)
     assert [(span.start, span.end, span.label) for span in take.annotation.spans] == [
@@ -54,7 +54,7 @@ def test_frame_labels(tmp_path):
 
 
 @pytest.mark.parametrize("skeleton", [NTU_25, SMPL_22, COCO_17])
-def test_roundtrip(tmp_path, skeleton):
+def test_saved_recordings_are_read_back(tmp_path, skeleton):
     own = Skeleton(**(skeleton.to_dict() | {"name": "own", "body_parts": ()}))
     valid = np.array([[True, True], [True, False], [False, True]])
     recording = Recording(
@@ -92,7 +92,7 @@ def test_spans_follow_skipped_frames_and_a_new_rate(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fields", "says"),
+    ("fields", "message"),
     [
         ({"positions": np.zeros((6, 17, 2))}, r"positions have shape \(6, 1, 17, 2\)"),
         ({"positions": np.zeros((0, 17, 3))}, "positions have shape"),
@@ -115,18 +115,18 @@ def test_spans_follow_skipped_frames_and_a_new_rate(tmp_path):
         ({"attributes": "[1]"}, "'attributes' is list in JSON, not dict"),
     ],
 )
-def test_wrong_fields_are_named(tmp_path, fields, says):
-    with pytest.raises(InputError, match=f"take.npz: .*{says}"):
+def test_wrong_fields_are_named(tmp_path, fields, message):
+    with pytest.raises(InputError, match=f"take.npz: .*{message}"):
         read(write(tmp_path, **fields), format="npz")
 
 
 @pytest.mark.parametrize("name", ["positions", "fps", "skeleton"])
 def test_missing_fields_are_named(tmp_path, name):
-    with pytest.raises(InputError, match=f"field '{name}' is missing; there is"):
+    with pytest.raises(InputError, match=f"field '{name}' is missing; available:"):
         read(without(tmp_path, name), format="npz")
 
 
-def test_a_folder_that_is_not_there(tmp_path):
+def test_saving_into_a_missing_folder_is_refused(tmp_path):
     recording = Recording(POSITIONS[:, None], 10.0, COCO_17, "x")
     with pytest.raises(InputError, match="cannot be written"):
         save_npz(recording, tmp_path / "nowhere" / "x.npz")

@@ -52,7 +52,7 @@ def slots_slowly(frames):
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_any_coming_and_going_is_read_as_the_slow_reader_does(tmp_path_factory, data):
+def test_bodies_that_come_and_go_agree_with_the_slow_reader(tmp_path_factory, data):
     rng = np.random.default_rng(data.draw(st.integers(0, 999)))
     ids = [BODY_ID + 1, BODY_ID, BODY_ID + 40, 7]
     present = data.draw(st.lists(st.permutations(ids).flatmap(lambda some: st.integers(0, 4).map(
@@ -70,10 +70,10 @@ def test_any_coming_and_going_is_read_as_the_slow_reader_does(tmp_path_factory, 
     order = list(dict.fromkeys(body for frame in present for body in frame))
     for frame, listed in enumerate(present):
         expected = [listed.index(body) if body in listed else -1 for body in order]
-        assert bodies.place[frame].tolist() == expected
+        assert bodies.list_position[frame].tolist() == expected
 
 
-def test_a_whole_file(tmp_path):
+def test_ntu_positions_and_attributes(tmp_path):
     path = write_ntu(tmp_path, [NAME], np.random.default_rng(0), frames=(12, 12))[0]
     take = read(path)
     recording = take.recording
@@ -88,7 +88,7 @@ def test_a_whole_file(tmp_path):
     assert heads.min() > feet.max()  # y up
 
 
-def test_names():
+def test_attributes_come_from_the_file_name():
     assert name_attributes("S001C002P003R002A013") == {
         "setup": "1", "camera": "2", "performer": "3", "replication": "2", "action": "13",
     }  # fmt: skip
@@ -96,7 +96,7 @@ def test_names():
         assert name_attributes(other) is None
 
 
-def test_odd_columns_beside_the_positions_do_no_harm(tmp_path):
+def test_other_columns_are_not_checked(tmp_path):
     frames = frames_of(moving(np.random.default_rng(0), 1, 5)[:, None] + [0, 0, 3])
     good = read_bodies(write_lines(tmp_path / "a.skeleton", skeleton_lines(frames)))
     for colour in ("NaN", "-1.#IND", "inf"):
@@ -105,7 +105,7 @@ def test_odd_columns_beside_the_positions_do_no_harm(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", " \r\n", "\r"])
-def test_line_ends_and_spaces_do_no_harm(tmp_path, end):
+def test_any_line_ends_and_spaces_are_read(tmp_path, end):
     lines = skeleton_lines(frames_of(moving(np.random.default_rng(0), 1, 5)[:, None] + [0, 0, 3]))
     good = read_bodies(write_lines(tmp_path / "a.skeleton", lines))
     other = read_bodies(write_lines(tmp_path / "b.skeleton", [line.replace(" ", "  ") for line in lines], end))
@@ -114,7 +114,7 @@ def test_line_ends_and_spaces_do_no_harm(tmp_path, end):
     assert np.array_equal(read_bodies(tmp_path / "c.skeleton").positions, good.positions)
 
 
-def test_three_bodies(tmp_path):
+def test_three_bodies_have_a_slot_each(tmp_path):
     recording = read(write_odd(tmp_path / f"{NAME}.skeleton", "three bodies", np.random.default_rng(0), 20)).recording
     assert recording.num_people == 3
     assert np.flatnonzero(recording.mask[:, 0]).tolist() == list(range(20))
@@ -123,7 +123,7 @@ def test_three_bodies(tmp_path):
     assert not recording.positions[~recording.mask].any()
 
 
-def test_one_body_listed_twice_and_a_body_of_zeros(tmp_path):
+def test_duplicate_bodies_are_skipped_and_zero_bodies_are_invalid(tmp_path):
     here, there, zeros = np.full((25, 3), 1.5), np.full((25, 3), 2.5), np.zeros((25, 3))
     zeros[:, 2] = 1e-9  # the writer divides by z; rounded away below
     lines = skeleton_lines([[(5, here), (5, there)], [(5, there)], [(6, zeros), (5, here)]])
@@ -131,8 +131,8 @@ def test_one_body_listed_twice_and_a_body_of_zeros(tmp_path):
     bodies = read_bodies(write_lines(tmp_path / "a.skeleton", lines))
     assert bodies.positions[:, 0, 0, 0].tolist() == [1.5, 2.5, 1.5]
     assert bodies.valid.tolist() == [[True, False], [True, False], [True, False]]
-    assert bodies.place.tolist() == [[0, -1], [0, -1], [1, -1]]
-    assert bodies.notes == ("passed over 1 bodies whose bodyID their frame lists twice",)
+    assert bodies.list_position.tolist() == [[0, -1], [0, -1], [1, -1]]
+    assert bodies.notes == ("skipped 1 bodies whose bodyID their frame lists twice",)
 
 
 SAYS = {
@@ -148,7 +148,7 @@ SAYS = {
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_odd_files(tmp_path, kind):
+def test_odd_files_are_refused_or_read(tmp_path, kind):
     path = write_odd(tmp_path / f"{NAME}.skeleton", kind, np.random.default_rng(0), 20)
     if kind == "three bodies":
         assert read(path).recording.num_people == 3
@@ -165,7 +165,7 @@ def changed(line, text):
 
 
 @pytest.mark.parametrize(
-    ("line", "text", "says"),
+    ("line", "text", "message"),
     [
         (1, "two", ":1: the number of frames is 'two', expected a whole number"),
         (1, "-2", ":1: the number of frames is '-2'"),
@@ -182,14 +182,14 @@ def changed(line, text):
         (57, None, ":56: the file is cut off: joint 25 of body 1 of frame 2 of 2"),
     ],
 )  # fmt: skip
-def test_a_broken_line_is_named(tmp_path, line, text, says):
+def test_a_broken_line_is_refused_by_number(tmp_path, line, text, message):
     path = write_lines(tmp_path / "a.skeleton", changed(line, text))
     with pytest.raises(InputError) as caught:
         read_bodies(path)
-    assert f"a.skeleton{says}" in str(caught.value)
+    assert f"a.skeleton{message}" in str(caught.value)
 
 
-def test_files_are_known_by_content(tmp_path):
+def test_ntu_files_are_recognised_by_content(tmp_path):
     rng = np.random.default_rng(0)
     late = frames_of(moving(rng, 1, 30)[:, None] + [0, 0, 3], np.arange(30)[:, None] >= 20)
     assert detect(write_lines(tmp_path / "late.txt", skeleton_lines(late))) == "ntu"
@@ -200,7 +200,7 @@ def test_files_are_known_by_content(tmp_path):
             detect(write_lines(tmp_path / f"{number}.txt", other))
 
 
-def test_reading_is_fast(tmp_path):
+def test_reading_ntu_is_fast(tmp_path):
     """Several times the line-by-line way; the bar is low, since machines are shared."""
     frames = frames_of(moving(np.random.default_rng(0), 1, 150)[:, None] + [0, 0, 3])
     path = write_lines(tmp_path / "a.skeleton", skeleton_lines(frames))

@@ -23,7 +23,7 @@ def read_slowly(path):
     return np.array(frames)
 
 
-def test_two_people_and_one(tmp_path):
+def test_pku_mmd_with_one_and_two_people(tmp_path):
     rng = np.random.default_rng(0)
     for name, actions, people in (("0002-L", (14, 8), 2), ("0003-R", (8,), 1)):
         positions, _ = timeline(rng, actions)
@@ -36,7 +36,7 @@ def test_two_people_and_one(tmp_path):
         assert recording.mask.all()
 
 
-def test_a_body_of_zeros_is_not_there(tmp_path):
+def test_a_body_of_zeros_is_absent(tmp_path):
     rng = np.random.default_rng(1)
     positions = rng.normal(size=(6, 2, 25, 3))
     positions[:2, 1] = positions[4, 0] = 0
@@ -54,7 +54,7 @@ def test_a_body_of_zeros_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("1 " * 149, ":2: found 149 values, expected 150"),
         ("1 " * 151, ":2: found 151 values, expected 150"),
@@ -63,17 +63,17 @@ def test_a_body_of_zeros_is_not_there(tmp_path):
         ("1 " * 149 + "1,5", ":2: found '1,5', expected a finite number"),
     ],
 )
-def test_a_broken_line_is_named(tmp_path, line, says):
+def test_a_broken_line_is_refused_by_number(tmp_path, line, message):
     lines = skeleton_text(np.ones((3, 2, 25, 3))).splitlines()
     lines[1] = line
     path = tmp_path / "0002-L.txt"
     path.write_text("\n".join(lines))
     with pytest.raises(InputError) as caught:
         read(path)
-    assert f"0002-L.txt{says}" in str(caught.value)
+    assert f"0002-L.txt{message}" in str(caught.value)
 
 
-def test_a_file_that_is_cut_off(tmp_path):
+def test_a_cut_off_file_is_refused(tmp_path):
     text = skeleton_text(np.ones((3, 2, 25, 3)))
     path = tmp_path / "0002-L.txt"
     path.write_text(text[: len(text) - 100])
@@ -81,7 +81,7 @@ def test_a_file_that_is_cut_off(tmp_path):
         read(path)
 
 
-def test_files_are_known_by_their_first_line(tmp_path):
+def test_pku_mmd_files_are_recognised_by_their_first_line(tmp_path):
     (tmp_path / "a.txt").write_text(skeleton_text(np.ones((1, 2, 25, 3))).strip())
     assert detect(tmp_path / "a.txt") == "pku-mmd"
     for number, other in enumerate(("1 " * 149, "1 " * 151, "x " * 150, "\n" + "1 " * 150)):
@@ -90,7 +90,7 @@ def test_files_are_known_by_their_first_line(tmp_path):
             detect(tmp_path / f"{number}.txt")
 
 
-def test_labels(tmp_path):
+def test_label_files_are_read(tmp_path):
     file = tmp_path / "0002-L.txt"
     file.write_text(label_text([(8, 30, 90, 2), (51, 60, 61, 1)]))
     assert read_labels(file, 51) == (LabelLine(8, 30, 90, 2, 1), LabelLine(51, 60, 61, 1, 2))
@@ -101,7 +101,7 @@ def test_labels(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("8,30,90", "found '8,30,90', expected label,start,end,confidence"),
         ("8,30,90,2,5", "expected label,start,end,confidence"),
@@ -114,15 +114,15 @@ def test_labels(tmp_path):
         ("8,90,30,2", "goes from frame 90 to 30"),
     ],
 )
-def test_a_broken_label_is_named(tmp_path, line, says):
+def test_a_broken_label_is_refused_by_line(tmp_path, line, message):
     file = tmp_path / "0002-L.txt"
     file.write_text(f"1,2,3,1\n{line}\n")
     with pytest.raises(InputError) as caught:
         read_labels(file, 51)
     assert "0002-L.txt:2: " in str(caught.value)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_labels_that_are_not_there(tmp_path):
+def test_a_missing_label_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"gone\.txt: cannot be read"):
         read_labels(tmp_path / "gone.txt", 51)

@@ -26,7 +26,7 @@ def write(folder, lines, name="Seq3_12.csv"):
     return path
 
 
-def test_positions_labels_and_attributes(tmp_path):
+def test_precog_positions_labels_and_attributes(tmp_path):
     path = write(tmp_path, [line(0.5, 0), line(1, 2), line(1, 2), line(1, 8)])
     take = read(path)
     recording = take.recording
@@ -38,7 +38,7 @@ def test_positions_labels_and_attributes(tmp_path):
     assert take.annotation.covered is None
 
 
-def test_the_rate_moves_the_labels(tmp_path):
+def test_labels_follow_the_frame_rate(tmp_path):
     path = write(tmp_path, [line(), line(), line(1, 1), line(1, 1)])
     annotation = read(path, options=ReadOptions(fps=10, skip_frames=1)).annotation
     assert annotation.spans == (Span(0.1, 0.3, "RightPunch"),)
@@ -52,7 +52,7 @@ def test_frames_of_zeros_are_not_valid(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("broken", "says"),
+    ("broken", "message"),
     [
         (line(label=9), ":3: label is '9', expected a number from 0 to 8"),
         (line(label="x"), ":3: label is 'x'"),
@@ -65,12 +65,12 @@ def test_frames_of_zeros_are_not_valid(tmp_path):
         ("", ":3: found 1 fields"),
     ],
 )
-def test_a_broken_line_is_named(tmp_path, broken, says):
-    with pytest.raises(InputError, match=f"Seq3_12.csv{says}"):
+def test_a_broken_line_is_refused_by_number(tmp_path, broken, message):
+    with pytest.raises(InputError, match=f"Seq3_12.csv{message}"):
         read(write(tmp_path, [line(), broken, line()]))
 
 
-def test_a_wrong_header_and_no_frames(tmp_path):
+def test_a_wrong_header_or_no_frames_are_refused(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a;b;c\n1;2;3\n")
     with pytest.raises(InputError, match="line 1 must name the 20 joints"):
@@ -83,7 +83,7 @@ def merged(ids, least):
     return merge_short_runs(np.array(ids), least).tolist()
 
 
-def test_merging_by_hand():
+def test_merging_short_runs_by_hand():
     assert merged([0, 0, 0, 5, 0, 0], 2) == [0] * 6
     # The one-frame run goes to its longer neighbour, 2.
     assert merged([1, 1, 3, 2, 2, 2], 2) == [1, 1, 2, 2, 2, 2]
@@ -99,7 +99,7 @@ def test_merging_by_hand():
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(0, 6))
-def test_merging_leaves_no_short_run_and_invents_nothing(ids, least):
+def test_merging_leaves_no_short_run_and_no_new_label(ids, least):
     result = merge_short_runs(np.array(ids), least)
     found = runs(result)
     assert len(result) == len(ids)
@@ -110,7 +110,7 @@ def test_merging_leaves_no_short_run_and_invents_nothing(ids, least):
         assert result.tolist() == ids
 
 
-def test_flicker_is_merged_on_demand_and_said(tmp_path):
+def test_flicker_is_merged_on_demand_and_noted(tmp_path):
     path = write(tmp_path, [line(1, label) for label in [0, 0, 0, 4, 0, 0, 6, 6, 6]])
     assert len(read(path).annotation.spans) == 2
     take = read(path, options=ReadOptions(min_label_frames=3))

@@ -19,16 +19,17 @@ SOURCE = Path(kinespan.__file__).parent
 
 # Lowest first. A unit is a module or a package directly under kinespan; it may import units of lower rows only.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("_version", "errors", "progress"),
+    ("_version", "arrays", "errors", "progress"),
     ("annotation", "atomic", "config", "plugins", "settings_parser", "skeleton"),
     ("activitynet_file", "decode_durations", "decode_suppress", "mirror_labels"),
     ("activitynet", "decode", "joint_names", "recording", "registry"),
     ("decode_presets", "joint_map", "skeletons"),
     ("io", "transforms", "evaluate", "export"),
+    ("input_spec",),
     ("corpus", "encoders", "losses", "precision"),
     ("fusion", "heads", "model_file", "refine"),
-    ("model", "pretrain"),
-    ("fused",),
+    ("encoder_model", "model", "pretrain"),
+    ("ensemble",),
     ("localizer",),
     ("results", "stream"),
     ("report", "train"),

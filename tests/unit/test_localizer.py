@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_cases import with_changes
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
@@ -19,6 +20,7 @@ from kinespan.decode import DecodeConfig
 from kinespan.encoders.layers import TemporalConv
 from kinespan.errors import InputError
 from kinespan.fusion import FUSIONS
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer, load_model
 from kinespan.model_file import ModelSpec, save_weights
 from kinespan.recording import Recording
@@ -40,15 +42,12 @@ def one_thread():
 def spec_of(**changes):
     spec = ModelSpec(
         kind="localizer",
-        skeleton=KINECT_20,
-        fps=FPS,
-        streams=("joint", "joint_motion"),
-        normalisation=Normalisation(),
+        input=InputSpec(KINECT_20, FPS, ("joint", "joint_motion"), Normalisation()),
         encoder="stgcn16_light",
         fusion="nested_u",
         labels=LABELS,
     )
-    return replace(spec, **changes)
+    return with_changes(spec, **changes)
 
 
 def moving(frames, people=1, skeleton=KINECT_20, fps=FPS, seed=0, valid=None, name="take"):
@@ -74,7 +73,7 @@ def made(seed=0, **changes):
                 module.conv.weight.data[:, :, [0, -1]] *= 4
             if isinstance(module, torch.nn.BatchNorm1d):
                 module.momentum = 1.0  # one clip is enough to bring every layer to a common size
-        clip = torch.from_numpy(moving(200, skeleton=model.spec.skeleton).positions.copy())[None]
+        clip = torch.from_numpy(moving(200, skeleton=model.spec.input.skeleton).positions.copy())[None]
         with torch.no_grad():
             logits = model.train()(clip, torch.ones(clip.shape[:3], dtype=torch.bool))
         model.head.linear.weight.data /= logits.std(dim=2).mean()
@@ -95,7 +94,7 @@ MODELS = {name: made(fusion=name) for name in FUSIONS}
     fusion=st.sampled_from(sorted(FUSIONS)),
 )
 @settings(max_examples=25, deadline=None)
-def test_windows_leave_no_seams(frames, window, people, gaps, fusion):
+def test_windowed_scores_equal_one_pass(frames, window, people, gaps, fusion):
     """Scores window by window are those of one pass over the whole."""
     valid = np.ones((frames, people), dtype=bool)
     for start, length, person in gaps:
@@ -110,7 +109,7 @@ def test_windows_leave_no_seams(frames, window, people, gaps, fusion):
 
 
 @pytest.mark.parametrize("fusion", list(FUSIONS))
-def test_seams_would_show(monkeypatch, fusion):
+def test_half_a_halo_changes_scores(monkeypatch, fusion):
     """With half the halo the scores differ: the tests above can fail."""
     model, motion = MODELS[fusion], motion_of(moving(300))
     whole, full = model.motion_scores(motion, window=1e6), model.halo
@@ -133,7 +132,7 @@ def test_no_score_depends_on_anything_outside_the_halo(fusion):
     assert model.halo - 2 * stride <= reach <= model.halo
 
 
-def test_windows_bound_what_a_pass_sees():
+def test_a_pass_sees_no_more_than_a_window_and_its_halo():
     model = made()
     lengths = []
     handle = model.encoder.register_forward_pre_hook(lambda module, args: lengths.append(args[0].shape[1]))
@@ -143,7 +142,7 @@ def test_windows_bound_what_a_pass_sees():
     assert max(lengths) <= 40 + 2 * (model.halo + 4)
 
 
-def test_a_frame_outside_the_halo_is_not_felt():
+def test_motion_outside_the_halo_does_not_change_a_score():
     model = MODELS["nested_u"]
     recording = moving(2 * model.halo + 60)
     place = model.halo + 30
@@ -157,7 +156,7 @@ def test_a_frame_outside_the_halo_is_not_felt():
     assert moved.max() <= place + model.halo
 
 
-def test_scores_leave_the_model_as_it_was():
+def test_scoring_leaves_training_mode_and_weights_unchanged():
     model = made().train()
     model.fusion.eval()
     state = {name: part.clone() for name, part in model.state_dict().items()}
@@ -173,7 +172,7 @@ def test_scores_leave_the_model_as_it_was():
 # ---- people ----------------------------------------------------------------------------------------------------------
 
 
-def test_scores_do_not_depend_on_who_comes_first():
+def test_person_order_does_not_change_scores():
     # normalisation goes by the first person seen, so it is left out here
     plain = Normalisation(heading="none", size="none")
     model = made(normalisation=plain)
@@ -183,7 +182,7 @@ def test_scores_do_not_depend_on_who_comes_first():
     assert np.allclose(model.motion_scores(motion), model.motion_scores(turned), atol=1e-5)
 
 
-def test_an_absent_person_changes_nothing():
+def test_an_absent_person_does_not_change_scores():
     model = MODELS["nested_u"]
     alone = moving(50)
     positions = np.concatenate([alone.positions, np.zeros_like(alone.positions)], axis=1)
@@ -193,7 +192,7 @@ def test_an_absent_person_changes_nothing():
     assert np.allclose(model.frame_scores(alone), model.frame_scores(beside), atol=1e-6)
 
 
-def test_where_nobody_is_there_nothing_is_done():
+def test_frames_without_people_are_background():
     valid = np.ones((80, 1), dtype=bool)
     valid[30:60] = False
     scores = MODELS["nested_u"].frame_scores(moving(80, valid=valid))
@@ -222,7 +221,7 @@ def test_each_person_is_localized_alone():
 
 
 @pytest.mark.parametrize("skeleton", [NTU_25, COCO_17], ids=lambda skeleton: skeleton.name)
-def test_another_skeleton_and_rate_will_do(skeleton):
+def test_recordings_of_another_skeleton_and_rate_are_mapped_and_resampled(skeleton):
     target = NTU_25 if skeleton is COCO_17 else KINECT_20
     model = made(skeleton=target)
     recording = moving(95, skeleton=skeleton, fps=25.0)
@@ -251,7 +250,7 @@ def test_overlapping_labels_have_scores_of_their_own():
     assert model.localize(recording)
 
 
-def test_spans_are_those_of_its_scores():
+def test_localize_decodes_the_frame_scores():
     model = MODELS["nested_u"]
     recording = moving(90)
     scores = model.frame_scores(recording)
@@ -277,7 +276,7 @@ def test_a_saved_model_gives_the_same_scores(tmp_path, fusion, exclusive):
         assert again.localize(recording) == model.localize(recording)
 
 
-def test_files_that_are_no_model_are_refused(tmp_path):
+def test_load_model_refuses_files_that_are_no_model(tmp_path):
     pickled, text, foreign = tmp_path / "a.safetensors", tmp_path / "b.safetensors", tmp_path / "c.safetensors"
 
     class Trap:
@@ -300,7 +299,7 @@ def test_files_that_are_no_model_are_refused(tmp_path):
         load_model(tmp_path / "d.pt")
 
 
-def test_an_encoder_is_no_localizer(tmp_path):
+def test_load_model_refuses_a_pretrained_encoder(tmp_path):
     model = made()
     path = tmp_path / "encoder.safetensors"
     save_weights(path, model.encoder.state_dict(), spec_of(kind="encoder", fusion=None, labels=None))
@@ -326,6 +325,6 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
         ({"streams": ()}, "streams"),
     ],
 )
-def test_specs_that_mean_nothing_are_refused(changes, hint):
+def test_specs_without_labels_or_with_unknown_names_are_refused(changes, hint):
     with pytest.raises(InputError, match=hint):
         Localizer(spec_of(**changes))

@@ -11,6 +11,7 @@ from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
 from kinespan.encoders.layers import TemporalConv
 from kinespan.fusion import FUSIONS
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
 from kinespan.transforms.normalise import Motion
@@ -40,10 +41,7 @@ def made(name, fusion="nested_u"):
     """A localizer that looks far (its temporal kernels are heavy at their ends) and whose scores change in time."""
     spec = ModelSpec(
         kind="localizer",
-        skeleton=SMALL,
-        fps=FPS,
-        streams=("joint", "joint_motion"),
-        normalisation=Normalisation(),
+        input=InputSpec(SMALL, FPS, ("joint", "joint_motion"), Normalisation()),
         encoder=name,
         fusion=fusion,
         labels=LabelSet(("walk", "sit", "wave")),
@@ -68,14 +66,14 @@ def one_pass(model, motion, first, last):
     """Fused features (T, C) of some frames, all at once."""
     with torch.no_grad():
         part = torch.from_numpy(motion.positions[first:last])[None]
-        return model.fusion(model.features(part, torch.ones(part.shape[:3], dtype=torch.bool)))[0].T
+        return model.fused_features(part, torch.ones(part.shape[:3], dtype=torch.bool))[0].T
 
 
 @pytest.mark.parametrize(
     ("name", "fusion"),
     [*((name, "nested_u") for name in BOUNDED), *((LIGHT[0], fusion) for fusion in FUSIONS if fusion != "nested_u")],
 )
-def test_windows_leave_no_seams(name, fusion):
+def test_windowed_scores_equal_one_pass(name, fusion):
     model, motion = made(name, fusion), motion_of(220)
     whole = model.motion_scores(motion, window=1e6)
     assert np.ptp(whole, axis=0).max() > 0.05  # scores do change in time, so that seams would show
@@ -83,7 +81,7 @@ def test_windows_leave_no_seams(name, fusion):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recording_no_longer_than_a_clip_is_one_pass(name):
+def test_a_recording_no_longer_than_a_clip_is_scored_in_one_pass(name):
     model = made(name)
     for frames in (1, 19, CLIP):
         motion = motion_of(frames)

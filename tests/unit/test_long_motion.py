@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.encoder_model import Windows
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
@@ -56,7 +58,9 @@ def take(frames, people=1, fps=30.0, gaps=(), skeleton=KINECT_20):
     cuts=st.lists(st.integers(0, 90), max_size=5),
 )
 @settings(max_examples=50, deadline=None)
-def test_parts_are_those_of_the_whole(frames, people, gaps, fps, heading, size, fill_gap, piece, cuts):
+def test_windows_equal_the_motion_of_the_whole_recording(
+    frames, people, gaps, fps, heading, size, fill_gap, piece, cuts
+):
     recording = take(frames, people, gaps=gaps)
     how = Normalisation(heading=heading, size=size, fill_gap=fill_gap)
     whole = model_motion(recording, KINECT_20, fps, how)
@@ -64,16 +68,18 @@ def test_parts_are_those_of_the_whole(frames, people, gaps, fps, heading, size, 
     assert (long.num_frames, long.fps, long.name) == (whole.num_frames, whole.fps, whole.name)
     assert np.array_equal(long.valid, whole.valid)
     bounds = sorted({0, whole.num_frames, *(cut for cut in cuts if cut < whole.num_frames)})
-    parts = [long.part(start, stop) for start, stop in pairwise(bounds)]
+    parts = [long.window(start, stop) for start, stop in pairwise(bounds)]
     assert np.array_equal(np.concatenate([positions for positions, _ in parts]), whole.positions)
     assert np.array_equal(np.concatenate([valid for _, valid in parts]), whole.valid)
-    assert all(np.array_equal(one, other) for one, other in zip(long.part(0, 10**6), whole.part(0, 10**6), strict=True))
+    assert all(
+        np.array_equal(one, other) for one, other in zip(long.window(0, 10**6), whole.window(0, 10**6), strict=True)
+    )
 
 
-def test_mapped_joints_are_those_of_the_whole():
+def test_windows_of_mapped_joints_equal_the_whole_up_to_rounding():
     recording = take(60, 2, gaps=[(10, 5, 0), (30, 2, 1)], skeleton=NTU_25)
     whole = model_motion(recording, COCO_17, 12.0, Normalisation())
-    positions, valid = LongMotion(recording, COCO_17, 12.0, Normalisation(), 7).part(5, 20)
+    positions, valid = LongMotion(recording, COCO_17, 12.0, Normalisation(), 7).window(5, 20)
     assert np.allclose(positions, whole.positions[5:20], atol=1e-6)
     assert np.array_equal(valid, whole.valid[5:20])
     with pytest.raises(InputError, match="recording 'take': skeleton"):
@@ -87,19 +93,19 @@ def without_left_knee():
     return replace(NTU_25, name="odd", joints=joints, body_parts=parts)
 
 
-def test_nobody_left_after_resampling():
+def test_a_recording_without_people_after_resampling_is_empty():
     """At half the rate a frame needs both of its sources: one lone frame leaves nobody."""
     recording = take(6, gaps=[(0, 2, 0), (3, 3, 0)])
     whole = model_motion(recording, KINECT_20, 15.0, Normalisation())
     long = LongMotion(recording, KINECT_20, 15.0, Normalisation(), 2)
     assert not long.valid.any()
-    assert np.array_equal(long.part(0, 3)[0], whole.positions)
+    assert np.array_equal(long.window(0, 3)[0], whole.positions)
 
 
-def test_only_long_recordings_of_our_own_normalisation_come_in_parts(monkeypatch):
+def test_only_long_recordings_with_our_preprocessing_are_windowed(monkeypatch):
     monkeypatch.setattr(long_motion, "LONG", 50)
     kinds = [
-        type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(family=family))).__name__
+        type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(preprocessing=family))).__name__
         for frames, family in ((49, "kinespan"), (50, "kinespan"), (50, "agcn"))
     ]
     assert kinds == ["Motion", "LongMotion", "Motion"]
@@ -107,10 +113,10 @@ def test_only_long_recordings_of_our_own_normalisation_come_in_parts(monkeypatch
 
 @pytest.mark.parametrize("refine_stages", [0, 2])
 @pytest.mark.parametrize("encoder", ["stgcn16_light", "hyperformer"])
-def test_stretches_leave_no_seams(monkeypatch, encoder, refine_stages):
-    """However few windows are held at once, the scores are those of one pass, refined or not."""
+def test_scores_have_no_seams_between_chunks(monkeypatch, encoder, refine_stages):
+    """However few windows are in memory at once, the scores are those of one pass, refined or not."""
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 15.0, ("joint",), Normalisation()),
         encoder=encoder, fusion="nested_u", labels=LabelSet(("walk", "sit")), clip_frames=16,
         refine_stages=refine_stages, refine_features=bool(refine_stages),
     )  # fmt: skip
@@ -119,29 +125,29 @@ def test_stretches_leave_no_seams(monkeypatch, encoder, refine_stages):
     recording = take(160, 2, gaps=[(40, 20, 0), (40, 20, 1), (100, 30, 0)])
     whole = model.frame_scores(recording, window=1e6)
     assert whole.std(axis=0).max() > 1e-4  # there is something to see
-    monkeypatch.setattr("kinespan.localizer.STRETCH", 1)
+    monkeypatch.setattr("kinespan.encoder_model.WINDOWS_PER_CHUNK", 1)
     monkeypatch.setattr(long_motion, "LONG", 50)
     assert np.allclose(model.frame_scores(recording, window=1.0), whole, atol=2e-5)
 
 
-def test_what_is_held_does_not_grow_with_the_recording(monkeypatch):
-    """The most features that are there at once, and the most frames that are made at once."""
+def test_memory_does_not_grow_with_the_recording(monkeypatch):
+    """The most frames whose features are computed at once, and the most whose positions are."""
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=15.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 15.0, ("joint",), Normalisation()),
         encoder="tcn", fusion="nested_u", labels=LabelSet(("walk",)),
     )  # fmt: skip
     model = Localizer(spec).eval()
-    made, held = [], []
-    part, between = LongMotion._resampled, Localizer._features_between
+    positions, features = [], []
+    resampled, windowed = LongMotion._resampled, Windows.features
     monkeypatch.setattr(long_motion, "LONG", 400)
-    monkeypatch.setattr(LongMotion, "_resampled", lambda self, a, b: made.append(b - a) or part(self, a, b))
+    monkeypatch.setattr(LongMotion, "_resampled", lambda self, a, b: positions.append(b - a) or resampled(self, a, b))
     monkeypatch.setattr(
-        Localizer, "_features_between", lambda self, m, a, b, w: held.append(b - a) or between(self, m, a, b, w)
+        Windows, "features", lambda self, m, a, b, *rest: features.append(b - a) or windowed(self, m, a, b, *rest)
     )
     most = []
     for frames in (800, 2400):
-        made.clear(), held.clear()
+        positions.clear(), features.clear()
         model.frame_scores(take(frames), window=2.0)
-        most.append((max(made), max(held)))
+        most.append((max(positions), max(features)))
     assert most[0] == most[1]
-    assert sum(held) == 1200
+    assert sum(features) == 1200

@@ -24,7 +24,7 @@ from kinespan.mirror_labels import mirrored_labels
         ((), ()),
     ],
 )
-def test_sides_and_turns_are_swapped_where_both_are_there(names: tuple[str, ...], expected: tuple[int, ...]) -> None:
+def test_labels_are_mirrored_where_both_sides_exist(names: tuple[str, ...], expected: tuple[int, ...]) -> None:
     assert mirrored_labels(LabelSet(names)) == expected
 
 
@@ -32,7 +32,7 @@ PARTS = ("left", "right", "Left", "clockwise", "anticlockwise", "counterclockwis
 
 
 @given(st.lists(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map("".join), max_size=8, unique=True))
-def test_a_mirror_in_a_mirror_shows_what_there_is(names: list[str]) -> None:
+def test_mirroring_labels_twice_gives_them_back(names: list[str]) -> None:
     found = mirrored_labels(LabelSet(tuple(names)))
     assert sorted(found) == list(range(len(names)))
     assert all(found[found[index]] == index for index in range(len(names)))

@@ -53,7 +53,7 @@ def test_linear_motion_is_resampled_exactly(frames, fps, target):
     assert seen.all()
 
 
-def test_half_the_rate_by_hand():
+def test_resampling_to_half_the_rate_by_hand():
     values = np.array([0.0, 2.0, 4.0, 8.0, 1.0, 1.0], np.float32).reshape(6, 1, 1, 1).repeat(3, axis=3)
     found, _ = resample(values, np.ones((6, 1), bool), 30, 15)
     assert found[:, 0, 0, 0].tolist() == [1, 6, 1]  # the middle of each pair
@@ -61,12 +61,12 @@ def test_half_the_rate_by_hand():
     assert found[:, 0, 0, 0].tolist() == [0, 0.5, 1.5, 2]
 
 
-def test_every_third_frame_is_the_middle_one():
+def test_resampling_to_a_third_takes_the_middle_frames():
     found, _ = resample(line(9, 90), np.ones((9, 1), bool), 90, 30)
     assert np.array_equal(found, line(9, 90)[1::3])
 
 
-def test_the_same_rate_changes_nothing():
+def test_resampling_to_the_same_rate_changes_nothing():
     positions, valid = line(7, 12.5), np.ones((7, 1), bool)
     assert resample(positions, valid, 12.5, 12.5)[0] is positions
 
@@ -80,7 +80,7 @@ def test_a_resampled_frame_is_valid_where_both_its_sources_are():
     assert np.allclose(found[seen][2:-1, 0, 0], (np.flatnonzero(seen)[2:-1] + 0.5) / 20)
 
 
-def test_a_third_of_a_frame_is_still_one():
+def test_resampling_keeps_at_least_one_frame():
     found, seen = resample(line(1, 30), np.ones((1, 1), bool), 30, 4)
     assert found.shape == (1, 1, 1, 3)
     assert seen.all()
@@ -89,7 +89,7 @@ def test_a_third_of_a_frame_is_still_one():
 # ---- gaps ------------------------------------------------------------------------------------------------------------
 
 
-def test_short_gaps_are_filled_and_long_ones_stay():
+def test_short_gaps_are_interpolated_and_long_ones_stay():
     valid = np.ones((12, 2), bool)
     valid[2:4, 0] = valid[6:9, 0] = valid[0, 1] = valid[11, 1] = False
     positions = np.where(valid[..., None, None], line(12, 10, people=2), 0)
@@ -102,7 +102,7 @@ def test_short_gaps_are_filled_and_long_ones_stay():
     assert not positions[2, 0].any()
 
 
-def test_the_longest_gap_is_in_seconds():
+def test_fill_gap_is_in_seconds():
     valid = np.ones((40, 1), bool)
     valid[10:15] = False  # half a second at ten frames
     recording = take(40, valid=valid)
@@ -117,7 +117,7 @@ def test_the_longest_gap_is_in_seconds():
 
 @given(st.floats(-np.pi, np.pi), st.floats(-5, 5), st.floats(-5, 5), st.integers(1, 2), st.integers(0, 50))
 @settings(max_examples=30, deadline=None)
-def test_where_somebody_stands_and_faces_does_not_matter(angle, x, z, people, seed):
+def test_position_and_heading_in_the_room_do_not_change_the_motion(angle, x, z, people, seed):
     valid = np.ones((20, people), bool)
     valid[:3] = False
     recording = take(people=people, seed=seed, valid=valid)
@@ -130,7 +130,7 @@ def test_where_somebody_stands_and_faces_does_not_matter(angle, x, z, people, se
 
 @given(st.floats(0.2, 3))
 @settings(max_examples=20, deadline=None)
-def test_how_tall_somebody_is_does_not_matter(scale):
+def test_body_size_does_not_change_the_motion(scale):
     recording = take()
     larger = recording.with_changes("larger", positions=recording.positions * np.float32(scale))
     one, two = (model_motion(part, KINECT_20, 10.0, Normalisation()) for part in (recording, larger))
@@ -138,7 +138,7 @@ def test_how_tall_somebody_is_does_not_matter(scale):
 
 
 @pytest.mark.parametrize("skeleton", [KINECT_20, COCO_17], ids=lambda skeleton: skeleton.name)
-def test_the_first_pose_faces_ahead_over_the_origin(skeleton):
+def test_the_first_pose_faces_z_over_the_origin(skeleton):
     motion = model_motion(take(skeleton=skeleton), skeleton, 10.0, Normalisation())
     first = motion.positions[0, 0]
     assert np.allclose(landmark(first, skeleton.root)[[0, 2]], 0, atol=1e-5)
@@ -153,7 +153,7 @@ def test_the_first_pose_faces_ahead_over_the_origin(skeleton):
     assert np.median(torso) == pytest.approx(1, rel=1e-4)
 
 
-def test_normalisation_can_be_left_out():
+def test_heading_and_size_can_be_switched_off():
     recording = take(people=2)
     motion = model_motion(recording, KINECT_20, 10.0, PLAIN)
     origin = landmark(recording.positions[0, 0], KINECT_20.root) * [1, 0, 1]
@@ -161,7 +161,7 @@ def test_normalisation_can_be_left_out():
     assert (motion.fps, motion.name, motion.num_frames) == (10.0, "take", 20)
 
 
-def test_people_keep_their_places_to_each_other():
+def test_people_keep_their_distances():
     recording = take(people=2)
     motion = model_motion(recording, KINECT_20, 10.0, Normalisation())
     apart = np.linalg.norm(recording.positions[:, 1, 0] - recording.positions[:, 0, 0], axis=-1)
@@ -169,7 +169,7 @@ def test_people_keep_their_places_to_each_other():
     assert np.ptp(apart / found) < 1e-3
 
 
-def test_the_recording_is_left_as_it_was_and_the_motion_is_its_own():
+def test_the_recording_is_unchanged_and_the_motion_is_a_copy():
     recording = take()
     before = recording.checksum()
     motion = model_motion(recording, KINECT_20, 10.0, Normalisation())
@@ -178,7 +178,7 @@ def test_the_recording_is_left_as_it_was_and_the_motion_is_its_own():
     assert recording.checksum() == before
 
 
-def test_a_body_in_one_point_is_no_reason_to_divide_by_zero():
+def test_a_body_without_extent_stays_finite():
     recording = Recording(np.ones((5, 1, 20, 3), np.float32), 10.0, KINECT_20, "point")
     motion = model_motion(recording, KINECT_20, 10.0, Normalisation())
     assert np.isfinite(motion.positions).all()

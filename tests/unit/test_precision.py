@@ -9,7 +9,8 @@ from stream_cases import made, moving
 
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
-from kinespan.fused import FusedLocalizer, fused_spec
+from kinespan.ensemble import Ensemble, ensemble_spec
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer, load_model
 from kinespan.model_file import ModelSpec
 from kinespan.precision import has_bf16_units, in_bfloat16
@@ -27,7 +28,7 @@ def processor(monkeypatch, **units):
 
 
 @pytest.mark.parametrize("unit", ASKED)
-def test_each_unit_counts(monkeypatch, unit):
+def test_any_bf16_unit_is_recognised(monkeypatch, unit):
     processor(monkeypatch)
     assert not has_bf16_units("cpu")
     processor(monkeypatch, **{unit: True})
@@ -35,31 +36,31 @@ def test_each_unit_counts(monkeypatch, unit):
     assert not has_bf16_units("mps")
 
 
-def test_a_torch_that_cannot_say_has_none(monkeypatch):
+def test_a_torch_without_the_probes_has_no_bf16_units(monkeypatch):
     for name in ASKED:
         monkeypatch.delattr(torch.cpu, name, raising=False)
     assert not has_bf16_units("cpu")
 
 
 @pytest.mark.parametrize("supported", [True, False])
-def test_a_gpu_is_asked_itself(monkeypatch, supported):
+def test_bf16_support_of_a_gpu_comes_from_the_gpu(monkeypatch, supported):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
     assert has_bf16_units("cuda") is supported
 
 
 @pytest.mark.parametrize("units", [True, False])
-def test_auto_goes_by_the_machine_and_others_by_their_name(monkeypatch, units):
+def test_auto_precision_follows_the_machine(monkeypatch, units):
     processor(monkeypatch, _is_avx512_bf16_supported=units)
     assert in_bfloat16("auto", "cpu") is units
     assert in_bfloat16("bf16", "cpu")
     assert not in_bfloat16("32", "cpu")
 
 
-def test_a_localizer_scores_in_the_precision_it_is_told(monkeypatch):
+def test_a_localizer_scores_in_its_precision(monkeypatch):
     """float32 unless told otherwise, whatever the machine has; what comes out is float32 in any case."""
     processor(monkeypatch, _is_amx_tile_supported=True)
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
         encoder="stgcn16_light", fusion="nested_u", labels=LabelSet(("walk", "sit")),
     )  # fmt: skip
     torch.manual_seed(0)
@@ -89,15 +90,15 @@ def test_streaming_takes_the_precision_too():
         assert least <= np.abs(streamed - whole).max() < most
 
 
-def test_a_model_is_loaded_with_a_precision(tmp_path):
+def test_load_model_sets_the_precision_of_every_localizer(tmp_path):
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint",), normalisation=Normalisation(),
+        kind="localizer", input=InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
         encoder="tcn", fusion="last_map", labels=LabelSet(("walk", "sit")),
     )  # fmt: skip
     Localizer(spec).save(tmp_path / "model.safetensors")
-    fused = FusedLocalizer(fused_spec([spec, spec]), [Localizer(spec), Localizer(spec)])
-    fused.save(tmp_path / "fused.safetensors")
-    for name, parts in (("model", 1), ("fused", 2)):
+    averaged = Ensemble(ensemble_spec([spec, spec]), [Localizer(spec), Localizer(spec)])
+    averaged.save(tmp_path / "ensemble.safetensors")
+    for name, parts in (("model", 1), ("ensemble", 2)):
         for precision in ("32", "bf16"):
             model = load_model(tmp_path / f"{name}.safetensors", precision=precision)
             told = [part.precision for part in model.modules() if isinstance(part, Localizer)]

@@ -11,9 +11,10 @@ import torch.multiprocessing as mp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.config import AugmentConfig, MethodConfig, SnippetConfig
+from kinespan.config import AugmentConfig, MethodConfig, Normalisation, SnippetConfig
 from kinespan.encoders import Pyramid, build_encoder
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.pretrain import METHODS, MethodInputs, SnippetTerm, build_method
 from kinespan.pretrain.base import projection, unit_length, video_feature
 from kinespan.pretrain.momentum import Momentum, slow_copy
@@ -217,7 +218,9 @@ def step_of(seed, recordings=(0, 1, 2), frames=16, progress=0.0, **basic):
     clips = replace(view, recording=torch.tensor(recordings))
     generator = torch.Generator().manual_seed(seed)
     strengths = {"basic": AugmentConfig(**basic), "extreme": AugmentConfig(flip=0.5, axis_mask=0.5)}
-    return MethodInputs(clips, progress, strengths, KINECT_20, ("joint", "joint_motion"), 10.0, generator)
+    return MethodInputs(
+        clips, progress, strengths, InputSpec(KINECT_20, 10.0, ("joint", "joint_motion"), Normalisation()), generator
+    )
 
 
 def method_of(name, variant, dim=8, **options):

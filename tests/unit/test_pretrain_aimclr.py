@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kinespan.config import AugmentConfig, MethodConfig
+from kinespan.config import AugmentConfig, MethodConfig, Normalisation
 from kinespan.encoders import Pyramid, build_encoder
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.pretrain import MethodInputs, build_method
 from kinespan.pretrain.aimclr import AimCLROptions, dropped_feature, keep_mask
 from kinespan.pretrain.base import video_feature
@@ -27,7 +28,13 @@ def step_of(seed=0, recordings=(0, 1, 2, 3), progress=0.0, basic=STILL, extreme=
     times = TimeMap(torch.zeros(batch), torch.full((batch,), 0.1))
     x = torch.randn(batch, 16, 1, 20, 3, generator=g)
     clips = View(x, torch.ones(batch, 16, 1, dtype=torch.bool), times, torch.tensor(recordings))
-    return MethodInputs(clips, progress, {"basic": basic, "extreme": extreme}, KINECT_20, ("joint",), 10.0, g)
+    return MethodInputs(
+        clips,
+        progress,
+        {"basic": basic, "extreme": extreme},
+        InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
+        g,
+    )
 
 
 def method_of(**options):

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kinespan.config import AugmentConfig, MethodConfig
+from kinespan.config import AugmentConfig, MethodConfig, Normalisation
 from kinespan.encoders import build_encoder
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.pretrain import MethodInputs, build_method
 from kinespan.skeletons import KINECT_20
 from kinespan.transforms.augment import TimeMap, View
@@ -28,7 +29,9 @@ def step_of(seed, recordings=(0, 1, 2), progress=0.0):
     times = TimeMap(torch.zeros(batch), torch.full((batch,), 0.1))
     clips = View(x, torch.ones(batch, 16, 1, dtype=torch.bool), times, torch.tensor(recordings))
     generator = torch.Generator().manual_seed(seed)
-    return MethodInputs(clips, progress, {"basic": AugmentConfig()}, KINECT_20, STREAMS, 10.0, generator)
+    return MethodInputs(
+        clips, progress, {"basic": AugmentConfig()}, InputSpec(KINECT_20, 10.0, STREAMS, Normalisation()), generator
+    )
 
 
 def method_of(**options):

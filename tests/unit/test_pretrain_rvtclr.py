@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kinespan.config import AugmentConfig, MethodConfig, SnippetConfig
+from kinespan.config import AugmentConfig, MethodConfig, Normalisation, SnippetConfig
 from kinespan.encoders import build_encoder
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.pretrain import MethodInputs, SnippetTerm, build_method
 from kinespan.pretrain.base import video_feature
 from kinespan.pretrain.rvtclr import RVTCLROptions, speed_preserving_view
@@ -27,7 +28,13 @@ def step_of(seed=0, progress=0.0, frames=32, basic=STILL, extreme=STILL):
     times = TimeMap(10.0 * torch.arange(4), torch.full((4,), 0.1))
     x = torch.randn(4, frames, 1, 20, 3, generator=g)
     clips = View(x, torch.ones(4, frames, 1, dtype=torch.bool), times, torch.arange(4))
-    return MethodInputs(clips, progress, {"basic": basic, "extreme": extreme}, KINECT_20, ("joint",), 10.0, g)
+    return MethodInputs(
+        clips,
+        progress,
+        {"basic": basic, "extreme": extreme},
+        InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
+        g,
+    )
 
 
 def method_of(**options):

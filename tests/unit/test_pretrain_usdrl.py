@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from kinespan.config import AugmentConfig, MethodConfig
+from kinespan.config import AugmentConfig, MethodConfig, Normalisation
 from kinespan.encoders import build_encoder
-from kinespan.encoders.base import Body, Encoder
+from kinespan.encoders.base import Encoder, PersonFeatures
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.pretrain import MethodInputs, build_method
 from kinespan.pretrain.usdrl import USDRL, GrainSamples, USDRLOptions, alignment_weights, whole_steps, without_gradient
 from kinespan.skeletons import KINECT_20
@@ -32,7 +33,13 @@ def clips_of(seed, batch=4, frames=16):
 def step_of(clips, config=None, seed=0):
     config = AugmentConfig() if config is None else config
     generator = torch.Generator().manual_seed(seed)
-    return MethodInputs(clips, 0.0, {"basic": config, "extreme": config}, KINECT_20, ("joint",), 10.0, generator)
+    return MethodInputs(
+        clips,
+        0.0,
+        {"basic": config, "extreme": config},
+        InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
+        generator,
+    )
 
 
 def method_of(**options):
@@ -58,9 +65,9 @@ class Clock(Encoder):
 
     channels, strides, halo = (2,), (4,), 3
 
-    def body(self, x, mask):
+    def person_features(self, x, mask):
         here = x[:, :, 5:6, :2].expand(-1, -1, x.shape[2], -1)
-        return Body([here.unflatten(1, (-1, 4)).mean(dim=2)])
+        return PersonFeatures([here.unflatten(1, (-1, 4)).mean(dim=2)])
 
 
 def clock_of(**options):

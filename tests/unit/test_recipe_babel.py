@@ -145,7 +145,7 @@ def test_splits_are_the_files_of_the_release(tmp_path):
     assert split.name == "official"
     assert split.fold(1).train == ("1000", "1001", "1003", "1004", "1006", "1007")
     assert split.fold(1).test == ("1002", "1005")
-    assert [path.name for path in survey.passed_over] == ["test.json"]
+    assert [path.name for path in survey.skipped] == ["test.json"]
     assert len(Babel().survey(raw).items) == 6
     assert recipe.splits([info for info in infos if info.attributes["part"] == "val"], None) == ()
     assert takes["1000"].recording.attributes == {
@@ -252,7 +252,7 @@ def test_the_order_of_categories_is_needed_and_checked(tmp_path):
     with pytest.raises(InputError, match="no category has place 59"):
         Babel(labels="babel60").survey(raw)
     path.unlink()
-    with pytest.raises(InputError, match=r"action_label_2_idx\.json: there is no such file"):
+    with pytest.raises(InputError, match=r"action_label_2_idx\.json: no such file"):
         Babel(labels="babel120").survey(raw)
     Babel().survey(raw)
 
@@ -300,7 +300,7 @@ def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match=r"this is not BABEL: expected babel_v1\.0_release/train\.json"):
         Babel().survey(tmp_path)
     write_release(tmp_path, {"train": []})
-    with pytest.raises(InputError, match=r"amass: there is no such folder.*--amass"):
+    with pytest.raises(InputError, match=r"amass: no such folder.*--amass"):
         Babel().survey(tmp_path)
     (tmp_path / "amass").mkdir()
     with pytest.raises(InputError, match=r"no body model in .*mano\.is\.tue\.mpg\.de"):
@@ -310,7 +310,7 @@ def test_what_is_not_there_is_said(tmp_path):
     (tmp_path / "model.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(InputError, match=r"model\.npz: not a whole \.npz"):
         Babel(body_model=tmp_path / "model.npz").survey(tmp_path)
-    with pytest.raises(InputError, match=r"cmu: there is no such folder"):
+    with pytest.raises(InputError, match=r"cmu: no such folder"):
         Babel(motion=("cmu-amc", str(tmp_path / "cmu"))).survey(tmp_path)
 
 

@@ -209,10 +209,10 @@ def test_mended_labels_are_those_of_a_slow_loop_over_moments(segments):
         expected.append(min(holding)[1] + 1 if holding else 0 if named else -100)
     assert found.frame_ids(8, 1.0).tolist() == expected
     every = fixed_annotation(made, LabelSet(SUBSET_1.names, exclusive=False), 8.0)
-    hits, covered = every.frame_hits(8, 1.0)
+    targets, covered = every.frame_targets(8, 1.0)
     for second in range(8):
         names = {name for start, end, names in segments if start <= second < end for name in names or ()}
-        assert {SUBSET_1.names[place] for place in np.flatnonzero(hits[second])} == names & set(SUBSET_1.names)
+        assert {SUBSET_1.names[place] for place in np.flatnonzero(targets[second])} == names & set(SUBSET_1.names)
         assert covered[second] == bool(names)
 
 

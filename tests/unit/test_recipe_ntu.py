@@ -9,7 +9,7 @@ import pytest
 
 from kinespan.annotation import LabelSet, Span
 from kinespan.corpus import Corpus, recipes
-from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.info import RecordingInfo
 from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes.ntu import Ntu60, Ntu120, read_missing
 from kinespan.errors import InputError
@@ -56,10 +56,10 @@ def test_the_recipes_are_registered():
 def test_which_files_are_taken(raw):
     survey = Ntu120().survey(raw)
     assert [item.name for item in survey.items] == sorted(NAMES)
-    assert (survey.refused, survey.passed_over) == ((), ())
+    assert (survey.refused, survey.skipped) == ((), ())
     survey = Ntu60().survey(raw)
     assert [item.name for item in survey.items] == sorted(NAMES[:9])
-    assert sorted(file.stem for file in survey.passed_over) == sorted(NAMES[9:])
+    assert sorted(file.stem for file in survey.skipped) == sorted(NAMES[9:])
     assert survey.refused == ()
 
 
@@ -100,7 +100,7 @@ def test_what_is_refused_before_reading(tmp_path):
     assert "there already" in reasons[f"b/{names[0]}.skeleton"]
     assert "setup 040" not in reasons[f"a/{names[3]}.skeleton"]
     assert "setup 40, action 1: NTU RGB+D 120 has no such sample" in reasons[f"a/{names[3]}.skeleton"]
-    assert [file.name for file in survey.passed_over] == ["walk.skeleton"]
+    assert [file.name for file in survey.skipped] == ["walk.skeleton"]
 
 
 def test_samples_on_the_list_are_refused(raw, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from kinespan.annotation import Span
 from kinespan.corpus import Corpus, recipes
-from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.info import RecordingInfo
 from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes.pku_mmd import LABELS, PkuMmd1, PkuMmd2, read_split
 from kinespan.errors import InputError
@@ -57,7 +57,7 @@ def test_a_whole_data_set(raw):
     assert recipes.RECIPES["pku-mmd-1"] is PkuMmd1
     survey = PkuMmd1().survey(raw)
     assert [item.name for item in survey.items] == NAMES
-    assert (survey.refused, survey.passed_over, survey.labels) == ((), (), LABELS)
+    assert (survey.refused, survey.skipped, survey.labels) == ((), (), LABELS)
     takes = read_all(PkuMmd1(), raw)
     for take, name in zip(takes, NAMES, strict=True):
         attributes = dict(take.recording.attributes)
@@ -146,7 +146,7 @@ def test_the_renewed_and_final_files_are_read(tmp_path):
     take = PkuMmd1().read(survey.items[0])
     assert take.recording.num_frames == 30
     assert take.annotation.spans[0].label == "drink water"
-    assert sorted(file.parent.name for file in survey.passed_over) == ["Label", "PKU_Skeleton"]
+    assert sorted(file.parent.name for file in survey.skipped) == ["Label", "PKU_Skeleton"]
 
 
 def test_files_in_folders_of_other_names(tmp_path):
@@ -162,7 +162,7 @@ def test_files_in_folders_of_other_names(tmp_path):
         (base / "a" / "0004-M.txt").write_text("no numbers")
         survey = PkuMmd1().survey(base)
         assert [item.name for item in survey.items] == ["0003-M"]
-        assert [file.name for file in survey.passed_over] == ["0004-M.txt"]
+        assert [file.name for file in survey.skipped] == ["0004-M.txt"]
         assert len(PkuMmd1().read(survey.items[0]).annotation.spans) == 1
 
 
@@ -180,7 +180,7 @@ def test_broken_files_are_refused_when_read(tmp_path):
 def test_a_folder_of_something_else(tmp_path):
     with pytest.raises(InputError, match=r"no skeleton file of PKU-MMD phase 1 found; expected .*cross-subject\.txt"):
         PkuMmd1().survey(tmp_path)
-    with pytest.raises(InputError, match="there is no such folder"):
+    with pytest.raises(InputError, match="no such folder"):
         PkuMmd2().survey(tmp_path / "gone")
 
 

@@ -15,7 +15,7 @@ from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.cli import load_command, main
 from kinespan.cli.help import help_text
 from kinespan.corpus import Corpus
-from kinespan.corpus.index import RecordingInfo
+from kinespan.corpus.info import RecordingInfo
 from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes import RECIPES, Item, Recipe, Survey, official_fold, official_split
 from kinespan.corpus.splits import Split
@@ -49,7 +49,7 @@ class Made(Recipe):
 
     def survey(self, raw: Path) -> Survey:
         files = sorted(raw.glob("*.txt"))
-        listed = (raw / "gone.txt", "listed, but there is no such file")
+        listed = (raw / "gone.txt", "listed, but no such file")
         return Survey(tuple(Item(f"r{file.stem}", file, int(file.stem)) for file in files), (listed,), (), LABELS)
 
     def read(self, item: Item) -> Take:
@@ -106,13 +106,13 @@ def test_a_recipe_becomes_a_corpus(raw: Path, tmp_path: Path) -> None:
     assert len(summary.refused) == 7
     text = str(summary)
     assert "refused: 6 files: such as frame 2 holds nobody (02.txt, 05.txt, 08.txt, ...)" in text
-    assert f"refused: {raw / 'gone.txt'}: listed, but there is no such file" in text
+    assert f"refused: {raw / 'gone.txt'}: listed, but no such file" in text
     assert f"each of the 7 refused files: {tmp_path / 'out' / 'refused.txt'}" in text
     listed = (tmp_path / "out" / "refused.txt").read_text().splitlines()
     assert listed[1:] == [f"{raw / f'{seed:02d}.txt'}: frame {seed} holds nobody" for seed in range(2, 18, 3)]
 
 
-def test_processes_read_the_same(tmp_path: Path) -> None:
+def test_any_number_of_workers_reads_the_same(tmp_path: Path) -> None:
     from kinespan.corpus.recipes.utkinect import UTKinect
 
     utkinect.write_utkinect(tmp_path / "raw", 2)
@@ -122,7 +122,7 @@ def test_processes_read_the_same(tmp_path: Path) -> None:
         assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes()
 
 
-def test_a_stopped_recipe_goes_on_with_its_refusals(raw: Path, tmp_path: Path) -> None:
+def test_a_resumed_recipe_keeps_its_refusals(raw: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         if done == 10:
             raise KeyboardInterrupt
@@ -140,8 +140,8 @@ def test_a_stopped_recipe_goes_on_with_its_refusals(raw: Path, tmp_path: Path) -
         assert (tmp_path / "out" / file).read_bytes() == (tmp_path / "at_once" / file).read_bytes()
 
 
-def test_a_label_outside_the_label_set_loses_the_file(raw: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="label 'unknown' is none of the data set's 3 labels"):
+def test_a_file_with_an_unknown_label_is_refused(raw: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="label 'unknown' is not one of the data set's 3 labels"):
         prepare_recipe(Made(sizes="large"), raw, tmp_path / "out")
     assert list(tmp_path.iterdir()) == [raw]
 
@@ -153,9 +153,9 @@ def test_a_bug_in_a_recipe_loses_one_file(raw: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_recordings_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no recording of Made: listed, but there is no such file"):
+    with pytest.raises(InputError, match="holds no recording of Made: listed, but no such file"):
         prepare_recipe(Made(), tmp_path, tmp_path / "out")
-    with pytest.raises(InputError, match="nowhere: there is no such folder; give the folder of Made"):
+    with pytest.raises(InputError, match="nowhere: no such folder; give the folder of Made"):
         prepare_recipe(Made(), tmp_path / "nowhere", tmp_path / "out")
 
 
@@ -177,7 +177,9 @@ def test_refusals_are_grouped_by_reason() -> None:
 # ---- the command -----------------------------------------------------------------------------------------------
 
 
-def test_the_command(raw: Path, tmp_path: Path, made: type[Made], capsys: pytest.CaptureFixture[str]) -> None:
+def test_prepare_recipe_from_the_command_line(
+    raw: Path, tmp_path: Path, made: type[Made], capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = run(capsys, "prepare", "--recipe", "made", "--raw", raw, "--out", tmp_path / "out", "--name", "x")
     assert code == 0
     assert "corpus 'x': 12 recordings" in out
@@ -193,7 +195,7 @@ def test_the_command(raw: Path, tmp_path: Path, made: type[Made], capsys: pytest
         ("--motion cmu-amc some/folder --body b.npz", Made(motion=("cmu-amc", "some/folder"), body=Path("b.npz"))),
     ],
 )
-def test_fields_are_flags(
+def test_fields_of_a_recipe_are_flags(
     words: str, expected: Made, raw: Path, made: type[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Recipe] = []
@@ -226,11 +228,11 @@ def test_help_shows_the_recipe(made: type[Made], capsys: pytest.CaptureFixture[s
         ("--out x --recipe", ("--recipe", "expected")),
         ("raw --recipe made --raw raw --out x", ("unexpected 'raw'", "--raw RAW")),
         ("--recipe made --raw raw --out x --workers 0", ("--workers 0",)),
-        ("--recipe made --raw none --out x", ("none: there is no such folder", "Made")),
+        ("--recipe made --raw none --out x", ("none: no such folder", "Made")),
         ("--recipe made --raw raw --out raw", ("--out raw", "--overwrite")),
     ],
 )
-def test_mistakes_are_one_line(
+def test_mistakes_are_reported_in_one_line(
     words: str, named: Sequence[str], raw: Path, made: type[Made], capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -242,7 +244,7 @@ def test_mistakes_are_one_line(
     assert list(raw.parent.iterdir()) == [raw]
 
 
-def test_control_c_says_how_to_go_on(
+def test_control_c_says_how_to_resume(
     raw: Path, tmp_path: Path, made: type[Made], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = Made.read
@@ -260,7 +262,7 @@ def test_control_c_says_how_to_go_on(
     assert err.endswith("kinespan: stopped; the same command continues\n")
     code, out, err = run(capsys, *words)
     assert code == 0
-    assert "went on where an earlier run had stopped, after 7 files" in out
+    assert "resumed an interrupted run, after 7 files" in out
     assert "preparing: 8/18" in err
 
 
@@ -270,7 +272,7 @@ RESERVED = {"recipe", "raw", "out", "name", "overwrite", "workers", "source", "h
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_is_whole(name: str) -> None:
+def test_every_recipe_states_title_paper_licence_and_options(name: str) -> None:
     kind = RECIPES[name]
     assert is_dataclass(kind)
     assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]

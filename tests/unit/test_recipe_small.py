@@ -73,7 +73,7 @@ def test_hdm05(tmp_path):
     reasons = {file.relative_to(raw).as_posix(): reason for file, reason in summary.refused}
     assert reasons["HDM_xx_squat1Reps_001_120.amc"].startswith("no skeleton HDM_xx.asf below ")
     assert reasons[f"squat1Reps/{CLIPS[0]}.amc"].startswith("the same clip as ")
-    assert [file.name for file in summary.passed_over] == ["HDM_bd_01-01_01_120.amc"]
+    assert [file.name for file in summary.skipped] == ["HDM_bd_01-01_01_120.amc"]
 
 
 def test_hdm05_says_what_it_expects(tmp_path):
@@ -86,7 +86,7 @@ def test_hdm05_says_what_it_expects(tmp_path):
 def test_hdm05_really(real_motion):
     recipe = Hdm05()
     survey = recipe.survey(real_motion / "hdm05")
-    assert (len(survey.items), survey.refused, survey.passed_over) == (287, (), ())
+    assert (len(survey.items), survey.refused, survey.skipped) == (287, (), ())
     assert survey.labels is not None
     assert len(survey.labels) == 11
     take = recipe.read(survey.items[0])
@@ -118,7 +118,7 @@ def test_utkinect(tmp_path):
     assert (
         dict(summary.refused)[tmp_path / "raw/joints/joints_s09_e01.txt"] == "actionLabel.txt has no labels for s09 e01"
     )
-    assert [file.name for file in summary.passed_over] == ["readme.txt"]
+    assert [file.name for file in summary.skipped] == ["readme.txt"]
 
 
 def test_utkinect_time(tmp_path):
@@ -231,7 +231,7 @@ def test_humanml3d(tmp_path):
     assert set(corpus.fold("official", 1).train) == {"000001", "000002", "M000001", "M000002"}
     assert set(corpus.fold("official", 1).test) == {"000004", "M000004"}
     assert set(corpus.fold("validation", 1).test) == {"000003", "M000003"}
-    assert summary.refused == ((raw / "new_joints/000777.npy", "listed in train.txt, but there is no such file"),)
+    assert summary.refused == ((raw / "new_joints/000777.npy", "listed in train.txt, but no such file"),)
 
 
 def test_humanml3d_without_mirror_images_from_the_folder_above(tmp_path):

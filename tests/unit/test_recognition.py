@@ -27,7 +27,7 @@ def ramp(frames: int, fps: float = 10.0) -> Motion:
     return Motion(positions, np.ones((frames, 1), bool), fps, "ramp")
 
 
-def test_a_stretch_is_read_between_the_centres_of_its_frames() -> None:
+def test_a_trimmed_clip_is_interpolated_between_frame_centres() -> None:
     positions, valid = trimmed(ramp(20), 0.5, 0.9, 4)  # frames 5, 6, 7, 8, as they are
     assert positions[:, 0, 0, 0].tolist() == [5, 6, 7, 8]
     assert valid.all()
@@ -37,7 +37,7 @@ def test_a_stretch_is_read_between_the_centres_of_its_frames() -> None:
 
 @given(st.integers(1, 30), st.floats(0, 5), st.floats(0.01, 5), st.integers(1, 12))
 @settings(max_examples=60, deadline=None)
-def test_a_stretch_never_leaves_its_span_or_its_recording(
+def test_a_trimmed_clip_never_leaves_its_span_or_its_recording(
     frames: int, start: float, length: float, wanted: int
 ) -> None:
     positions, valid = trimmed(ramp(frames), start, start + length, wanted)
@@ -50,7 +50,7 @@ def test_a_stretch_never_leaves_its_span_or_its_recording(
     assert valid.all()
 
 
-def test_a_frame_made_of_an_absent_one_is_absent() -> None:
+def test_a_frame_interpolated_from_an_absent_one_is_absent() -> None:
     motion = ramp(4)
     motion.valid[1] = False
     _, valid = trimmed(motion, 0.0, 0.4, 4)
@@ -61,7 +61,7 @@ def test_a_frame_made_of_an_absent_one_is_absent() -> None:
 
 
 @pytest.mark.parametrize("neighbours", [1, 3, 7])
-def test_nearest_is_a_vote_of_cosines(neighbours: int) -> None:
+def test_nearest_is_a_majority_vote_by_cosine_similarity(neighbours: int) -> None:
     g = np.random.default_rng(0)
     bank, query, ids = g.normal(size=(30, 5)), g.normal(size=(11, 5)), g.integers(0, 4, 30)
     found = nearest(torch.tensor(bank).float(), torch.tensor(ids), torch.tensor(query).float(), neighbours, block=4)
@@ -82,7 +82,7 @@ def test_a_tie_goes_to_the_nearer() -> None:
     assert nearest(bank, torch.tensor([0, 1]), torch.tensor([[1.0, 0.0]]), 2).tolist() == [0]
 
 
-def test_the_linear_classifier_learns_what_is_separable() -> None:
+def test_the_linear_classifier_learns_separable_classes() -> None:
     g = torch.Generator().manual_seed(0)
     ids = torch.arange(90) % 3
     features = torch.randn(90, 6, generator=g) * 0.1 + torch.eye(3, 6)[ids]
@@ -92,7 +92,7 @@ def test_the_linear_classifier_learns_what_is_separable() -> None:
     assert torch.equal(found, linear(features[:60], ids[:60], features[60:], 3, config))
 
 
-def test_figures_by_hand() -> None:
+def test_scores_match_values_computed_by_hand() -> None:
     labels = LabelSet(("a", "b", "c"))
     found = scored(torch.tensor([0, 1, 1, 0]), torch.tensor([0, 0, 1, 1]), labels)
     assert found["top1"] == 0.5
@@ -112,7 +112,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.mark.parametrize("protocol", ["linear", "knn"])
-def test_every_span_of_the_test_recordings_is_named(corpus: Corpus, tmp_path: Path, protocol: str) -> None:
+def test_every_span_of_the_test_recordings_is_classified(corpus: Corpus, tmp_path: Path, protocol: str) -> None:
     torch.set_num_threads(1)
     network = NetworkConfig(streams=("joint",))
     short = PretrainConfig(
@@ -132,6 +132,6 @@ def test_every_span_of_the_test_recordings_is_named(corpus: Corpus, tmp_path: Pa
     assert untrained["facts"]["pretrained"] is None
 
 
-def test_testing_on_what_was_trained_on_is_refused(corpus: Corpus) -> None:
+def test_recognition_without_a_split_is_refused(corpus: Corpus) -> None:
     with pytest.raises(InputError, match="--split is missing"):
         recognize(corpus, RecognizeConfig())

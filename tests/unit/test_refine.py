@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_cases import with_changes
 from torch.nn import functional as F
 
 from kinespan.annotation import LabelSet
@@ -18,6 +18,7 @@ from kinespan.config import FinetuneConfig, Normalisation
 from kinespan.encoders.tcn import DilatedStack, doubling
 from kinespan.errors import InputError
 from kinespan.fusion import NestedU
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer, load_model
 from kinespan.model_file import ModelSpec
 from kinespan.refine import Refinement, probabilities, stage_layers
@@ -75,7 +76,7 @@ def slow_stack(stack, x, mask, dilations):
 
 @pytest.mark.parametrize("exclusive", [True, False])
 @pytest.mark.parametrize("features", [0, FEATURES])
-def test_stages_are_their_equations(exclusive, features):
+def test_stages_match_their_equations(exclusive, features):
     refinement = made(exclusive=exclusive, features=features)
     logits, beside = scores_of(13, clips=1), scores_of(13, clips=1, seed=1, channels=FEATURES)
     mask = torch.ones(1, 13, dtype=torch.bool)
@@ -102,7 +103,7 @@ def test_stages_are_their_equations(exclusive, features):
         before = out[0]
 
 
-def test_probabilities_by_hand():
+def test_probabilities_match_values_computed_by_hand():
     logits = torch.tensor([[[0.0], [math.log(3)], [-30.0]]])
     assert torch.allclose(probabilities(logits, True)[0, :, 0], torch.tensor([0.25, 0.75, 0.0]), atol=1e-6)
     assert torch.allclose(probabilities(logits, False)[0, :, 0], torch.tensor([0.25, 0.75, 0.0]), atol=1e-6)
@@ -131,7 +132,7 @@ def test_halo_is_exact(stages):
     assert refinement.halo == stages * 7
 
 
-def test_a_stack_says_its_halo():
+def test_a_stack_states_its_halo():
     assert DilatedStack(3, 4, (1, 3, 9)).halo == 13
 
 
@@ -163,7 +164,7 @@ def test_batch_composition_does_not_matter():
         assert torch.allclose(alone[0][:, mask[clip]], together[clip][:, mask[clip]], atol=1e-3)
 
 
-def test_every_stage_is_trained():
+def test_gradients_reach_every_stage():
     refinement = made(stages=3, features=FEATURES).train()
     logits = scores_of(30).requires_grad_()
     refinement(logits, scores_of(30, channels=FEATURES), everywhere(logits))[-1].square().sum().backward()
@@ -176,11 +177,11 @@ def test_every_stage_is_trained():
 
 def spec_of(**changes):
     spec = ModelSpec(
-        kind="localizer", skeleton=KINECT_20, fps=10.0, streams=("joint", "joint_motion"),
-        normalisation=Normalisation(), encoder="tcn", fusion="nested_u", labels=LabelSet(("walk", "sit", "wave")),
+        kind="localizer", input=InputSpec(KINECT_20, 10.0, ("joint", "joint_motion"), Normalisation()),
+        encoder="tcn", fusion="nested_u", labels=LabelSet(("walk", "sit", "wave")),
         clip_frames=16, refine_stages=2,
     )  # fmt: skip
-    return replace(spec, **changes)
+    return with_changes(spec, **changes)
 
 
 def localizer(seed=0, **changes):
@@ -194,7 +195,7 @@ def localizer(seed=0, **changes):
     clip = torch.from_numpy(motion_of(60, seed=7).positions)[None]
     for number, last in enumerate([model.head.linear, *(stage.out for stage in model.eval().refine.stages)]):
         with torch.no_grad():  # scores that change in time, so that seams would show
-            logits = model.stages(clip, torch.ones(clip.shape[:3], dtype=torch.bool))[number]
+            logits = model.stage_logits(clip, torch.ones(clip.shape[:3], dtype=torch.bool))[number]
             last.weight /= logits.std(dim=2).mean()
     return model
 
@@ -215,7 +216,7 @@ def one_pass(model, motion):
 @pytest.mark.parametrize("encoder", ["tcn", "stgcn16_light"])
 @pytest.mark.parametrize("features", [False, True])
 @pytest.mark.parametrize("exclusive", [True, False])
-def test_windows_leave_no_seams(encoder, features, exclusive):
+def test_windowed_refined_scores_equal_one_pass(encoder, features, exclusive):
     labels = LabelSet(("walk", "sit", "wave"), exclusive)
     model = localizer(encoder=encoder, refine_features=features, labels=labels)
     motion = motion_of(230)
@@ -229,13 +230,13 @@ def test_windows_leave_no_seams(encoder, features, exclusive):
         assert np.array_equal(scores[~here], np.tile([1, 0, 0, 0], (40, 1)))
 
 
-def test_scores_are_those_of_the_last_stage_and_features_are_as_without():
+def test_scores_come_from_the_last_stage_and_features_ignore_refinement():
     model, motion = localizer(), motion_of(60)
     plain = Localizer(replace(model.spec, refine_stages=0))
     plain.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("refine.")})
     positions, valid = torch.from_numpy(motion.positions)[None], torch.from_numpy(motion.valid)[None]
     with torch.no_grad():
-        stages = model.stages(positions, valid)
+        stages = model.stage_logits(positions, valid)
         assert len(stages) == 3
         assert torch.equal(plain.eval()(positions, valid), stages[0])
         assert torch.equal(model(positions, valid), stages[-1])
@@ -244,14 +245,14 @@ def test_scores_are_those_of_the_last_stage_and_features_are_as_without():
     assert np.allclose(model.motion_scores(motion), one_pass(model, motion), atol=1e-5)
 
 
-def test_halo_of_scores_holds_the_refinement():
+def test_halo_of_scores_includes_the_refinement():
     model, fused = localizer(), NestedU((64,), (1,))
     assert model.feature_halo == 63 + fused.halo + 1
     assert model.halo == model.feature_halo + 2 * 15
     assert localizer(encoder="dste_light").halo is None
 
 
-def test_dropout_is_off_when_scores_are_made_and_on_again_after():
+def test_dropout_is_off_while_scoring_and_on_again_after():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Localizer(spec_of(), dropout=0.5).train()
@@ -271,12 +272,6 @@ def test_a_saved_model_gives_the_same_scores(tmp_path, features):
     assert again.spec == model.spec
     assert any(name.startswith("refine.stages.1.") for name in again.state_dict())
     assert np.array_equal(again.motion_scores(motion), model.motion_scores(motion))
-
-
-def test_specs_from_before_there_was_refinement_are_read():
-    data = json.loads(json.dumps(spec_of(refine_stages=0).to_dict()))
-    del data["refine_stages"], data["refine_features"]
-    assert ModelSpec.from_dict(data) == spec_of(refine_stages=0)
 
 
 def test_the_linear_probe_refuses_refinement():
@@ -299,7 +294,7 @@ def test_the_linear_probe_refuses_refinement():
         ({"smoothing": 0.5}, 3, 0, 0.5),
     ],
 )
-def test_refinement_is_for_encoders_of_one_resolution_unless_told(settings, resolutions, stages, smoothing):
+def test_refinement_is_automatic_for_encoders_of_one_resolution_only(settings, resolutions, stages, smoothing):
     config = FinetuneConfig(**settings)
     assert config.stages(resolutions) == stages
     assert config.smoothing_weight(stages) == smoothing

@@ -13,6 +13,7 @@ from kinespan.config import Normalisation
 from kinespan.corpus import Corpus, CorpusWriter
 from kinespan.decode_presets import FOUND_SKEL
 from kinespan.errors import InputError
+from kinespan.input_spec import InputSpec
 from kinespan.localizer import Localizer
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
@@ -22,10 +23,11 @@ from kinespan.results import (
     SPANS_FILE,
     corpus_truth,
     evaluate_on,
+    headline,
     localize_recordings,
     read_scores,
     write_metrics,
-    write_outcome,
+    write_result,
     write_scores,
 )
 from kinespan.skeletons import KINECT_20
@@ -38,10 +40,7 @@ def model_of(labels=LABELS):
         torch.manual_seed(0)
         spec = ModelSpec(
             "localizer",
-            KINECT_20,
-            10.0,
-            ("joint",),
-            Normalisation(),
+            InputSpec(KINECT_20, 10.0, ("joint",), Normalisation()),
             "stgcn16_light",
             "last_map",
             labels=labels,
@@ -67,20 +66,20 @@ def corpus(tmp_path):
 
 def test_every_recording_is_localized_once(corpus):
     model, told = model_of(), []
-    outcome = localize_recordings(model, corpus, details={"split": "s"}, progress=told.append)
+    result = localize_recordings(model, corpus, details={"split": "s"}, progress=told.append)
     assert told == [1, 2, 3]
-    assert list(outcome.scores) == ["a", "bb", "ccc"]
-    assert outcome.scores["bb"].shape == (60, 3)
+    assert list(result.scores) == ["a", "bb", "ccc"]
+    assert result.scores["bb"].shape == (60, 3)
     for name in corpus.names:
-        assert outcome.predictions.spans[name] == tuple(model.decode(outcome.scores[name]))
-        assert outcome.predictions.segmentation[name] == tuple(model.segment(outcome.scores[name]))
-    assert outcome.predictions.details["split"] == "s"
-    assert outcome.predictions.details["labels"] == ["walk", "sit"]
+        assert result.predictions.spans[name] == tuple(model.decode(result.scores[name]))
+        assert result.predictions.segmentation[name] == tuple(model.segment(result.scores[name]))
+    assert result.predictions.details["split"] == "s"
+    assert result.predictions.details["labels"] == ["walk", "sit"]
 
 
 def test_each_person_has_spans_of_their_own():
-    outcome = localize_recordings(model_of(), [take("two", people=2)], people="each")
-    assert {span.person for span in outcome.predictions.spans["two"]} == {0, 1}
+    result = localize_recordings(model_of(), [take("two", people=2)], people="each")
+    assert {span.person for span in result.predictions.spans["two"]} == {0, 1}
 
 
 def test_a_decoder_by_name_makes_the_spans_and_leaves_the_segmentation(corpus):
@@ -101,7 +100,7 @@ def test_a_decoder_by_name_makes_the_spans_and_leaves_the_segmentation(corpus):
         localize_recordings(model, corpus, decoder="found_skel")
 
 
-def test_evaluation_by_rule_and_decoder(corpus):
+def test_metrics_name_the_rule_and_the_decoder(corpus):
     _, _, metrics = evaluate_on(model_of(), corpus, corpus.names, rule="pku", decoder="simple-det")
     assert (metrics["tiou"], metrics["facts"]["decoder"]) == ([0.5], "simple-det")
     assert set(metrics["figures"]) == {"mAP_a", "mAP_v", "AP", "F1", "2D-AP"}
@@ -112,7 +111,7 @@ def test_two_recordings_of_one_name_are_refused():
         localize_recordings(model_of(), [take("a"), take("a")])
 
 
-def test_truth_is_that_of_the_annotated_recordings(corpus):
+def test_truth_holds_the_annotated_recordings_only(corpus):
     truth = corpus_truth(corpus, corpus.names)
     assert set(truth.annotations) == {"a", "bb"}
     assert truth.durations == {"a": 4.0, "bb": 6.0}
@@ -124,9 +123,9 @@ def test_truth_is_that_of_the_annotated_recordings(corpus):
         corpus_truth(corpus, ["ccc"])
 
 
-def test_evaluation_names_what_it_is_of(corpus):
-    outcome, truth, metrics = evaluate_on(model_of(), corpus, ["bb", "ccc"], details={"part": "test"})
-    assert list(outcome.scores) == list(truth.annotations) == ["bb"]
+def test_metrics_name_corpus_split_and_training(corpus):
+    result, truth, metrics = evaluate_on(model_of(), corpus, ["bb", "ccc"], details={"part": "test"})
+    assert list(result.scores) == list(truth.annotations) == ["bb"]
     assert metrics["recordings"] == 1
     assert metrics["facts"] == {"seed": 4, "part": "test"}
     json.dumps(metrics, default=str)
@@ -134,16 +133,16 @@ def test_evaluation_names_what_it_is_of(corpus):
         evaluate_on(model_of(LabelSet(("walk", "wave"))), corpus, ["bb"])
 
 
-def test_files_of_an_outcome(corpus, tmp_path):
-    outcome = localize_recordings(model_of(), corpus)
-    write_outcome(outcome, tmp_path / "out")
+def test_a_result_is_written_as_predictions_spans_and_scores(corpus, tmp_path):
+    result = localize_recordings(model_of(), corpus)
+    write_result(result, tmp_path / "out")
     assert {file.name for file in (tmp_path / "out").iterdir()} == {PREDICTIONS_FILE, SPANS_FILE, SCORES_FILE}
     scores = read_scores(tmp_path / "out" / SCORES_FILE)
-    assert scores.keys() == outcome.scores.keys()
-    assert all(np.allclose(scores[name], part, atol=1e-3) for name, part in outcome.scores.items())
+    assert scores.keys() == result.scores.keys()
+    assert all(np.allclose(scores[name], part, atol=1e-3) for name, part in result.scores.items())
     found = json.loads((tmp_path / "out" / PREDICTIONS_FILE).read_text())["results"]
     assert set(found) == {"a", "bb", "ccc"}
-    assert [len(found[name]) for name in corpus.names] == [len(outcome.predictions.spans[n]) for n in corpus.names]
+    assert [len(found[name]) for name in corpus.names] == [len(result.predictions.spans[n]) for n in corpus.names]
 
 
 @pytest.mark.parametrize("name", ["file", "allow_pickle", "arr_0", "a/b", "ä b.bvh", "self", "args"])
@@ -155,8 +154,27 @@ def test_a_recording_may_have_any_name(tmp_path, name):
     assert np.array_equal(found[name], part)
 
 
-def test_no_scores_are_no_error(tmp_path):
+def test_scores_that_cannot_be_written_leave_the_old_file(tmp_path, monkeypatch):
+    file, scores = tmp_path / "scores.npz", np.eye(3, dtype=np.float32)
+    write_scores({"a": scores}, file)
+    monkeypatch.setattr("kinespan.results.np.lib.format.write_array", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_scores({"b": scores}, file)
+    assert list(read_scores(file)) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.npz"]
+
+
+def test_missing_scores_file_reads_as_no_scores(tmp_path):
     assert read_scores(tmp_path / "scores.npz") == {}
+
+
+def test_headline_figures_say_what_they_were_measured_on():
+    facts = {"split": "by-performer", "fold": 1, "part": "test", "corpus": "made"}
+    metrics = {"map": 0.5, "edit": 0.2, "recordings": 3, "confusion": {}, "facts": facts}
+    assert headline(metrics) == {
+        "map": 0.5, "frame_accuracy": None, "edit": 0.2, "f1": None, "recordings": 3,
+        "split": "by-performer", "fold": 1, "part": "test",
+    }  # fmt: skip
 
 
 def test_metrics_are_json(tmp_path):

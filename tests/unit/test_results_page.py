@@ -1,33 +1,61 @@
-"""The figures of the docs are those of the kept rows."""
+"""The figures of the docs are those of the stored rows, whose studies can be read and are about what commands do."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+from benchmarks.results.store import RESULTS, ROOT, stored_rows
+from benchmarks.study import plan
 
-ROOT = Path(__file__).parents[2]
-STUDIES = sorted(path.stem for path in (ROOT / "benchmarks" / "results").glob("*.jsonl") if path.stem != "growth")
+from kinespan.config import FinetuneConfig, LearnConfig
 
-
-def results(*flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.results", *flags], cwd=ROOT, capture_output=True, text=True
-    )
+STORED = sorted(path.stem for path in RESULTS.glob("*.jsonl") if path.stem != "growth")
 
 
-def test_the_tables_are_what_the_rows_say() -> None:
-    done = results("--check")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_tables_of_the_docs_are_those_of_the_stored_rows() -> None:
+    command = [sys.executable, "-m", "benchmarks.results", "--check"]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
-@pytest.mark.parametrize("study", STUDIES)
-def test_every_row_says_where_it_comes_from(study: str) -> None:
-    rows = [json.loads(line) for line in (ROOT / "benchmarks" / "results" / f"{study}.jsonl").read_text().splitlines()]
+@pytest.mark.parametrize("name", STORED)
+def test_every_stored_row_has_its_settings_and_figures(name: str) -> None:
+    rows = stored_rows(name)
     assert rows
     for row in rows:
         assert {"data", "split", "fold", "seed", "protocol", "steps", "labelled", "recordings", "train_min"} <= set(row)
-        assert all(0 <= row[name] <= 1 for name in ("map", "frame_accuracy", "f1_50", "edit"))
+        assert all(0 <= row[figure] <= 1 for figure in ("map", "frame_accuracy", "f1_50", "edit"))
+
+
+@pytest.mark.parametrize("name", plan.names())
+def test_every_study_can_be_read(name: str) -> None:
+    study = plan.read(name)
+    cells = list(study.cells())
+    assert cells
+    assert study.about
+    assert len({cell.key for cell in cells}) == len(cells)
+
+
+def test_the_row_of_learn_has_the_settings_of_learn() -> None:
+    """`kinespan learn` by default settings, but for what a study sets itself: precision, seeds, labels and no probe."""
+    study = plan.read("precog")
+    row = next(row for row in study.rows if row.name == study.readme["`kinespan learn`"][0])
+    own = {"precision": "bf16", "split": None}
+    learn = LearnConfig(label_fraction=0.2)
+    assert learn.teaches(11, 43)
+    assert row.taught == 1
+    assert replace(learn.pretraining(), **own, probe_every=0) == replace(study.pretraining[row.start], probe_every=0)
+    assert replace(learn.finetuning("finetune"), **own) == replace(row.finetune, label_fraction=0.2)
+    assert row.beside is not None
+    assert _explicit(learn.finetuning("scratch")) == _explicit(
+        replace(row.beside, protocol="scratch", label_fraction=0.2)
+    )
+
+
+def _explicit(config: FinetuneConfig) -> FinetuneConfig:
+    """The settings with those explicit that `auto` leaves to a network of one resolution."""
+    stages = config.stages(1)
+    return replace(config, refine_stages=stages, smoothing=config.smoothing_weight(stages), precision="32", split=None)

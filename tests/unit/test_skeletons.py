@@ -10,7 +10,7 @@ import pytest
 from kinespan.errors import InputError
 from kinespan.joint_map import RULES, joint_map, map_recording
 from kinespan.recording import Recording
-from kinespan.skeleton import Skeleton
+from kinespan.skeleton import LANDMARKS, Skeleton
 from kinespan.skeletons import COCO_17, KINECT_20, NTU_25, SKELETONS, SMPL_22, SMPL_24, skeleton_from_names
 
 PAIRS = list(itertools.permutations(SKELETONS, 2))
@@ -21,14 +21,14 @@ def random_recording(skeleton, seed=0):
     return Recording(positions, 30.0, skeleton, "random")
 
 
-def test_the_named_skeletons():
+def test_named_skeletons_and_their_joint_counts():
     assert {name: SKELETONS[name].num_joints for name in SKELETONS} == {
         "coco17": 17, "kinect20": 20, "ntu25": 25, "smpl22": 22, "smpl24": 24,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SKELETONS)
-def test_named_skeletons_are_whole(name):
+def test_named_skeletons_are_complete_and_symmetric(name):
     skeleton = SKELETONS[name]
     assert skeleton.name == name
     assert None not in skeleton.body_parts
@@ -44,6 +44,38 @@ def test_named_skeletons_are_whole(name):
     # The tree is symmetric: the parent of the mirrored joint is the mirrored parent.
     for joint, parent in skeleton.bones:
         assert skeleton.parents[skeleton.mirror[joint]] == skeleton.mirror[parent]
+
+
+PAIRS_AND_LANDMARKS = {
+    "ntu25": (
+        ((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19), (21, 23), (22, 24)),
+        ((0,), (1,), (4,), (8,), (12,), (16,)),
+    ),
+    "kinect20": (
+        ((4, 8), (5, 9), (6, 10), (7, 11), (12, 16), (13, 17), (14, 18), (15, 19)),
+        ((0,), (1,), (4,), (8,), (12,), (16,)),
+    ),
+    "smpl22": (
+        ((1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21)),
+        ((0,), (3,), (16,), (17,), (1,), (2,)),
+    ),
+    "smpl24": (
+        ((1, 2), (4, 5), (7, 8), (10, 11), (13, 14), (16, 17), (18, 19), (20, 21), (22, 23)),
+        ((0,), (3,), (16,), (17,), (1,), (2,)),
+    ),
+    "coco17": (
+        ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)),
+        ((11, 12), (5, 6, 11, 12), (5,), (6,), (11,), (12,)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SKELETONS)
+def test_pairs_and_landmarks_of_named_skeletons(name):
+    """They are derived from canonical names; these were written by hand."""
+    skeleton = SKELETONS[name]
+    landmarks = tuple(getattr(skeleton, landmark) for landmark in LANDMARKS)
+    assert (skeleton.pairs, landmarks) == PAIRS_AND_LANDMARKS[name]
 
 
 def test_coco_landmarks_are_means():
@@ -135,7 +167,7 @@ def test_common_naming_styles(style, prefix):
         joint_map(skeleton, SKELETONS[target])
 
 
-def test_names_that_only_look_sided_are_in_the_middle():
+def test_names_that_only_look_sided_have_no_side():
     joints, parents = build(STYLES["poser"] | {"lowerback": {}, "root": {}, "left": {}})
     skeleton = skeleton_from_names("x", joints, parents)
     paired = {skeleton.joints[joint] for pair in skeleton.pairs for joint in pair}
@@ -193,7 +225,7 @@ def test_named_skeletons_are_recognised_by_their_names(name):
     assert same >= known.num_joints - 4
 
 
-def test_what_could_not_be_recognised_is_named():
+def test_missing_shoulders_or_hips_are_refused_by_name():
     joints, parents = build(STYLES["mocap"])
     joints = [joint.replace("LeftUpLeg", "Foo").replace("RightUpLeg", "Bar") for joint in joints]
     # Without a thigh, nothing else is taken for the hip.
@@ -213,7 +245,7 @@ def test_what_could_not_be_recognised_is_named():
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_rows_are_weighted_means(source, target):
+def test_joint_map_rows_are_weighted_means(source, target):
     weights = joint_map(SKELETONS[source], SKELETONS[target])
     assert weights.shape == (SKELETONS[target].num_joints, SKELETONS[source].num_joints)
     assert weights.dtype == np.float32
@@ -229,7 +261,7 @@ def test_mirroring_commutes_with_the_map(source, target):
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)
-def test_shared_joints_come_back(source, target):
+def test_shared_joints_survive_mapping_there_and_back(source, target):
     there = joint_map(SKELETONS[source], SKELETONS[target])
     back = joint_map(SKELETONS[target], SKELETONS[source]) @ there
     for joint, part in enumerate(SKELETONS[source].body_parts):
@@ -275,32 +307,32 @@ def without(skeleton, parts):
     return Skeleton(**(skeleton.to_dict() | {"name": "poor", "body_parts": named}))
 
 
-def test_nothing_stands_in_for_a_knee():
+def test_a_missing_knee_cannot_be_mapped():
     with pytest.raises(InputError, match=r"'poor' cannot be mapped to 'kinect20'.*'KneeLeft'.*left_knee"):
         joint_map(without(NTU_25, {"left_knee"}), KINECT_20)
 
 
-def test_two_parts_that_stand_in_for_each_other_do_not_go_in_circles():
+def test_mutual_substitutes_do_not_recurse_forever():
     with pytest.raises(InputError, match="head"):
         joint_map(without(NTU_25, {"head"}), KINECT_20)
     with pytest.raises(InputError, match="AnkleLeft"):
         joint_map(without(NTU_25, {"left_foot", "left_ankle"}), KINECT_20)
 
 
-def test_landmarks_stand_in_for_unnamed_parts():
+def test_landmarks_substitute_unnamed_parts():
     poor = without(NTU_25, {"left_shoulder", "pelvis"})
     assert row(poor, KINECT_20, "ShoulderLeft") == {"left shoulder": 1}
     assert row(poor, KINECT_20, "HipCenter") == {"base of spine": 1}
 
 
-def test_a_joint_without_body_part_is_found_by_its_name():
+def test_joints_without_canonical_name_map_by_joint_name():
     target = without(KINECT_20, {"left_hand"})
     assert row(without(KINECT_20, {"right_hand"}), target, "HandLeft") == {"HandLeft": 1}
     with pytest.raises(InputError, match=r"'HandLeft' \(no body part\)"):
         joint_map(NTU_25, target)
 
 
-def test_map_recording_against_slow_loops():
+def test_map_recording_agrees_with_the_slow_reference():
     recording = random_recording(NTU_25)
     mapped = map_recording(recording, COCO_17)
     weights = joint_map(NTU_25, COCO_17)
@@ -318,7 +350,7 @@ def test_map_recording_names_the_recording():
         map_recording(recording, SMPL_24)
 
 
-def test_missing_people_stay_missing():
+def test_mapping_keeps_absent_people_absent():
     positions, valid = np.ones((3, 1, 25, 3)), np.array([[True], [False], [True]])
     mapped = map_recording(Recording(positions, 30.0, NTU_25, "x", valid=valid), KINECT_20)
     assert mapped.mask.ravel().tolist() == [True, False, True]

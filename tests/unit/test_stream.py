@@ -11,7 +11,7 @@ from stream_cases import FPS, LABELS, SMALL, STRIDES, in_time, made, moving, pre
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
 from kinespan.decode import DecodeConfig
-from kinespan.fused import fuse
+from kinespan.ensemble import ensemble
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.stream import StreamLocalizer, stream_recording, torso_of
@@ -81,7 +81,7 @@ def test_an_ensemble_of_different_networks_and_normalisations_streams_offline_sc
     labels = LabelSet(LABELS.names, exclusive)
     graph = made((1, 2, 1, 2, 1), labels=labels)
     bones = made((1, 1, 3, 1, 1), seed=1, labels=labels, streams=("bone",), normalisation=Normalisation(size="none"))
-    model = fuse([graph, bones], [1.0, 3.0])
+    model = ensemble([graph, bones], [1.0, 3.0])
     recording = moving(60, 2, valid=presence(60, 2, [(20, 20, 0)]))
     assert_streams_offline_scores(model, recording, torso=torso_of(graph, recording))
 
@@ -89,14 +89,14 @@ def test_an_ensemble_of_different_networks_and_normalisations_streams_offline_sc
 @pytest.mark.parametrize("family", ["crosclr", "agcn", "ctrgcn"])
 def test_published_normalisations_go_by_the_first_person(family):
     """Slot 1 is there first, and until the end; slot 0 comes late and leaves for a while."""
-    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(family=family), streams=("position",))
+    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(preprocessing=family), streams=("position",))
     recording = moving(60, 2, valid=presence(60, 2, [(0, 9, 0), (0, 9, 1), (30, 12, 0)]))
     assert_streams_offline_scores(model, recording)
 
 
 def test_a_first_person_of_a_higher_slot_stays_the_first_person():
     """Where the whole recording would go by the lowest slot, which came later: the slots in the order of coming."""
-    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(family="crosclr"), streams=("position",))
+    model = made((1, 2, 1, 2, 1), normalisation=Normalisation(preprocessing="crosclr"), streams=("position",))
     valid = presence(60, 2, [(0, 30, 0)])
     recording = moving(60, 2, valid=valid)
     turned = Recording(recording.positions[:, ::-1], FPS, KINECT_20, "turned", valid[:, ::-1])
@@ -170,10 +170,10 @@ def test_scores_come_within_the_stated_latency_and_no_sooner_than_need_be(change
 
 
 def test_the_look_ahead_is_the_halo_or_a_clip_and_that_of_the_refinement():
-    plain, ensemble = SMALL["1"], fuse([SMALL["1"], SMALL["1-2-4"]])
+    plain, averaged = SMALL["1"], ensemble([SMALL["1"], SMALL["1-2-4"]])
     refined = made(STRIDES["1"], refine_stages=1, clip_frames=16)
     clips = made(encoder="dste_light", refine_stages=1, clip_frames=16)
-    models = plain, refined, clips, SMALL["1-2-4"], ensemble
+    models = plain, refined, clips, SMALL["1-2-4"], averaged
     frames = [round(StreamLocalizer(model, FPS).look_ahead * FPS) for model in models]
     assert frames[0] == plain.halo
     assert frames[1] == plain.halo + refined.refine.halo

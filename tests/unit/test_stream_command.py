@@ -13,6 +13,7 @@ import torch
 from kinespan.annotation import LabelSet
 from kinespan.cli import main
 from kinespan.config import Normalisation
+from kinespan.input_spec import InputSpec
 from kinespan.io import save_npz
 from kinespan.localizer import Localizer, load_model
 from kinespan.model_file import ModelSpec
@@ -26,7 +27,9 @@ FPS = 10.0
 def files(tmp_path: Path) -> Path:
     """A model that sees changes, and a take of two people, one of whom is away for a while."""
     names = LabelSet(("walk", "sit", "wave"))
-    spec = ModelSpec("localizer", KINECT_20, FPS, ("joint_motion",), Normalisation(size="none"), "tcn", labels=names)
+    spec = ModelSpec(
+        "localizer", InputSpec(KINECT_20, FPS, ("joint_motion",), Normalisation(size="none")), "tcn", labels=names
+    )
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = Localizer(spec).eval()

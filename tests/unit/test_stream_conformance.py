@@ -8,8 +8,8 @@ import torch
 from stream_cases import FPS, in_time, made, moving, presence, spans_of
 
 from kinespan.encoders import ENCODERS
-from kinespan.encoders.base import Body, Encoder
-from kinespan.fused import fuse
+from kinespan.encoders.base import Encoder, PersonFeatures
+from kinespan.ensemble import ensemble
 from kinespan.stream import StreamLocalizer, torso_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -29,11 +29,11 @@ class TwoSteps(Encoder):
         super().__init__()
         self.mix = torch.nn.Linear(2 * channels, 8)
 
-    def body(self, x, mask):
+    def person_features(self, x, mask):
         x = x if mask is None else x * mask[:, :, None, None]
         later = torch.cat([x[:, 3:], torch.zeros_like(x[:, :3])], dim=1)[:, : x.shape[1]]
         features = self.mix(torch.cat([x, later], dim=-1))
-        return Body([features, features[:, ::5]])
+        return PersonFeatures([features, features[:, ::5]])
 
 
 class WholeClip(Encoder):
@@ -45,10 +45,10 @@ class WholeClip(Encoder):
         super().__init__()
         self.mix = torch.nn.Linear(channels, 8)
 
-    def body(self, x, mask):
+    def person_features(self, x, mask):
         valid = torch.ones(x.shape[:2]) if mask is None else mask.float()
         mean = (x * valid[:, :, None, None]).sum(dim=1) / valid.sum(dim=1)[:, None, None]
-        return Body([self.mix(x - mean[:, None])])
+        return PersonFeatures([self.mix(x - mean[:, None])])
 
 
 PLUG_INS = {"two_steps": TwoSteps, "whole_clip": WholeClip}
@@ -69,9 +69,9 @@ def model_of(name):
     """A localizer of an encoder; an ensemble of two; one whose scores are refined."""
     if name == "ensemble":
         other = made(encoder="two_steps", seed=1, streams=("bone",), clip_frames=CLIP)
-        return fuse([made(encoder="tcn", clip_frames=CLIP), other], [1.0, 3.0])
+        return ensemble([made(encoder="tcn", clip_frames=CLIP), other], [1.0, 3.0])
     if name == "ensemble of clips and halos":
-        return fuse([made(encoder="whole_clip", clip_frames=CLIP), made(encoder="tcn", seed=1, clip_frames=CLIP)])
+        return ensemble([made(encoder="whole_clip", clip_frames=CLIP), made(encoder="tcn", seed=1, clip_frames=CLIP)])
     if name.startswith("refined "):
         encoder = name.removeprefix("refined ")
         return made(encoder=encoder, clip_frames=CLIP, refine_stages=1, refine_features=True)
@@ -131,6 +131,6 @@ def test_streamed_scores_and_spans_equal_offline_ones_whatever_the_latency(name)
         assert [in_time(span) for span in streamed] == [in_time(span) for span in spans]
         assert [span.score for span in streamed] == pytest.approx([span.score for span in spans], abs=1e-4)
         late = ends - np.cumsum([len(update.scores) for update in updates[:-1]])  # frames without scores
-        assert late.max() <= round((stream.latency + model.spec.normalisation.fill_gap) * FPS)
+        assert late.max() <= round((stream.latency + model.spec.input.normalisation.fill_gap) * FPS)
         mean_late.append(late.mean())
     assert mean_late[0] < mean_late[1]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from model_cases import with_changes
 from stream_cases import FPS, SMALL, STRIDES, made, moving, presence, streamed
 
 from kinespan.config import Normalisation
@@ -146,7 +147,7 @@ def test_frames_that_are_refused_change_nothing():
     assert isinstance(last, Update)
     valid = np.ones((50, 2), dtype=bool)
     valid[1:3, 1] = False
-    size = replace(SMALL["1"].spec, normalisation=Normalisation(size="none"))
+    size = with_changes(SMALL["1"].spec, normalisation=Normalisation(size="none"))
     whole = Recording(frames / np.float32(0.5), FPS, KINECT_20, "whole", valid)
     plain = made(STRIDES["1"])
     plain.spec = size

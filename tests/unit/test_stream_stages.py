@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
 from kinespan.decode import segment
+from kinespan.input_spec import InputSpec
 from kinespan.model_file import ModelSpec
 from kinespan.recording import Recording
 from kinespan.skeletons import COCO_17, KINECT_20
 from kinespan.stream import segmenter as segmenter_module
-from kinespan.stream.intake import GapFilling, Intake, Resampling
+from kinespan.stream.intake import GapFilling, Intake, RateChange
 from kinespan.stream.segmenter import Segmenter
 from kinespan.transforms.normalise import model_motion, torso_length
 
@@ -48,7 +49,7 @@ def test_frames_come_in_as_model_motion_has_them(frames, people, absent, fps, fi
         return
     positions *= valid[..., None, None]
     normalisation = Normalisation(heading=heading, size=size, fill_gap=fill_gap)
-    spec = ModelSpec("localizer", KINECT_20, FPS, ("joint",), normalisation, "stgcn16")
+    spec = ModelSpec("localizer", InputSpec(KINECT_20, FPS, ("joint",), normalisation), "stgcn16")
     recording = Recording(positions, fps, COCO_17, "all", valid)
     motion = model_motion(recording, KINECT_20, FPS, normalisation)
     metres = model_motion(recording, KINECT_20, FPS, Normalisation(heading="none", size="none", fill_gap=fill_gap))
@@ -75,7 +76,7 @@ def test_an_open_gap_holds_frames_back_until_it_is_closed_or_too_long():
 
 def test_frames_between_two_rates_come_with_the_later_recorded_frame():
     """By hand, 4 frames a second from 2: their middles lie at -0.25, 0.25, 0.75, 1.25 recorded frames."""
-    resampling = Resampling(2.0, 4.0)
+    resampling = RateChange(2.0, 4.0)
     positions = np.arange(2, dtype=np.float32).reshape(2, 1, 1, 1).repeat(3, axis=3)
     valid = np.ones((2, 1), dtype=bool)
     made = [resampling.push(positions[at : at + 1], valid[at : at + 1], last=at == 1) for at in (0, 1)]

@@ -65,13 +65,13 @@ def test_motion_does_not_jump_over_gaps(name):
     assert found[2].any()
 
 
-def test_the_rate_is_that_of_the_frames():
+def test_motion_streams_are_per_second():
     x, valid = still()
     slow, fast = (compute_streams(x, valid, ARM, ["joint_motion"], fps) for fps in (5.0, 30.0))
     assert torch.allclose(fast, 6 * slow)
 
 
-def test_streams_are_joined_in_the_order_that_is_asked_for():
+def test_streams_are_concatenated_in_the_given_order():
     x, valid = still()
     names = ["bone_motion", "joint", "joint_motion", "bone"]
     found = compute_streams(x, valid, ARM, names, FPS)
@@ -81,7 +81,7 @@ def test_streams_are_joined_in_the_order_that_is_asked_for():
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_absent_people_have_no_streams(name):
+def test_streams_of_absent_people_are_zero(name):
     x = torch.randn(2, 6, 2, 17, 3, generator=torch.Generator().manual_seed(0))
     valid = torch.ones(2, 6, 2, dtype=torch.bool)
     valid[0, 2:4, 1] = valid[1, :, 0] = False
@@ -91,14 +91,14 @@ def test_absent_people_have_no_streams(name):
 
 
 @pytest.mark.parametrize("name", [name for name in STREAMS if name != "position"])
-def test_place_in_the_room_does_not_matter(name):
+def test_position_in_the_room_does_not_change_relative_streams(name):
     x = torch.randn(1, 6, 1, 17, 3, generator=torch.Generator().manual_seed(0))
     valid = torch.ones(1, 6, 1, dtype=torch.bool)
     moved = x + torch.tensor([3.0, 0.5, -7.0])
     assert torch.allclose(stream(name, x, valid, COCO_17), stream(name, moved, valid, COCO_17), atol=1e-4)
 
 
-def test_position_is_what_the_normalisation_leaves():
+def test_the_position_stream_is_the_normalised_position():
     x, valid = still()
     assert torch.equal(stream("position", x, valid), x)
 
@@ -111,6 +111,6 @@ def test_a_root_of_two_joints_is_their_middle():
 
 
 @pytest.mark.parametrize("names", [[], ["joint", "joint"], ["joints"], ["joint", "velocity"]])
-def test_streams_that_are_none_are_refused(names):
+def test_bad_stream_names_are_refused(names):
     with pytest.raises(InputError, match="streams"):
         check_streams(names)

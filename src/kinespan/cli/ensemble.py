@@ -44,13 +44,13 @@ def run(arguments: EnsembleArguments) -> int:
     for path in paths:
         localizer_spec(path)
 
-    from ..fused import fuse
+    from ..ensemble import ensemble
     from ..localizer import load_model
 
     members = [load_model(path) for path in paths]
-    model = fuse(members, weights, paths)
+    model = ensemble(members, weights, paths)
     model.save(out)
     for path, member, weight in zip(paths, members, model.spec.weights, strict=True):
-        print(f"  {weight:g} x {path}: {', '.join(member.spec.streams)}")
+        print(f"  {weight:g} x {path}: {', '.join(member.spec.input.streams)}")
     print(f"average of {len(paths)} models written to {out}")
     return 0

@@ -92,16 +92,21 @@ def corpus_facts(path: Path) -> dict[str, Any]:
 def model_facts(path: Path) -> dict[str, Any]:
     """What a model is: all of its metadata, and how many weights it has."""
     from ..model_file import read_spec, read_weights
+    from ..results import METRICS_FILE, headline
     from ..train.run_folder import MODEL_FILE, pretrained_file
 
     file = path / MODEL_FILE if (path / MODEL_FILE).is_file() else pretrained_file(path)
     data = read_spec(file).to_dict()
+    data = {"kind": data["kind"], **data.pop("input"), **data}
     data["skeleton"] = data["skeleton"]["name"]
+    measured = file.parent / METRICS_FILE
+    if measured.is_file():
+        data["metrics"] = headline(json.loads(measured.read_text(encoding="utf-8")))
     weights = read_weights(file)
     learned = [weights[name] for name in weights if "running_" not in name and "num_batches" not in name]
-    if data["kind"] == "fused":
+    if data["kind"] == "ensemble":
         data["members"] = [
-            {"weight": weight, "streams": ", ".join(member["streams"]), "encoder": member["encoder"]}
+            {"weight": weight, "streams": ", ".join(member["input"]["streams"]), "encoder": member["encoder"]}
             for member, weight in zip(data["members"], data.pop("weights"), strict=True)
         ]
     else:

@@ -27,7 +27,7 @@ from .common import DeviceArguments
 if TYPE_CHECKING:
     from ..activitynet import Truth
     from ..recording import Recording
-    from ..results import Outcome
+    from ..results import LocalizationResult
 
 GROUPS = {
     "a corpus": ("split", "fold"),
@@ -86,7 +86,7 @@ def run(arguments: LocalizeArguments) -> int:
     from ..activitynet import write_truth
     from ..localizer import load_model
     from ..progress import Progress
-    from ..results import TRUTH_FILE, localize_recordings, write_outcome
+    from ..results import TRUTH_FILE, localize_recordings, write_result
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
     make_folder(out)
@@ -99,7 +99,7 @@ def run(arguments: LocalizeArguments) -> int:
             details=motion.details,
             progress=progress.update,
         )
-    write_outcome(outcome, out)
+    write_result(outcome, out)
     if motion.truth is not None:
         write_truth(motion.truth, out / TRUTH_FILE)
     _print(outcome, out)
@@ -134,7 +134,7 @@ def _read_corpus(path: Path, arguments: LocalizeArguments) -> Motion:
     return Motion([corpus[name] for name in fold.test], details, truth)
 
 
-def _print(outcome: Outcome, out: Path) -> None:
+def _print(outcome: LocalizationResult, out: Path) -> None:
     """The segmentation of a single recording, else the number of spans."""
     segmentation = outcome.predictions.segmentation or {}
     if len(segmentation) == 1:

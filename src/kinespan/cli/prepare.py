@@ -116,7 +116,7 @@ def prepare_files(arguments: OwnFiles) -> int:
     arguments.check()
 
     from ..corpus.prepare import prepare, prepare_synthetic
-    from ..corpus.splits import SplitRule
+    from ..corpus.splitting import SplitRule
     from ..corpus.synthetic import SyntheticConfig
     from ..io import READERS, ReadOptions
     from ..progress import counting

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..atomic import write_atomically
 from ..errors import InputError, unknown
 from .arguments import Positional
 from .common import table
@@ -60,7 +61,7 @@ def run(arguments: ReproduceArguments) -> int:
     rows = reproduce(plan, arguments.raw, out, scale)
     text = _result(plan, scale, rows)
     print(text)
-    (out / ("dry" if scale.dry else "runs") / "table.txt").write_text(text + "\n")
+    write_atomically(out / ("dry" if scale.dry else "runs") / "table.txt", text + "\n")
     return 0
 
 

@@ -94,7 +94,7 @@ def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleto
         raise InputError("missing: --fps, which frames from standard input do not give")
     if arguments.people < 1:
         raise InputError(f"--people is {arguments.people}, expected at least 1")
-    skeleton = spec.skeleton
+    skeleton = spec.input.skeleton
     if arguments.skeleton is not None:
         from ..skeletons import SKELETONS
 

@@ -1,7 +1,8 @@
 """Corpora on disk: memory-mapped frames plus an index, and their splits."""
 
-from .index import RecordingInfo
-from .splits import Fold, Split, default_split, drop_labels, group_split, label_fraction, leave_out
+from .info import RecordingInfo
+from .splits import Fold, Split, drop_labels
+from .splitting import default_split, group_split, label_fraction, leave_out
 from .store import Corpus
 from .writer import CorpusWriter
 

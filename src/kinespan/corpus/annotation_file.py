@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..activitynet import read_truth
-from ..annotation import Annotation, LabelSet, Span
+from ..annotation import Annotation, LabelSet, Span, natural_key
 from ..errors import InputError
-from .splits import natural_key
 
 COLUMNS = ("recording", "label", "start", "end")
 
@@ -22,16 +21,16 @@ def read(file: Path) -> dict[str, Annotation]:
     Raises InputError, naming the file, where it is missing or holds neither.
     """
     if not file.is_file():
-        raise InputError(f"{file}: there is no such file; annotations are ActivityNet JSON or CSV")
+        raise InputError(f"{file}: no such file; annotations are ActivityNet JSON or CSV")
     return dict(read_truth(file).annotations) if file.suffix.lower() == ".json" else read_csv(file)
 
 
 def read_csv(file: Path) -> dict[str, Annotation]:
     """Annotations by recording from CSV with the header ``recording,label,start,end``; times in seconds.
 
-    Further columns are left alone, but for ``person`` (a person slot, may be empty). Labels are sorted by name; they
-    are exclusive where no two spans of a recording overlap. A recording that is listed counts as looked at from its
-    start to its end. Raises InputError, naming file and line, for anything else.
+    Other columns are ignored, except ``person`` (a person slot, may be empty). Labels are sorted by name; they are
+    exclusive where no two spans of a recording overlap. A listed recording counts as annotated from start to end.
+    Raises InputError, naming file and line, for anything else.
     """
     spans: dict[str, list[Span]] = {}
     try:
@@ -39,9 +38,9 @@ def read_csv(file: Path) -> dict[str, Annotation]:
             reader = csv.DictReader(stream, skipinitialspace=True, strict=True)
             missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
-                found = ",".join(reader.fieldnames or ())[:120]
+                header = ",".join(reader.fieldnames or ())[:120]
                 raise InputError(
-                    f"{file}: no column {', '.join(missing)}; expected the header {','.join(COLUMNS)}, found {found!r}"
+                    f"{file}: no column {', '.join(missing)}; expected the header {','.join(COLUMNS)}, found {header!r}"
                 )
             for row in reader:
                 spans.setdefault(row["recording"] or "", []).append(_span(row, f"{file}, line {reader.line_num}"))
@@ -55,23 +54,23 @@ def read_csv(file: Path) -> dict[str, Annotation]:
     return {name: Annotation(tuple(members), labels) for name, members in spans.items()}
 
 
-def _span(row: Mapping[str, str | None], where: str) -> Span:
+def _span(row: Mapping[str, str | None], location: str) -> Span:
     for column in COLUMNS:
         if not row[column]:
-            raise InputError(f"{where}: field {column} is empty; give all of {', '.join(COLUMNS)}")
+            raise InputError(f"{location}: field {column} is empty; give all of {', '.join(COLUMNS)}")
     numbers = []
     for column in ("start", "end"):
         try:
             numbers.append(float(row[column] or ""))
         except ValueError:
-            raise InputError(f"{where}: {column} is {row[column]!r}, expected seconds as a number") from None
+            raise InputError(f"{location}: {column} is {row[column]!r}, expected seconds as a number") from None
     person = row.get("person") or None
     if person is not None and not person.isdecimal():
-        raise InputError(f"{where}: person is {person!r}, expected the number of a person slot, 0 or more")
+        raise InputError(f"{location}: person is {person!r}, expected the number of a person slot, 0 or more")
     try:
         return Span(numbers[0], numbers[1], row["label"] or "", person=None if person is None else int(person))
     except InputError as error:
-        raise InputError(f"{where}: {error}") from None
+        raise InputError(f"{location}: {error}") from None
 
 
 def _overlap(spans: Iterable[Span]) -> bool:
@@ -80,15 +79,15 @@ def _overlap(spans: Iterable[Span]) -> bool:
 
 
 def check_names(annotated: Collection[str], known: Collection[str], file: Path) -> None:
-    """Refuse annotations of recordings that are not there. Raises InputError naming them and what is near."""
+    """Check that annotated recordings are known. Raises InputError naming the others and the nearest names."""
     known_names = set(known)
     unknown = [name for name in annotated if name not in known_names]
     if not unknown:
         return
     hints = []
     for name in unknown[:5]:
-        near = difflib.get_close_matches(name, known_names, n=1)
-        hints.append(f"{name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+        nearest = difflib.get_close_matches(name, known_names, n=1)
+        hints.append(f"{name!r}" + (f" (did you mean {nearest[0]!r}?)" if nearest else ""))
     more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
     raise InputError(
         f"{file}: annotates {', '.join(hints)}{more}, which the source does not have; "

@@ -1,9 +1,9 @@
-"""The index of a corpus on disk: what `index.json` holds, written and read back with every part checked.
+"""The index of a corpus on disk: the content of `index.json`, written, and read back with every field checked.
 
 The file is one JSON object: ``format`` and ``version`` of the layout; the corpus ``name``; ``labels`` (names,
 exclusive) or null; the ``skeletons``; the ``recordings`` in the order in which their frames lie in the frames file
 (name, fps, shape [T, P], index of the skeleton, source, checksum, attributes, history, annotation or null); the
-``splits``; and ``digest``, the SHA-256 of all of this as canonical JSON, by which a changed index is found out.
+``splits``; and ``digest``, the SHA-256 of all of this as canonical JSON, which detects a changed index.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..annotation import Annotation, LabelSet, Span
 from ..errors import InputError
 from ..skeleton import Skeleton
+from .info import RecordingInfo
 from .splits import Split
 
 FORMAT = "kinespan-corpus"
@@ -26,29 +27,8 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
-class RecordingInfo:
-    """What the index knows of one recording, its frames unread. ``checksum`` is that of `Recording.checksum`."""
-
-    name: str
-    fps: float
-    num_frames: int
-    num_people: int
-    skeleton: Skeleton
-    source: str
-    checksum: str
-    attributes: Mapping[str, str] = field(hash=False)
-    history: tuple[str, ...]
-    annotated: bool
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds, T / fps."""
-        return self.num_frames / self.fps
-
-
-@dataclass(frozen=True)
 class Index:
-    """The whole index. ``annotations`` holds, one a recording, what `encode_annotation` gave, or None."""
+    """The whole index. ``annotations`` has for each recording the result of `encode_annotation`, or None."""
 
     name: str
     labels: LabelSet | None
@@ -60,7 +40,7 @@ class Index:
 def encode(index: Index) -> str:
     """The text of `index.json`. Raises InputError for a number that is not finite."""
     skeletons = list(dict.fromkeys(info.skeleton for info in index.infos))
-    places = {skeleton: place for place, skeleton in enumerate(skeletons)}
+    skeleton_index = {skeleton: number for number, skeleton in enumerate(skeletons)}
     body = {
         "format": FORMAT,
         "version": VERSION,
@@ -68,7 +48,7 @@ def encode(index: Index) -> str:
         "labels": index.labels and {"names": index.labels.names, "exclusive": index.labels.exclusive},
         "skeletons": [skeleton.to_dict() for skeleton in skeletons],
         "recordings": [
-            encode_info(info, places[info.skeleton], annotation)
+            encode_info(info, skeleton_index[info.skeleton], annotation)
             for info, annotation in zip(index.infos, index.annotations, strict=True)
         ],
         "splits": [split.to_dict() for split in index.splits],
@@ -80,7 +60,7 @@ def encode(index: Index) -> str:
 
 
 def encode_info(info: RecordingInfo, skeleton: int, annotation: dict[str, Any] | None) -> dict[str, Any]:
-    """Plain data of a recording, its skeleton given by number; `decode_info` reads it back."""
+    """Plain data of a recording, with the index of its skeleton; `decode_info` reads it back."""
     return {
         "name": info.name,
         "fps": float(info.fps),

@@ -1,10 +1,10 @@
-"""Writing a corpus that goes on where it was stopped: beside the frames lies a journal of every file dealt with.
+"""Writing a corpus that can be resumed: a journal lists every file that was processed.
 
 The folder ``NAME.partial`` holds ``frames.f32`` and ``valid.u8`` as a corpus does, and ``journal.jsonl`` in place of
-the index. Its first line holds the settings; then there is a line for each file, in order, written after its frames:
-what its recording is, or why it was refused. Skeletons and label sets have lines of their own before the first that
-uses them, and are numbered. What a crash tore is cut off: reading ends at the first line that is not whole, or whose
-frames are not there or have another checksum.
+the index. Its first line holds the settings; then comes a line for each file, in order, written after its frames, with
+its recording or the reason why it was refused. Skeletons and label sets have lines of their own before their first use
+and are numbered. After a crash, reading ends at the first line that is incomplete or whose frames are missing or have
+another checksum; the rest is cut off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from ..annotation import Annotation, LabelSet
 from ..errors import InputError
 from ..recording import motion_checksum
 from ..skeleton import Skeleton
-from .index import RecordingInfo, decode_annotation, decode_info, encode_annotation, encode_info
+from .index import decode_annotation, decode_info, encode_annotation, encode_info
+from .info import RecordingInfo
 from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE
 from .summary import REFUSED_FILE
 from .writer import CorpusWriter
@@ -34,24 +35,24 @@ _FORMAT = "kinespan-journal-1"
 
 @dataclass(frozen=True)
 class Entry:
-    """What became of one file: a recording, with its annotation over whatever label set, or the reason for none."""
+    """The result of one file: a recording and its annotation, over any label set, or why it was refused."""
 
     info: RecordingInfo | None
     annotation: Annotation | None = None
     cut: int = 0
-    """Spans that were cut to the end of the recording."""
+    """Number of spans that were cut to the end of the recording."""
     refused: tuple[Path, str] | None = None
 
 
 class JournalledWriter(CorpusWriter):
-    """A `CorpusWriter` that keeps what it has written when it is stopped; the next one to the same path goes on.
+    """A `CorpusWriter` whose work can be resumed by the next one to the same path.
 
-    `settings` says, by name, what the result depends on. A writer with the same settings has the files dealt with so
-    far in `entries`, their recordings already written; the caller goes on with the next file and tells each by
-    `journal`. ``NAME.partial`` goes when the corpus is whole, or where nothing was written to it.
+    `settings` are, by name, what the result depends on. A writer with the same settings has the files processed so far
+    in `entries`, their recordings already written; the caller continues with the next file and adds each to the
+    `journal`. ``NAME.partial`` is removed when the corpus is complete, or where nothing was written to it.
 
-    Raises InputError where ``NAME.partial`` was begun with other settings (unless `overwrite`), is being written by
-    another process, or is something else.
+    Raises InputError where ``NAME.partial`` has other settings (unless `overwrite`), is being written by another
+    process, or is something else.
     """
 
     def __init__(self, path: str | Path, name: str, settings: Mapping[str, str], overwrite: bool = False) -> None:
@@ -64,7 +65,7 @@ class JournalledWriter(CorpusWriter):
         self._journal: IO[bytes] | None = None
 
     def journal(self, entry: Entry) -> None:
-        """Note what became of the next file, after `add` where it became a recording."""
+        """Add the result of the next file to the journal, after `add` if it is a recording."""
         assert self._journal is not None
         lines: list[dict[str, Any]] = []
         if entry.info is None:
@@ -84,7 +85,7 @@ class JournalledWriter(CorpusWriter):
             lines.append({"written": encode_info(entry.info, number, annotation), "cut": entry.cut})
         try:
             for file in self._files:
-                file.flush()  # frames first: the journal never speaks of what is not there
+                file.flush()  # frames first: the journal never lists missing ones
             self._journal.writelines(_line(line) for line in lines)
             self._journal.flush()
         except OSError as error:
@@ -94,41 +95,41 @@ class JournalledWriter(CorpusWriter):
         folder = self.partial
         if os.path.lexists(folder) and not _is_partial(folder):
             raise InputError(
-                f"{folder}: is in the way, unfinished corpora are kept there; move it or choose another path"
+                f"{folder}: exists, where the unfinished corpus would be written; move it or choose another path"
             )
         folder.mkdir(exist_ok=True)
         try:
             self._lock(folder)
         except OSError:
-            raise InputError(f"{folder}: another process is writing there; wait for it to end") from None
-        kept = _read(folder)
-        if kept.settings != self.settings:
-            if kept.entries and not self.overwrite:
+            raise InputError(f"{folder}: another process is writing to it; wait for it to end") from None
+        resumable = _read(folder)
+        if resumable.settings != self.settings:
+            if resumable.entries and not self.overwrite:
                 raise InputError(
-                    f"{folder}: {len(kept.entries)} files were read by a run that was stopped, with other settings "
-                    f"({_difference(kept.settings, self.settings)}); give the same settings to go on, or --overwrite "
-                    "to start anew"
+                    f"{folder}: {len(resumable.entries)} files were read by an interrupted run with other settings "
+                    f"({_difference(resumable.settings, self.settings)}); give the same settings to resume, or "
+                    "--overwrite to start again"
                 )
-            kept = _Kept(self.settings)
-        self._take_over(folder, kept)
+            resumable = _Resumable(self.settings)
+        self._resume(folder, resumable)
         return folder
 
-    def _take_over(self, folder: Path, kept: _Kept) -> None:
-        """Cut the files to what can be gone on with, and know its recordings."""
+    def _resume(self, folder: Path, resumable: _Resumable) -> None:
+        """Truncate the files to what can be resumed, and adopt its recordings."""
         for name in (INDEX_FILE, REFUSED_FILE):
             (folder / name).unlink(missing_ok=True)
-        for name, size in ((FRAMES_FILE, kept.frame_bytes), (VALID_FILE, kept.valid_bytes)):
+        for name, size in ((FRAMES_FILE, resumable.frame_bytes), (VALID_FILE, resumable.valid_bytes)):
             with (folder / name).open("ab") as file:
                 file.truncate(size)
         self._journal = self._open.enter_context((folder / JOURNAL_FILE).open("ab"))
-        self._journal.truncate(kept.journal_bytes)
-        if not kept.journal_bytes:
+        self._journal.truncate(resumable.journal_bytes)
+        if not resumable.journal_bytes:
             self._journal.write(_line({"format": _FORMAT, "settings": self.settings}))
             self._journal.flush()
-        self.entries = tuple(kept.entries)
-        self._infos = {entry.info.name: entry.info for entry in kept.entries if entry.info is not None}
-        self._skeletons = {skeleton: number for number, skeleton in enumerate(kept.skeletons)}
-        self._label_sets = {labels: number for number, labels in enumerate(kept.label_sets)}
+        self.entries = tuple(resumable.entries)
+        self._infos = {entry.info.name: entry.info for entry in resumable.entries if entry.info is not None}
+        self._skeletons = {skeleton: number for number, skeleton in enumerate(resumable.skeletons)}
+        self._label_sets = {labels: number for number, labels in enumerate(resumable.label_sets)}
 
     def _abandon(self, folder: Path) -> None:
         if not self._infos:
@@ -139,8 +140,8 @@ class JournalledWriter(CorpusWriter):
         (self.path / JOURNAL_FILE).unlink()
 
 
-class _Kept:
-    """What a stopped writer left that can be gone on with, and how far it reaches into each file."""
+class _Resumable:
+    """What an interrupted writer left that can be resumed, and its size in each file."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = dict(settings)
@@ -149,8 +150,8 @@ class _Kept:
         self.label_sets: list[LabelSet] = []
         self.journal_bytes = self.frame_bytes = self.valid_bytes = 0
 
-    def take(self, data: Mapping[str, Any], frames: IO[bytes], valid: IO[bytes]) -> None:
-        """Add what a line of the journal says. Raises ValueError, KeyError, ... where it is wrong or has no frames."""
+    def add_line(self, data: Mapping[str, Any], frames: IO[bytes], valid: IO[bytes]) -> None:
+        """Add a line of the journal. Raises ValueError, KeyError, ... for a bad line or missing frames."""
         if "skeleton" in data:
             self.skeletons.append(Skeleton.from_dict(data["skeleton"]))
         elif "labels" in data:
@@ -170,36 +171,36 @@ class _Kept:
         sizes = (12 * people * info.skeleton.num_joints, people)
         shape = (info.num_frames, info.num_people)
         positions = np.frombuffer(frames.read(sizes[0]), dtype="<f4").reshape(*shape, info.skeleton.num_joints, 3)
-        mask = np.frombuffer(valid.read(sizes[1]), dtype=np.bool_).reshape(shape)
-        if motion_checksum(info.fps, positions, mask) != info.checksum:
-            raise ValueError("other frames than were written")
+        valid_mask = np.frombuffer(valid.read(sizes[1]), dtype=np.bool_).reshape(shape)
+        if motion_checksum(info.fps, positions, valid_mask) != info.checksum:
+            raise ValueError("the frames differ from those that were written")
         self.frame_bytes += sizes[0]
         self.valid_bytes += sizes[1]
 
 
-def _read(folder: Path) -> _Kept:
-    """What the folder of a stopped writer holds, up to the first thing that is not whole."""
-    kept = _Kept({})
+def _read(folder: Path) -> _Resumable:
+    """What the folder of an interrupted writer holds, up to the first incomplete line."""
+    resumable = _Resumable({})
     try:
         with (
             (folder / JOURNAL_FILE).open("rb") as journal,
             (folder / FRAMES_FILE).open("rb") as frames,
             (folder / VALID_FILE).open("rb") as valid,
         ):
-            head = json.loads(journal.readline())
-            if head["format"] != _FORMAT:
-                return kept
-            kept.settings = dict(head["settings"])
-            kept.journal_bytes = journal.tell()
-            for line in _whole_lines(journal):
-                kept.take(json.loads(line), frames, valid)
-                kept.journal_bytes += len(line)
+            header = json.loads(journal.readline())
+            if header["format"] != _FORMAT:
+                return resumable
+            resumable.settings = dict(header["settings"])
+            resumable.journal_bytes = journal.tell()
+            for line in _complete_lines(journal):
+                resumable.add_line(json.loads(line), frames, valid)
+                resumable.journal_bytes += len(line)
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, InputError):
-        pass  # the rest was torn by whatever stopped the writer, and is read again
-    return kept
+        pass  # the rest is incomplete, and its files are read again
+    return resumable
 
 
-def _whole_lines(file: IO[bytes]) -> Iterator[bytes]:
+def _complete_lines(file: IO[bytes]) -> Iterator[bytes]:
     for line in file:
         if line.endswith(b"\n"):
             yield line
@@ -210,7 +211,7 @@ def _line(data: Mapping[str, Any]) -> bytes:
 
 
 def _is_partial(folder: Path) -> bool:
-    """Whether a folder can only be what a stopped writer left."""
+    """Whether a folder is what an interrupted writer left, and nothing else."""
     known = {JOURNAL_FILE, FRAMES_FILE, VALID_FILE, INDEX_FILE, REFUSED_FILE}
     if folder.is_symlink() or not folder.is_dir():
         return False

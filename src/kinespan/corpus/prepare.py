@@ -1,4 +1,4 @@
-"""From files to a corpus: read what can be read, name what cannot, go on where it was stopped, finish atomically."""
+"""From files to a corpus: read what can be read, list the rest, resume an interrupted run, finish atomically."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from ..annotation import Annotation, LabelSet
 from ..errors import InputError
 from ..recording import Recording
 from . import annotation_file
-from .index import RecordingInfo
+from .info import RecordingInfo
 from .journal import Entry, JournalledWriter
-from .loose import LooseFiles, relative
-from .reading import Outcome, read_all
+from .own_files import OwnFiles, relative
+from .reading import ReadResult, read_all
 from .recipes import RECIPES, Recipe, Survey
-from .splits import Split, SplitRule, default_split, group_split, recording_split, ruled_split
+from .splits import Split
+from .splitting import SplitRule, default_split, group_split, recording_split, ruled_split
 from .summary import REFUSED_FILE, PrepareSummary
 from .synthetic import SyntheticConfig, synthetic_takes
 from .writer import CorpusWriter
@@ -46,31 +47,38 @@ def prepare(
 ) -> PrepareSummary:
     """Read a file, or all files of a folder, into a corpus at `out`.
 
-    A recording is named after its file; where two files share a stem, after their path in the folder. A file that
-    cannot be read is left out and named in the summary. `annotations` (ActivityNet JSON, or CSV with the header
-    recording,label,start,end) takes the place of whatever labels the files hold; recordings that it does not list
-    stay unlabelled. Labels are the union of those of the files. Official splits are added where the format has a
-    recipe and `split` names no group, else one by the rule `split` where recordings are annotated. With much to
-    read, `workers` processes share the work (default: one a core; they start anew, so a script calls this under
-    ``if __name__ == "__main__"``); results do not depend on it.
+    Parameters:
+        source: a file, or a folder whose files are read. A recording is named after its file; where two files share a
+            stem, after their paths in the folder. A file that cannot be read is left out and listed in the summary.
+        out: the folder of the corpus.
+        format: a format of `kinespan.io.READERS`, or "auto" for each file's own.
+        annotations: ActivityNet JSON, or CSV with the header recording,label,start,end, in place of the labels of the
+            files. Recordings that it does not list stay unlabelled.
+        options: what the files do not say.
+        name: the name of the corpus, by default that of the folder.
+        progress: called after each file.
+        overwrite: replace an existing corpus.
+        workers: processes that read, by default one a core where there is much to read. They are spawned, so a script
+            calls this under ``if __name__ == "__main__"``. The corpus does not depend on it.
+        split: how to split annotated recordings where the format has no official splits, or where it names a group.
 
-    Interrupted, it leaves ``OUT.partial``, which is no corpus; called again with the same settings and files, it
-    goes on from there. Raises InputError for a source without one readable file, annotations of unknown recordings,
-    an `out` that is taken, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
+    Labels are the union of those of the files. An interrupted run leaves ``OUT.partial``; the next one with the same
+    settings and files resumes it. Raises InputError for a source without any readable file, annotations of unknown
+    recordings, an `out` that exists, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
     source, out, rule = Path(source), Path(out), split or SplitRule()
-    loose = LooseFiles(format, options or io.ReadOptions())
-    survey = loose.survey(source)
+    recipe = OwnFiles(format, options or io.ReadOptions())
+    survey = recipe.survey(source)
     given: dict[str, Annotation] | None = None
     settings = {"annotations": "none"}
     if annotations is not None:
         file = Path(annotations)
         given = annotation_file.read(file)
         annotation_file.check_names(given, [item.name for item in survey.items], file)
-        survey = replace(survey, passed_over=tuple(p for p in survey.passed_over if p.absolute() != file.absolute()))
+        survey = replace(survey, skipped=tuple(p for p in survey.skipped if p.absolute() != file.absolute()))
         settings = {"annotations": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
     formats = {item.details.format for item in survey.items}
-    job = _Job(loose, survey, source, given, settings)
+    job = _Job(recipe, survey, source, given, settings)
     return _run(
         job, out, name, lambda infos, labels: _splits(infos, labels, formats, rule), progress, overwrite, workers
     )
@@ -85,16 +93,17 @@ def prepare_recipe(
     overwrite: bool = False,
     workers: int | None = None,
 ) -> PrepareSummary:
-    """Read a public data set, as it is handed out, from the folder `raw` into a corpus at `out`.
+    """Read a public data set, as it is distributed, from the folder `raw` into a corpus at `out`.
 
         prepare_recipe(Ntu60(), "nturgb+d_skeletons", "ntu60")
 
-    Names, labels, attributes and official splits are the recipe's; what the recipe has no split for is split as
-    `prepare` does. All else is as with `prepare`. Raises InputError where `raw` is not this data set, and as `prepare`.
+    Names, labels, attributes and official splits are those of the recipe; without official splits it is split as
+    `prepare` does, and all else is as in `prepare`. Raises InputError where `raw` is not this data set, and as
+    `prepare`.
     """
     raw, out = Path(raw), Path(out)
     if not raw.exists():
-        raise InputError(f"{raw}: there is no such folder; give the folder of {recipe.title}")
+        raise InputError(f"{raw}: no such folder; give the folder of {recipe.title}")
     survey = recipe.survey(raw)
     if not survey.items:
         reasons = "; ".join(reason for _, reason in survey.refused[:3])
@@ -116,32 +125,32 @@ def prepare_synthetic(
     """Write the built-in corpus, with the split ``by-performer`` (folds 1..4, or as many as there are performers)."""
     config = config or SyntheticConfig()
     with CorpusWriter(out, name, overwrite=overwrite) as writer:
-        gathered = _Gathered()
+        collected = _Collected()
         for done, (recording, annotation) in enumerate(synthetic_takes(config), start=1):
-            gathered.add(writer, recording, annotation)
+            collected.add(writer, recording, annotation)
             if progress is not None:
                 progress(done, config.recordings)
         performers = len({info.attributes["performer"] for info in writer.infos})
         splits = [group_split(writer.infos, "performer", min(4, performers), seed=0)] if performers > 1 else []
-        return gathered.finish(writer, lambda *_: splits)
+        return collected.finish(writer, lambda *_: splits)
 
 
-# ---- one way for files and recipes -----------------------------------------------------------------------------
+# ---- shared by files and recipes -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be read, and what else the result depends on."""
+    """The recordings to read, and what else the corpus depends on."""
 
     recipe: Recipe
     survey: Survey
     raw: Path
     given: Mapping[str, Annotation] | None = None
-    """Annotations that take the place of those of the files."""
+    """Annotations by recording in place of those of the files."""
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def all_settings(self) -> dict[str, str]:
-        """By name, what a run must share with an interrupted one to go on with it."""
+        """By name, what must be equal in a run that resumes an interrupted one."""
         listing = hashlib.sha256()
         for item in self.survey.items:
             listing.update(f"{item.name}\t{relative(item.file, self.raw)}\t{_stamp(item.file)}\t".encode())
@@ -152,15 +161,15 @@ class _Job:
 
 
 def _options(settings: Any) -> dict[str, str]:
-    """The fields of a dataclass as text; those of a dataclass in it beside them."""
+    """The fields of a dataclass as text, with those of nested dataclasses."""
     options: dict[str, str] = {}
-    for one in fields(settings):
-        value = getattr(settings, one.name)
+    for field_ in fields(settings):
+        value = getattr(settings, field_.name)
         if is_dataclass(value):
             options |= _options(value)
         else:
-            read = isinstance(value, Path) and value.is_file()
-            options[one.name] = f"{value} ({_stamp(value)})" if read else str(value)
+            is_file = isinstance(value, Path) and value.is_file()
+            options[field_.name] = f"{value} ({_stamp(value)})" if is_file else str(value)
     return options
 
 
@@ -175,63 +184,63 @@ def _run(
 ) -> PrepareSummary:
     """Read the items of a survey into a corpus."""
     items, survey = job.survey.items, job.survey
-    gathered = _Gathered(survey.passed_over, list(survey.refused), survey.labels)
+    collected = _Collected(survey.skipped, list(survey.refused), survey.labels)
     with JournalledWriter(out, name or out.resolve().name, job.all_settings(), overwrite) as writer:
         for entry in writer.entries:
-            gathered.recall(entry)
-        gathered.resumed = len(writer.entries)
-        for done, outcome in enumerate(read_all(job.recipe, items[gathered.resumed :], workers), gathered.resumed + 1):
-            writer.journal(gathered.take(writer, outcome, job.given))
+            collected.recall(entry)
+        collected.resumed = len(writer.entries)
+        for done, result in enumerate(read_all(job.recipe, items[collected.resumed :], workers), collected.resumed + 1):
+            writer.journal(collected.take(writer, result, job.given))
             if progress is not None:
                 progress(done, len(items))
         if not writer.infos:
-            reasons = "; ".join(reason for _, reason in gathered.refused[:3])
+            reasons = "; ".join(reason for _, reason in collected.refused[:3])
             raise InputError(f"{job.raw}: none of {len(items)} files can be used: {reasons}")
         try:
-            return gathered.finish(writer, splits)
+            return collected.finish(writer, splits)
         except InputError as error:
-            kept = f"; the {len(items)} files that were read are kept in {writer.partial}"
-            raise InputError(f"{error}{kept}, from where the corrected command goes on") from None
+            note = f"the {len(items)} files that were read are kept in {writer.partial}"
+            raise InputError(f"{error}; {note}, which the corrected command resumes") from None
 
 
 @dataclass
-class _Gathered:
-    """What comes to light while recordings are written, and how it becomes a finished corpus."""
+class _Collected:
+    """What is collected while recordings are written, and how it becomes a finished corpus."""
 
-    passed_over: tuple[Path, ...] = ()
+    skipped: tuple[Path, ...] = ()
     refused: list[tuple[Path, str]] = field(default_factory=list)
     labels: LabelSet | None = None
-    """The whole label set, where it is known beforehand."""
+    """The whole label set, where it is known in advance."""
     annotations: dict[str, Annotation] = field(default_factory=dict)
     cut: int = 0
     resumed: int = 0
 
-    def take(self, writer: CorpusWriter, outcome: Outcome, given: Mapping[str, Annotation] | None) -> Entry:
-        """Write what was read from a file, with its own or the given annotation, or note why not."""
-        item, reason = outcome.item, outcome.reason
-        if outcome.take is not None:
-            annotation = outcome.take.annotation if given is None else given.get(item.name)
+    def take(self, writer: CorpusWriter, result: ReadResult, given: Mapping[str, Annotation] | None) -> Entry:
+        """Write the recording of a file, with its own or the given annotation, or note why it is refused."""
+        item, reason = result.item, result.reason
+        if result.take is not None:
+            annotation = result.take.annotation if given is None else given.get(item.name)
             try:
-                return self.add(writer, outcome.take.recording, annotation)
+                return self.add(writer, result.take.recording, annotation)
             except InputError as error:
                 reason = str(error)
         self.refused.append((item.file, reason))
         return Entry(None, refused=self.refused[-1])
 
     def add(self, writer: CorpusWriter, recording: Recording, annotation: Annotation | None) -> Entry:
-        """Write a recording; its annotation waits until the labels of all are known."""
+        """Write a recording; its annotation is written when the labels of all are known."""
         cut = 0
         if annotation is not None:
             annotation, cut = annotation_file.fit(annotation, recording.duration)
             if self.labels is not None and not set(annotation.labels.names) <= set(self.labels.names):
                 unknown = sorted(set(annotation.labels.names) - set(self.labels.names))
-                raise InputError(f"label {unknown[0]!r} is none of the data set's {len(self.labels)} labels")
+                raise InputError(f"label {unknown[0]!r} is not one of the data set's {len(self.labels)} labels")
         entry = Entry(writer.add(recording), annotation, cut)
         self._note(entry)
         return entry
 
     def recall(self, entry: Entry) -> None:
-        """Take over what an earlier run had come to."""
+        """Adopt an entry of an interrupted run."""
         if entry.info is not None:
             self._note(entry)
         elif entry.refused is not None:
@@ -249,8 +258,8 @@ class _Gathered:
         splits: Callable[[Sequence[RecordingInfo], LabelSet | None], Sequence[Split]],
     ) -> PrepareSummary:
         """Write annotations over one label set, add the splits, and sum up."""
-        found = _union(self.annotations.values())
-        labels = found if found is None or self.labels is None else self.labels
+        union = _union(self.annotations.values())
+        labels = union if union is None or self.labels is None else self.labels
         seconds: dict[str, float] = defaultdict(float)
         spans: Counter[str] = Counter()
         for name, annotation in self.annotations.items():
@@ -260,8 +269,8 @@ class _Gathered:
                 seconds[span.label] += span.duration
                 spans[span.label] += 1
         infos = writer.infos
-        made = splits(infos, labels)
-        for split in made:
+        corpus_splits = splits(infos, labels)
+        for split in corpus_splits:
             writer.add_split(split)
         if self.refused:
             listed = (reason if str(file) in reason else f"{file}: {reason}" for file, reason in self.refused)
@@ -278,9 +287,9 @@ class _Gathered:
             skeletons=tuple(dict.fromkeys(info.skeleton.name for info in infos)),
             label_seconds={label: seconds[label] for label in names},
             label_spans={label: spans[label] for label in names},
-            splits={split.name: len(split.folds) for split in made},
+            splits={split.name: len(split.folds) for split in corpus_splits},
             refused=tuple(self.refused),
-            passed_over=self.passed_over,
+            skipped=self.skipped,
             cut_spans=self.cut,
             resumed=self.resumed,
         )
@@ -288,15 +297,15 @@ class _Gathered:
 
 def _union(annotations: Iterable[Annotation]) -> LabelSet | None:
     """All labels in order of appearance, exclusive where all are; None without annotations."""
-    found = list(dict.fromkeys(annotation.labels for annotation in annotations))
-    names = tuple(dict.fromkeys(name for labels in found for name in labels.names))
-    return LabelSet(names, all(labels.exclusive for labels in found)) if found else None
+    label_sets = list(dict.fromkeys(annotation.labels for annotation in annotations))
+    names = tuple(dict.fromkeys(name for labels in label_sets for name in labels.names))
+    return LabelSet(names, all(labels.exclusive for labels in label_sets)) if label_sets else None
 
 
 def _splits(
     infos: Sequence[RecordingInfo], labels: LabelSet | None, formats: set[str], rule: SplitRule
 ) -> Sequence[Split]:
-    """By the group that the rule names; else official ones where all files are of a format with a recipe."""
+    """Splits by the group of the rule; else official ones where all files are of a format with a recipe."""
     if rule.group is not None:
         return (ruled_split(infos, rule),)
     if len(formats) == 1 and (format := next(iter(formats))) in RECIPES:
@@ -307,7 +316,7 @@ def _splits(
 
 
 def _fallback(infos: Sequence[RecordingInfo], labels: LabelSet | None, rule: SplitRule) -> Sequence[Split]:
-    """Where there are labels, folds by the group that recordings state, or each recording alone."""
+    """With labels, folds by a group attribute or by recording; else none."""
     if labels is None:
         return ()
     default = default_split(infos, rule.folds, rule.seed) or recording_split(infos, rule.folds, rule.seed)
@@ -315,7 +324,7 @@ def _fallback(infos: Sequence[RecordingInfo], labels: LabelSet | None, rule: Spl
 
 
 def _stamp(file: Path) -> str:
-    """Size and time of a file, which change where the file does."""
+    """Size and time of a file, which change with its content."""
     try:
         status = file.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Reading a recipe's recordings with all cores: in order, a few in memory at a time; a bad file loses only itself."""
+"""Reading a recipe's recordings on all cores: in order, a few in memory at a time; a bad file affects only itself."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ from .recipes import Item, Recipe
 
 _POOL_BYTES = 24 * 2**20
 _POOL_FILES = 1000
-"""With less than both of these to read, starting processes costs more than it saves."""
+"""With less to read than both, starting processes costs more than it saves."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of an item: its Take, or None and the reason."""
+class ReadResult:
+    """The result of reading an item: its Take, or None and the reason."""
 
     item: Item
     take: Take | None
     reason: str = ""
 
 
-def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iterator[Outcome]:
-    """The outcome of each item, in order. `workers` processes share the work; None: one a core where there is much.
+def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iterator[ReadResult]:
+    """The result of each item, in order, read by `workers` processes; None: one a core where there is much to read.
 
     Raises InputError where a reading process dies.
     """
     if workers is None:
-        much = len(items) >= _POOL_FILES or sum(map(_size, items)) >= _POOL_BYTES
-        workers = min(cores(), len(items)) if much else 1
+        is_much = len(items) >= _POOL_FILES or sum(map(_size, items)) >= _POOL_BYTES
+        workers = min(cores(), len(items)) if is_much else 1
     yield from map(partial(read_one, recipe), items) if workers <= 1 else _in_processes(recipe, items, workers)
 
 
-def read_one(recipe: Recipe, item: Item) -> Outcome:
-    """Read an item, in whatever process. One that cannot be read gives a reason, never an error."""
+def read_one(recipe: Recipe, item: Item) -> ReadResult:
+    """Read an item, in any process. Never raises: one that cannot be read has a reason."""
     try:
         take = recipe.read(item)
     except InputError as error:
-        return Outcome(item, None, str(error))
+        return ReadResult(item, None, str(error))
     except OSError as error:
-        return Outcome(item, None, f"{item.file}: {error.strerror or error}")
+        return ReadResult(item, None, f"{item.file}: {error.strerror or error}")
     except Exception as error:  # one bad file in thousands must not lose the others
-        what = f"{type(error).__name__}: {error}"
-        return Outcome(item, None, f"{item.file}: its reader failed ({what}); please report this file")
+        cause = f"{type(error).__name__}: {error}"
+        return ReadResult(item, None, f"{item.file}: its reader failed ({cause}); please report this file")
     if take.recording.name != item.name:
         take = replace(take, recording=replace(take.recording, name=item.name))
-    return Outcome(item, take)
+    return ReadResult(item, take)
 
 
 def cores() -> int:
@@ -70,20 +70,20 @@ def cores() -> int:
 def _size(item: Item) -> int:
     try:
         return item.file.stat().st_size
-    except OSError:  # reading it will say so
+    except OSError:  # reading it will report it
         return 0
 
 
-def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterator[Outcome]:
-    """Read in processes that start anew: forking one that runs threads, as numeric libraries do, may hang."""
+def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterator[ReadResult]:
+    """Read in spawned processes: forking a process with threads, as numeric libraries have, may hang."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(recipe,))
 
-    def submit(some: Iterable[Item]) -> None:
-        with _interrupts_held():  # a submission may start a process, which keeps what is held here
-            running.extend(pool.submit(_read_in_worker, item) for item in some)
+    def submit(batch: Iterable[Item]) -> None:
+        with _interrupts_held():  # a submission may start a process, which inherits the signal mask
+            running.extend(pool.submit(_read_in_worker, item) for item in batch)
 
-    running: deque[Future[Outcome]] = deque()
+    running: deque[Future[ReadResult]] = deque()
     waiting = iter(items)
     try:
         submit(islice(waiting, 4 * workers))
@@ -92,7 +92,7 @@ def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterat
             submit(islice(waiting, 1))
     except BrokenProcessPool:
         raise InputError(
-            f"one of {workers} reading processes was ended from outside, most likely for want of memory; run the same "
+            f"one of {workers} reading processes was killed, most likely for lack of memory; run the same "
             "command again with fewer --workers"
         ) from None
     finally:
@@ -101,7 +101,7 @@ def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterat
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment. It goes to every process of a terminal; only the one that writes answers it."""
+    """Block Ctrl-C for a moment. It reaches every process of a terminal; only the one that writes handles it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -115,18 +115,18 @@ def _interrupts_held() -> Iterator[None]:
 # ---- in a worker -----------------------------------------------------------------------------------------------
 
 _recipe: list[Recipe] = []
-"""The recipe of this worker process, kept so that what it has loaded serves all of its items."""
+"""The recipe of this worker process, kept so that what it has loaded is reused for all items."""
 
 
 def _start_worker(recipe: Recipe) -> None:
-    """Leave Ctrl-C to the process that writes, and end with it, however it ends."""
+    """Ignore Ctrl-C, which the process that writes handles, and end when that process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a process a core already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # there already is a process for each core
     _recipe.append(recipe)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _read_in_worker(item: Item) -> Outcome:
+def _read_in_worker(item: Item) -> ReadResult:
     return read_one(_recipe[0], item)
 
 

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from ..annotation import IGNORE, Annotation, LabelSet
-from ..config import Normalisation
 from ..errors import InputError
-from ..skeleton import Skeleton
+from ..input_spec import InputSpec
 from ..transforms.augment import TimeMap, View
-from ..transforms.normalise import Motion, model_motion
+from ..transforms.normalise import Motion
 from .store import Corpus
 
 
@@ -176,7 +175,7 @@ def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: i
         known = ids != IGNORE
         targets[np.flatnonzero(known), ids[known]] = 1
         return targets
-    targets[:, 1:], covered = annotation.frame_hits(num_frames, fps)
+    targets[:, 1:], covered = annotation.frame_targets(num_frames, fps)
     targets[:, 0] = covered & ~targets[:, 1:].any(axis=1)
     return targets
 
@@ -184,15 +183,13 @@ def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: i
 def load_motions(
     corpus: Corpus,
     names: Sequence[str],
-    skeleton: Skeleton,
-    fps: float,
-    normalisation: Normalisation,
+    input_spec: InputSpec,
     progress: Callable[[int], None] | None = None,
 ) -> list[Motion]:
     """The Motions of some recordings of a corpus. Raises InputError where a skeleton does not map."""
     motions = []
     for number, name in enumerate(names):
-        motions.append(model_motion(corpus[name], skeleton, fps, normalisation))
+        motions.append(input_spec.motion(corpus[name]))
         if progress is not None:
             progress(number + 1)
     return motions

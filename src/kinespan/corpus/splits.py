@@ -1,38 +1,32 @@
-"""Splits as data: which recordings train and which test, by group, by hand or by a share of the labels."""
+"""Splits as data: the names of the recordings that train and of those that test, fold by fold; dropped labels."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from ..annotation import Annotation, LabelSet
 from ..errors import InputError
 
-if TYPE_CHECKING:
-    from .index import RecordingInfo
-
-GROUP_ATTRIBUTES = ("performer", "actor", "subject", "person", "participant", "patient", "session", "group")
-"""Attributes that say whose motion it is, the better ones first; `default_split` goes by the first that it finds."""
-
 
 @dataclass(frozen=True)
 class Fold:
-    """Names of the recordings that train and test; ``drop_labels`` are the labels left out of both.
+    """The recordings to train and to test on.
 
     Raises InputError where a recording is on both sides or twice on one, or where a side is empty.
     """
 
     train: tuple[str, ...]
+    """Names of recordings."""
     test: tuple[str, ...]
+    """Names of recordings."""
     drop_labels: tuple[str, ...] = ()
+    """Labels left out of both sides."""
 
     def __post_init__(self) -> None:
-        """Check that the sides are disjoint and not empty."""
+        """Check that the sides are disjoint and not empty. Raises InputError."""
         for side, names in (("train", self.train), ("test", self.test)):
             if not names:
                 raise InputError(f"fold: no recording to {side} on; choose fewer folds or another attribute")
@@ -40,12 +34,12 @@ class Fold:
                 raise InputError(f"fold: a recording is listed twice under {side}")
         both = set(self.train) & set(self.test)
         if both:
-            raise InputError(f"fold: {', '.join(sorted(both)[:3])} is in train and in test")
+            raise InputError(f"fold: {', '.join(sorted(both)[:3])} is in both train and test")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Named folds, numbered as their source numbers them; ``drop_labels`` holds for each of them.
+    """Named folds, numbered as in their source; ``drop_labels`` applies to each of them.
 
     Raises InputError for a split without a name or without a fold.
     """
@@ -55,16 +49,16 @@ class Split:
     drop_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check, and hand the dropped labels to the folds."""
+        """Check, and pass the dropped labels on to the folds. Raises InputError."""
         if not self.name or not self.folds:
             raise InputError(f"split {self.name!r}: expected a name and at least one fold")
         folds = {number: replace(fold, drop_labels=self.drop_labels) for number, fold in sorted(self.folds.items())}
         object.__setattr__(self, "folds", folds)
 
     def fold(self, number: int) -> Fold:
-        """The fold of that number. Raises InputError where there is none."""
+        """The fold of a number. Raises InputError for an unknown one."""
         if number not in self.folds:
-            raise InputError(f"split {self.name!r} has no fold {number}; it has {', '.join(map(str, self.folds))}")
+            raise InputError(f"split {self.name!r} has no fold {number}; available: {', '.join(map(str, self.folds))}")
         return self.folds[number]
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,143 +73,8 @@ class Split:
         return Split(str(data["name"]), folds, tuple(data["drop_labels"]))
 
 
-def group_split(
-    infos: Iterable[RecordingInfo], attribute: str, folds: int, seed: int, name: str | None = None
-) -> Split:
-    """Folds 1..`folds` over groups of recordings that share an attribute; each group tests in exactly one fold.
-
-    Groups are shuffled by the seed, then, longest first, each goes to the fold with the fewest seconds so far, so
-    that the folds are about equally long. The name is ``by-<attribute>`` where none is given.
-    Raises InputError for fewer than 2 folds, fewer groups than folds, and recordings without the attribute.
-    """
-    infos = tuple(infos)
-    groups = _groups(infos, attribute)
-    if not 2 <= folds <= len(groups):
-        raise InputError(
-            f"split by {attribute!r}: {folds} folds of {len(groups)} groups ({', '.join(list(groups)[:12])}); "
-            f"choose between 2 and {len(groups)} folds"
-        )
-    seconds = {group: sum(info.duration for info in members) for group, members in groups.items()}
-    shuffled = [list(groups)[i] for i in np.random.default_rng(seed).permutation(len(groups))]
-    loads = [0.0] * folds
-    tested: dict[int, set[str]] = {number: set() for number in range(1, folds + 1)}
-    for group in sorted(shuffled, key=lambda group: -seconds[group]):
-        lightest = loads.index(min(loads))
-        loads[lightest] += seconds[group]
-        tested[lightest + 1].add(group)
-    return Split(name or f"by-{attribute}", {n: _fold(infos, attribute, values) for n, values in tested.items()})
-
-
-def leave_out(
-    infos: Iterable[RecordingInfo], attribute: str, values: Sequence[str] | None = None, name: str | None = None
-) -> Split:
-    """Test on what training never saw: one fold that tests `values`, or a fold for each value of the attribute.
-
-    Without `values`, fold k tests the k-th value in natural order ("9" before "10"). The name is
-    ``leave-out-<attribute>`` where none is given.
-    Raises InputError for unknown values, a side that would be empty, and recordings without the attribute.
-    """
-    infos = tuple(infos)
-    groups = _groups(infos, attribute)
-    for value in values or ():
-        if value not in groups:
-            raise InputError(f"no recording has {attribute} = {value!r}; there is {', '.join(groups)}")
-    tested = [{group} for group in groups] if values is None else [set(values)]
-    folds = {number: _fold(infos, attribute, held_out) for number, held_out in enumerate(tested, start=1)}
-    return Split(name or f"leave-out-{attribute}", folds)
-
-
-@dataclass(frozen=True)
-class SplitRule:
-    """How a corpus without official splits is split: what keeps recordings together, into how many folds, seeded.
-
-    ``group`` is an attribute of the recordings, or a regular expression on their names whose first bracket (else the
-    whole match) names the group; None: the first of `GROUP_ATTRIBUTES` that they have, else each recording alone.
-    """
-
-    group: str | None = None
-    folds: int = 4
-    seed: int = 0
-
-
-def ruled_split(infos: Iterable[RecordingInfo], rule: SplitRule) -> Split:
-    """The split ``by-group`` of a rule that names its group.
-
-    Raises InputError for a bad expression, a recording that it does not match, and fewer groups than folds.
-    """
-    infos = tuple(infos)
-    assert rule.group is not None
-    if all(rule.group in info.attributes for info in infos):
-        return group_split(infos, rule.group, rule.folds, rule.seed, name="by-group")
-    try:
-        pattern = re.compile(rule.group)
-    except re.error as error:
-        raise InputError(f"group {rule.group!r}: neither an attribute nor a regular expression ({error})") from None
-    named = []
-    for info in infos:
-        match = pattern.search(info.name)
-        if match is None:
-            raise InputError(
-                f"group {rule.group!r}: no attribute of all recordings, and does not match the name {info.name!r}"
-            )
-        named.append(replace(info, attributes={"group": match.group(1) if pattern.groups else match.group()}))
-    return group_split(named, "group", rule.folds, rule.seed, name="by-group")
-
-
-def recording_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
-    """The split ``by-recording``: each recording by itself; None where there are fewer than two."""
-    alone = [replace(info, attributes={"recording": info.name}) for info in infos]
-    return group_split(alone, "recording", min(folds, len(alone)), seed) if len(alone) > 1 else None
-
-
-def default_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
-    """The split ``by-group`` of a corpus without an official one, or None where nothing says whose motion it is.
-
-    The group is the first of `GROUP_ATTRIBUTES` that every recording has, with at least two values.
-    """
-    infos = tuple(infos)
-    for attribute in GROUP_ATTRIBUTES:
-        values = {info.attributes.get(attribute) for info in infos}
-        if None not in values and len(values) >= 2:
-            return group_split(infos, attribute, min(folds, len(values)), seed, name="by-group")
-    return None
-
-
-def label_fraction(
-    names: Sequence[str], fraction: float, seed: int, annotations: Mapping[str, Annotation | None]
-) -> tuple[str, ...]:
-    """A seeded share of the annotated recordings among `names`, in their order: those that may show their labels.
-
-    The seed gives one order of the annotated recordings; the share is its first max(1, round(fraction x count)).
-    So a smaller fraction is a subset of a larger one of the same seed. The order is a random one in which, as long
-    as some label has not occurred, the recording with the most labels not yet seen comes next (ties keep the random
-    order): every label occurs as early as this greedy rule can make it. It does not depend on the order of `names`.
-    Raises InputError for a fraction outside (0, 1] and where no recording is annotated.
-    """
-    if not 0 < fraction <= 1:
-        raise InputError(f"label fraction is {fraction}, expected more than 0 and at most 1")
-    labels = {
-        name: {span.label for span in annotation.spans}
-        for name in sorted(set(names))
-        if (annotation := annotations.get(name)) is not None
-    }
-    if not labels:
-        raise InputError(f"label fraction: none of the {len(names)} recordings is annotated")
-    waiting = [list(labels)[i] for i in np.random.default_rng(seed).permutation(len(labels))]
-    missing = set().union(*labels.values())
-    order: list[str] = []
-    while missing:
-        best = max(waiting, key=lambda name: len(labels[name] & missing))  # max keeps the first of equals
-        waiting.remove(best)
-        order.append(best)
-        missing -= labels[best]
-    count = max(1, math.floor(fraction * len(labels) + 0.5))
-    chosen = set((order + waiting)[:count])
-    return tuple(name for name in names if name in chosen)
-
-
 def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = math.inf) -> Annotation:
-    """The annotation without some labels: their spans become uncovered (ignored) time, the label set shrinks.
+    """The annotation without the labels `names`, whose spans become uncovered (ignored) time.
 
     `duration` (seconds) ends the covered time of an annotation that covers its whole recording.
     Raises InputError for a label that is not in the label set.
@@ -236,35 +95,8 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
-    """The label set without some names, order kept. Raises InputError for a name that it does not have."""
+    """The label set without `names`, in order. Raises InputError for a name that it does not have."""
     dropped = set(names)
     for name in sorted(dropped):
         labels.index(name)
     return replace(labels, names=tuple(name for name in labels.names if name not in dropped))
-
-
-def _groups(infos: Sequence[RecordingInfo], attribute: str) -> dict[str, list[RecordingInfo]]:
-    """Recordings by the value of an attribute, values in natural order."""
-    without = [info.name for info in infos if attribute not in info.attributes]
-    if without or not infos:
-        known = sorted({key for info in infos for key in info.attributes})
-        raise InputError(
-            f"split by {attribute!r}: {len(without)} of {len(infos)} recordings have no such attribute"
-            f"{', such as ' + repr(without[0]) if without else ''}; known attributes: {', '.join(known) or 'none'}"
-        )
-    groups: dict[str, list[RecordingInfo]] = {}
-    for info in infos:
-        groups.setdefault(info.attributes[attribute], []).append(info)
-    return dict(sorted(groups.items(), key=lambda item: natural_key(item[0])))
-
-
-def _fold(infos: Sequence[RecordingInfo], attribute: str, tested: set[str]) -> Fold:
-    return Fold(
-        train=tuple(info.name for info in infos if info.attributes[attribute] not in tested),
-        test=tuple(info.name for info in infos if info.attributes[attribute] in tested),
-    )
-
-
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key that puts "take9" before "take10"."""
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text) if part)

@@ -6,11 +6,11 @@ A corpus is a folder of three files:
 * ``valid.u8``: their valid masks in the same order, each (T, P), one byte (0 or 1) an entry;
 * ``index.json``: everything else, see `kinespan.corpus.index`. It is written last.
 
-Where files were refused, ``refused.txt`` beside them lists each with the reason, for people.
+Where files were refused, ``refused.txt`` lists each with the reason, for people.
 
-Skeletons, frame rates and numbers of people may differ between recordings. Where a recording lies follows from the
-shapes before it, so the sizes of both files are known from the index alone and a cut file is found on opening, which
-reads the index and no frame. Corpora are written by `kinespan.corpus.writer.CorpusWriter`.
+Skeletons, frame rates and numbers of people may differ between recordings. The offset of a recording follows from the
+shapes before it, so the index gives the sizes of both files, and opening, which reads the index and no frame, detects
+a file that was cut off. Corpora are written by `kinespan.corpus.writer.CorpusWriter`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Annotation, LabelSet
+from ..arrays import AnyArray, BoolArray, Float32Array
 from ..errors import InputError
 from ..recording import Recording, motion_checksum
-from .index import Index, RecordingInfo, decode, decode_annotation
+from .index import Index, decode, decode_annotation
+from .info import RecordingInfo
 from .splits import Fold, Split, drop_labels
 
 INDEX_FILE = "index.json"
@@ -35,16 +36,16 @@ VALID_FILE = "valid.u8"
 
 
 class Corpus:
-    """A corpus opened for reading, at a cost that does not grow with its frames. `Corpus.open` makes one.
+    """A corpus opened for reading by `Corpus.open`, at a cost that does not grow with its frames.
 
-    Arrays that it hands out are read-only views of the memory map: only the bytes that are looked at are read.
-    It may be pickled and then opens the same folder anew, as data loader processes need.
+    Its arrays are read-only views of a memory map: only the bytes that are used are read. In another process, such as
+    that of a data loader, it opens the same folder again.
     """
 
     def __init__(self, path: Path, index: Index) -> None:
         self.path = path
         self._index = index
-        self._places = {info.name: place for place, info in enumerate(index.infos)}
+        self._index_of = {info.name: number for number, info in enumerate(index.infos)}
         people = np.array([info.num_frames * info.num_people for info in index.infos], dtype=np.int64)
         joints = np.array([info.skeleton.num_joints for info in index.infos], dtype=np.int64)
         self._valid_starts = np.concatenate([[0], np.cumsum(people)])
@@ -78,27 +79,27 @@ class Corpus:
 
     @property
     def infos(self) -> tuple[RecordingInfo, ...]:
-        """What the index knows of each recording, in order."""
+        """The RecordingInfo of each recording, in order."""
         return self._index.infos
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the recordings, in order."""
-        return tuple(self._places)
+        return tuple(self._index_of)
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The splits that were stored with the corpus, by name."""
+        """The stored splits by name."""
         return {split.name: split for split in self._index.splits}
 
     def __len__(self) -> int:
         return len(self._index.infos)
 
     def __iter__(self) -> Iterator[Recording]:
-        return (self[place] for place in range(len(self)))
+        return (self[index] for index in range(len(self)))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._places
+        return name in self._index_of
 
     def __repr__(self) -> str:
         return f"Corpus({self.name!r}, {len(self)} recordings, {str(self.path)!r})"
@@ -107,62 +108,61 @@ class Corpus:
         return Corpus.open, (self.path,)
 
     def __getitem__(self, key: int | str) -> Recording:
-        """A recording by place or name; its arrays are views of the memory map.
+        """A recording by index or name; its arrays are views of the memory map.
 
-        Checking its values reads all of its bytes; `clip` reads less. Raises IndexError for a place that is not
-        there and InputError for an unknown name.
+        All of its bytes are read to check its values; `clip` reads less. Raises IndexError for an index out of range
+        and InputError for an unknown name.
         """
-        place = self.place(key)
-        info = self.infos[place]
-        positions, valid = self._arrays(place)
+        index = self.index(key)
+        info = self.infos[index]
+        positions, valid = self._arrays(index)
         return Recording(
             positions, info.fps, info.skeleton, info.name, valid, info.source, info.attributes, info.history
         )
 
     def annotation(self, key: int | str, drop: Sequence[str] = ()) -> Annotation | None:
-        """The annotation of a recording, None where it has none, without the labels in `drop` (see `drop_labels`)."""
-        place = self.place(key)
-        data, labels = self._index.annotations[place], self.labels
+        """The annotation of a recording, None without one, without the labels in `drop` (see `drop_labels`)."""
+        index = self.index(key)
+        data, labels = self._index.annotations[index], self.labels
         if data is None or labels is None:
             return None
         annotation = decode_annotation(data, labels)
-        return drop_labels(annotation, drop, self.infos[place].duration) if drop else annotation
+        return drop_labels(annotation, drop, self.infos[index].duration) if drop else annotation
 
-    def clip(self, key: int | str, start_frame: int, stop_frame: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def clip(self, key: int | str, start_frame: int, stop_frame: int) -> tuple[Float32Array, BoolArray]:
         """Frames [start, stop) of a recording: positions (T, P, J, 3) in metres and valid mask (T, P), as views.
 
-        Reads nothing but the bytes of these frames, and those only when they are looked at. Raises InputError for
-        frames that are not in the recording.
+        Reads only the bytes of these frames, when they are used. Raises InputError for frames out of range.
         """
-        place = self.place(key)
-        info = self.infos[place]
+        index = self.index(key)
+        info = self.infos[index]
         if not 0 <= start_frame < stop_frame <= info.num_frames:
             raise InputError(
                 f"recording {info.name!r}: no frames [{start_frame}, {stop_frame}), it has {info.num_frames} frames"
             )
-        positions, valid = self._arrays(place)
+        positions, valid = self._arrays(index)
         return positions[start_frame:stop_frame], valid[start_frame:stop_frame]
 
     def fold(self, split: str | Split, number: int) -> Fold:
-        """A fold of a stored split, by name, or of one made later.
+        """A fold of a stored split, given by name, or of another Split.
 
         Raises InputError for an unknown split or fold, and for a fold with a recording that is not in the corpus.
         """
         if isinstance(split, str):
             if split not in self.splits:
                 known = ", ".join(self.splits) or "none"
-                raise InputError(f"corpus {self.name!r} has no split {split!r}; its splits: {known}")
+                raise InputError(f"corpus {self.name!r} has no split {split!r}; available: {known}")
             split = self.splits[split]
         fold = split.fold(number)
         for name in (*fold.train, *fold.test):
-            self.place(name)
+            self.index(name)  # raises for an unknown one
         return fold
 
     def verify(self) -> None:
-        """Read all frames and compare with the checksums. Raises InputError naming each broken recording."""
+        """Compare all frames with the checksums. Raises InputError naming each recording that differs."""
         broken = []
-        for place, info in enumerate(self.infos):
-            positions, valid = self._arrays(place)
+        for index, info in enumerate(self.infos):
+            positions, valid = self._arrays(index)
             if motion_checksum(info.fps, positions, valid) != info.checksum:
                 broken.append(info.name)
         if broken:
@@ -171,35 +171,38 @@ class Corpus:
                 f"{', '.join(broken[:20])}{' ...' if len(broken) > 20 else ''}; run `kinespan prepare` again"
             )
 
-    def place(self, key: int | str) -> int:
-        """The place 0..len-1 of a recording given by place or name."""
+    def index(self, key: int | str) -> int:
+        """The index, 0 to len - 1, of a recording given by index or name.
+
+        Raises IndexError for an index out of range and InputError for an unknown name.
+        """
         if isinstance(key, str):
-            if key not in self._places:
-                near = difflib.get_close_matches(key, self._places, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f" among {len(self)} recordings"
+            if key not in self._index_of:
+                nearest = difflib.get_close_matches(key, self._index_of, n=1)
+                hint = f"; did you mean {nearest[0]!r}?" if nearest else f" among {len(self)} recordings"
                 raise InputError(f"corpus {self.name!r} has no recording {key!r}{hint}")
-            return self._places[key]
+            return self._index_of[key]
         if not -len(self) <= key < len(self):
             raise IndexError(f"recording {key} of {len(self)}")
         return int(key) % len(self)
 
-    def _arrays(self, place: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _arrays(self, index: int) -> tuple[Float32Array, BoolArray]:
         """Positions (T, P, J, 3) and valid mask (T, P) of a recording, as views of the memory map."""
-        info = self.infos[place]
+        info = self.infos[index]
         shape = (info.num_frames, info.num_people)
-        frames = self._frames[self._frame_starts[place] : self._frame_starts[place + 1]]
-        valid = self._valid[self._valid_starts[place] : self._valid_starts[place + 1]]
+        frames = self._frames[self._frame_starts[index] : self._frame_starts[index + 1]]
+        valid = self._valid[self._valid_starts[index] : self._valid_starts[index + 1]]
         return frames.reshape(*shape, info.skeleton.num_joints, 3), valid.reshape(shape)
 
 
-def _map(file: Path, dtype: str, count: int) -> NDArray[Any]:
-    """Memory map of a flat file that holds exactly `count` values."""
+def _map(file: Path, dtype: str, count: int) -> AnyArray:
+    """Memory map of a flat file of exactly `count` values. Raises InputError for another size."""
     expected = count * np.dtype(dtype).itemsize
     try:
-        found = file.stat().st_size
-        if found != expected:
+        size = file.stat().st_size
+        if size != expected:
             raise InputError(
-                f"{file}: {found} bytes, the index says {expected}; the file was cut or changed, "
+                f"{file}: {size} bytes, the index says {expected}; the file was cut or changed, "
                 "run `kinespan prepare` again"
             )
         return np.asarray(np.memmap(file, dtype=dtype, mode="r", shape=(count,)))

@@ -1,4 +1,4 @@
-"""What preparing a corpus came to, for programs and for people."""
+"""The summary of preparing a corpus, for programs and for people."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REFUSED_FILE = "refused.txt"
-"""File in the folder of a corpus that lists what was refused, where something was."""
-_ALONE = 3
-"""Up to so many files refused for one reason are told one by one."""
-_GROUPS = 20
-"""So many reasons are told."""
+"""File in the folder of a corpus that lists refused files, if any."""
+_MAX_FILES = 3
+"""At most so many files with one reason are listed one by one."""
+_MAX_REASONS = 20
+"""At most so many reasons are listed."""
 
 
 @dataclass(frozen=True)
 class PrepareSummary:
-    """What was read, what was refused and why, how much motion there is, what it is labelled with."""
+    """What was read, what was refused and why, and how much motion of each label there is."""
 
     path: Path
     name: str
@@ -26,7 +26,7 @@ class PrepareSummary:
     seconds: float
     frames: int
     people: int
-    """Most person slots in a recording."""
+    """The largest number of person slots in a recording."""
     skeletons: tuple[str, ...]
     label_seconds: Mapping[str, float]
     label_spans: Mapping[str, int]
@@ -34,12 +34,12 @@ class PrepareSummary:
     """Number of folds by name of the split."""
     refused: tuple[tuple[Path, str], ...] = ()
     """(file, reason) of each file that could not be used."""
-    passed_over: tuple[Path, ...] = ()
-    """Files of no known format, or of another than was asked for."""
+    skipped: tuple[Path, ...] = ()
+    """Files of no known format, or of another than the one asked for."""
     cut_spans: int = 0
-    """Spans that reached over the end of their recording and were cut to it."""
+    """Number of spans that were cut to the end of their recording."""
     resumed: int = 0
-    """Files that an earlier, interrupted run had dealt with."""
+    """Number of files that an earlier, interrupted run had processed."""
 
     def lines(self) -> tuple[str, ...]:
         """The summary for people, a line a fact."""
@@ -54,15 +54,15 @@ class PrepareSummary:
         if self.splits:
             lines.append("splits: " + ", ".join(f"{name} (folds: {folds})" for name, folds in self.splits.items()))
         if self.resumed:
-            lines.append(f"went on where an earlier run had stopped, after {_files(self.resumed)}")
-        if self.passed_over:
-            some = ", ".join(str(file) for file in self.passed_over[:3])
-            more = ", ..." if len(self.passed_over) > 3 else ""
-            lines.append(f"files passed over, no recordings: {len(self.passed_over)} ({some}{more})")
-        told = refusal_lines(self.refused)
-        if len(told) < len(self.refused):
-            told.append(f"each of the {len(self.refused)} refused files: {self.path / REFUSED_FILE}")
-        return (*lines, *told, f"written to {self.path}")
+            lines.append(f"resumed an interrupted run, after {_files(self.resumed)}")
+        if self.skipped:
+            examples = ", ".join(str(file) for file in self.skipped[:3])
+            more = ", ..." if len(self.skipped) > 3 else ""
+            lines.append(f"files skipped, no recordings: {len(self.skipped)} ({examples}{more})")
+        refusals = refusal_lines(self.refused)
+        if len(refusals) < len(self.refused):
+            refusals.append(f"each of the {len(self.refused)} refused files: {self.path / REFUSED_FILE}")
+        return (*lines, *refusals, f"written to {self.path}")
 
     def _label_lines(self) -> list[str]:
         if not self.annotated:
@@ -83,31 +83,31 @@ class PrepareSummary:
 
 
 def refusal_lines(refused: Sequence[tuple[Path, str]]) -> list[str]:
-    """The refused files for people: one by one, or, where many fell for one reason, how many, the reason and some.
+    """The refused files for people: one by one or, for a reason that many share, their number, the reason and a few.
 
-    Reasons that differ in numbers alone count as one; the first is then shown.
+    Reasons that differ only in numbers count as one; the first of them is shown.
     """
     groups: dict[str, list[tuple[Path, str]]] = {}
     for file, reason in refused:
         bare = _bare(file, reason)
         groups.setdefault(re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "#", bare), []).append((file, bare))
     lines: list[str] = []
-    for members in list(groups.values())[:_GROUPS]:
-        if len(members) <= _ALONE:
+    for members in list(groups.values())[:_MAX_REASONS]:
+        if len(members) <= _MAX_FILES:
             lines += [f"refused: {file}{'' if bare.startswith(':') else ': '}{bare}" for file, bare in members]
             continue
         bare = members[0][1].lstrip(": ")
-        names = ", ".join(file.name for file, _ in members[:_ALONE])
-        same = all(other == members[0][1] for _, other in members)
-        lines.append(f"refused: {len(members)} files: {bare if same else 'such as ' + bare} ({names}, ...)")
-    told = sum(len(members) for members in list(groups.values())[:_GROUPS])
-    if told < len(refused):
-        lines.append(f"refused: {_files(len(refused) - told)} for other reasons")
+        names = ", ".join(file.name for file, _ in members[:_MAX_FILES])
+        is_same = all(reason == members[0][1] for _, reason in members)
+        lines.append(f"refused: {len(members)} files: {bare if is_same else 'such as ' + bare} ({names}, ...)")
+    refusals = sum(len(members) for members in list(groups.values())[:_MAX_REASONS])
+    if refusals < len(refused):
+        lines.append(f"refused: {_files(len(refused) - refusals)} for other reasons")
     return lines
 
 
 def _bare(file: Path, reason: str) -> str:
-    """The reason without the file that it begins with; a line number after it stays, as ``:12: text``."""
+    """The reason without the file name that it begins with; a line number stays, as in ``:12: text``."""
     if not reason.startswith(str(file)):
         return reason
     rest = reason.removeprefix(str(file))

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Annotation, LabelSet, frame_centres
+from ..arrays import BoolArray, Float64Array
 from ..errors import InputError
 from ..recording import Recording
 from ..skeletons import NTU_25
 from .synthetic_actions import PAIRS, TARGETS
-from .synthetic_body import INDEX, Array, forward_kinematics
+from .synthetic_body import INDEX, forward_kinematics
 from .synthetic_timeline import Performer, Timeline, make_performer
 
 __all__ = ["ACTIONS", "NUM_PERFORMERS", "PAIRS", "SyntheticConfig", "make_recording", "synthetic_takes"]
@@ -121,7 +121,7 @@ def make_recording(name: str, index: int, config: SyntheticConfig) -> tuple[Reco
     return recording, Annotation(tuple(spans), ACTIONS)
 
 
-def _stand(performer: Performer, timeline: Timeline, place: Array, heading: float) -> Array:
+def _stand(performer: Performer, timeline: Timeline, place: Float64Array, heading: float) -> Float64Array:
     """Joint positions (T, J, 3) of a timeline that starts at a place (x, z) with a heading in radians."""
     track = timeline.track
     track[:, INDEX["heading"]] += heading
@@ -129,8 +129,8 @@ def _stand(performer: Performer, timeline: Timeline, place: Array, heading: floa
 
 
 def _second_person(
-    index: int, config: SyntheticConfig, seconds: Array, place: Array
-) -> tuple[Array, NDArray[np.bool_]]:
+    index: int, config: SyntheticConfig, seconds: Float64Array, place: Float64Array
+) -> tuple[Float64Array, BoolArray]:
     """Somebody beside the one who acts: joint positions (T, J, 3) and when they are there (T,)."""
     rng = np.random.default_rng([config.seed, 2, index])
     performer = make_performer(config.seed, (index + int(rng.integers(1, NUM_PERFORMERS))) % NUM_PERFORMERS)
@@ -144,7 +144,9 @@ def _second_person(
     return positions, there
 
 
-def _sense(rng: np.random.Generator, positions: Array, config: SyntheticConfig) -> tuple[Array, NDArray[np.bool_]]:
+def _sense(
+    rng: np.random.Generator, positions: Float64Array, config: SyntheticConfig
+) -> tuple[Float64Array, BoolArray]:
     """The positions (T, P, J, 3) as a depth camera would report them, and where it saw a body (T, P)."""
     num_frames, people = positions.shape[:2]
     minutes = num_frames / config.fps / 60

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .synthetic_body import INDEX, Array, mirrored, pose
+from ..arrays import Float64Array
+from .synthetic_body import INDEX, mirrored, pose
 
 STANDING, SEATED, CARRYING = "standing", "seated", "carrying"
 
@@ -26,7 +27,7 @@ class Motion:
     """
 
     seconds: float
-    at: Callable[[Array], Array]
+    at: Callable[[Float64Array], Float64Array]
 
     def backwards(self) -> Motion:
         """The same motion from its end to its beginning."""
@@ -46,8 +47,8 @@ class Draw:
     amplitude: float
     right_handed: float
     """Chance that a one-handed gesture is made with the right."""
-    seat: Array
-    carry: Array
+    seat: Float64Array
+    carry: Float64Array
 
     def near(self, value: float, spread: float = 0.15) -> float:
         """The value, more or less."""
@@ -74,7 +75,7 @@ class Gesture:
     leaves: str | None = None
 
 
-def through(seconds: float, *keys: tuple[float, Array]) -> Motion:
+def through(seconds: float, *keys: tuple[float, Float64Array]) -> Motion:
     """Motion through poses at given parts (0 to 1) of its time, from 0, without overshoot, at rest at both ends.
 
     Piecewise cubic; the slope at an inner key is the harmonic mean of its neighbours' where they agree in sign and
@@ -88,7 +89,7 @@ def through(seconds: float, *keys: tuple[float, Array]) -> Motion:
     tangents = np.zeros_like(poses)
     tangents[1:-1] = np.where(product > 0, 2 * product / total, 0.0)
 
-    def at(u: Array) -> Array:
+    def at(u: Float64Array) -> Float64Array:
         k = np.clip(np.searchsorted(parts, u, side="right") - 1, 0, len(parts) - 2)
         width = (parts[k + 1] - parts[k])[:, None]
         s = (u - parts[k])[:, None] / width
@@ -98,16 +99,16 @@ def through(seconds: float, *keys: tuple[float, Array]) -> Motion:
     return Motion(seconds, at)
 
 
-def smooth_step(u: Array) -> Array:
+def smooth_step(u: Float64Array) -> Float64Array:
     """Minimum-jerk rise from 0 at u <= 0 to 1 at u >= 1 (Flash and Hogan 1985)."""
     u = np.clip(u, 0.0, 1.0)
     return np.asarray(u**3 * (10 - 15 * u + 6 * u**2))
 
 
-def _held(seconds: float, ramp: float, wobble: Callable[[Array], Array]) -> Motion:
+def _held(seconds: float, ramp: float, wobble: Callable[[Float64Array], Float64Array]) -> Motion:
     """`wobble` of seconds (n,) -> (n, D), faded in and out over `ramp` seconds each."""
 
-    def at(u: Array) -> Array:
+    def at(u: Float64Array) -> Float64Array:
         t = u * seconds
         fade = smooth_step(t / ramp) * smooth_step((seconds - t) / ramp)
         return fade[:, None] * wobble(t)
@@ -115,7 +116,7 @@ def _held(seconds: float, ramp: float, wobble: Callable[[Array], Array]) -> Moti
     return Motion(seconds, at)
 
 
-def _columns(u: Array, **degrees: Array) -> Array:
+def _columns(u: Float64Array, **degrees: Float64Array) -> Float64Array:
     """Poses (n, D) from columns (n,) in degrees (metres for ``air``)."""
     out = np.zeros((len(u), len(INDEX)))
     for name, value in degrees.items():
@@ -161,7 +162,7 @@ def _circle(draw: Draw) -> Motion:
     right = draw.rng.random() < draw.right_handed
     sense = -1.0 if right else 1.0  # the left hand mirrors the right: it has to go round the other way
 
-    def wobble(t: Array) -> Array:
+    def wobble(t: Float64Array) -> Float64Array:
         phase = start + sense * 2 * np.pi * t / seconds
         return _columns(
             t, r_arm_flex=high + radius * np.sin(phase), r_arm_abduct=14 + radius * np.cos(phase),
@@ -176,7 +177,7 @@ def _march(draw: Draw, rate: float, lift: float, seconds: float) -> Motion:
     """Steps on the spot, `rate` a second, by the foot of chance first."""
     start = np.pi * draw.rng.integers(2)
 
-    def wobble(t: Array) -> Array:
+    def wobble(t: Float64Array) -> Float64Array:
         beat = np.sin(start + np.pi * rate * t)
         left, right = np.clip(beat, 0, 1) ** 2, np.clip(-beat, 0, 1) ** 2
         return _columns(
@@ -199,7 +200,7 @@ def _walk(draw: Draw) -> Motion:
     seconds, rate, size = draw.rng.uniform(1.6, 2.8), draw.near(1.7), draw.near(1.0, 0.2)
     start = np.pi * draw.rng.integers(2)
 
-    def wobble(t: Array) -> Array:
+    def wobble(t: Float64Array) -> Float64Array:
         phase = start + np.pi * rate * t
         swing, left, right = np.sin(phase), np.clip(np.cos(phase), 0, 1), np.clip(-np.cos(phase), 0, 1)
         bend = 48 * size
@@ -215,7 +216,7 @@ def _walk(draw: Draw) -> Motion:
 def _wave(draw: Draw) -> Motion:
     size, rate, high = draw.size(), draw.near(2.0, 0.25), draw.rng.uniform(55, 95)
 
-    def wobble(t: Array) -> Array:
+    def wobble(t: Float64Array) -> Float64Array:
         beat = np.sin(2 * np.pi * rate * t)
         return _columns(
             t, r_arm_flex=np.full_like(t, 18.0), r_arm_abduct=high + 4 * beat, r_arm_twist=78 + 24 * size * beat,
@@ -245,7 +246,7 @@ def _reach(draw: Draw) -> Motion:
 def _hand_to_head(draw: Draw) -> Motion:
     rate = draw.near(3.0)
 
-    def wobble(t: Array) -> Array:
+    def wobble(t: Float64Array) -> Float64Array:
         beat = np.sin(2 * np.pi * rate * t)
         return _columns(
             t, r_arm_flex=72 + 3 * beat, r_arm_abduct=np.full_like(t, 30.0), r_arm_twist=np.full_like(t, 12.0),

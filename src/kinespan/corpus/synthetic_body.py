@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array
 from ..skeletons import NTU_25
-
-Array = NDArray[np.float64]
 
 _MIDDLE = (
     "air", "heading", "pelvis_pitch", "pelvis_roll", "spine_pitch", "spine_roll", "spine_yaw",
@@ -37,7 +35,7 @@ CONTACT_SOFTNESS = 0.01
 """Metres: how much higher than the other a sole must be to lose most of its say over where the body stands."""
 
 
-def pose(**degrees: float) -> Array:
+def pose(**degrees: float) -> Float64Array:
     """A pose (D,) from degrees (metres for ``air``); a name without ``l_`` or ``r_`` sets both sides."""
     vector = np.zeros(len(CHANNELS))
     for name, value in degrees.items():
@@ -46,7 +44,7 @@ def pose(**degrees: float) -> Array:
     return vector
 
 
-def mirrored(track: Array) -> Array:
+def mirrored(track: Float64Array) -> Float64Array:
     """The track (..., D) of the mirrored body: left and right change places."""
     return np.asarray(track[..., _SWAP] * _SIGN)
 
@@ -95,7 +93,7 @@ class Body:
         return 0.42 * self.foot
 
 
-def forward_kinematics(body: Body, track: Array) -> Array:
+def forward_kinematics(body: Body, track: Float64Array) -> Float64Array:
     """Joint positions (T, 25, 3) in metres of a track (T, D), standing on the ground y = 0.
 
     The lowest sole carries the body: it sets the height of the root and, by staying where it is, moves the root
@@ -123,7 +121,9 @@ def forward_kinematics(body: Body, track: Array) -> Array:
     return out + _root(out, soles, angle["air"])[:, None]
 
 
-def _arm(out: Array, body: Body, side: str, sign: float, chest: Array, angle: dict[str, Array]) -> None:
+def _arm(
+    out: Float64Array, body: Body, side: str, sign: float, chest: Float64Array, angle: dict[str, Float64Array]
+) -> None:
     """Place one arm on the chest."""
     of = {name: angle[f"{side[0]}_{name}"] for name in _SIDED}
     upper = chest @ _turn(0, -of["arm_flex"]) @ _turn(2, sign * of["arm_abduct"]) @ _turn(1, sign * of["arm_twist"])
@@ -137,7 +137,14 @@ def _arm(out: Array, body: Body, side: str, sign: float, chest: Array, angle: di
     _place(out, f"{side} thumb", f"{side} hand", hand, (-0.2 * sign * body.hand, -0.2 * body.hand, 0.6 * body.hand))
 
 
-def _leg(out: Array, body: Body, side: str, sign: float, frames: tuple[Array, Array], angle: dict[str, Array]) -> Array:
+def _leg(
+    out: Float64Array,
+    body: Body,
+    side: str,
+    sign: float,
+    frames: tuple[Float64Array, Float64Array],
+    angle: dict[str, Float64Array],
+) -> Float64Array:
     """Place one leg; the heights (T, 2) of its heel and toe soles relative to the root."""
     heading, pelvis = frames
     of = {name: angle[f"{side[0]}_{name}"] for name in _SIDED}
@@ -154,7 +161,7 @@ def _leg(out: Array, body: Body, side: str, sign: float, frames: tuple[Array, Ar
     return np.stack((heel, toe), axis=1)
 
 
-def _root(out: Array, soles: Array, air: Array) -> Array:
+def _root(out: Float64Array, soles: Float64Array, air: Float64Array) -> Float64Array:
     """Root positions (T, 3) that keep the carrying soles on the ground and in place."""
     say = np.exp((soles.min(axis=(1, 2), keepdims=True) - soles) / CONTACT_SOFTNESS)
     say /= say.sum(axis=(1, 2), keepdims=True)
@@ -167,12 +174,12 @@ def _root(out: Array, soles: Array, air: Array) -> Array:
     return root
 
 
-def _place(out: Array, joint: str, parent: str, frame: Array, offset: tuple[float, float, float]) -> None:
+def _place(out: Float64Array, joint: str, parent: str, frame: Float64Array, offset: tuple[float, float, float]) -> None:
     """Put a joint at an offset, metres, from another in a frame (T, 3, 3)."""
     out[:, NTU_25.joints.index(joint)] = out[:, NTU_25.joints.index(parent)] + frame @ np.array(offset)
 
 
-def _turn(axis: int, angle: Array) -> Array:
+def _turn(axis: int, angle: Float64Array) -> Float64Array:
     """Rotations (T, 3, 3) about one axis by angles (T,), counter-clockwise seen from the axis' tip."""
     turn = np.zeros((len(angle), 3, 3))
     first, second = (axis + 1) % 3, (axis + 2) % 3

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..annotation import Span
+from ..arrays import Float64Array
 from .synthetic_actions import CARRY, CARRYING, DISTRACTORS, SEAT, SEATED, STANDING, TARGETS, Draw, Gesture
-from .synthetic_body import CHANNELS, INDEX, Array, Body, pose
+from .synthetic_body import CHANNELS, INDEX, Body, pose
 
 MOST_ACTIONS = 10
 """Labelled actions in one take, at most."""
@@ -33,7 +34,7 @@ class Performer:
     name: str
     group: str
     body: Body
-    posture: Array
+    posture: Float64Array
     tempo: float
     amplitude: float
     restless: float
@@ -73,7 +74,9 @@ class Timeline:
     Gestures add up as offsets, so one can begin while the other dies away and every transition is blended.
     """
 
-    def __init__(self, performer: Performer, rng: np.random.Generator, seconds: Array, idle: float = 1.0) -> None:
+    def __init__(
+        self, performer: Performer, rng: np.random.Generator, seconds: Float64Array, idle: float = 1.0
+    ) -> None:
         self.performer = performer
         self.rng = rng
         self.seconds = seconds
@@ -143,7 +146,7 @@ class Timeline:
         if start + length > self.end:
             return None
 
-        def offsets(u: Array) -> Array:
+        def offsets(u: Float64Array) -> Float64Array:
             return motion.at(u + haste * np.sin(2 * np.pi * u) / (2 * np.pi))
 
         since = (self.seconds - start) / length
@@ -160,7 +163,7 @@ class Timeline:
         return start + float(begun) * length, start + float(ended) * length, start + length
 
 
-def _idle(rng: np.random.Generator, seconds: Array, size: float) -> Array:
+def _idle(rng: np.random.Generator, seconds: Float64Array, size: float) -> Float64Array:
     """The movement (T, D), radians, of somebody who does nothing in particular: slow waves, and weight shifts."""
     waves = 6
     columns = len(CHANNELS) + 1

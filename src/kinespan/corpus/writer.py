@@ -1,4 +1,4 @@
-"""Writing a corpus so that it is either there and whole, or not there at all."""
+"""Writing a corpus atomically: it is complete, or it does not exist."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from typing import IO, Any, Self
 import numpy as np
 
 from ..annotation import Annotation, LabelSet
+from ..atomic import write_atomically
 from ..errors import InputError
 from ..recording import Recording, motion_checksum
-from .index import FORMAT, Index, RecordingInfo, encode, encode_annotation
+from .index import FORMAT, Index, encode, encode_annotation
+from .info import RecordingInfo
 from .splits import Split
 from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE
 
@@ -25,14 +27,13 @@ from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE
 class CorpusWriter:
     """Writes a corpus, recording by recording, in a ``with`` block.
 
-    Everything goes into a hidden folder beside `path`; leaving the block cleanly writes the index, syncs all to disk
-    and renames the folder to `path`. Anything else removes it, and a killed process leaves a hidden folder without
-    an index, which is no corpus and which the next writer to the same path sweeps away. `labels` is the label set of
-    all annotations; None takes that of the first annotation. `overwrite` allows to replace an older corpus, which
-    stays in place until the new one is whole.
+    Everything goes into a hidden folder beside `path`; leaving the block without an error writes the index, syncs all
+    to disk and renames the folder to `path`. An error removes the folder. A killed process leaves it behind, without
+    an index, until the next writer to the same path removes it. `labels` is the label set of all annotations, by
+    default that of the first. `overwrite` allows to replace an older corpus, which stays until the new one is complete.
 
-    Raises InputError for a path that is taken, a recording name given twice, annotations over another label set,
-    splits that name unknown recordings or labels, and a corpus without recordings.
+    Raises InputError for a path that exists, a recording name given twice, annotations over another label set, splits
+    that name unknown recordings or labels, and a corpus without recordings.
     """
 
     def __init__(self, path: str | Path, name: str, labels: LabelSet | None = None, overwrite: bool = False) -> None:
@@ -53,7 +54,7 @@ class CorpusWriter:
         _sweep(self.path)
         try:
             self._folder = self._begin()
-            # appended to, so that a writer that goes on where another stopped need not know where
+            # for appending: a writer that resumes continues at their ends
             files = [(self._folder / name).open("ab") for name in (FRAMES_FILE, VALID_FILE)]
         except BaseException:
             self._open.close()
@@ -62,13 +63,13 @@ class CorpusWriter:
         return self
 
     def _begin(self) -> Path:
-        """The folder to write into, made and locked."""
+        """Create and lock the folder to write into."""
         folder = self._beside("partial")
         self._lock(folder)
         return folder
 
     def _abandon(self, folder: Path) -> None:
-        """Called where writing failed."""
+        """Clean up after a failure."""
         shutil.rmtree(folder, ignore_errors=True)
 
     def _lock(self, folder: Path) -> None:
@@ -82,15 +83,15 @@ class CorpusWriter:
     ) -> None:
         folder, self._folder = self._folder, None
         assert folder is not None
-        whole = False
+        is_complete = False
         try:
             if kind is None:
                 self._commit(folder)
-                whole = True
+                is_complete = True
         finally:
-            with suppress(OSError):  # what could not be written cannot be flushed either
+            with suppress(OSError):  # after a failed write the flush fails too
                 self._open.close()
-            if not whole:
+            if not is_complete:
                 self._abandon(folder)
 
     @property
@@ -99,13 +100,16 @@ class CorpusWriter:
         return tuple(self._infos.values())
 
     def add(self, recording: Recording, annotation: Annotation | None = None) -> RecordingInfo:
-        """Write a recording and, where there is one, its annotation; returns what the index will say of it."""
+        """Write a recording and its annotation, if any; returns its RecordingInfo, ``annotated`` not yet set.
+
+        Raises InputError for a bad name or label set and OSError where the disk is full.
+        """
         if self._folder is None:
             raise RuntimeError("CorpusWriter is used outside of its with block")
         if recording.name in self._infos or not recording.name:
             raise InputError(
                 f"corpus {self.name!r}: a recording named {recording.name!r} "
-                f"{'is there already' if recording.name else 'cannot be stored'}; names must be unique and not empty"
+                f"{'already exists' if recording.name else 'cannot be stored'}; names must be unique and not empty"
             )
         encoded = None if annotation is None else self._encode(recording.name, annotation)
         positions = np.ascontiguousarray(recording.positions, dtype="<f4")
@@ -133,22 +137,22 @@ class CorpusWriter:
         return info
 
     def annotate(self, name: str, annotation: Annotation) -> None:
-        """Give the annotation of a recording that was added without one."""
+        """Add the annotation of a recording that was written without one. Raises InputError."""
         if name not in self._infos or name in self._annotations:
             what = "is annotated already" if name in self._infos else "is not in the corpus"
             raise InputError(f"corpus {self.name!r}: recording {name!r} {what}")
         self._annotations[name] = self._encode(name, annotation)
 
     def add_split(self, split: Split) -> None:
-        """Store a split; what it names is checked when the corpus is finished."""
+        """Add a split; its recordings and labels are checked when the corpus is finished."""
         if split.name in self._splits:
-            raise InputError(f"corpus {self.name!r}: split {split.name!r} is there already")
+            raise InputError(f"corpus {self.name!r}: split {split.name!r} already exists")
         self._splits[split.name] = split
 
     def attach(self, name: str, text: str) -> None:
-        """Put a text file for people beside the three files of the corpus."""
+        """Add a text file, for people, to the folder of the corpus."""
         assert self._folder is not None
-        (self._folder / name).write_text(text, encoding="utf-8")
+        write_atomically(self._folder / name, text)
 
     def _encode(self, name: str, annotation: Annotation) -> dict[str, Any]:
         if self.labels is None:
@@ -161,7 +165,7 @@ class CorpusWriter:
         return encode_annotation(annotation)
 
     def _commit(self, folder: Path) -> None:
-        """Check, write the index, sync, and put the folder in its place."""
+        """Check, write the index, sync, and rename the folder to the path."""
         if not self._infos:
             raise InputError(f"corpus {self.name!r}: no recording was added")
         self._check_splits()
@@ -179,20 +183,20 @@ class CorpusWriter:
         _sync(self.path.parent)
 
     def _put(self, folder: Path) -> None:
-        """Rename the finished folder to the path; an older corpus steps aside first and returns if that fails."""
+        """Rename the finished folder to the path; an older corpus is moved aside first, and back if that fails."""
         _check_target(self.path, self.overwrite)
         if not self.path.exists():
             os.rename(folder, self.path)
             return
-        aside = self._beside("replaced")
-        os.rename(self.path, aside / "old")
+        replaced = self._beside("replaced")
+        os.rename(self.path, replaced / "old")
         try:
             os.rename(folder, self.path)
         except BaseException:
-            os.rename(aside / "old", self.path)
+            os.rename(replaced / "old", self.path)
             raise
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(replaced, ignore_errors=True)
 
     def _beside(self, what: str) -> Path:
         """A new hidden folder beside the path, on the same file system."""
@@ -214,15 +218,16 @@ class CorpusWriter:
                 self.labels.index(label)
 
     def _check_sizes(self) -> None:
-        """A write that failed half way, and was caught by the caller, must not pass for a whole corpus."""
+        """Check the sizes of the files, as a caller may have caught the error of a failed write. Raises InputError."""
         entries = [info.num_frames * info.num_people for info in self._infos.values()]
         joints = [info.skeleton.num_joints for info in self._infos.values()]
         expected = [12 * sum(n * j for n, j in zip(entries, joints, strict=True)), sum(entries)]
         if [file.tell() for file in self._files] != expected:
-            raise InputError(f"corpus {self.name!r}: a recording was written in part only; nothing was kept")
+            raise InputError(f"corpus {self.name!r}: a recording was written incompletely; nothing was kept")
 
 
 def _check_target(path: Path, overwrite: bool) -> None:
+    """Check that a corpus may be written to the path. Raises InputError."""
     if not os.path.lexists(path):
         return
     if not overwrite:
@@ -239,7 +244,7 @@ def _head(file: Path) -> str:
 
 
 def _lock(folder: Path) -> int | None:
-    """Open a folder and hold a lock on it as long as this process lives; None where the system has no such locks.
+    """A handle that locks a folder as long as this process lives; None where the system has no such locks.
 
     Raises OSError where another process holds it.
     """
@@ -257,7 +262,7 @@ def _lock(folder: Path) -> int | None:
 
 
 def _sweep(path: Path) -> None:
-    """Remove what killed writers to the path left: their hidden folders, on which nobody holds a lock any more."""
+    """Remove the hidden folders, no longer locked, of killed writers to the path."""
     for folder in path.parent.glob(f".{glob.escape(path.name)}.partial-*"):
         try:
             lock = _lock(folder)
@@ -269,7 +274,7 @@ def _sweep(path: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Make the names in a folder durable, where the system can."""
+    """Sync the names in a folder to disk, where the system can."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -1,13 +1,13 @@
 """Encoders: networks from a view to a feature pyramid, by name."""
 
 from . import agcn, ctrgcn, dste, hdgcn, hyperformer, stgcn, tcn  # each registers its variants
-from .base import ENCODERS, Body, Encoder, Pyramid
+from .base import ENCODERS, Encoder, PersonFeatures, Pyramid
 from .build import build_encoder
 
 __all__ = [
     "ENCODERS",
-    "Body",
     "Encoder",
+    "PersonFeatures",
     "Pyramid",
     "agcn",
     "build_encoder",

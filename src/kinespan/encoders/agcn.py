@@ -34,8 +34,8 @@ STAL = "strides as in Yu, Fujiwara: STAL, AAAI 2023"
 class AdaptiveGraphConv(nn.Module):
     """Sum over k of W_k x (A_k + B_k + C_k) (2s-AGCN, equation 4), x (N, T, J, C) to (N, T, J, C').
 
-    A is the body's graph, B a learned one that starts at zero, C the clip's own: the softmax over v of how alike
-    joints v and w are in two embeddings (equation 3). Likeness is the mean product over channels and valid frames, so
+    A is the body's graph, B a learned one that starts at zero, C the clip's own: the softmax over v of the
+    similarity of joints v and w in two embeddings (equation 3): the mean product over channels and valid frames, so
     that it does not grow with the length of a clip.
     """
 
@@ -52,7 +52,7 @@ class AdaptiveGraphConv(nn.Module):
         self.mix = nn.Linear(parts * in_channels, out_channels)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """mask (N, T); padded frames of x are zero. What stands at padded frames of the result carries no meaning."""
+        """mask (N, T); padded frames of x are zero. Padded frames of the result carry no meaning."""
         graph = self.adjacency + self.learned + self.own_graph(x, mask)
         out: Tensor = self.mix(neighbours(graph, x))
         return out
@@ -61,11 +61,12 @@ class AdaptiveGraphConv(nn.Module):
         """C (N, K, J, J) of each clip in float32; [n, k, v, w] is the weight from joint v to joint w."""
         count, length, joints, _ = x.shape
         embedded = masked(self.embed(x), mask).view(count, length, joints, 2, -1, self.size)
-        one, other = embedded.permute(3, 0, 4, 2, 1, 5).float().reshape(2, count, -1, joints, length * self.size)
+        embedded = embedded.permute(3, 0, 4, 2, 1, 5).float().reshape(2, count, -1, joints, length * self.size)
+        theta, phi = embedded  # (N, K, J, T D) each, the two embeddings of joints
         frames = length if mask is None else mask.sum(dim=1).clamp(min=1)[:, None, None, None]
         with torch.autocast(x.device.type, enabled=False):  # sums over a whole clip, and then an exponential
-            alike = torch.matmul(one, other.transpose(2, 3)) / (frames * self.size)
-            return alike.softmax(dim=2)
+            similarity = torch.matmul(theta, phi.transpose(2, 3)) / (frames * self.size)  # (N, K, J, J)
+            return similarity.softmax(dim=2)
 
 
 class NormedConv(nn.Module):
@@ -78,7 +79,7 @@ class NormedConv(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """mask (N, T). What stands at padded frames carries no meaning."""
+        """mask (N, T). Padded frames of the result carry no meaning."""
         return self.norm.normalise(self.conv(x), None if mask is None else mask[:, :: self.stride])
 
 

@@ -22,7 +22,7 @@ from .multiscale import MultiScaleConv
 from .stack import STRIDES, WIDTHS, Stack, graph_blocks
 
 REDUCTION = 8
-FEWEST = 8
+MIN_CHANNELS = 8
 """Channels in which joints are compared: an eighth of the input's, and eight for the first block's coordinates."""
 PAPER = (
     "Chen, Zhang, Yuan, Li, Deng, Hu: Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action "
@@ -42,7 +42,7 @@ class RefinedGraphConv(nn.Module):
         """adjacency: what A starts from (K, J, J), [k, v, w] from joint v to joint w."""
         super().__init__()
         parts = len(adjacency)
-        size = max(FEWEST, in_channels // REDUCTION)
+        size = max(MIN_CHANNELS, in_channels // REDUCTION)
         self.shared = nn.Parameter(adjacency.clone())
         self.alpha = nn.Parameter(torch.zeros(1))
         self.compare = nn.Linear(in_channels, 2 * parts * size)  # phi and psi of each graph
@@ -52,7 +52,7 @@ class RefinedGraphConv(nn.Module):
         self.transform = nn.Linear(in_channels, parts * out_channels)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """mask (N, T); padded frames of x are zero. What stands at padded frames of the result carries no meaning."""
+        """mask (N, T); padded frames of x are zero. Padded frames of the result carry no meaning."""
         topology = self.topology(x, mask)
         # (N, C', T, J K) by (N, C', J K, J)
         features = self.transform(x).reshape(*x.shape[:2], topology.shape[2], -1).permute(0, 3, 1, 2)

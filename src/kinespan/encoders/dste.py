@@ -13,7 +13,7 @@
 
 A person's valid stretch, from the first to the last valid frame, is brought to 64 frames before trajectories are
 embedded, and positions are sinusoidal, so that a clip may have any length. The paper names the two attentions of a
-layer and their numbers; what stands here for "dense shift" and "convolutional" is our reading of them. A neighbour of
+layer and their sizes; "dense shift" and "convolutional" are implemented as we read them. A neighbour of
 a joint in them is the one before or after it where the body is walked depth first, which for any skeleton is mostly
 the next joint of a limb.
 """
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..skeleton import Skeleton
-from .base import ENCODERS, Body, Encoder
+from .base import ENCODERS, Encoder, PersonFeatures
 from .layers import Dropout, MaskedBatchNorm, masked
 
 FRAMES = 64
@@ -45,11 +45,11 @@ def depth_first(skeleton: Skeleton) -> list[int]:
     children: dict[int, list[int]] = {joint: [] for joint in range(-1, skeleton.num_joints)}
     for joint, parent in enumerate(skeleton.parents):
         children[parent].append(joint)
-    order, left = [], children[-1][::-1]
-    while left:
-        joint = left.pop()
+    order, stack = [], children[-1][::-1]
+    while stack:
+        joint = stack.pop()
         order.append(joint)
-        left += children[joint][::-1]
+        stack += children[joint][::-1]
     return order
 
 
@@ -62,18 +62,18 @@ def resampled(x: Tensor, mask: Tensor | None, frames: int = FRAMES) -> Tensor:
     count, length = x.shape[:2]
     if mask is None:
         mask = torch.ones(count, length, dtype=torch.bool, device=x.device)
-    at = torch.arange(length, device=x.device).expand(count, length)
-    before = torch.where(mask, at, -1).cummax(dim=1).values
-    after = torch.where(mask, at, length).flip(1).cummin(dim=1).values.flip(1)
-    first, last = after[:, :1], before[:, -1:]
+    frame = torch.arange(length, device=x.device).expand(count, length)
+    before = torch.where(mask, frame, -1).cummax(dim=1).values  # (N, T), the last valid frame up to each
+    after = torch.where(mask, frame, length).flip(1).cummin(dim=1).values.flip(1)  # (N, T), the first from each on
+    first, last = after[:, :1], before[:, -1:]  # (N, 1) each
     # in whole numbers, so that a stretch of `frames` frames is left as it is
     steps = (last - first) * torch.arange(frames, device=x.device)
-    place, rest = first + steps // (frames - 1), steps % (frames - 1)
-    low, high = before.gather(1, place), after.gather(1, place + (rest > 0))
-    part = (place - low + rest / (frames - 1)) / (high - low).clamp(min=1)
+    index, rest = first + steps // (frames - 1), steps % (frames - 1)  # (N, frames) each
+    low, high = before.gather(1, index), after.gather(1, index + (rest > 0))
+    weight = (index - low + rest / (frames - 1)) / (high - low).clamp(min=1)
     person = torch.arange(count, device=x.device)[:, None]
-    part = part.view(count, frames, *[1] * (x.ndim - 2)).to(x.dtype)
-    return torch.lerp(x[person, low], x[person, high], part)
+    weight = weight.view(count, frames, *[1] * (x.ndim - 2)).to(x.dtype)
+    return torch.lerp(x[person, low], x[person, high], weight)
 
 
 def sinusoids(length: int, channels: int, like: Tensor) -> Tensor:
@@ -91,8 +91,8 @@ def dense_shift(x: Tensor, gap: int) -> Tensor:
     length, channels = x.shape[1:]
     shares = 2 * gap + 1
     cuts = [round(share * channels / shares) for share in range(shares + 1)]
-    wide = F.pad(x, (0, 0, gap, gap))
-    return torch.cat([wide[:, k : k + length, cuts[k] : cuts[k + 1]] for k in range(shares)], dim=2)
+    padded = F.pad(x, (0, 0, gap, gap))  # (N, gap + S + gap, C)
+    return torch.cat([padded[:, k : k + length, cuts[k] : cuts[k + 1]] for k in range(shares)], dim=2)
 
 
 class Attention(nn.Module):
@@ -107,11 +107,12 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """mask (N, S) says which tokens can be attended to; one at least."""
         count, length, channels = x.shape
-        query, key, value = self.project(x).view(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = None if mask is None else mask[:, None, None]
+        projected = self.project(x).view(count, length, 3, self.heads, -1)
+        query, key, value = projected.permute(2, 0, 3, 1, 4)  # (N, heads, S, C / heads) each
+        key_mask = None if mask is None else mask[:, None, None]  # (N, 1, 1, S)
         dropout = self.dropout if self.training else 0.0
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=seen, dropout_p=dropout)
-        out: Tensor = self.out(found.transpose(1, 2).reshape(count, length, channels))
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=key_mask, dropout_p=dropout)
+        out: Tensor = self.out(attended.transpose(1, 2).reshape(count, length, channels))
         return out
 
 
@@ -144,8 +145,8 @@ class DenseLayer(nn.Module):
         if mask is not None:  # the norm has moved what was zero
             hidden = hidden * mask[..., None].to(hidden.dtype)
         local = hidden + self.conv(hidden.transpose(1, 2)).transpose(1, 2)
-        found = self.shifted(dense_shift(hidden, self.gap), mask) + self.convolved(local, mask)
-        x = x + self.dropout(found / 2)
+        attended = self.shifted(dense_shift(hidden, self.gap), mask) + self.convolved(local, mask)
+        x = x + self.dropout(attended / 2)
         out: Tensor = x + self.dropout(self.perceptron(x))
         return out
 
@@ -154,7 +155,7 @@ class DSTE(Encoder):
     """DSTE for any skeleton; see the module's table for shapes."""
 
     order: Tensor
-    place: Tensor
+    index_of_joint: Tensor
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class DSTE(Encoder):
         joints = skeleton.num_joints
         order = torch.tensor(depth_first(skeleton))
         self.register_buffer("order", order, persistent=False)
-        self.register_buffer("place", order.argsort(), persistent=False)
+        self.register_buffer("index_of_joint", order.argsort(), persistent=False)
         self.input_norm = MaskedBatchNorm(joints * in_channels)
         self.embed_frame = nn.Linear(joints * in_channels, hidden)
         self.embed_joint = nn.Linear(FRAMES * in_channels, hidden)
@@ -180,21 +181,21 @@ class DSTE(Encoder):
         self.norm, self.joint_norm = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
         self.channels, self.strides, self.halo = (hidden,), (1,), None
 
-    def body(self, x: Tensor, mask: Tensor | None) -> Body:
+    def person_features(self, x: Tensor, mask: Tensor | None) -> PersonFeatures:
         """One map (N, T, 1, H) and features of joints (N, J, H) of people x (N, T, J, C)."""
         count, length = x.shape[:2]
         x = self.input_norm.normalise(x.reshape(count, length, -1), mask).view_as(x)
-        frames = self.embed_frame(x.flatten(2))
+        frames = self.embed_frame(x.flatten(2))  # (N, T, H)
         frames = frames + sinusoids(length, frames.shape[2], frames)
         for block in self.blocks:
             frames = block(frames, mask)
-        level = masked(self.norm(frames)[:, :, None], mask)
+        level = masked(self.norm(frames)[:, :, None], mask)  # (N, T, 1, H)
 
-        paths = resampled(x, mask)[:, :, self.order]
-        tokens = self.embed_joint(paths.transpose(1, 2).flatten(2)) + self.joint_position
+        paths = resampled(x, mask)[:, :, self.order]  # (N, FRAMES, J, C)
+        tokens = self.embed_joint(paths.transpose(1, 2).flatten(2)) + self.joint_position  # (N, J, H)
         for block in self.joint_blocks:
             tokens = block(tokens, None)
-        return Body([level], self.joint_norm(tokens)[:, self.place])
+        return PersonFeatures([level], self.joint_norm(tokens)[:, self.index_of_joint])
 
 
 @ENCODERS.register("dste", paper=PAPER)

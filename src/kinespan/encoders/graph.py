@@ -14,15 +14,15 @@ def hops(skeleton: Skeleton) -> NDArray[np.int64]:
     Parts that no bone joins (a COCO body has no spine) are joined at the joints of the root landmark.
     """
     count = skeleton.num_joints
-    near = np.eye(count, dtype=bool)
+    adjacent = np.eye(count, dtype=bool)
     tops = [joint for joint, parent in enumerate(skeleton.parents) if parent < 0]
     bones = list(skeleton.bones) + [(tops[0], top) for top in tops[1:]]
     for child, parent in bones:
-        near[child, parent] = near[parent, child] = True
+        adjacent[child, parent] = adjacent[parent, child] = True
     distance = np.where(np.eye(count, dtype=bool), 0, count)
     reached = np.eye(count, dtype=bool)
     for hop in range(1, count):
-        further = (reached @ near) & ~reached
+        further = (reached @ adjacent) & ~reached
         distance[further] = hop
         reached |= further
     return distance
@@ -36,11 +36,11 @@ def spatial_partition(skeleton: Skeleton) -> NDArray[np.float32]:
     """
     distance = hops(skeleton)
     to_root = distance[:, list(skeleton.root)].mean(axis=1)
-    near = (distance <= 1).astype(np.float32)
-    near /= near.sum(axis=0, keepdims=True)
+    weights = (distance <= 1).astype(np.float32)  # (J, J)
+    weights /= weights.sum(axis=0, keepdims=True)
     nearer = to_root[:, None] < to_root[None, :]
     further = to_root[:, None] > to_root[None, :]
-    return np.stack([near * ~(nearer | further), near * nearer, near * further])
+    return np.stack([weights * ~(nearer | further), weights * nearer, weights * further])
 
 
 def directed_partition(skeleton: Skeleton) -> NDArray[np.float32]:
@@ -50,6 +50,6 @@ def directed_partition(skeleton: Skeleton) -> NDArray[np.float32]:
     to 1, so that what comes from the root's side weighs as much as what comes from the limbs (2s-AGCN, section 3.1;
     CTR-GCN starts its learned graph from it).
     """
-    near = (spatial_partition(skeleton) > 0).astype(np.float32)
-    share: NDArray[np.float32] = near / near.sum(axis=1, keepdims=True).clip(min=1)
-    return share
+    adjacent = (spatial_partition(skeleton) > 0).astype(np.float32)
+    weights: NDArray[np.float32] = adjacent / adjacent.sum(axis=1, keepdims=True).clip(min=1)
+    return weights

@@ -50,10 +50,10 @@ PAPER = (
 
 def with_free_fingers(skeleton: Skeleton) -> Skeleton:
     """The skeleton with a tip of a hand that hangs on the thumb, as Kinect has it, hanging beside the thumb."""
-    place = {part: joint for joint, part in enumerate(skeleton.body_parts)}
+    joint_of = {part: joint for joint, part in enumerate(skeleton.body_parts)}
     parents = list(skeleton.parents)
     for side in ("left", "right"):
-        tip, thumb = place.get(f"{side}_hand_tip"), place.get(f"{side}_thumb")
+        tip, thumb = joint_of.get(f"{side}_hand_tip"), joint_of.get(f"{side}_thumb")
         if tip is not None and thumb is not None and parents[tip] == thumb:
             parents[tip] = parents[thumb]
     return replace(skeleton, parents=tuple(parents))
@@ -126,17 +126,17 @@ class EdgeConv(nn.Module):
         self.norm = MaskedBatchNorm(groups * channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Each node's own group only."""
+        """x (N, G, V, C), the same shape; neighbours are of a node's own group."""
         count, groups, nodes, channels = x.shape
         nearest = min(self.nearest, nodes)
         with torch.no_grad():
-            plain = at_least_float(x).flatten(0, 1)
+            points = at_least_float(x).flatten(0, 1)  # (N G, V, C)
             # without the shortcut by inner products, which would round near ones apart in a batch-dependent way
-            distance = torch.cdist(plain, plain, compute_mode="donot_use_mm_for_euclid_dist")
+            distance = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
             index = distance.topk(nearest, largest=False).indices.view(count, groups, nodes * nearest, 1)
         of_self, of_step = self.weight[0], self.weight[1]
-        other = torch.matmul(x, of_step).gather(2, index.expand(-1, -1, -1, channels))
-        edges = other.view(count, groups, nodes, nearest, channels) + torch.matmul(x, of_self - of_step).unsqueeze(3)
+        gathered = torch.matmul(x, of_step).gather(2, index.expand(-1, -1, -1, channels))  # (N, G, V k, C)
+        edges = gathered.view(count, groups, nodes, nearest, channels) + torch.matmul(x, of_self - of_step).unsqueeze(3)
         flat = edges.permute(0, 2, 3, 1, 4).reshape(count, nodes * nearest, groups * channels)
         out = F.leaky_relu(self.norm.normalise(flat, None), 0.2)
         return out.view(count, nodes, nearest, groups, channels).amax(dim=2).transpose(1, 2)
@@ -187,20 +187,21 @@ class HierarchicalGraphConv(nn.Module):
         self.attention = HierarchyAttention(out_channels)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """mask (N, T). What stands at padded frames carries no meaning."""
+        """mask (N, T). Padded frames of the result carry no meaning."""
         count, length, joints, _ = x.shape
         sets, inner = len(self.adjacency), self.mix.shape[1]
         hidden = torch.relu(self.down_norm.normalise(self.down(x), mask))
-        edges = self.edge(mean_over_time(hidden, mask).view(count, joints, sets, inner).transpose(1, 2))
-        parts = self.subsets(hidden.view(count, length, joints, sets, inner))
-        parts = self.norm.normalise(parts.flatten(3), mask).view_as(parts)
+        edges = self.edge(mean_over_time(hidden, mask).view(count, joints, sets, inner).transpose(1, 2))  # (N, L, J, c)
+        graphs = self.subsets(hidden.view(count, length, joints, sets, inner))  # (N, T, J, L, 3 c)
+        graphs = self.norm.normalise(graphs.flatten(3), mask).view_as(graphs)
 
-        highest = torch.cat([at_least_float(max_over_time(parts, mask)), edges.permute(0, 2, 1, 3)], dim=-1)
+        highest = torch.cat([at_least_float(max_over_time(graphs, mask)), edges.permute(0, 2, 1, 3)], dim=-1)
+        # n person, j joint, l edge set, c channel: (N, L, 4 c), the mean over the joints of each set
         weights = self.attention(torch.einsum("njlc,lj->nlc", highest, self.share))
-        of_parts, of_edges = torch.split(weights, [SUBSETS * inner, inner], dim=-1)
-        summed = (parts * of_parts[:, None, None].to(parts.dtype)).sum(dim=3)
-        near = (edges * of_edges[:, :, None].to(edges.dtype)).sum(dim=1)  # one for the whole clip
-        return torch.cat([summed, near[:, None].expand(-1, length, -1, -1).to(summed.dtype)], dim=-1)
+        of_graphs, of_edges = torch.split(weights, [SUBSETS * inner, inner], dim=-1)
+        graph_sum = (graphs * of_graphs[:, None, None].to(graphs.dtype)).sum(dim=3)  # (N, T, J, 3 c)
+        edge_sum = (edges * of_edges[:, :, None].to(edges.dtype)).sum(dim=1)  # (N, J, c), one for the whole clip
+        return torch.cat([graph_sum, edge_sum[:, None].expand(-1, length, -1, -1).to(graph_sum.dtype)], dim=-1)
 
     def subsets(self, hidden: Tensor) -> Tensor:
         """Sums over the neighbours of each graph, mixed: (N, T, J, L, c) to (N, T, J, L, 3 c)."""

@@ -67,8 +67,8 @@ def hyperedges(skeleton: Skeleton) -> NDArray[np.int64]:
 
 def bone_graph(skeleton: Skeleton) -> NDArray[np.float32]:
     """Shares (J, J) of a joint and its neighbours by bones in the joint's mean; rows sum to 1."""
-    near = (hops(skeleton) <= 1).astype(np.float32)
-    share: NDArray[np.float32] = near / near.sum(axis=1, keepdims=True)
+    adjacent = (hops(skeleton) <= 1).astype(np.float32)
+    share: NDArray[np.float32] = adjacent / adjacent.sum(axis=1, keepdims=True)
     return share
 
 
@@ -101,7 +101,7 @@ class HyperAttention(nn.Module):
         self.relation = nn.Parameter(torch.from_numpy(bone_graph(skeleton)).repeat(heads, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Of any frame by itself."""
+        """x (N, T, J, C) to (N, T, J, C'), each frame by itself."""
         count, length, joints, _ = x.shape
         query, key, value = self.project(x).view(count * length, joints, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         edges = self.project_edge(torch.matmul(self.edge_share.to(x.dtype), x))
@@ -109,7 +109,7 @@ class HyperAttention(nn.Module):
 
         scale = query.shape[-1] ** -0.5
         query = query * scale
-        by_edge = torch.matmul(query, edges.transpose(2, 3))
+        by_edge = torch.matmul(query, edges.transpose(2, 3))  # (N T, heads, J, E)
         by_edge = by_edge + torch.matmul(edges, (self.edge_bias * scale)[..., None]).transpose(2, 3)
         logits = torch.matmul(query, key.transpose(2, 3)) + by_edge[..., self.edge_of]
         logits = logits + self.by_bones(query)
@@ -122,8 +122,8 @@ class HyperAttention(nn.Module):
         joints, size = query.shape[2:]
         # a product for each head and joint i with the embeddings of all (i, j)
         embedded = self.relative[..., self.bones].view(self.heads, size, joints, joints).transpose(1, 2)
-        found = torch.matmul(query.permute(1, 2, 0, 3), embedded.to(query.dtype))
-        return found.permute(2, 0, 1, 3)
+        products = torch.matmul(query.permute(1, 2, 0, 3), embedded.to(query.dtype))  # (heads, J, M, J)
+        return products.permute(2, 0, 1, 3)
 
 
 class Block(nn.Module):

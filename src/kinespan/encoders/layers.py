@@ -23,16 +23,16 @@ class MaskedBatchNorm(nn.BatchNorm1d):
     def normalise(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """x with its channels normalised; the same shape. The values at padded frames carry no meaning."""
         if mask is None or not self.training:
-            return self._whole(x)
-        seen = x[mask]
-        if seen.numel() < 2 * x.shape[-1]:  # too little to take statistics from
+            return self._normalise_all(x)
+        valid = x[mask]  # (M, ..., C)
+        if valid.numel() < 2 * x.shape[-1]:  # too few for statistics
             out = F.batch_norm(
                 x.reshape(-1, x.shape[-1]), self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
             return out.view_as(x)
-        return torch.zeros_like(x).masked_scatter(_spread(mask, x), self._whole(seen).to(x.dtype))
+        return torch.zeros_like(x).masked_scatter(_spread(mask, x), self._normalise_all(valid).to(x.dtype))
 
-    def _whole(self, x: Tensor) -> Tensor:
+    def _normalise_all(self, x: Tensor) -> Tensor:
         """Every value of x (..., C) normalised, in the layout for which torch's kernel is fast."""
         if x.ndim == 3 and not x.is_contiguous():  # (N, C, T) underneath, as a convolution over time leaves it
             return super().forward(x.transpose(1, 2)).transpose(1, 2)
@@ -74,17 +74,17 @@ class Dropout(nn.Module):
         if x.device.type != "cpu":
             return F.dropout(x, self.probability)
         out: Tensor = _Dropped.apply(  # type: ignore[no-untyped-call]
-            x, self.kept(x.shape), 1 / (1 - self.dropped / 2**self.bits)
+            x, self.keep_mask(x.shape), 1 / (1 - self.dropped / 2**self.bits)
         )
         return out
 
-    def kept(self, shape: torch.Size) -> Tensor:
-        """Which values (shape, bool) stay."""
+    def keep_mask(self, shape: torch.Size) -> Tensor:
+        """Which values stay: bool, of a shape."""
         count = shape.numel()
         words = torch.empty(-(-count * self.bits // 64), dtype=torch.int64).random_(-(2**63), None)
-        cut = words.view(torch.int8 if self.bits == 8 else torch.int16)[:count].view(shape)
-        kept: Tensor = cut >= self.dropped - 2 ** (self.bits - 1)
-        return kept
+        draws = words.view(torch.int8 if self.bits == 8 else torch.int16)[:count].view(shape)
+        keep: Tensor = draws >= self.dropped - 2 ** (self.bits - 1)
+        return keep
 
 
 BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -92,13 +92,15 @@ BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class _Dropped(torch.autograd.Function):
-    """x where it is kept, times a scale. Bits are masked, which takes a pass less than a product with a mask of x's
-    own type, and half its time."""
+    """x where its mask is True, else zero, times a scale.
+
+    Bits are masked, which takes a pass less than a product with a mask of x's own type, and half its time.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:
-        """x and kept, which values stay, of the same shape."""
-        ones = kept.view(torch.int8).neg_().to(BITS[x.element_size()])  # of every bit of a value that stays
+    def forward(ctx: Any, x: Tensor, keep: Tensor, scale: float) -> Tensor:
+        """x and keep, which values stay, of the same shape."""
+        ones = keep.view(torch.int8).neg_().to(BITS[x.element_size()])  # of every bit of a value that stays
         ctx.save_for_backward(ones)
         ctx.scale = scale
         return _masked_bits(x, ones).mul_(scale)
@@ -133,24 +135,24 @@ class TemporalConv(nn.Module):
 
 
 WIDE = 16
-"""Channels from which on a product a frame is faster than one of all frames."""
+"""Channels from which on one product for each frame is faster than one for all frames."""
 
 
 def neighbours(graph: Tensor, x: Tensor) -> Tensor:
     """Sums over graph neighbours (N, T, J, K C) of x (N, T, J, C), one for each of K partitions.
 
-    graph (K, J, J) for all or (N, K, J, J), one each; [k, v, w] is the weight from joint v to joint w.
+    graph is (K, J, J) for all people or (N, K, J, J), one for each; [k, v, w] is the weight from joint v to joint w.
     """
-    parts, joints = graph.shape[-3:-1]
+    partitions, joints = graph.shape[-3:-1]
     # rows ordered (joint, partition), so that the sum lands with partition beside channel and needs no copy
-    rows = graph.movedim(-1, -3).reshape(*graph.shape[:-3], joints * parts, joints)
+    rows = graph.movedim(-1, -3).reshape(*graph.shape[:-3], joints * partitions, joints)
     if graph.ndim == 4:
         rows = rows[:, None]
     rows, channels = rows.to(x.dtype), x.shape[-1]
     if graph.ndim == 3 and channels >= WIDE:
         # with a gradient, matmul would fold frames into rows and copy x and the result for it
-        every = rows.expand(x.shape[0] * x.shape[1], -1, -1)
-        return torch.bmm(every, x.reshape(-1, joints, channels)).view(*x.shape[:3], -1)
+        batched = rows.expand(x.shape[0] * x.shape[1], -1, -1)
+        return torch.bmm(batched, x.reshape(-1, joints, channels)).view(*x.shape[:3], -1)
     return torch.matmul(rows, x).reshape(*x.shape[:3], -1)
 
 

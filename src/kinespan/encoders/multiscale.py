@@ -43,13 +43,13 @@ class MultiScaleConv(nn.Module):
         self.norm = MaskedBatchNorm(out_channels)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """No activation, no residual; mask (N, T). What stands at padded frames carries no meaning."""
+        """No activation, no residual; mask (N, T). Padded frames of the result carry no meaning."""
         hidden = self.inner(x)
         scaled, plain = torch.split(hidden, [sum(self.sizes[:-1]), self.sizes[-1]], dim=-1)
         scaled = masked(torch.relu(self.inner_norm.normalise(scaled, mask)), mask)
-        *parts, pooled = torch.split(scaled.permute(0, 3, 1, 2), list(self.sizes[:-1]), dim=1)
-        branches = [conv(part) for conv, part in zip(self.convs, parts, strict=True)]
-        # all is at least zero here, so that the zeros of padding are never the maximum of something smaller
+        *dilated, pooled = torch.split(scaled.permute(0, 3, 1, 2), list(self.sizes[:-1]), dim=1)  # (N, c, T, J) each
+        branches = [conv(x) for conv, x in zip(self.convs, dilated, strict=True)]
+        # all values are at least zero here, so that the zeros of padding never win over a smaller value
         branches.append(F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0)))
         branches.append(plain[:, :: self.stride].permute(0, 3, 1, 2))
         out = torch.cat(branches, dim=1).permute(0, 2, 3, 1)
@@ -57,9 +57,9 @@ class MultiScaleConv(nn.Module):
 
 
 class Shortcut(nn.Module):
-    """The residual way of a block, x (N, T, J, C) to (N, ceil(T / stride), J, C').
+    """The residual connection of a block, x (N, T, J, C) to (N, ceil(T / stride), J, C').
 
-    As it is where nothing changes, else a 1x1 convolution with the stride and a norm.
+    The identity where channels and stride stay, else a 1x1 convolution with the stride and a norm.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -71,7 +71,7 @@ class Shortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """mask (N, T) is that of x. What stands at padded frames carries no meaning."""
+        """mask (N, T) is that of x. Padded frames of the result carry no meaning."""
         if self.conv is None:
             return x
         return self.norm.normalise(self.conv(x), None if mask is None else mask[:, :: self.stride])

@@ -1,4 +1,4 @@
-"""Networks of blocks one after another, with a feature pyramid: the frame that most graph networks share."""
+"""Networks of blocks one after another, with a feature pyramid: what most graph networks share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from .base import Body, Encoder
+from .base import Encoder, PersonFeatures
 from .layers import Dropout, MaskedBatchNorm, masked
 from .multiscale import Shortcut
 
@@ -52,7 +52,7 @@ class GraphBlock(nn.Module):
         self.stride = stride
         self.graph, self.time = graph, time
         self.graph_norm = MaskedBatchNorm(channels[1])
-        # a block starts as its shortcuts, and finds by itself how much of the graph it wants
+        # a block starts as its shortcuts, and learns how much of the graph to use
         nn.init.constant_(self.graph_norm.weight, START)
         self.inner = Shortcut(*channels)
         self.outer = Shortcut(*channels, stride) if residual else None
@@ -108,7 +108,7 @@ class Stack(Encoder):
         self.strides = tuple(steps[tap + 1] for tap in self.taps)
         self.halo = None if reach is None else sum(reach * step for step in steps[:-1])
 
-    def body(self, x: Tensor, mask: Tensor | None) -> Body:
+    def person_features(self, x: Tensor, mask: Tensor | None) -> PersonFeatures:
         """Maps (N, T_l, J, C_l) of people x (N, T, J, C)."""
         count, length = x.shape[:2]
         if self.input_norm is not None:
@@ -119,4 +119,4 @@ class Stack(Encoder):
             x, mask = cast(StackBlock, block)(x, mask)
             if number in self.taps:
                 levels.append(x)
-        return Body(levels)
+        return PersonFeatures(levels)

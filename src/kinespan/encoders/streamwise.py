@@ -16,10 +16,10 @@ STREAM_CHANNELS = 3
 class Streamwise(Encoder):
     """Encoders of one kind, each for one stream (B, T, P, J, 3) of the input; channels of their maps are joined."""
 
-    def __init__(self, make: Callable[[int], Encoder], streams: int) -> None:
-        """make: from a number of input channels to an encoder."""
+    def __init__(self, factory: Callable[[int], Encoder], streams: int) -> None:
+        """factory: from a number of input channels to an encoder."""
         super().__init__()
-        self.members = nn.ModuleList(make(STREAM_CHANNELS) for _ in range(streams))
+        self.members = nn.ModuleList(factory(STREAM_CHANNELS) for _ in range(streams))
         first = self.members[0]
         assert isinstance(first, Encoder)
         self.channels = tuple(streams * channels for channels in first.channels)
@@ -27,8 +27,8 @@ class Streamwise(Encoder):
 
     def each(self, x: Tensor, valid: Tensor) -> list[Pyramid]:
         """The pyramid of each stream of x (B, T, P, J, 3 S)."""
-        parts = x.chunk(len(self.members), dim=-1)
-        return [member(part, valid) for member, part in zip(self.members, parts, strict=True)]
+        streams = x.chunk(len(self.members), dim=-1)  # S of (B, T, P, J, 3)
+        return [member(stream, valid) for member, stream in zip(self.members, streams, strict=True)]
 
     def forward(self, x: Tensor, valid: Tensor) -> Pyramid:
         """The joined pyramid of streams (B, T, P, J, 3 S) and valid (B, T, P)."""
@@ -43,5 +43,5 @@ def joined(pyramids: list[Pyramid]) -> Pyramid:
         tuple(torch.cat(level, dim=1) for level in levels),
         pyramids[0].masks,
         torch.cat(joints, dim=2) if joints else None,
-        pyramids[0].whole,
+        pyramids[0].all_valid,
     )

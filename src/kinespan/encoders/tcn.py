@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..skeleton import Skeleton
-from .base import ENCODERS, Body, Encoder
+from .base import ENCODERS, Encoder, PersonFeatures
 from .layers import Dropout, MaskedBatchNorm
 
 WIDTH = 64
@@ -61,7 +61,7 @@ class DilatedStack(nn.Module):
         self.halo = sum(dilations)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """(N, C, T) to (N, width, T), zero outside mask (N, T); what x holds there must be finite and is not seen."""
+        """(N, C, T) to (N, width, T), zero outside mask (N, T); x must be finite there, and has no effect."""
         hidden = _masked(self.enter(x), mask)
         for layer in self.layers:
             hidden = layer(hidden, mask)
@@ -81,14 +81,14 @@ class TCN(Encoder):
         self.stack = DilatedStack(size, WIDTH, doubling(layers), dropout)
         self.channels, self.strides, self.halo = (WIDTH,), (1,), self.stack.halo
 
-    def body(self, x: Tensor, mask: Tensor | None) -> Body:
+    def person_features(self, x: Tensor, mask: Tensor | None) -> PersonFeatures:
         """The map (N, T, 1, C) of people x (N, T, J, C_in)."""
         joints = x.shape[2]
-        flat = self.input_norm.normalise(x.flatten(2), mask)
-        found = self.stack(_masked(flat.transpose(1, 2), mask), mask).transpose(1, 2)
-        seen = found.shape[1] if mask is None else mask.sum(dim=1, keepdim=True).clamp(min=1)
-        mean = found.float().sum(dim=1) / seen
-        return Body([found[:, :, None]], mean[:, None].expand(-1, joints, -1))
+        flat = self.input_norm.normalise(x.flatten(2), mask)  # (N, T, J C_in)
+        features = self.stack(_masked(flat.transpose(1, 2), mask), mask).transpose(1, 2)  # (N, T, C)
+        frames = features.shape[1] if mask is None else mask.sum(dim=1, keepdim=True).clamp(min=1)
+        mean = features.float().sum(dim=1) / frames  # (N, C)
+        return PersonFeatures([features[:, :, None]], mean[:, None].expand(-1, joints, -1))
 
 
 @ENCODERS.register("tcn", paper=PAPER)

@@ -1,6 +1,6 @@
-"""How good predicted spans are: tIoU mAP under four rules, kinds of errors, frame accuracy, edit score, F1@k.
+"""Score predictions against ground truth: tIoU mAP under four rules, kinds of errors, frame accuracy, edit, F1@k.
 
-All figures are fractions, 0..1; NaN (null in JSON) where there is nothing to measure.
+All figures are fractions, 0..1; NaN (null in JSON) for what cannot be measured.
 """
 
 from __future__ import annotations

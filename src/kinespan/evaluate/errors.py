@@ -1,17 +1,17 @@
 """What kinds of errors scored spans hold, and what each costs (Alwassel et al., "Diagnosing Error in Temporal Action
 Detectors", ECCV 2018, section 3.2).
 
-Of each label the 10 G best predictions are looked at, G its number of true spans. At a tIoU threshold a prediction is
+Of each label the 10 G best predictions count, G being its number of true spans. At a tIoU threshold a prediction is
 
-* right: it takes a true span, as under the rule ``activitynet``;
-* double: it reaches the threshold on a span of its label that a better prediction took;
+* right: it is matched with a true span, as under the rule ``activitynet``;
+* double: it reaches the threshold on a span of its label that is matched with a better prediction;
 * wrong label: it reaches the threshold on a span of another label only;
 * localization: it overlaps a span of its label by 0.1 or more, but less than the threshold;
 * confusion: it overlaps a span of another label by that much;
-* background: it overlaps nothing by 0.1.
+* background: it overlaps no span by 0.1.
 
-The first that fits is taken. The cost of a kind is the mAP that would be gained if predictions of that kind were gone;
-missed are the true spans that no prediction takes.
+The first kind that fits counts. The cost of a kind is the mAP gained by removing its predictions; missed are the true
+spans without a match.
 """
 
 from __future__ import annotations
@@ -20,33 +20,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Span
+from ..arrays import BoolArray, Float64Array, IntArray
 from .average_precision import interpolated_ap
-from .matching import Floats, Ints, Table, best, match, table
+from .matching import SpanColumns, best_overlap, greedy_match, span_columns
 
 KINDS = ("double", "wrong label", "localization", "confusion", "background")
 PER_TRUE_SPAN = 10
-"""Predictions of a label that are looked at for each of its true spans."""
+"""Predictions of a label that count for each of its true spans."""
 NEAR = 0.1
-"""tIoU from which on a prediction has to do with a true span."""
+"""tIoU from which a prediction counts as near a true span."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors at one tIoU: predictions of each kind, the mAP (fraction) that each kind costs, and what was missed."""
+    """Errors at one tIoU: predictions of each kind, the mAP (fraction) that each costs, and the missed true spans."""
 
     tiou: float
     predictions: int
-    """Predictions that were looked at."""
+    """Predictions that count."""
     right: int
+    """Predictions matched with a true span."""
     counts: Mapping[str, int]
     """Predictions by kind of error."""
     cost: Mapping[str, float]
-    """mAP gained if predictions of that kind were gone; NaN without truth."""
+    """mAP gained without the predictions of that kind; NaN without true spans."""
     missed: Mapping[str, int]
-    """True spans that no prediction takes, by label."""
+    """True spans without a match, by label."""
     true: Mapping[str, int]
     """All true spans by label."""
 
@@ -57,56 +58,61 @@ def detection_errors(
     labels: Sequence[str],
     tiou: float = 0.5,
 ) -> Errors:
-    """The errors of scored spans by recording against the true spans by recording; spans of other labels are left out.
+    """The errors of scored spans against true spans, both by recording; spans of other labels are left out.
 
-    Raises InputError for predictions of a recording that truth does not have, or without a finite score.
+    Raises InputError for predictions of a recording that truth lacks, or without a finite score.
     """
     recordings = sorted(truth)
-    found, true = table(predictions, recordings, labels, scored=True), table(truth, recordings, labels, scored=False)
-    of_label = np.bincount(true.label, minlength=len(labels))
-    found = _rows(found, _rank_in_label(found) < PER_TRUE_SPAN * of_label[found.label])
-    holder = match(found, true, (tiou,))[0]
-    right = np.zeros(len(found), dtype=bool)
-    right[holder[holder < len(found)]] = True
-    same = best(found, true)[1]
-    other = best(_any_label(found), _any_label(true))[1]
-    kind = np.select([right, same >= tiou, other >= tiou, same >= NEAR, other >= NEAR], range(5), default=5)
-    whole = _mean_ap(right, found.label, of_label)
+    predicted, true = (
+        span_columns(predictions, recordings, labels, scored=True),
+        span_columns(truth, recordings, labels, scored=False),
+    )
+    num_true = np.bincount(true.label, minlength=len(labels))
+    predicted = _rows(predicted, _rank_in_label(predicted) < PER_TRUE_SPAN * num_true[predicted.label])
+    prediction_of = greedy_match(predicted, true, (tiou,))[0]
+    correct = np.zeros(len(predicted), dtype=bool)
+    correct[prediction_of[prediction_of < len(predicted)]] = True
+    same_label = best_overlap(predicted, true)[1]
+    any_label = best_overlap(_as_one_label(predicted), _as_one_label(true))[1]
+    kinds = np.select(
+        [correct, same_label >= tiou, any_label >= tiou, same_label >= NEAR, any_label >= NEAR], range(5), default=5
+    )
+    total_ap = _mean_ap(correct, predicted.label, num_true)
     cost = {
-        name: _mean_ap(right[kind != number], found.label[kind != number], of_label) - whole
+        name: _mean_ap(correct[kinds != number], predicted.label[kinds != number], num_true) - total_ap
         for number, name in enumerate(KINDS, start=1)
     }
-    missed = np.bincount(true.label[holder == len(found)], minlength=len(labels))
+    missed = np.bincount(true.label[prediction_of == len(predicted)], minlength=len(labels))
     return Errors(
         tiou,
-        len(found),
-        int(right.sum()),
-        {name: int((kind == number).sum()) for number, name in enumerate(KINDS, start=1)},
+        len(predicted),
+        int(correct.sum()),
+        {name: int((kinds == number).sum()) for number, name in enumerate(KINDS, start=1)},
         cost,
         dict(zip(labels, missed.tolist(), strict=True)),
-        dict(zip(labels, of_label.tolist(), strict=True)),
+        dict(zip(labels, num_true.tolist(), strict=True)),
     )
 
 
-def _rank_in_label(found: Table) -> Ints:
-    """How many better predictions of the same label there are, (N,)."""
-    order = np.argsort(found.label, kind="stable")  # within a label they stay best first
-    first = np.searchsorted(found.label[order], found.label[order], side="left")
-    rank = np.empty(len(found), dtype=np.int64)
-    rank[order] = np.arange(len(found)) - first
+def _rank_in_label(predicted: SpanColumns) -> IntArray:
+    """Number (N,) of better predictions of the same label."""
+    order = np.argsort(predicted.label, kind="stable")  # within a label, best first
+    first = np.searchsorted(predicted.label[order], predicted.label[order], side="left")
+    rank = np.empty(len(predicted), dtype=np.int64)
+    rank[order] = np.arange(len(predicted)) - first
     return rank
 
 
-def _rows(spans: Table, chosen: NDArray[np.bool_]) -> Table:
-    return Table(*(getattr(spans, name)[chosen] for name in Table.__dataclass_fields__))
+def _rows(spans: SpanColumns, mask: BoolArray) -> SpanColumns:
+    return SpanColumns(*(getattr(spans, name)[mask] for name in SpanColumns.__dataclass_fields__))
 
 
-def _any_label(spans: Table) -> Table:
+def _as_one_label(spans: SpanColumns) -> SpanColumns:
     return replace(spans, label=np.zeros_like(spans.label))
 
 
-def _mean_ap(right: NDArray[np.bool_], label: Ints, of_label: Ints) -> float:
-    """Mean over the labels that truth has of the interpolated AP; NaN where it has none."""
-    ap: Floats = interpolated_ap(right[None], label, of_label)[:, 0]
-    present = of_label > 0
+def _mean_ap(correct: BoolArray, label: IntArray, num_true: IntArray) -> float:
+    """Mean interpolated AP over the labels with true spans; NaN without any."""
+    ap: Float64Array = interpolated_ap(correct[None], label, num_true)[:, 0]
+    present = num_true > 0
     return float(ap[present].mean()) if present.any() else float("nan")

@@ -1,4 +1,4 @@
-"""All metrics of a set of predictions against truth, and metrics.json."""
+"""All metrics of predictions against ground truth, and metrics.json."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..activitynet import Predictions, Truth
 from ..annotation import Annotation, LabelSet, Span, SpanTable
+from ..arrays import BoolArray, IntArray
 from ..errors import InputError
 from .errors import Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
@@ -21,35 +21,38 @@ from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, d
 STRICT_TIOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """0.50, 0.55, ..., 0.95: ActivityNet's own thresholds."""
 F1_OVERLAPS = (0.10, 0.25, 0.50)
-HOLDS = 0.5
-"""Overlapping labels without a segmentation: a label holds where a span scores this or more."""
+MIN_SCORE = 0.5
+"""Overlapping labels without a segmentation: a label holds in spans with this score or more."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What `evaluate` found; fractions, 0..1.
-
-    ``detection`` holds mAP at the tIoUs asked for; ``map_average`` the mean mAP over 0.1..0.5 and over 0.5..0.95,
-    whatever was asked for. ``frames`` are the frame counts by label. ``frame_accuracy``, ``edit``, ``f1`` (by
-    overlap in per cent) and ``confusion`` (C + 1, C + 1; true rows, predicted columns, background first) are None
-    for overlapping labels, which have no one label a frame. ``counts`` says how much was evaluated, ``errors`` the
-    kinds of errors at tIoU 0.5.
-    """
+    """The result of `evaluate`; fractions, 0..1. Frame and segment metrics are None for overlapping labels."""
 
     labels: LabelSet
     detection: MapResult
+    """mAP at the thresholds asked for."""
     map_average: Mapping[str, float]
+    """Mean mAP over tIoU 0.1 to 0.5 and over 0.5 to 0.95, whatever was asked for."""
     frames: FrameCounts
+    """Frames by label."""
     frame_accuracy: float | None
+    """Share of the frames that are correct, background included."""
     edit: float | None
+    """Edit score of the segments."""
     f1: Mapping[str, float] | None
-    confusion: NDArray[np.int64] | None
+    """F1 of the segments by overlap in per cent."""
+    confusion: IntArray | None
+    """(C + 1, C + 1) frames by true row and predicted column, background first."""
     counts: Mapping[str, int] = field(default_factory=dict)
+    """How much was evaluated."""
     labels_without_truth: tuple[str, ...] = ()
+    """Labels that the ground truth never shows."""
     errors: Errors | None = None
+    """Kinds of errors at tIoU 0.5."""
 
     def to_dict(self) -> dict[str, Any]:
-        """metrics.json: plain values only, None where there is nothing to measure."""
+        """The content of metrics.json: plain values, None for what cannot be measured."""
         result = self.detection
         keys = [f"{tiou:g}" for tiou in result.tious]
         per_class = {
@@ -94,63 +97,70 @@ def evaluate(
     tious: Sequence[float] | None = None,
     rule: Rule = "activitynet",
 ) -> Metrics:
-    """All metrics. Recordings of truth without predictions count as missed.
+    """Score predictions against ground truth by all metrics.
 
-    `tious` are by default those that are reported under the rule. Frames are those of truth's fps (30 where it says
-    none; ``recordings_without_fps`` counts them). What is predicted at a frame comes from the
-    segmentation; without one it is the span with the highest score that covers the frame (overlapping labels: every
-    label with a span that scores 0.5 or more). Predicted spans that lie for more than half in time that was never
-    looked at (outside ``covered``) are neither right nor wrong and are left out.
-    Raises InputError for predictions of recordings or of declared labels that truth does not have.
+    Parameters:
+        predictions: scored spans and, where there is one, the segmentation. Recordings without any count as missed.
+        truth: annotations by recording. Frames are those of its fps (30 where unknown; ``recordings_without_fps``
+            counts them).
+        tious: thresholds of mAP, by default those of the rule.
+        rule: how mAP is counted; see `kinespan.evaluate.tiou_map`.
+
+    The label of a frame is that of the segmentation or, without one, of the best span at the frame (overlapping
+    labels: of every span that scores 0.5 or more). Predicted spans that lie for more than half outside the annotated
+    time (``covered``) are neither right nor wrong and are left out.
+
+    Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
     """
-    strange = _check(predictions, truth)
-    labels = replace(truth.labels, names=(*truth.labels.names, *strange))
+    undeclared = _check(predictions, truth)
+    labels = replace(truth.labels, names=(*truth.labels.names, *undeclared))
     true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
     predicted = SpanTable.of(predictions.spans)
-    found = predicted.where(_looked_at(predicted, truth.annotations))
+    in_covered_time = predicted.where(_is_covered(predicted, truth.annotations))
     fps = {name: truth.fps.get(name, DEFAULT_FPS) for name in truth.annotations}
     tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
-    every = detection_map(found, true_spans, sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS}), rule, labels.names, fps)
-    averages = {"0.1:0.5": every.at(DEFAULT_TIOUS).average, "0.5:0.95": every.at(STRICT_TIOUS).average}
+    all_tious = sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS})
+    detection = detection_map(in_covered_time, true_spans, all_tious, rule, labels.names, fps)
+    averages = {"0.1:0.5": detection.at(DEFAULT_TIOUS).average, "0.5:0.95": detection.at(STRICT_TIOUS).average}
     counts = {
         "recordings": len(truth.annotations),
         "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
         "recordings_without_predictions": len(truth.annotations) - int(np.count_nonzero(np.diff(predicted.bounds))),
         "true_spans": len(true_spans.label),
         "predicted_spans": len(predicted.label),
-        "predicted_spans_left_out": len(predicted.label) - len(found.label),
+        "predicted_spans_left_out": len(predicted.label) - len(in_covered_time.label),
     }
     frames = _exclusive_frames if labels.exclusive else _overlapping_frames
     return Metrics(
         labels,
-        every.at(tious),
+        detection.at(tious),
         averages,
         *frames(predictions, truth, labels, fps),
         counts,
         tuple(name for name in labels.names if name not in true_spans.labels),
-        detection_errors(found, true_spans, labels.names),
+        detection_errors(in_covered_time, true_spans, labels.names),
     )
 
 
-_FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, NDArray[np.int64] | None]
+_FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, IntArray | None]
 
 
 def _exclusive_frames(
     predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
 ) -> _FrameMetrics:
     """Frame counts, frame accuracy, edit, F1 and confusion of exclusive labels."""
-    found, true = [], []
+    predicted, true = [], []
     for name, annotation in truth.annotations.items():
         spans = _segmentation(predictions, name)
         num_frames = _num_frames(name, truth, spans, fps[name])
         true.append(replace(annotation, labels=labels).frame_ids(num_frames, fps[name]))
-        found.append(_paint(spans, labels, num_frames, fps[name]))
-    confusion = confusion_matrix(found, true, len(labels))
-    f1 = f1_at_k(found, true, F1_OVERLAPS)
+        predicted.append(_frame_ids(spans, labels, num_frames, fps[name]))
+    confusion = confusion_matrix(predicted, true, len(labels))
+    f1 = f1_at_k(predicted, true, F1_OVERLAPS)
     return (
         frame_counts(confusion),
         frame_accuracy(confusion),
-        edit_score(found, true),
+        edit_score(predicted, true),
         {f"{100 * overlap:g}": value for overlap, value in zip(F1_OVERLAPS, f1, strict=True)},
         confusion,
     )
@@ -159,87 +169,90 @@ def _exclusive_frames(
 def _overlapping_frames(
     predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
 ) -> _FrameMetrics:
-    """Frame counts of overlapping labels; the other frame metrics have no meaning there."""
+    """Frame counts of overlapping labels; the other frame metrics need one label a frame."""
     true, predicted, both = np.zeros((3, len(labels)), dtype=np.int64)
     for name, annotation in truth.annotations.items():
         spans = _segmentation(predictions, name)
         if predictions.segmentation is None:
-            spans = [span for span in spans if (span.score or 0.0) >= HOLDS]
+            spans = [span for span in spans if (span.score or 0.0) >= MIN_SCORE]
         num_frames = _num_frames(name, truth, spans, fps[name])
-        hits, looked_at = replace(annotation, labels=labels).frame_hits(num_frames, fps[name])
-        holds, _ = Annotation(tuple(spans), labels).frame_hits(num_frames, fps[name])
-        holds &= looked_at[:, None]
-        true += hits.sum(axis=0)
-        predicted += holds.sum(axis=0)
-        both += (hits & holds).sum(axis=0)
+        targets, is_annotated = replace(annotation, labels=labels).frame_targets(num_frames, fps[name])  # (T, C), (T,)
+        is_predicted, _ = Annotation(tuple(spans), labels).frame_targets(num_frames, fps[name])  # (T, C)
+        is_predicted &= is_annotated[:, None]
+        true += targets.sum(axis=0)
+        predicted += is_predicted.sum(axis=0)
+        both += (targets & is_predicted).sum(axis=0)
     return FrameCounts(true, predicted, both), None, None, None, None
 
 
 def _segmentation(predictions: Predictions, name: str) -> Sequence[Span]:
-    """The spans that say what holds at each frame of a recording."""
+    """The spans of a recording that give the labels of its frames."""
     return (predictions.spans if predictions.segmentation is None else predictions.segmentation).get(name, ())
 
 
-def _paint(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float) -> NDArray[np.int64]:
-    """Frame ids (T,): at each frame the span with the highest score, of equals the one that starts later."""
+def _frame_ids(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float) -> IntArray:
+    """Frame ids (T,): that of the span with the highest score at each frame, of equals the one that starts later."""
     ids = np.zeros(num_frames, dtype=np.int64)
-    place = {name: index for index, name in enumerate(labels.names)}
+    label_index = {name: index for index, name in enumerate(labels.names)}
     ordered = sorted(spans, key=lambda span: (span.score or 0.0, span.start, span.end, span.label))
     bounds = np.array([(span.start, span.end) for span in ordered], dtype=np.float64).reshape(-1, 2)
-    # Frame i is in the span if its centre, (i + 0.5) / fps, is.
+    # Frame i is in a span if its centre, (i + 0.5) / fps, is.
     frames = np.maximum(0, np.ceil(np.round(bounds * fps - 0.5, 6))).astype(np.int64)
     for span, (first, stop) in zip(ordered, frames.tolist(), strict=True):
-        ids[first:stop] = place[span.label] + 1
+        ids[first:stop] = label_index[span.label] + 1
     return ids
 
 
 def _num_frames(name: str, truth: Truth, spans: Iterable[Span], fps: float) -> int:
-    """Frames of a recording; where truth gives no duration it ends with its last span, true or predicted."""
+    """Frames of a recording; without a known duration it ends with its last span, true or predicted."""
     duration = truth.durations.get(name)
     if duration is None:
         duration = max((span.end for span in (*truth.annotations[name].spans, *spans)), default=0.0)
     return max(0, round(duration * fps))
 
 
-def _looked_at(spans: SpanTable, annotations: Mapping[str, Annotation]) -> NDArray[np.bool_]:
-    """Whether at least half of each span (N,) lies in time that the annotation of its recording covers."""
-    chosen = np.ones(len(spans.label), dtype=bool)
-    for row, name in enumerate(spans.recordings):
+def _is_covered(spans: SpanTable, annotations: Mapping[str, Annotation]) -> BoolArray:
+    """Mask (N,) of the spans of which at least half lies in the covered time of their recording."""
+    mask = np.ones(len(spans.label), dtype=bool)
+    for index, name in enumerate(spans.recordings):
         covered = annotations[name].covered
         if covered is None:
             continue
-        mine = slice(spans.bounds[row], spans.bounds[row + 1])
-        start, end = spans.start[mine], spans.end[mine]
+        rows = slice(spans.bounds[index], spans.bounds[index + 1])
+        start, end = spans.start[rows], spans.end[rows]
         shared = np.zeros(len(start))
         for first, last in covered:
             shared += np.maximum(0.0, np.minimum(end, last) - np.maximum(start, first))
-        chosen[mine] = shared >= (end - start) / 2
-    return chosen
+        mask[rows] = shared >= (end - start) / 2
+    return mask
 
 
 def _check(predictions: Predictions, truth: Truth) -> list[str]:
-    """Refuse predictions that do not belong to the truth; the labels that an undeclared label set lacks."""
+    """The predicted labels that truth never shows, if its label set is not declared.
+
+    Raises InputError for predictions of recordings or declared labels that truth does not have.
+    """
     segmentation = predictions.segmentation or {}
-    missing = sorted({*predictions.spans, *segmentation} - set(truth.annotations))
-    if missing:
+    unknown = sorted({*predictions.spans, *segmentation} - set(truth.annotations))
+    if unknown:
         raise InputError(
-            f"{len(missing)} recordings have predictions and are not in truth: "
-            f"{', '.join(map(repr, missing[:5]))}{', ...' if len(missing) > 5 else ''}; "
-            "give the truth (and the subset) that belongs to the predictions"
+            f"{len(unknown)} recordings have predictions but no ground truth: "
+            f"{', '.join(map(repr, unknown[:5]))}{', ...' if len(unknown) > 5 else ''}; "
+            "give the ground truth (and the subset) that belongs to the predictions"
         )
     used = {*SpanTable.of(predictions.spans).labels, *SpanTable.of(segmentation).labels}
-    strange = sorted(used - set(truth.labels.names))
-    if strange and (truth.labels_are_declared or len(strange) == len(used)):
+    undeclared = sorted(used - set(truth.labels.names))
+    if undeclared and (truth.labels_are_declared or len(undeclared) == len(used)):
         raise InputError(
-            f"predictions have labels that truth does not know: {', '.join(map(repr, strange[:8]))}"
-            f"{', ...' if len(strange) > 8 else ''}; truth has {', '.join(map(repr, truth.labels.names[:20]))}: "
-            "correct the names, or add them to the labels of truth"
+            f"predictions have labels that are not in the ground truth: {', '.join(map(repr, undeclared[:8]))}"
+            f"{', ...' if len(undeclared) > 8 else ''}; available: {', '.join(map(repr, truth.labels.names[:20]))}; "
+            "correct the names, or add them to the labels of the ground truth"
         )
-    return strange
+    return undeclared
 
 
 def _by_tiou(keys: Sequence[str], values: Iterable[float], average: float | None = None) -> dict[str, float | None]:
-    """Values by threshold, and their average if there is one."""
+    """Values by threshold, and their average where given."""
     named = {key: _plain(value) for key, value in zip(keys, values, strict=True)}
     return named if average is None else {**named, "average": _plain(average)}
 

@@ -2,33 +2,33 @@
 
 Four rules:
 
-* ``activitynet``, the reference: best score first, each prediction takes the true span of its recording and label
-  with the highest tIoU among those that are free and reach the threshold; AP is the all-point interpolated area under
-  precision and recall; the mean is over the labels that truth has.
+* ``activitynet``, the reference: best score first, each prediction is matched with the true span of its recording and
+  label that has the highest tIoU among those that are free and reach the threshold; AP is the all-point interpolated
+  area under precision and recall; the mean is over the labels with true spans.
 * ``stal``, as in Skeleton-Temporal-Action-Localization (AAAI 2023) and SnipCLR: the same, but on whole frames, where
   a true span [s, e) is compared as the frames s .. e - 2 (one short) and a prediction as it is (their decoder,
   `kinespan.decode_presets.STAL`, makes it one long).
 * ``pku``, PKU-MMD's official script, and ``simple-det``, as HiCLR, PCM3 and USDRL count in PKU-MMD: VOC's AP on whole
-  frames, with both end frames of a span counted in, so that [s, e) is compared as the frames s .. e. Both give further
+  frames, with both end frames of a span counted, so that [s, e) is compared as the frames s .. e. Both give further
   figures by the names that papers use (mAP_a, mAP_v, ...); see `kinespan.evaluate.pku`.
 
-Ties are settled by what the spans are, never by the order in which they come: of equal scores the recording that is
-first by name, then the earlier span, goes first; of equal tIoU the earlier true span is taken.
+Ties never depend on the order of the input: of equal scores the recording that is first by name, then the earlier
+span, goes first; of equal tIoU the earlier true span is matched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Span
+from ..arrays import AnyArray, Float64Array
 from ..errors import InputError
 from .average_precision import interpolated_ap
-from .matching import Floats, Table, in_frames, longer, match, table
+from .matching import SpanColumns, extended, greedy_match, in_frames, span_columns
 from .pku import Figures, pku_figures, simple_det_figures
 
 Rule = Literal["activitynet", "stal", "pku", "simple-det"]
@@ -40,7 +40,7 @@ RULE_TIOUS: Mapping[Rule, tuple[float, ...]] = {
     "pku": (0.5,),
     "simple-det": (0.1, 0.3, 0.5),
 }
-"""The thresholds that are reported under each rule."""
+"""The default thresholds of each rule, those that papers report."""
 RULE_FACTS: Mapping[Rule, tuple[str, str]] = {
     "activitynet": (
         "spans in seconds; each prediction takes the best true span that is free; interpolated AP",
@@ -59,30 +59,31 @@ RULE_FACTS: Mapping[Rule, tuple[str, str]] = {
         "HiCLR, AAAI 2023; PCM3, ACM MM 2023; USDRL, AAAI 2025",
     ),
 }
-"""What each rule counts, in a line, and where it is from."""
+"""What each rule counts, in a line, and its source."""
 DEFAULT_FPS = 30.0
-"""Frames per second of recordings of which nothing else is known."""
+"""Frames a second of recordings of unknown rate."""
 
 
 @dataclass(frozen=True)
 class MapResult:
-    """AP of each label and its mean, at each tIoU (K thresholds, C labels); fractions, 0..1.
-
-    ``ap`` (C, K) is NaN for labels that truth does not have, which the mean leaves out (under ``pku`` they count as
-    0). ``map`` is (K,), ``average`` its mean over thresholds; NaN where truth has no span at all. ``figures`` are
-    those that a rule has besides, by name; an array is by threshold.
-    """
+    """AP of C labels at K thresholds and its means; fractions, 0..1."""
 
     rule: Rule
     tious: tuple[float, ...]
+    """K thresholds."""
     labels: tuple[str, ...]
-    ap: Floats
-    map: Floats
+    """C labels."""
+    ap: Float64Array
+    """(C, K); NaN for labels without true spans (0 under ``pku``)."""
+    map: Float64Array
+    """(K,) mean over the labels with true spans (all labels under ``pku``); NaN without any."""
     average: float
+    """Mean of `map` over the thresholds."""
     figures: Figures = field(default_factory=dict)
+    """Further figures of the rule, by name; arrays are (K,)."""
 
     def at(self, tious: Sequence[float]) -> MapResult:
-        """The result at some of its thresholds only."""
+        """The result at some of its thresholds. Raises ValueError for others."""
         index = [self.tious.index(value) for value in tious]
         figures = {
             name: value[index] if isinstance(value, np.ndarray) else value for name, value in self.figures.items()
@@ -93,12 +94,12 @@ class MapResult:
         )
 
 
-def tiou(left: NDArray[Any], right: NDArray[Any]) -> Floats:
-    """Temporal intersection over union (N, M) of segments (N, 2) and (M, 2), each [start, end]."""
-    start, end = np.asarray(left, dtype=np.float64).reshape(-1, 2).T[:, :, None]
-    other_start, other_end = np.asarray(right, dtype=np.float64).reshape(-1, 2).T[:, None, :]
-    shared = np.maximum(0.0, np.minimum(end, other_end) - np.maximum(start, other_start))
-    union = (end - start) + (other_end - other_start) - shared
+def tiou(left: AnyArray, right: AnyArray) -> Float64Array:
+    """Temporal intersection over union (N, M) of segments (N, 2) and (M, 2), each [start, end]; 0 for empty ones."""
+    left_start, left_end = np.asarray(left, dtype=np.float64).reshape(-1, 2).T[:, :, None]
+    right_start, right_end = np.asarray(right, dtype=np.float64).reshape(-1, 2).T[:, None, :]
+    shared = np.maximum(0.0, np.minimum(left_end, right_end) - np.maximum(left_start, right_start))
+    union = (left_end - left_start) + (right_end - right_start) - shared
     result = np.zeros(shared.shape)
     np.divide(shared, union, out=result, where=union > 0)
     return result
@@ -112,43 +113,47 @@ def detection_map(
     labels: Sequence[str] | None = None,
     fps: float | Mapping[str, float] = DEFAULT_FPS,
 ) -> MapResult:
-    """Mean average precision of scored spans by recording against the true spans by recording.
+    """Mean average precision of scored spans against true spans, both by recording.
 
-    `tious` are by default those that are reported under the rule. `labels` are the rows of the result, by default the
-    labels of truth, sorted; spans of other labels take no part. `fps` turns seconds into whole frames for the rules
-    that count these (all but ``activitynet``), for all recordings or each (30 for one that it lacks). Recordings of
-    truth without predictions count as missed.
-    Raises InputError for predictions of a recording that truth does not have, for a span without a finite score, and
-    for a tIoU outside (0, 1].
+    Parameters:
+        predictions: scored spans by recording. Recordings without predictions count as missed.
+        truth: true spans by recording.
+        tious: thresholds, by default those of the rule (`RULE_TIOUS`).
+        rule: how predictions are matched and averaged; see the module.
+        labels: the rows of the result, by default the labels of `truth`, sorted; spans of other labels are ignored.
+        fps: frames a second, of all recordings or by recording (30 where missing), for the rules on whole frames.
+
+    Raises InputError for predictions of a recording that truth lacks, a prediction without a finite score, and a
+    tIoU outside (0, 1].
     """
     if rule not in RULES:
-        raise InputError(f"rule: found {rule!r}, expected one of {', '.join(RULES)}")
+        raise InputError(f"unknown rule {rule!r}; available: {', '.join(RULES)}")
     tious = tuple(float(value) for value in (RULE_TIOUS[rule] if tious is None else tious))
     if len(tious) == 0 or not all(0 < value <= 1 for value in tious):
         raise InputError(f"tIoU thresholds: found {tious}, expected at least one, each above 0 and at most 1")
     if labels is None:
         labels = sorted({span.label for spans in truth.values() for span in spans})
     recordings = sorted(truth)
-    found = table(predictions, recordings, labels, scored=True)
-    true = table(truth, recordings, labels, scored=False)
+    predicted = span_columns(predictions, recordings, labels, scored=True)
+    true = span_columns(truth, recordings, labels, scored=False)
     rates = np.array([fps.get(name, DEFAULT_FPS) if isinstance(fps, Mapping) else fps for name in recordings], float)
     if rule != "activitynet":
-        found, true = in_frames(found, rates), in_frames(true, rates)
+        predicted, true = in_frames(predicted, rates), in_frames(true, rates)
     if rule in ("pku", "simple-det"):
         with_results = np.array([name in predictions for name in recordings], dtype=bool)
-        count_by = pku_figures if rule == "pku" else simple_det_figures
-        ap, figures = count_by(found, true, tious, len(labels), with_results)
+        figures_of = pku_figures if rule == "pku" else simple_det_figures
+        ap, figures = figures_of(predicted, true, tious, len(labels), with_results)
         means = np.asarray(figures["mAP_a"])
         return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()), figures)
-    ap = _best_free_ap(found, longer(true, -1) if rule == "stal" else true, tious, len(labels))
-    present = np.bincount(true.label, minlength=len(labels)) > 0
-    means = ap[present].mean(axis=0) if present.any() else np.full(len(tious), np.nan)
+    ap = _greedy_ap(predicted, extended(true, -1) if rule == "stal" else true, tious, len(labels))
+    has_truth = np.bincount(true.label, minlength=len(labels)) > 0
+    means = ap[has_truth].mean(axis=0) if has_truth.any() else np.full(len(tious), np.nan)
     return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()))
 
 
-def _best_free_ap(found: Table, true: Table, tious: Sequence[float], num_labels: int) -> Floats:
-    """AP (C, K) where each prediction takes the best true span that is free."""
-    right = np.zeros((len(tious), len(found)), dtype=bool)
-    for row, holder in zip(right, match(found, true, tious), strict=True):
-        row[holder[holder < len(found)]] = True
-    return interpolated_ap(right, found.label, np.bincount(true.label, minlength=num_labels))
+def _greedy_ap(predicted: SpanColumns, true: SpanColumns, tious: Sequence[float], num_labels: int) -> Float64Array:
+    """AP (C, K) by greedy matching."""
+    correct = np.zeros((len(tious), len(predicted)), dtype=bool)
+    for row, prediction_of in zip(correct, greedy_match(predicted, true, tious), strict=True):
+        row[prediction_of[prediction_of < len(predicted)]] = True
+    return interpolated_ap(correct, predicted.label, np.bincount(true.label, minlength=num_labels))

@@ -1,4 +1,4 @@
-"""Reading motion files: one reader a format, found by content; metres, y up and float32 come out.
+"""Reading motion files: one reader a format, recognised by content; the result is in metres, y up, float32.
 
 take = read("walk.bvh")
 take.recording, take.annotation

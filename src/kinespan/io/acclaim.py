@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array
 from ..errors import InputError
 from ..skeleton import Skeleton
 from ..skeletons import skeleton_from_names
@@ -20,11 +20,11 @@ _ROOT_CHANNELS = {"tx", "ty", "tz", "rx", "ry", "rz"}
 
 @dataclass
 class Bone:
-    """A bone, or the root: offset (3,) from its parent's end, its axis frame (3, 3), and its channels in order."""
+    """A bone, or the root: offset (3,) from its parent's end, axis frame (3, 3) and channels in order."""
 
     name: str
-    offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
-    axis: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+    offset: Float64Array = field(default_factory=lambda: np.zeros(3))
+    axis: Float64Array = field(default_factory=lambda: np.eye(3))
     axis_order: str = "xyz"
     dof: tuple[str, ...] = ()
     parent: int = -1
@@ -43,41 +43,41 @@ class Acclaim:
         names = [bone.name for bone in self.bones]
         return skeleton_from_names(f"asf{len(names)}", names, [bone.parent for bone in self.bones], bone_ends=True)
 
-    def forward_kinematics(self, channels: dict[str, NDArray[np.float64]], degrees: bool) -> NDArray[np.float64]:
+    def forward_kinematics(self, channels: dict[str, Float64Array], degrees: bool) -> Float64Array:
         """Positions (T, J, 3) in file units from channel values (T, len(dof)) of each bone by name.
 
-        A bone turns about its own axes: with C the frame of the bone and M its motion, its world turn is the
-        parent's times C M C^-1, and its end is its start plus that turn of length times direction.
+        A bone rotates about its own axes: with C its axis frame and M its motion, its world rotation is the parent's
+        times C M C^-1, and its end is its start plus length times direction under that rotation.
         """
         frames = len(channels[ROOT])
         positions = np.empty((frames, len(self.bones), 3))
-        world: list[NDArray[np.float64]] = []
+        world_rotations: list[Float64Array] = []
         for number, bone in enumerate(self.bones):
-            turn = self._turn(bone, channels.get(bone.name), degrees)
+            rotation = self._rotation(bone, channels.get(bone.name), degrees)
             if number:
-                above = world[bone.parent]
-                turn = above if turn is None else above @ turn
-                positions[:, number] = positions[:, bone.parent] + turn @ bone.offset
+                parent_rotation = world_rotations[bone.parent]
+                rotation = parent_rotation if rotation is None else parent_rotation @ rotation
+                positions[:, number] = positions[:, bone.parent] + rotation @ bone.offset
             else:
-                moving = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "t"}
+                translation_channels = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "t"}
                 for axis in range(3):
-                    at = moving.get("xyz"[axis])
+                    at = translation_channels.get("xyz"[axis])
                     positions[:, 0, axis] = 0.0 if at is None else channels[ROOT][:, at]
-                turn = np.broadcast_to(np.eye(3), (frames, 3, 3)) if turn is None else turn
-            world.append(turn)
+                rotation = np.broadcast_to(np.eye(3), (frames, 3, 3)) if rotation is None else rotation
+            world_rotations.append(rotation)
         return positions
 
     @staticmethod
-    def _turn(bone: Bone, values: NDArray[np.float64] | None, degrees: bool) -> NDArray[np.float64] | None:
-        """C M C^-1 (T, 3, 3); the first letter of the axis order turns first."""
-        turning = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "r"}
-        if values is None or not turning:
+    def _rotation(bone: Bone, values: Float64Array | None, degrees: bool) -> Float64Array | None:
+        """C M C^-1 (T, 3, 3), None for a bone that rests; the first letter of the axis order rotates first."""
+        rotation_channels = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "r"}
+        if values is None or not rotation_channels:
             return None
-        axes = "".join(axis for axis in reversed(bone.axis_order) if axis in turning)
-        angles = values[:, [turning[axis] for axis in axes]]
+        axes = "".join(axis for axis in reversed(bone.axis_order) if axis in rotation_channels)
+        angles = values[:, [rotation_channels[axis] for axis in axes]]
         motion = chained(np.deg2rad(angles) if degrees else angles, axes)
-        turned: NDArray[np.float64] = bone.axis @ motion @ bone.axis.T
-        return turned
+        rotated: Float64Array = bone.axis @ motion @ bone.axis.T
+        return rotated
 
 
 def read_asf(path: Path) -> Acclaim:
@@ -116,7 +116,7 @@ def _sections(path: Path, lines: Lines) -> dict[str, Lines]:
     return sections
 
 
-def _numbers(path: Path, number: int, words: list[str], count: int) -> NDArray[np.float64]:
+def _numbers(path: Path, number: int, words: list[str], count: int) -> Float64Array:
     values = floats(words[1 : count + 1])
     if values is None or len(values) != count:
         raise InputError(f"{path}:{number}: {' '.join(words)[:60]!r}, expected {words[0]} and {count} numbers")
@@ -141,7 +141,7 @@ def _axis(path: Path, number: int, word: str) -> str:
     return word.lower()
 
 
-def _frame(angles: NDArray[np.float64], order: str, degrees: bool) -> NDArray[np.float64]:
+def _frame(angles: Float64Array, order: str, degrees: bool) -> Float64Array:
     """The axis frame (3, 3) of a bone from angles (3,) in axis order."""
     angles = np.deg2rad(angles) if degrees else angles
     return chained(angles[::-1], order[::-1])
@@ -216,22 +216,22 @@ def _bone(path: Path, end: int, fields: dict[str, tuple[int, list[str]]], degree
 def _hierarchy(path: Path, lines: Lines, bones: dict[str, Bone]) -> list[Bone]:
     """The bones, root first, parents before children, with `parent` filled in."""
     order = [bones[ROOT]]
-    placed = {ROOT: 0}
+    index = {ROOT: 0}
     for number, words in lines:
         if words[0] in ("begin", "end") and len(words) == 1:
             continue
         unknown = next((word for word in words if word not in bones), None)
         if unknown is not None:
             raise InputError(f"{path}:{number}: bone {unknown!r} is not in :bonedata")
-        if words[0] not in placed:
+        if words[0] not in index:
             raise InputError(f"{path}:{number}: bone {words[0]!r} has children before it has a parent")
         for child in words[1:]:
-            if child in placed:
+            if child in index:
                 raise InputError(f"{path}:{number}: bone {child!r} has two parents")
-            placed[child] = len(order)
-            bones[child].parent = placed[words[0]]
+            index[child] = len(order)
+            bones[child].parent = index[words[0]]
             order.append(bones[child])
-    loose = sorted(bones.keys() - placed.keys())
-    if loose:
-        raise InputError(f"{path}: bones without a parent in :hierarchy: {', '.join(loose)}; the file is cut off")
+    orphans = sorted(bones.keys() - index.keys())
+    if orphans:
+        raise InputError(f"{path}: bones without a parent in :hierarchy: {', '.join(orphans)}; the file is cut off")
     return order

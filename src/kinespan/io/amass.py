@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import AnyArray, Float64Array
 from ..errors import InputError
 from ..skeletons import NTU_25
 from . import smplh
@@ -16,31 +16,31 @@ from .base import READERS, FileMotion, ReadOptions
 from .npz import archive_fields, load_archive
 
 _RATES = ("mocap_framerate", "mocap_frame_rate")
-"""How the rate is named: in the first release, in those after it."""
+"""The name of the rate in the first release and in later ones."""
 _FIELDS = ("poses", "trans", "gender", *_RATES)
 _SMPLX_POSES = 165
-"""SMPL-X has a jaw and two eyes, 9 numbers, between body and hands."""
+"""SMPL-X has a jaw and two eyes, 9 values, between body and hands."""
 
 Y_UP = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float64)
-"""Turns AMASS's z up to y up."""
+"""The rotation from AMASS's z up to y up."""
 
 
 @dataclass(frozen=True, eq=False)
 class AmassMotion:
     """A file's poses (T, 156), axis-angle in radians; translation (T, 3) in metres, z up; frames a second."""
 
-    poses: NDArray[np.float64]
-    translation: NDArray[np.float64]
+    poses: Float64Array
+    translation: Float64Array
     fps: float
     gender: str
     notes: tuple[str, ...] = ()
 
 
 def read_motion(path: Path) -> AmassMotion:
-    """What an AMASS file holds, of whichever release: ``*_poses.npz`` of SMPL-H or ``*_stageii.npz`` of SMPL-X.
+    """The motion of an AMASS file of either release: ``*_poses.npz`` of SMPL-H or ``*_stageii.npz`` of SMPL-X.
 
-    Poses of SMPL-X lose their jaw and eyes; body and hands turn about the same joints in both.
-    Raises InputError naming the file and the field for anything else.
+    Jaw and eyes of SMPL-X are dropped; body and hands have the same joints in both. Raises InputError, naming the file
+    and the field, for anything else.
     """
     data = load_archive(path, _FIELDS)
     poses = _numbers(path, data, "poses")
@@ -62,8 +62,8 @@ def read_motion(path: Path) -> AmassMotion:
     return AmassMotion(poses, translation, _rate(path, data), _gender(data), notes)
 
 
-def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> NDArray[np.float64]:
-    """Positions (T, 1, J, 3) in metres, z up, of these points of the body; without translation the pelvis stands."""
+def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> Float64Array:
+    """Positions (T, 1, J, 3) in metres, z up, of `points` of the body; without translation the pelvis stays put."""
     positions = body.points(motion.poses)[:, points]
     return (positions + motion.translation[:, None] if translation else positions)[:, None]
 
@@ -72,9 +72,9 @@ def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], trans
 class AmassReader:
     """AMASS .npz with ``poses`` and ``mocap_framerate``: the 25 joints of NTU RGB+D on a male body of mean shape.
 
-    The body is `ReadOptions.body_model`, else one beside the file or in a folder above (`smplh.body_near`). Every
-    performer gets it, so that only motion differs; betas and gender of the file are not used. Metres; all of AMASS is
-    z up, and `ReadOptions.up` turns what is left to turn after that.
+    The body is `ReadOptions.body_model`, else one beside the file or in a folder above (`smplh.body_near`). It is the
+    same for every performer, so that only motion differs; betas and gender of the file are not used. Metres. AMASS is
+    z up and is rotated to y up before `ReadOptions.up` applies.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
@@ -104,7 +104,7 @@ class AmassReader:
         )
 
 
-def _numbers(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[np.float64]:
+def _numbers(path: Path, data: dict[str, AnyArray], name: str) -> Float64Array:
     if name not in data:
         raise InputError(f"{path}: field {name!r} is missing; is this a file of AMASS's motion?")
     array = data[name]
@@ -113,7 +113,7 @@ def _numbers(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[np
     return array.astype(np.float64)
 
 
-def _rate(path: Path, data: dict[str, NDArray[Any]]) -> float:
+def _rate(path: Path, data: dict[str, AnyArray]) -> float:
     name = next((name for name in _RATES if name in data), _RATES[0])
     rate = _numbers(path, data, name)
     if rate.size != 1 or not (np.isfinite(rate).all() and (rate > 0).all()):
@@ -121,7 +121,7 @@ def _rate(path: Path, data: dict[str, NDArray[Any]]) -> float:
     return float(rate.reshape(-1)[0])
 
 
-def _gender(data: dict[str, NDArray[Any]]) -> str:
+def _gender(data: dict[str, AnyArray]) -> str:
     """The gender that the file states, as text or as bytes; empty where it does not."""
     array = data.get("gender")
     if not isinstance(array, np.ndarray) or array.size != 1 or array.dtype.kind not in "US":

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array
 from ..errors import InputError
 from .acclaim import ROOT, Acclaim, read_asf
 from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
@@ -21,11 +21,12 @@ _UNIT_FROM = "the skeleton's inches and length scale"
 
 @READERS.register("amc")
 class AmcReader:
-    """Acclaim AMC with its ASF skeleton: `ReadOptions.asf`, else the .asf beside it whose name the AMC's begins with
-    (HDM_bd.asf for HDM_bd_squat_001_120.amc), else the only .asf in the folder.
+    """Acclaim AMC with its ASF skeleton.
 
-    AMC has no rate: it is 120 where the name ends in ``_120``, as in HDM05, else `ReadOptions.fps` must give it. Units
-    are those of the ASF, y up. HDM05's names give the attributes actor, action and take; there is no Annotation.
+    The skeleton is `ReadOptions.asf`, else the .asf beside it whose name the AMC's begins with (HDM_bd.asf for
+    HDM_bd_squat_001_120.amc), else the only .asf in the folder. AMC states no rate: it is 120 where the name ends in
+    ``_120``, as in HDM05, else `ReadOptions.fps` must give it. Units are those of the ASF, y up. HDM05's names give the
+    attributes actor, action and take; there is no Annotation.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".amc",)
@@ -33,7 +34,7 @@ class AmcReader:
 
     @staticmethod
     def sniff(path: Path, head: bytes) -> bool:
-        """After comments, the first line is one of AMC's headings."""
+        """The first line after comments is one of AMC's headings."""
         for line in head.removeprefix(b"\xef\xbb\xbf").splitlines():
             words = line.split()
             if words and not words[0].startswith(b"#"):
@@ -70,13 +71,13 @@ class AmcReader:
 
 def _find_asf(path: Path) -> Path:
     """The ASF file beside an AMC file."""
-    beside = sorted(other for other in path.parent.iterdir() if other.suffix.lower() == ".asf" and other.is_file())
-    named = [other for other in beside if path.stem == other.stem or path.stem.startswith(f"{other.stem}_")]
+    files = sorted(file for file in path.parent.iterdir() if file.suffix.lower() == ".asf" and file.is_file())
+    named = [file for file in files if path.stem == file.stem or path.stem.startswith(f"{file.stem}_")]
     if named:
-        return max(named, key=lambda other: len(other.stem))
-    if len(beside) == 1:
-        return beside[0]
-    found = ", ".join(other.name for other in beside) or "none"
+        return max(named, key=lambda file: len(file.stem))
+    if len(files) == 1:
+        return files[0]
+    found = ", ".join(file.name for file in files) or "none"
     raise InputError(
         f"{path}: which ASF skeleton belongs to it? Beside it: {found}; expected one whose name the AMC's begins with, "
         "or exactly one. Give it, for example ReadOptions(asf=Path('walker.asf'))"
@@ -96,19 +97,19 @@ def _header(path: Path, lines: list[str], degrees: bool) -> tuple[int, bool]:
     raise InputError(f"{path}:{len(lines)}: the file ends before the first frame; it is cut off")
 
 
-def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, NDArray[np.float64]] | None:
-    """Values (T, width) of each bone, where every frame has the bones of the first in its order; None otherwise."""
+def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, Float64Array] | None:
+    """Values (T, width) of each bone; None unless every frame lists the bones of the first in its order."""
     ends = next((at for at, text in enumerate(lines) if at and text.strip().isdecimal()), len(lines))
     block = [(words[0], len(words) - 1) for words in map(str.split, lines[1:ends]) if words]
     names = [name for name, _ in block]
-    wanted = {name for name, width in widths.items() if width}
-    if len(names) != len(set(names)) or set(names) != wanted or any(widths[name] != count for name, count in block):
+    moving = {name for name, width in widths.items() if width}
+    if len(names) != len(set(names)) or set(names) != moving or any(widths[name] != count for name, count in block):
         return None
     tokens = " ".join(lines).split()
     size = 1 + sum(1 + count for _, count in block)
     if len(tokens) % size or not all(token.isdecimal() for token in tokens[::size]):
         return None
-    channels: dict[str, NDArray[np.float64]] = {}
+    channels: dict[str, Float64Array] = {}
     at = 1
     for name, count in block:
         if set(tokens[at::size]) != {name}:
@@ -121,10 +122,12 @@ def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, NDArray[np
     return channels
 
 
-def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, int]) -> dict[str, NDArray[np.float64]]:
-    """As `_read_fast`, for bones in any order, and naming the line of anything wrong. Bones may be left out if they
-    are left out of every frame: they rest."""
-    rows: dict[str, list[NDArray[np.float64]]] = {}
+def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, int]) -> dict[str, Float64Array]:
+    """As `_read_fast`, for bones in any order. A bone that is missing in every frame rests.
+
+    Raises InputError naming the line.
+    """
+    rows: dict[str, list[Float64Array]] = {}
     frames = 0
     for number, text in enumerate(lines[start:], start=start + 1):
         words = text.split()
@@ -137,8 +140,8 @@ def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, in
         values = _line_values(path, number, words, widths)
         column = rows.setdefault(words[0], [])
         if len(column) != frames - 1:
-            what = "twice in one frame" if len(column) == frames else "here, but not in every frame"
-            raise InputError(f"{path}:{number}: bone {words[0]!r} is there {what}")
+            reason = "twice in one frame" if len(column) == frames else "here, but not in every frame"
+            raise InputError(f"{path}:{number}: bone {words[0]!r} occurs {reason}")
         column.append(values)
     _check_complete(path, len(lines), rows, frames)
     if not frames or ROOT not in rows:
@@ -146,7 +149,7 @@ def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, in
     return {name: np.stack(column) for name, column in rows.items()}
 
 
-def _line_values(path: Path, number: int, words: list[str], widths: dict[str, int]) -> NDArray[np.float64]:
+def _line_values(path: Path, number: int, words: list[str], widths: dict[str, int]) -> Float64Array:
     name, width = words[0], widths.get(words[0])
     if width is None:
         raise InputError(f"{path}:{number}: bone {name[:40]!r} is not in the ASF skeleton")
@@ -158,11 +161,11 @@ def _line_values(path: Path, number: int, words: list[str], widths: dict[str, in
     return values
 
 
-def _check_complete(path: Path, number: int, rows: dict[str, list[NDArray[np.float64]]], frames: int) -> None:
-    """Every bone has been there in every frame so far."""
-    short = next((name for name, column in rows.items() if len(column) != frames), None)
-    if short is not None or (frames and not rows):
-        raise InputError(f"{path}:{number}: frame {frames} ends without bone {short or ROOT!r}; the file is cut off")
+def _check_complete(path: Path, number: int, rows: dict[str, list[Float64Array]], frames: int) -> None:
+    """Check that every frame so far has every bone. Raises InputError."""
+    missing = next((name for name, column in rows.items() if len(column) != frames), None)
+    if missing is not None or (frames and not rows):
+        raise InputError(f"{path}:{number}: frame {frames} ends without bone {missing or ROOT!r}; the file is cut off")
 
 
 __all__ = ["Acclaim", "AmcReader"]

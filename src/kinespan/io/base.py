@@ -1,4 +1,4 @@
-"""What every reader shares: the options, the contract, and the one place where units, axes and rates are settled."""
+"""What every reader shares: options, the contract, and the conversion to metres, y up and a known rate."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..annotation import Annotation, LabelSet, Span, runs, spans_from_frames
+from ..arrays import BoolArray, Float64Array, IntArray
 from ..errors import InputError
 from ..recording import Recording
 from ..registry import Registry
@@ -21,28 +22,25 @@ Axis = Literal["x", "y", "z"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read a file where the file does not say, or says it wrongly.
-
-    Raises InputError for a value that means nothing (a rate of 0, a negative number of frames, ...).
-    """
+    """How to read a file where the file does not say, or says it wrongly. Raises InputError for a bad value."""
 
     fps: float | None = None
     """Frames a second; overrides the rate of the file."""
     skip_frames: int = 0
-    """Leading frames to drop, such as the T-pose that many BVH files begin with."""
+    """Leading frames to drop, such as the T-pose of many BVH files."""
     unit: float | None = None
-    """Metres per unit of the file. None: the format's rule, see the reader."""
+    """Metres per unit of the file. None: the rule of the format, see the reader."""
     up: Axis | None = None
-    """The axis of the file that points up. None: the format's rule, which is y."""
+    """The axis of the file that points up. None: y."""
     asf: Path | None = None
-    """The Acclaim skeleton of an AMC file. None: the one beside it."""
+    """The Acclaim skeleton of an AMC file. None: the ASF file beside it."""
     body_model: Path | None = None
     """The SMPL-H body (.npz) of an AMASS file. None: the one beside it or in a folder above."""
     min_label_frames: int = 0
-    """Runs of a per-frame label shorter than this take the label of the longer neighbour. 0: labels as they are."""
+    """Runs of a per-frame label that are shorter get the label of the longer neighbour. 0: labels as they are."""
 
     def __post_init__(self) -> None:
-        """Check the values."""
+        """Check the values. Raises InputError."""
         for name in ("fps", "unit"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
@@ -56,7 +54,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Take:
-    """What a file holds: the Recording, and the Annotation where the file has labels."""
+    """The Recording of a file, and its Annotation where the file has labels."""
 
     recording: Recording
     annotation: Annotation | None
@@ -64,33 +62,39 @@ class Take:
 
 @dataclass(frozen=True)
 class FileMotion:
-    """What a reader found in a file, in the file's own units, axes and rate; `finish` makes a Take of it.
-
-    positions (T, P, J, 3); ``fps`` None where the file does not say; ``unit`` metres per file unit; the notes say
-    where rate and unit come from. ``frame_ids`` (T,) with ``labels``, or ``annotation`` in seconds of ``fps``.
-    """
+    """The motion of a file in the file's own units, axes and rate, as a reader parses it; `finish` makes it a Take."""
 
     positions: NDArray[np.floating[Any]]
+    """(T, P, J, 3)"""
     skeleton: Skeleton
     fps: float | None
+    """Frames a second; None where the file does not say."""
     fps_from: str
+    """Where the rate comes from, for the history."""
     unit: float
+    """Metres per unit of the file."""
     unit_from: str
-    valid: NDArray[np.bool_] | None = None
-    frame_ids: NDArray[np.int64] | None = None
+    """Where the unit comes from, for the history."""
+    valid: BoolArray | None = None
+    """(T, P); None: always True."""
+    frame_ids: IntArray | None = None
+    """(T,) frame ids over `labels`."""
     labels: LabelSet | None = None
     annotation: Annotation | None = None
+    """In seconds of `fps`, in place of frame ids."""
     attributes: dict[str, str] = field(default_factory=dict)
     history: tuple[str, ...] = ()
     name: str | None = None
+    """None: the stem of the file."""
     source: str | None = None
+    """None: the name of the file."""
 
 
 class Reader(Protocol):
-    """One file format: how to know it, and how to parse it.
+    """One file format: how to recognise it, and how to parse it.
 
-    ``sniff`` looks at the first bytes (`HEAD_BYTES` of them) and, if it must, into the file; it never raises for a
-    bad file. ``parse`` raises InputError naming file and line for anything that is not a whole file of its format.
+    ``sniff`` looks at the first `HEAD_BYTES` bytes and, if it must, into the file; it never raises for a bad file.
+    ``parse`` raises InputError, naming file and line, for anything that is not a complete file of its format.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
@@ -102,7 +106,7 @@ class Reader(Protocol):
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
-        """What the file holds."""
+        """The motion of the file."""
 
 
 HEAD_BYTES = 4096
@@ -113,13 +117,13 @@ _TURN_UP = {
     "x": np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32),
     "z": np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float32),
 }
-"""Rotations (not mirrors) that turn the named axis up to y."""
+"""Rotations (not reflections) that bring the named axis to y."""
 
 
 def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOptions) -> Take:
-    """The Take in metres, y up, at its rate, without the skipped frames; the history says what was decided.
+    """The Take in metres, y up, at its rate, without the skipped frames; its history says how it was read.
 
-    Raises InputError naming the file where there is no rate, nothing is left, or the Recording is refused.
+    Raises InputError, naming the file, without a rate, without a remaining frame, and as Recording does.
     """
     fps = options.fps if options.fps is not None else motion.fps
     if fps is None:
@@ -158,7 +162,7 @@ def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOption
 
 
 def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: list[str]) -> Annotation | None:
-    """The labels of the file at the final rate, without the skipped frames."""
+    """The Annotation of the file at the final rate, without the skipped frames."""
     skip = options.skip_frames
     if motion.frame_ids is not None and motion.labels is not None:
         ids = merge_short_runs(motion.frame_ids, options.min_label_frames)
@@ -177,48 +181,48 @@ def shift_annotation(annotation: Annotation, scale: float, start: float) -> Anno
     if scale == 1.0 and start == 0.0:
         return annotation
 
-    def moved(begin: float, end: float) -> tuple[float, float] | None:
+    def shifted(begin: float, end: float) -> tuple[float, float] | None:
         begin, end = max(0.0, begin * scale - start), end * scale - start
         return (begin, end) if end > begin else None
 
     spans: list[Span] = []
     for span in annotation.spans:
-        time = moved(span.start, span.end)
+        time = shifted(span.start, span.end)
         if time is not None:
             spans.append(replace(span, start=time[0], end=time[1]))
     covered = annotation.covered
     if covered is not None:
-        covered = tuple(time for time in (moved(*piece) for piece in covered) if time is not None)
+        covered = tuple(time for time in (shifted(*bounds) for bounds in covered) if time is not None)
     return Annotation(tuple(spans), annotation.labels, covered)
 
 
-def merge_short_runs(ids: NDArray[np.int64], min_frames: int) -> NDArray[np.int64]:
-    """Frame ids (T,) with every run shorter than `min_frames` given the label of its longer neighbour.
+def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:
+    """Frame ids (T,) in which every run shorter than `min_frames` has the label of its longer neighbour.
 
-    The shortest run goes first, the earlier of equals; of equally long neighbours the earlier one wins. A run that
-    has grown by swallowing another counts with its new length. One run alone stays, however short.
+    The shortest run is merged first, the earlier of equals; of equally long neighbours the earlier one wins. A run that
+    has grown counts with its new length. A single run stays, however short.
     """
     lengths = [(value, end - start) for value, start, end in runs(ids)]
     while len(lengths) > 1:
         shortest = min(range(len(lengths)), key=lambda run: lengths[run][1])
         if lengths[shortest][1] >= min_frames:
             break
-        sides = [run for run in (shortest - 1, shortest + 1) if 0 <= run < len(lengths)]
-        winner = max(sides, key=lambda run: lengths[run][1])
-        lengths[shortest] = (lengths[winner][0], lengths[shortest][1])
-        lengths = _joined(lengths)
+        neighbours = [run for run in (shortest - 1, shortest + 1) if 0 <= run < len(lengths)]
+        longer = max(neighbours, key=lambda run: lengths[run][1])
+        lengths[shortest] = (lengths[longer][0], lengths[shortest][1])
+        lengths = _merge_equal(lengths)
     return np.repeat(np.array([value for value, _ in lengths], dtype=np.int64), [length for _, length in lengths])
 
 
-def _joined(lengths: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Neighbouring runs of one value as one run."""
-    joined: list[tuple[int, int]] = []
+def _merge_equal(lengths: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Adjacent runs (value, length) of one value as one run."""
+    merged: list[tuple[int, int]] = []
     for value, length in lengths:
-        if joined and joined[-1][0] == value:
-            joined[-1] = (value, joined[-1][1] + length)
+        if merged and merged[-1][0] == value:
+            merged[-1] = (value, merged[-1][1] + length)
         else:
-            joined.append((value, length))
-    return joined
+            merged.append((value, length))
+    return merged
 
 
 def read_text_bytes(path: Path) -> bytes:
@@ -235,7 +239,7 @@ def read_text_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The file as text; motion files are ASCII with the odd Latin-1 letter in a comment or a name.
+    """The file as text: ASCII, with a few Latin-1 letters in comments or names, line ends as LF.
 
     Raises InputError where the file cannot be read, is empty or holds NUL bytes.
     """
@@ -243,7 +247,7 @@ def read_text(path: Path) -> str:
     return text.removeprefix("\xef\xbb\xbf").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def floats(tokens: list[str]) -> NDArray[np.float64] | None:
+def floats(tokens: list[str]) -> Float64Array | None:
     """The tokens as numbers (N,), None where one is not a finite number."""
     try:
         values = np.fromiter(map(float, tokens), dtype=np.float64, count=len(tokens))
@@ -253,5 +257,5 @@ def floats(tokens: list[str]) -> NDArray[np.float64] | None:
 
 
 def first_not_number(tokens: list[str]) -> str | None:
-    """The first token that is not a finite number."""
+    """The first token that is not a finite number, None where all are."""
     return next((token for token in tokens if floats([token]) is None), None)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array
 from ..errors import InputError
 from ..skeleton import Skeleton
 from ..skeletons import skeleton_from_names
@@ -20,9 +20,9 @@ _CHANNELS = {f"{axis}{kind}".lower() for axis in "XYZ" for kind in ("position", 
 _MAX_CHANNELS = 6
 
 UNITS = {"metres": 1.0, "inches": 0.0254, "CMU units": 0.0254 / 0.45, "centimetres": 0.01, "millimetres": 0.001}
-"""Metres per unit, the units that motion files come in."""
+"""Metres per unit, of the units that motion files use."""
 _BODY = 1.5
-"""Metres from ankle over knee, hip and spine to the head joint of an adult, roughly."""
+"""Rough length in metres of an adult from ankle over knee, hip and spine to the head joint."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Node:
     name: str
     parent: int
     end: bool
-    offset: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    offset: Float64Array = field(default_factory=lambda: np.zeros(3))
     has_offset: bool = False
     channels: tuple[str, ...] = ()
     first_channel: int = 0
@@ -40,14 +40,14 @@ class Node:
 
 @READERS.register("bvh")
 class BvhReader:
-    """BVH: channels in any order and of any number up to six a joint, one tree.
+    """BVH: one tree, up to six channels a joint in any order.
 
-    Rate: ``1 / Frame Time``, taken as a whole number where that is what the printed digits mean (0.016667 is 60).
-    Unit: BVH has none, so it is guessed: of metres, inches, CMU units (inches / 0.45), centimetres and millimetres the
-    one with which the body, from ankle along the bones to the head, comes nearest to 1.5 m. The guess is in the
-    history. Position channels are added to a joint's OFFSET, unless they are nearer to the OFFSET than to zero: then
-    the file means them to replace it. End sites are dropped, except below an ankle or wrist with no joint further
-    out: there they become the joint ``<parent>_end``, the body's foot or hand tip.
+    Rate: ``1 / Frame Time``, rounded to a whole number where the printed digits mean one (0.016667 is 60). Unit: BVH
+    states none, so it is guessed: of metres, inches, CMU units (inches / 0.45), centimetres and millimetres the one
+    that brings the body, from ankle along the bones to the head, nearest to 1.5 m. The guess is in the history.
+    Position channels are added to a joint's OFFSET, unless they are nearer to the OFFSET than to zero: then they
+    replace it. End sites are dropped, except below an ankle or wrist without a further joint: there they become the
+    joint ``<parent>_end``, the body's foot or hand tip.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".bvh",)
@@ -66,8 +66,8 @@ class BvhReader:
         frames, frame_time, line = _motion_header(path, lines, line)
         width = sum(len(node.channels) for node in nodes)
         values = _values(path, lines, line, frames, width)
-        skeleton, kept = _skeleton(path, nodes)
-        positions = forward_kinematics(nodes, values)[:, kept]
+        skeleton, node_indices = _skeleton(path, nodes)
+        positions = forward_kinematics(nodes, values)[:, node_indices]
         fps, fps_from = _rate(path, frame_time, options)
         unit, unit_from = guess_unit(skeleton, positions[0]) if options.unit is None else (options.unit, "given")
         return FileMotion(positions[:, None], skeleton, fps, fps_from, unit, unit_from)
@@ -177,7 +177,7 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
     return int(fields[0]), fields[1], filled[1] + 1
 
 
-def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> NDArray[np.float64]:
+def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> Float64Array:
     """Channel values (T, width); one line a frame. On any trouble, the line that is to blame."""
     rows = [(number, lines[number]) for number in range(start, len(lines)) if lines[number].strip()]
     if len(rows) == frames:
@@ -197,82 +197,101 @@ def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -
     )
 
 
-def forward_kinematics(nodes: list[Node], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def forward_kinematics(nodes: list[Node], values: Float64Array) -> Float64Array:
     """Positions (T, N, 3) of all nodes from channel values (T, width), in the file's units.
 
-    The world turn of a joint is its parent's times its own, ``R = R_parent R_a R_b R_c`` with the channels a, b, c in
-    the order of the file, in degrees; its place is its parent's plus the parent's turn of its offset.
+    The world rotation of a joint is its parent's times its own, ``R = R_parent R_a R_b R_c`` with the channels a, b, c
+    in the order of the file, in degrees; its position is its parent's plus its offset rotated by R_parent.
     """
-    turns = _local_turns(nodes, values)
+    rotations = _local_rotations(nodes, values)
     frames = len(values)
     positions = np.empty((frames, len(nodes), 3))
-    world: list[NDArray[np.float64] | None] = [None] * len(nodes)
+    world_rotations: list[Float64Array | None] = [None] * len(nodes)
     for number, node in enumerate(nodes):
-        offset = _local_place(node, values)
-        above = world[node.parent] if node.parent >= 0 else None
-        own = turns.get(number)
-        if above is None:
-            moved = np.broadcast_to(offset, (frames, 3))
+        offset = _local_position(node, values)
+        parent_rotation = world_rotations[node.parent] if node.parent >= 0 else None
+        local_rotation = rotations.get(number)
+        if parent_rotation is None:
+            rotated_offset = np.broadcast_to(offset, (frames, 3))
         elif offset.ndim == 1:
-            moved = above @ offset
+            rotated_offset = parent_rotation @ offset
         else:
-            moved = np.matmul(above, offset[:, :, None])[..., 0]
-        positions[:, number] = moved if node.parent < 0 else positions[:, node.parent] + moved
-        world[number] = above if own is None else own if above is None else above @ own
+            rotated_offset = np.matmul(parent_rotation, offset[:, :, None])[..., 0]
+        positions[:, number] = rotated_offset if node.parent < 0 else positions[:, node.parent] + rotated_offset
+        world_rotations[number] = (
+            parent_rotation
+            if local_rotation is None
+            else local_rotation
+            if parent_rotation is None
+            else parent_rotation @ local_rotation
+        )
     return positions
 
 
-def _local_turns(nodes: list[Node], values: NDArray[np.float64]) -> dict[int, NDArray[np.float64]]:
-    """Own turn (T, 3, 3) of every node that has rotation channels; nodes of one channel order go together."""
+def _local_rotations(nodes: list[Node], values: Float64Array) -> dict[int, Float64Array]:
+    """Local rotation (T, 3, 3) of every node with rotation channels; nodes of one channel order are done together."""
     columns: dict[str, list[tuple[int, list[int]]]] = defaultdict(list)
     for number, node in enumerate(nodes):
-        turning = [(name[0], node.first_channel + at) for at, name in enumerate(node.channels) if "rotation" in name]
-        if turning:
-            columns["".join(axis for axis, _ in turning)].append((number, [column for _, column in turning]))
-    turns: dict[int, NDArray[np.float64]] = {}
+        rotation_channels = [
+            (name[0], node.first_channel + at) for at, name in enumerate(node.channels) if "rotation" in name
+        ]
+        if rotation_channels:
+            columns["".join(axis for axis, _ in rotation_channels)].append(
+                (number, [column for _, column in rotation_channels])
+            )
+    rotations: dict[int, Float64Array] = {}
     for axes, members in columns.items():
-        angles = np.deg2rad(values[:, [column for _, chosen in members for column in chosen]])
+        angles = np.deg2rad(values[:, [column for _, group_columns in members for column in group_columns]])
         matrices = chained(angles.reshape(len(values), len(members), len(axes)).transpose(1, 0, 2), axes)
-        turns.update({number: matrices[at] for at, (number, _) in enumerate(members)})
-    return turns
+        rotations.update({number: matrices[at] for at, (number, _) in enumerate(members)})
+    return rotations
 
 
-def _local_place(node: Node, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where the node is seen from its parent: (3,), or (T, 3) where it has position channels."""
-    moving = {"xyz".index(name[0]): node.first_channel + at for at, name in enumerate(node.channels) if "pos" in name}
-    if not moving:
+def _local_position(node: Node, values: Float64Array) -> Float64Array:
+    """Position of the node relative to its parent: (3,), or (T, 3) where it has position channels."""
+    position_channels = {
+        "xyz".index(name[0]): node.first_channel + at for at, name in enumerate(node.channels) if "pos" in name
+    }
+    if not position_channels:
         return node.offset
-    axes, columns = list(moving), list(moving.values())
-    given, offset = values[:, columns], node.offset[axes]
-    near_offset = np.median(np.linalg.norm(given - offset, axis=1)) < np.median(np.linalg.norm(given, axis=1))
-    place = np.tile(node.offset, (len(values), 1))
-    place[:, axes] = given if near_offset else given + offset
-    return place
+    axes, columns = list(position_channels), list(position_channels.values())
+    values_in_file, offset = values[:, columns], node.offset[axes]
+    near_offset = np.median(np.linalg.norm(values_in_file - offset, axis=1)) < np.median(
+        np.linalg.norm(values_in_file, axis=1)
+    )
+    position = np.tile(node.offset, (len(values), 1))
+    position[:, axes] = values_in_file if near_offset else values_in_file + offset
+    return position
 
 
 def _skeleton(path: Path, nodes: list[Node]) -> tuple[Skeleton, list[int]]:
-    """The Skeleton and which nodes are its joints: all but end sites, save those that are a foot or a hand tip."""
-    kept = [number for number, node in enumerate(nodes) if not node.end]
+    """The Skeleton and the indices of its nodes: all but end sites, except those that are a foot or a hand tip."""
+    node_indices = [number for number, node in enumerate(nodes) if not node.end]
     try:
-        plain = _named(nodes, kept)
+        skeleton_without_ends = _named(nodes, node_indices)
         outermost = set()
         for side in ("left", "right"):
             for inner, outer in (("ankle", "foot"), ("wrist", "hand")):
-                if f"{side}_{inner}" in plain.body_parts and f"{side}_{outer}" not in plain.body_parts:
-                    outermost.add(kept[plain.body_parts.index(f"{side}_{inner}")])
+                if (
+                    f"{side}_{inner}" in skeleton_without_ends.body_parts
+                    and f"{side}_{outer}" not in skeleton_without_ends.body_parts
+                ):
+                    outermost.add(node_indices[skeleton_without_ends.body_parts.index(f"{side}_{inner}")])
         ends = [at for at, node in enumerate(nodes) if node.end and node.parent in outermost and np.any(node.offset)]
         if not ends:
-            return plain, kept
-        kept = sorted(kept + ends)
-        return _named(nodes, kept), kept
+            return skeleton_without_ends, node_indices
+        node_indices = sorted(node_indices + ends)
+        return _named(nodes, node_indices), node_indices
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
 
-def _named(nodes: list[Node], kept: list[int]) -> Skeleton:
-    place = {-1: -1} | {number: at for at, number in enumerate(kept)}
-    names = [nodes[number].name for number in kept]
-    return skeleton_from_names(f"bvh{len(kept)}", names, [place[nodes[number].parent] for number in kept])
+def _named(nodes: list[Node], node_indices: list[int]) -> Skeleton:
+    position = {-1: -1} | {number: at for at, number in enumerate(node_indices)}
+    names = [nodes[number].name for number in node_indices]
+    return skeleton_from_names(
+        f"bvh{len(node_indices)}", names, [position[nodes[number].parent] for number in node_indices]
+    )
 
 
 def _rate(path: Path, frame_time: str, options: ReadOptions) -> tuple[float | None, str]:
@@ -287,7 +306,7 @@ def _rate(path: Path, frame_time: str, options: ReadOptions) -> tuple[float | No
 
 
 def rate_of(frame_time: str) -> float:
-    """Frames a second from a frame time (> 0) as printed: the whole rate that rounds to those digits, else 1 / it."""
+    """Frames a second from a printed frame time (> 0): the whole rate that rounds to those digits, else 1 / it."""
     seconds = float(frame_time)
     mantissa, _, exponent = frame_time.lower().partition("e")
     digits = len(mantissa.partition(".")[2]) - int(exponent or 0)
@@ -297,21 +316,21 @@ def rate_of(frame_time: str) -> float:
     return 1 / seconds
 
 
-def guess_unit(skeleton: Skeleton, pose: NDArray[np.float64]) -> tuple[float, str]:
-    """Metres per unit from the size of the body in one pose (J, 3) of the file, and how it was found.
+def guess_unit(skeleton: Skeleton, pose: Float64Array) -> tuple[float, str]:
+    """Metres per unit from the size of the body in a pose (J, 3) of the file, and the reason in words.
 
-    Measured along the bones, so the pose does not matter. Where ankles or head are not known, centimetres.
+    The size is measured along the bones, in any pose. Centimetres where ankles or head are not known.
     """
     parts = {part: joint for joint, part in enumerate(skeleton.body_parts) if part}
     chain = [part for part in ("spine", "chest", "neck") if part in parts]
-    way = ["left_ankle", "left_knee", "left_hip"]
-    if not {*way, "right_hip", "head"} <= parts.keys():
+    leg = ["left_ankle", "left_knee", "left_hip"]
+    if not {*leg, "right_hip", "head"} <= parts.keys():
         return 0.01, "centimetres, for want of ankles and head to measure"
-    places = [pose[parts[part]] for part in way]
-    places.append((pose[parts["left_hip"]] + pose[parts["right_hip"]]) / 2)
-    places += [pose[parts[part]] for part in (*chain, "head")]
-    steps = np.linalg.norm(np.diff(places, axis=0), axis=1)
-    size = float(np.delete(steps, len(way) - 1).sum())
+    points = [pose[parts[part]] for part in leg]
+    points.append((pose[parts["left_hip"]] + pose[parts["right_hip"]]) / 2)
+    points += [pose[parts[part]] for part in (*chain, "head")]
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    size = float(np.delete(steps, len(leg) - 1).sum())
     if not size > 0:
         return 0.01, "centimetres, for want of a body with a size"
     name = min(UNITS, key=lambda unit: abs(np.log(size * UNITS[unit] / _BODY)))

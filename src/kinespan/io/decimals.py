@@ -1,4 +1,4 @@
-"""Numbers out of large text files: lines, words and decimals in one pass, compiled where there was a compiler."""
+"""Numbers from large text files: lines, words and decimals in one pass, in C where it could be compiled."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float64Array, IntArray
 from .base import read_text_bytes
 
 _scan_compiled: Callable[[bytes, int], tuple[bytes, bytes, bytes, bytes]] | None
@@ -19,35 +19,34 @@ except ImportError:  # installed from source without a C compiler
     _scan_compiled = None
 
 _WHITE = bytes(byte if byte > 32 or byte == 10 else 32 for byte in range(256))
-"""White space other than the end of a line to blanks."""
+"""Maps white space other than line ends to blanks."""
 _MOST_DIGITS = 18
-"""Digits of a whole number that fit into 64 bits, whatever they are."""
+"""Any whole number of so many digits fits into 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """The lines of a text (L of them, without empty ones at its end) and what stands on them.
-
-    ``counts`` (L,) are the words on each line. ``wholes`` (L,): its first word as a whole number, -1 where it is none
-    of at most 18 digits alone. ``values`` (L, K) float64: its first K words, bit for bit as `float` reads them, NaN
-    where there is none or it is no finite number.
-    """
+    """The L lines of a text, without empty ones at its end, and the numbers on them."""
 
     text: bytes
-    starts: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    wholes: NDArray[np.int64]
-    values: NDArray[np.float64]
+    starts: IntArray
+    """(L,) where each line begins in the text"""
+    counts: IntArray
+    """(L,) words on each line"""
+    wholes: IntArray
+    """(L,) the first word as a whole number; -1 unless it is 1 to 18 digits"""
+    values: Float64Array
+    """(L, K) the first K words, bit for bit as `float` reads them; NaN for a missing word or no finite number"""
 
-    def word(self, line: int, place: int) -> str:
+    def word(self, line: int, index: int) -> str:
         """A word of a line, both counted from 0."""
         start = int(self.starts[line])
         words = self.text[start : self.text.index(b"\n", start)].translate(_WHITE).split()
-        return words[place].decode("latin-1")
+        return words[index].decode("latin-1")
 
 
 def read_lines(path: Path, columns: int) -> Lines:
-    """The lines of a file, of each the first `columns` words as numbers.
+    """The lines of a file, with the first `columns` words of each as numbers.
 
     Raises InputError where the file cannot be read, is empty or holds NUL bytes.
     """
@@ -61,8 +60,8 @@ def lines_of(text: bytes, columns: int) -> Lines:
         text = text.replace(b"\r", b"\n")
     if not text.endswith(b"\n"):
         text += b"\n"
-    *parts, values = (_scan_compiled or _scan_plainly)(text, columns)
-    starts, counts, wholes = (np.frombuffer(part, dtype=np.int64) for part in parts)
+    *buffers, values = (_scan_compiled or _scan_plainly)(text, columns)
+    starts, counts, wholes = (np.frombuffer(buffer, dtype=np.int64) for buffer in buffers)
     size = len(counts)
     while size and counts[size - 1] == 0:
         size -= 1
@@ -71,7 +70,7 @@ def lines_of(text: bytes, columns: int) -> Lines:
 
 
 def _scan_plainly(text: bytes, columns: int) -> tuple[bytes, bytes, bytes, bytes]:
-    """What `scan` of _scan.c finds."""
+    """The same result as `scan` of _scan.c, in Python."""
     lines = text.translate(_WHITE).split(b"\n")[:-1]
     rows = [line.split() for line in lines]
     starts = np.cumsum([0, *(len(line) + 1 for line in lines[:-1])], dtype=np.int64)
@@ -88,7 +87,7 @@ def _whole(word: bytes) -> int:
 
 
 def _number(word: bytes) -> float:
-    """A word as a number, NaN where it is none or not finite."""
+    """A word as a number, NaN where it is not a finite number."""
     try:
         value = float(word)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Plain NumPy archives: the simplest way into kinespan, and the way a Recording is kept whole in one file."""
+"""NumPy archives: the simplest way into kinespan, and one file for a whole Recording."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import IGNORE, Annotation, LabelSet, Span
+from ..arrays import AnyArray, BoolArray, IntArray
 from ..errors import InputError
 from ..recording import Recording
 from ..skeleton import Skeleton
@@ -25,7 +25,7 @@ _BROKEN = (
     OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, MemoryError, SyntaxError,
     zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError,
 )  # fmt: skip
-"""What numpy and zipfile raise for an archive that is cut off or was tampered with."""
+"""What NumPy and zipfile raise for an archive that is cut off or damaged."""
 
 
 _MAGIC = b"PK\x03\x04"
@@ -35,9 +35,9 @@ _MAGIC = b"PK\x03\x04"
 class NpzReader:
     """NumPy archive with ``positions`` (T, P, J, 3) or (T, J, 3) in metres and y up.
 
-    Needed: ``fps``, and ``skeleton``: a name in `SKELETONS` or the JSON of `Skeleton.to_dict`; or instead ``joints``
-    (J names) and ``parents`` (J indices). Optional: ``valid`` (T, P) or (T,); ``labels`` (names) with ``frame_ids``
-    (T,): 0 background, label index + 1, or -100 not looked at. `save_npz` adds ``name``, ``source`` and JSON for
+    Required: ``fps``, and either ``skeleton`` (a name in `SKELETONS` or the JSON of `Skeleton.to_dict`) or ``joints``
+    (J names) with ``parents`` (J indices). Optional: ``valid`` (T, P) or (T,); ``labels`` (names) with ``frame_ids``
+    (T,): 0 background, label index + 1, or -100 not annotated. `save_npz` adds ``name``, ``source`` and JSON for
     ``attributes``, ``history`` and ``annotation``. Pickled objects are never loaded.
     """
 
@@ -51,7 +51,7 @@ class NpzReader:
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
-        """What the archive holds."""
+        """The motion of the archive."""
         data = load_archive(path)
         positions = _numbers(path, data, "positions")
         if positions.ndim == 3:
@@ -81,7 +81,7 @@ class NpzReader:
 
 
 def save_npz(recording: Recording, path: Path | str, annotation: Annotation | None = None) -> Path:
-    """Write a recording, and its annotation if given, so that `read` gives the same back; returns the path.
+    """Write a recording, and its annotation if given, as `read` reads them back; returns the path.
 
     A suffix .npz is added where it is missing. Raises InputError where the file cannot be written.
     """
@@ -109,7 +109,7 @@ def save_npz(recording: Recording, path: Path | str, annotation: Annotation | No
 
 
 def archive_fields(path: Path, head: bytes) -> set[str]:
-    """Names of the arrays in an archive that begins with `head`; none where it is no whole archive."""
+    """Names of the arrays in an archive that begins with `head`; empty for anything but a complete archive."""
     if not head.startswith(_MAGIC):
         return set()
     try:
@@ -119,10 +119,10 @@ def archive_fields(path: Path, head: bytes) -> set[str]:
         return set()
 
 
-def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
-    """The arrays of the archive, or those of them with these names; others are then not unpacked.
+def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, AnyArray]:
+    """The arrays of the archive, or only those with the names in `only`; others are then not unpacked.
 
-    Raises InputError for a file that is no whole archive or holds pickled objects under these names.
+    Raises InputError for a file that is not a complete archive or holds pickled objects under these names.
     """
     try:
         with path.open("rb") as file:
@@ -134,28 +134,28 @@ def load_archive(path: Path, only: Collection[str] | None = None) -> dict[str, N
         raise InputError(f"{path}: not a whole .npz archive without pickled objects: {error}") from None
 
 
-def _field(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+def _field(path: Path, data: dict[str, AnyArray], name: str) -> AnyArray:
     if name not in data:
-        raise InputError(f"{path}: field {name!r} is missing; there is {', '.join(sorted(data)) or 'nothing'}")
+        raise InputError(f"{path}: field {name!r} is missing; available: {', '.join(sorted(data)) or 'nothing'}")
     return data[name]
 
 
-def _numbers(path: Path, data: dict[str, NDArray[Any]], name: str) -> NDArray[Any]:
+def _numbers(path: Path, data: dict[str, AnyArray], name: str) -> AnyArray:
     array = _field(path, data, name)
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise InputError(f"{path}: field {name!r} holds {getattr(array, 'dtype', 'bytes')}, expected numbers")
     return array
 
 
-def _fps(path: Path, data: dict[str, NDArray[Any]]) -> float:
+def _fps(path: Path, data: dict[str, AnyArray]) -> float:
     array = _numbers(path, data, "fps")
     if array.size != 1 or not (np.isfinite(array).all() and (array > 0).all()):
         raise InputError(f"{path}: field 'fps' is {array.tolist()}, expected one positive number")
     return float(array.reshape(-1)[0])
 
 
-def _text(path: Path, data: dict[str, NDArray[Any]], name: str) -> str:
-    """A text field, empty where it is missing."""
+def _text(path: Path, data: dict[str, AnyArray], name: str) -> str:
+    """A text field, empty where it is missing. Raises InputError for another kind of field."""
     if name not in data:
         return ""
     array = data[name]
@@ -164,15 +164,15 @@ def _text(path: Path, data: dict[str, NDArray[Any]], name: str) -> str:
     return str(array.reshape(-1)[0])
 
 
-def _names(path: Path, data: dict[str, NDArray[Any]], name: str) -> list[str]:
+def _names(path: Path, data: dict[str, AnyArray], name: str) -> list[str]:
     array = _field(path, data, name)
     if not isinstance(array, np.ndarray) or array.dtype.kind != "U" or array.ndim != 1:
         raise InputError(f"{path}: field {name!r} must be a list of names")
     return [str(text) for text in array]
 
 
-def _json(path: Path, data: dict[str, NDArray[Any]], name: str, default: Any) -> Any:
-    """A JSON field of the same kind as the default, which stands for a missing one."""
+def _json(path: Path, data: dict[str, AnyArray], name: str, default: Any) -> Any:
+    """A JSON field of the type of `default`, which is returned for a missing one."""
     text = _text(path, data, name)
     if not text:
         return default
@@ -185,7 +185,7 @@ def _json(path: Path, data: dict[str, NDArray[Any]], name: str, default: Any) ->
     return value
 
 
-def _skeleton(path: Path, data: dict[str, NDArray[Any]]) -> Skeleton:
+def _skeleton(path: Path, data: dict[str, AnyArray]) -> Skeleton:
     if "skeleton" not in data and "joints" in data:
         parents = _numbers(path, data, "parents")
         if parents.ndim != 1 or parents.dtype.kind == "f":
@@ -202,7 +202,7 @@ def _skeleton(path: Path, data: dict[str, NDArray[Any]]) -> Skeleton:
         raise InputError(f"{path}: field 'skeleton' does not describe a skeleton: {error}") from None
 
 
-def _valid(path: Path, data: dict[str, NDArray[Any]], shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+def _valid(path: Path, data: dict[str, AnyArray], shape: tuple[int, ...]) -> BoolArray | None:
     if "valid" not in data:
         return None
     valid = data["valid"]
@@ -213,18 +213,16 @@ def _valid(path: Path, data: dict[str, NDArray[Any]], shape: tuple[int, ...]) ->
     return valid.astype(bool)
 
 
-def _frame_labels(
-    path: Path, data: dict[str, NDArray[Any]], num_frames: int
-) -> tuple[LabelSet | None, NDArray[np.int64] | None]:
+def _frame_labels(path: Path, data: dict[str, AnyArray], num_frames: int) -> tuple[LabelSet | None, IntArray | None]:
     if "frame_ids" not in data:
         return None, None
     labels = LabelSet(tuple(_names(path, data, "labels")))
     ids = _numbers(path, data, "frame_ids")
     if ids.shape != (num_frames,) or ids.dtype.kind == "f":
         raise InputError(f"{path}: field 'frame_ids' must hold one whole number for each of {num_frames} frames")
-    wrong = (ids != IGNORE) & ((ids < 0) | (ids > len(labels)))
-    if wrong.any():
-        frame = int(np.argmax(wrong))
+    is_bad = (ids != IGNORE) & ((ids < 0) | (ids > len(labels)))
+    if is_bad.any():
+        frame = int(np.argmax(is_bad))
         raise InputError(f"{path}: frame_ids[{frame}] is {ids[frame]}, expected 0..{len(labels)} or {IGNORE}")
     return labels, ids.astype(np.int64)
 
@@ -242,7 +240,7 @@ def _person(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _annotation(path: Path, data: dict[str, NDArray[Any]]) -> Annotation | None:
+def _annotation(path: Path, data: dict[str, AnyArray]) -> Annotation | None:
     plain: dict[str, Any] = _json(path, data, "annotation", {})
     if not plain:
         return None

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float64Array, IntArray
 from ..errors import InputError
 from ..skeletons import NTU_25
 from .base import READERS, FileMotion, ReadOptions
@@ -23,19 +23,19 @@ _NAME = re.compile(r"S(?P<setup>\d{3})C(?P<camera>\d{3})P(?P<performer>\d{3})R(?
 
 @dataclass(frozen=True, eq=False)
 class Bodies:
-    """The bodies of a file, one slot for each bodyID in order of appearance.
+    """The bodies of a file, one slot for each bodyID in order of appearance."""
 
-    positions (T, P, 25, 3) float64 in metres, y up; ``valid`` (T, P); ``place`` (T, P), the place of the body
-    in its frame's list (0 first), -1 where it is not there; ``notes`` say what was passed over.
-    """
-
-    positions: NDArray[np.float64]
-    valid: NDArray[np.bool_]
-    place: NDArray[np.int64]
+    positions: Float64Array
+    """(T, P, 25, 3) in metres, y up"""
+    valid: BoolArray
+    """(T, P)"""
+    list_position: IntArray
+    """(T, P) the body's position in the list of its frame, from 0; -1 where it is absent"""
     notes: tuple[str, ...] = ()
+    """What was skipped."""
 
     def motion(self, attributes: dict[str, str]) -> FileMotion:
-        """What a reader hands on: nominal 30 fps, metres."""
+        """The FileMotion of the bodies: metres at nominal 30 fps."""
         return FileMotion(
             positions=self.positions,
             skeleton=NTU_25,
@@ -51,14 +51,14 @@ class Bodies:
 
 @READERS.register("ntu")
 class NtuReader:
-    """NTU RGB+D text: the number of frames; per frame the number of bodies; per body a line of 10 values that begins
-    with its bodyID, a line with 25, and 25 lines of 12 values that begin with x y z.
+    """NTU RGB+D text, Kinect v2.
 
-    Metres in the camera's axes (y up), nominally 30 fps. Bodies come and go: each bodyID has a person slot of its
-    own, in order of appearance, valid in the frames that list it with a joint off the origin. Of two bodies with one
-    bodyID in a frame the first holds. Only the structure and x y z are checked: the other columns hold ``NaN`` and
-    the like in good files. A file without one body is refused. ``SsssCcccPpppRrrrAaaa`` in the file name
-    gives the attributes setup, camera, performer, replication and action.
+    The number of frames; per frame the number of bodies; per body a line of 10 values that begins with its bodyID, a
+    line with 25, and 25 lines of 12 values that begin with x y z. Metres in the camera's axes (y up), nominally 30 fps.
+    Each bodyID has a person slot of its own, in order of appearance, valid in the frames that list it with a joint off
+    the origin. Of two bodies with one bodyID in a frame the first counts. Only the structure and x y z are checked: the
+    other columns hold ``NaN`` and the like in good files. A file without any body is refused. ``SsssCcccPpppRrrrAaaa``
+    in the file name gives the attributes setup, camera, performer, replication and action.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".skeleton",)
@@ -92,9 +92,9 @@ def name_attributes(name: str) -> dict[str, str] | None:
 def read_bodies(path: Path) -> Bodies:
     """The bodies of a .skeleton file.
 
-    Raises InputError, naming file and line, for a file that is cut off or longer than its frames, for another number
-    of joints, for a line with too few or too many values and for a coordinate that is no finite number; and, naming
-    the file, where no frame has a body.
+    Raises InputError, naming file and line, for a file that is cut off or continues after its frames, another number
+    of joints, a line with too few or too many values and a coordinate that is not a finite number; and, naming the
+    file, where no frame has a body.
     """
     lines = read_lines(path, columns=3)
     heads, in_frame = _layout(path, lines)
@@ -108,21 +108,21 @@ def read_bodies(path: Path) -> Bodies:
     slots = {id: slot for slot, id in enumerate(dict.fromkeys(ids))}
     people = np.array([slots[id] for id in ids])
     frames = np.repeat(np.arange(num_frames), in_frame)
-    places = np.arange(len(heads)) - np.repeat(np.cumsum(in_frame) - in_frame, in_frame)
-    cells = frames * len(slots) + people
-    held = np.argsort(cells, kind="stable")
-    held = held[np.append(True, np.diff(cells[held]) != 0)]  # the first of doubles
-    cells = cells[held]
+    ranks = np.arange(len(heads)) - np.repeat(np.cumsum(in_frame) - in_frame, in_frame)
+    cells = frames * len(slots) + people  # (N,) index into the frames x slots table
+    order = np.argsort(cells, kind="stable")
+    order = order[np.append(True, np.diff(cells[order]) != 0)]  # the first of duplicates
+    cells = cells[order]
     positions = np.zeros((num_frames, len(slots), _JOINTS, 3))
-    positions.reshape(-1, _JOINTS, 3)[cells] = values[held]
-    place = np.full((num_frames, len(slots)), -1)
-    place.ravel()[cells] = places[held]
-    valid: NDArray[np.bool_] = (positions != 0).reshape(*place.shape, -1).any(axis=2)
+    positions.reshape(-1, _JOINTS, 3)[cells] = values[order]
+    list_position = np.full((num_frames, len(slots)), -1)
+    list_position.ravel()[cells] = ranks[order]
+    valid: BoolArray = (positions != 0).reshape(*list_position.shape, -1).any(axis=2)
     if not valid.any():
         raise InputError(f"{path}: its bodies hold only zeros, the sensor saw nobody; leave it out")
     doubles = len(heads) - len(cells)
-    notes = (f"passed over {doubles} bodies whose bodyID their frame lists twice",) if doubles else ()
-    return Bodies(positions, valid, np.where(valid, place, -1), notes)
+    notes = (f"skipped {doubles} bodies whose bodyID their frame lists twice",) if doubles else ()
+    return Bodies(positions, valid, np.where(valid, list_position, -1), notes)
 
 
 _BODY_LINES = [_BODY_WORDS, 1] + [_JOINT_WORDS] * _JOINTS
@@ -131,11 +131,11 @@ _WHOLE_FILE = re.compile(b"\1(\1(%b)*)+" % re.escape(bytes(_BODY_LINES)))
 """Words on the lines of a file: a count of frames, then frames: a count of bodies, then bodies."""
 
 
-def _layout(path: Path, lines: Lines) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _layout(path: Path, lines: Lines) -> tuple[IntArray, IntArray]:
     """The first line of each body (N,), counted from 0, and the number of bodies in each frame (T,)."""
     counts = np.minimum(lines.counts, 255).astype(np.uint8)
     if not _WHOLE_FILE.fullmatch(counts.tobytes()):
-        raise _what_is_wrong(path, lines)
+        raise _layout_error(path, lines)
     alone = np.flatnonzero(counts == 1)  # the number of frames, of bodies, of joints
     of_joints = counts[alone - 1] == _BODY_WORDS
     frames = alone[~of_joints][1:]
@@ -143,61 +143,61 @@ def _layout(path: Path, lines: Lines) -> tuple[NDArray[np.int64], NDArray[np.int
     expected = np.full(len(alone), _JOINTS)
     expected[~of_joints] = [len(frames), *in_frame.tolist()]
     if (lines.wholes[alone] != expected).any():
-        raise _what_is_wrong(path, lines)
+        raise _layout_error(path, lines)
     return np.flatnonzero(counts == _BODY_WORDS), in_frame
 
 
-def _what_is_wrong(path: Path, lines: Lines) -> InputError:
+def _layout_error(path: Path, lines: Lines) -> InputError:
     """The first fault in the layout of a file."""
     num_frames = _count(lines, 0)
     if num_frames is None:
-        return _no_count(path, lines, 0, "the number of frames")
+        return _count_error(path, lines, 0, "the number of frames")
     if num_frames == 0:
         return InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
     counts, line = lines.counts.tolist(), 1
     for frame in range(num_frames):
         bodies = _count(lines, line)
         if bodies is None:
-            return _no_count(path, lines, line, f"the number of bodies in frame {frame + 1} of {num_frames}")
+            return _count_error(path, lines, line, f"the number of bodies in frame {frame + 1} of {num_frames}")
         line += 1
-        for place in range(bodies):
+        for body in range(bodies):
             rows = counts[line : line + len(_BODY_LINES)]
             if rows != _BODY_LINES or _count(lines, line + 1) != _JOINTS:
-                return _no_body(path, lines, line, f"body {place + 1} of frame {frame + 1} of {num_frames}")
+                return _body_error(path, lines, line, f"body {body + 1} of frame {frame + 1} of {num_frames}")
             line += len(_BODY_LINES)
     return InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
 
 
 def _count(lines: Lines, line: int) -> int | None:
-    """The whole number that stands alone on a line, None where the line is another."""
+    """The whole number that is alone on a line, None for another line."""
     if line >= len(lines.counts) or lines.counts[line] != 1 or lines.wholes[line] < 0:
         return None
     return int(lines.wholes[line])
 
 
-def _no_body(path: Path, lines: Lines, line: int, what: str) -> InputError:
+def _body_error(path: Path, lines: Lines, line: int, what: str) -> InputError:
     """What is wrong with the lines of a body, the first of them at `line`."""
-    if (wrong := _wrong_length(path, lines, line, _BODY_WORDS, f"the line of {what}")) is not None:
-        return wrong
+    if (error := _length_error(path, lines, line, _BODY_WORDS, f"the line of {what}")) is not None:
+        return error
     joints = _count(lines, line + 1)
     if joints is None:
-        return _no_count(path, lines, line + 1, f"the number of joints of {what}")
+        return _count_error(path, lines, line + 1, f"the number of joints of {what}")
     if joints != _JOINTS:
         return InputError(f"{path}:{line + 2}: {what} has {joints} joints, expected {_JOINTS}")
     rows = enumerate(range(line + 2, line + 2 + _JOINTS), start=1)
-    each = (_wrong_length(path, lines, at, _JOINT_WORDS, f"joint {joint} of {what}") for joint, at in rows)
-    return next(wrong for wrong in each if wrong is not None)
+    errors = (_length_error(path, lines, at, _JOINT_WORDS, f"joint {joint} of {what}") for joint, at in rows)
+    return next(error for error in errors if error is not None)
 
 
-def _no_count(path: Path, lines: Lines, line: int, what: str) -> InputError:
+def _count_error(path: Path, lines: Lines, line: int, what: str) -> InputError:
     """What is wrong with a line that should be a whole number."""
-    wrong = _wrong_length(path, lines, line, 1, what)
-    text = "" if wrong is not None else lines.word(line, 0)
-    return wrong or InputError(f"{path}:{line + 1}: {what} is {text[:40]!r}, expected a whole number")
+    error = _length_error(path, lines, line, 1, what)
+    text = "" if error is not None else lines.word(line, 0)
+    return error or InputError(f"{path}:{line + 1}: {what} is {text[:40]!r}, expected a whole number")
 
 
-def _wrong_length(path: Path, lines: Lines, line: int, words: int, what: str) -> InputError | None:
-    """What is wrong with a line that is not there or has another number of values; None where it is right."""
+def _length_error(path: Path, lines: Lines, line: int, words: int, what: str) -> InputError | None:
+    """What is wrong with a line that is missing or has another number of values; None where it is right."""
     if line >= len(lines.counts):
         return InputError(f"{path}:{len(lines.counts)}: the file is cut off: {what} does not follow; get it again")
     if lines.counts[line] != words:
@@ -205,7 +205,7 @@ def _wrong_length(path: Path, lines: Lines, line: int, words: int, what: str) ->
     return None
 
 
-def _coordinates(path: Path, lines: Lines, heads: NDArray[np.int64]) -> NDArray[np.float64]:
+def _coordinates(path: Path, lines: Lines, heads: IntArray) -> Float64Array:
     """x y z (N, 25, 3) of the bodies that begin on these lines (N,)."""
     joints = (heads[:, None] + np.arange(2, 2 + _JOINTS)).ravel()
     values = lines.values.take(joints, axis=0)

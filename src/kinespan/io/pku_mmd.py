@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray
 from ..errors import InputError
 from ..skeletons import NTU_25
 from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions
@@ -25,9 +25,9 @@ _NAME = re.compile(r"(?P<session>.+)-(?P<view>[LMR])$")
 class PkuMmdReader:
     """PKU-MMD skeleton text: per frame a line of 150 numbers, x y z of the 25 joints of two bodies.
 
-    Metres in the camera's axes (y up), 30 fps. A body of zeros is not there; a body that never is has no person slot,
-    and a file without one is refused. ``NAME-V`` in the file name gives the attributes session (NAME: views of one
-    performance share it) and view (L, M or R).
+    Metres in the camera's axes (y up), 30 fps. A body of zeros is absent; a body that is always absent has no person
+    slot, and a file without any body is refused. ``NAME-V`` in the file name gives the attributes session (NAME, which
+    views of one performance share) and view (L, M or R).
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt", ".skeleton")
@@ -46,43 +46,43 @@ class PkuMmdReader:
     def parse(path: Path, options: ReadOptions) -> FileMotion:
         """Positions (T, P, 25, 3), P 1 or 2, and valid (T, P)."""
         lines = read_lines(path, _WORDS)
-        wrong = np.flatnonzero(lines.counts != _WORDS)
-        if len(wrong):
-            line = int(wrong[0]) + 1
+        bad_lines = np.flatnonzero(lines.counts != _WORDS)
+        if len(bad_lines):
+            line = int(bad_lines[0]) + 1
             cut = "; the file may be cut off" if line == len(lines.counts) else ""
             raise InputError(
                 f"{path}:{line}: found {lines.counts[line - 1]} values, expected {_WORDS} "
                 f"(2 bodies x 25 joints x 3){cut}"
             )
         if np.isnan(lines.values).any():
-            line, place = map(int, np.argwhere(np.isnan(lines.values))[0])
-            raise InputError(f"{path}:{line + 1}: found {lines.word(line, place)[:40]!r}, expected a finite number")
+            line, index = map(int, np.argwhere(np.isnan(lines.values))[0])
+            raise InputError(f"{path}:{line + 1}: found {lines.word(line, index)[:40]!r}, expected a finite number")
         positions = lines.values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
-        valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
-        seen = valid.any(axis=0)
-        if not seen.any():
+        valid: BoolArray = np.any(positions != 0, axis=(2, 3))
+        present = valid.any(axis=0)
+        if not present.any():
             raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
         return FileMotion(
-            positions=positions[:, seen],
+            positions=positions[:, present],
             skeleton=NTU_25,
             fps=FPS,
             fps_from="rate of the format",
             unit=1.0,
             unit_from="the format's metres",
-            valid=valid[:, seen],
+            valid=valid[:, present],
             attributes=name_attributes(path.stem),
         )
 
 
 def name_attributes(name: str) -> dict[str, str]:
-    """session and view of NAME-V; nothing where the name is of another kind."""
+    """session and view of NAME-V; empty for other names."""
     match = _NAME.match(name)
     return match.groupdict() if match else {}
 
 
 @dataclass(frozen=True)
 class LabelLine:
-    """A line of a label file: class 1..51, first and last frame as they stand there, confidence 1 or 2; its number."""
+    """A line of a label file: class 1..51, first and last frame as written, confidence 1 or 2; its line number."""
 
     label: int
     start: int
@@ -92,10 +92,10 @@ class LabelLine:
 
 
 def read_labels(path: Path, num_labels: int) -> tuple[LabelLine, ...]:
-    """The lines ``label,start,end,confidence`` of a label file; none where it is empty.
+    """The lines ``label,start,end,confidence`` of a label file; empty for an empty file.
 
-    Raises InputError, naming file and line, for anything else: another number of fields, one that is no whole number,
-    a label outside 1..`num_labels`, an end that is not after the start.
+    Raises InputError, naming file and line, for another number of fields, a field that is not a whole number, a label
+    outside 1..`num_labels` and an end that is not after the start.
     """
     try:
         text = path.read_bytes().decode("latin-1").removeprefix("\xef\xbb\xbf")
@@ -107,8 +107,8 @@ def read_labels(path: Path, num_labels: int) -> tuple[LabelLine, ...]:
 
 def _label_line(path: Path, number: int, line: str, num_labels: int) -> LabelLine:
     fields = [field.strip() for field in line.removesuffix(",").split(",")]
-    whole = [field.isascii() and field.isdigit() and len(field) < 10 for field in fields]
-    if len(fields) != 4 or not all(whole):
+    is_whole = [field.isascii() and field.isdigit() and len(field) < 10 for field in fields]
+    if len(fields) != 4 or not all(is_whole):
         raise InputError(f"{path}:{number}: found {line[:60]!r}, expected label,start,end,confidence in whole numbers")
     label, start, end, confidence = map(int, fields)
     if not 1 <= label <= num_labels:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import LabelSet
+from ..arrays import BoolArray, Float64Array
 from ..errors import InputError
 from ..skeletons import KINECT_20
 from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
@@ -30,9 +30,9 @@ _JOINTS = len(KINECT_20.joints)
 class PrecogReader:
     """PRECOG text: a line of joint names, then per frame 20 times ``x y z`` and a label 0..8, separated by ``;``.
 
-    Metres, y up, nominally 30 fps (no time stamps). Frames of zeros, where the sensor saw nobody, are not valid; a
-    file with nothing else is refused. A few labels flicker for a frame or so: `ReadOptions.min_label_frames` = 5
-    merges such runs. ``SeqS_P`` in the file name gives the attributes script (S) and performer (P).
+    Metres, y up, nominally 30 fps (no time stamps). Frames of zeros, in which the sensor saw nobody, are not valid; a
+    file of such frames is refused. A few labels flicker for a frame or two: `ReadOptions.min_label_frames` = 5 merges
+    such runs. ``SeqS_P`` in the file name gives the attributes script (S) and performer (P).
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
@@ -57,7 +57,7 @@ class PrecogReader:
         for frame, line in enumerate(lines[1:]):
             values[frame], ids[frame] = _frame(path, frame + 2, line)
         positions = values.reshape(-1, 1, _JOINTS, 3)
-        valid: NDArray[np.bool_] = np.any(positions != 0, axis=(2, 3))
+        valid: BoolArray = np.any(positions != 0, axis=(2, 3))
         if not valid.any():
             raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
         name = _NAME.match(path.stem)
@@ -75,8 +75,8 @@ class PrecogReader:
         )
 
 
-def _frame(path: Path, number: int, line: str) -> tuple[NDArray[np.float64], int]:
-    """Coordinates (60,) and label of one line."""
+def _frame(path: Path, number: int, line: str) -> tuple[Float64Array, int]:
+    """Coordinates (60,) and label of a line. Raises InputError."""
     fields = line.split(";")
     if len(fields) != _JOINTS + 1:
         raise InputError(
@@ -87,10 +87,10 @@ def _frame(path: Path, number: int, line: str) -> tuple[NDArray[np.float64], int
         raise InputError(f"{path}:{number}: label is {label!r}, expected a number from 0 to {len(LABELS)}")
     tokens: list[str] = []
     for joint, text in enumerate(fields):
-        three = text.split()
-        if len(three) != 3:
+        words = text.split()
+        if len(words) != 3:
             raise InputError(f"{path}:{number}: {KINECT_20.joints[joint]} is {text[:60]!r}, expected 'x y z'")
-        tokens += three
+        tokens += words
     values = floats(tokens)
     if values is None:
         raise InputError(f"{path}:{number}: found {first_not_number(tokens)!r}, expected a finite number")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..arrays import Float64Array
 
 _AXES = "xyz"
 
 
-def axis_matrices(angles: NDArray[np.float64], axis: str) -> NDArray[np.float64]:
+def axis_matrices(angles: Float64Array, axis: str) -> Float64Array:
     """Rotations (..., 3, 3) by `angles` (...) in radians about one axis; they act on column vectors."""
     cos, sin = np.cos(angles), np.sin(angles)
     matrices = np.zeros((*angles.shape, 3, 3))
@@ -21,10 +22,10 @@ def axis_matrices(angles: NDArray[np.float64], axis: str) -> NDArray[np.float64]
     return matrices
 
 
-def chained(angles: NDArray[np.float64], axes: str) -> NDArray[np.float64]:
+def chained(angles: Float64Array, axes: str) -> Float64Array:
     """The product R_axes[0] R_axes[1] ... (..., 3, 3) of rotations by `angles` (..., len(axes)) in radians."""
     matrices = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
-    for number, axis in enumerate(axes):
-        turn = axis_matrices(angles[..., number], axis)
-        matrices = turn if number == 0 else matrices @ turn
+    for index, axis in enumerate(axes):
+        rotation = axis_matrices(angles[..., index], axis)
+        matrices = rotation if index == 0 else matrices @ rotation
     return matrices

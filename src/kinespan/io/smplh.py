@@ -1,11 +1,11 @@
-"""The SMPL-H body: from joint angles to the places of 73 points, of which 25 make the skeleton of NTU RGB+D.
+"""The SMPL-H body: from joint angles to the positions of 73 points, 25 of which are the skeleton of NTU RGB+D.
 
 Loper et al., "SMPL: A Skinned Multi-Person Linear Model" (SIGGRAPH Asia 2015), equations 2 to 10; Romero et al.,
 "Embodied Hands" (SIGGRAPH Asia 2017), which adds the hands. The points are the 52 joints, then 21 vertices of the skin
 in the order in which the ``smplx`` package gives them. Its code may be used under a licence agreement only, so it is
-no dependency: the few points needed are computed here, as smplx 0.1.28 does (a test holds figures that it gave).
+no dependency: the few points needed are computed here, as smplx 0.1.28 does (a test compares with its results).
 
-The body itself, an .npz file, is not ours to hand out: see `WHERE_TO_GET_IT`.
+The body itself, an .npz file, may not be passed on: see `WHERE_TO_GET_IT`.
 """
 
 from __future__ import annotations
@@ -14,74 +14,74 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import AnyArray, Float64Array
 from ..errors import InputError
 from .npz import load_archive
 
-Array = NDArray[np.float64]
-
 NUM_JOINTS = 52
 NUM_POSES = 3 * NUM_JOINTS
-"""Numbers of a pose: an axis-angle vector for each joint. 3 root, 63 body, 45 left hand, 45 right hand."""
+"""Values of a pose, an axis-angle vector for each joint: 3 root, 63 body, 45 left hand, 45 right hand."""
 NUM_VERTICES = 6890
 VERTICES = (
     332, 6260, 2800, 4071, 583,  # nose, right and left eye, right and left ear
     3216, 3226, 3387, 6617, 6624, 6787,  # big toe, small toe, heel: left, then right
     2746, 2319, 2445, 2556, 2673, 6191, 5782, 5905, 6016, 6133,  # tips from thumb to little finger: left, then right
 )  # fmt: skip
-"""Vertices that stand for points of the body which are no joints: points 52 to 72."""
+"""The vertices that are points 52 to 72."""
 
 NTU_POINTS = (0, 3, 12, 15, 16, 18, 20, 22, 17, 19, 21, 37, 1, 4, 7, 10, 2, 5, 8, 11, 9, 64, 63, 69, 68)
-"""For each joint of NTU RGB+D the point that stands for it; a hand is the base of its index finger."""
+"""The point of each joint of NTU RGB+D; a hand is the base of its index finger."""
 
 WHERE_TO_GET_IT = (
     "kinespan hands out no body models. Register at https://mano.is.tue.mpg.de, download 'Extended SMPL+H model' "
     "(smplh.tar.xz), unpack it and give its folder or its file male/model.npz"
 )
-_PLACES = ("male/model.npz", "smplh/male/model.npz", "SMPLH_MALE.npz", "smplh/SMPLH_MALE.npz")
+_BODY_FILES = ("male/model.npz", "smplh/male/model.npz", "SMPLH_MALE.npz", "smplh/SMPLH_MALE.npz")
 _LEVELS_ABOVE = 5
-"""How far above a motion file its body is looked for: AMASS lies in data set, subject, file."""
+"""So many folders above a motion file are searched for its body: AMASS lies in data set, subject, file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """A body of mean shape (all betas zero), cut down to what its 73 points need; metres, y up, facing +z.
+    """A body of mean shape (all betas zero), reduced to its 73 points; metres, y up, facing +z."""
 
-    ``rest`` (52, 3) joints and ``skin`` (21, 3) vertices in the rest pose; ``parents`` (52,), -1 for the root;
-    ``weights`` (21, 52) of the joints on the vertices; ``correctives`` (21, 3, 459) by which a pose moves them.
-    """
-
-    rest: Array
+    rest: Float64Array
+    """(52, 3) joints in the rest pose"""
     parents: tuple[int, ...]
-    skin: Array
-    weights: Array
-    correctives: Array
+    """52 joint indices, -1 for the root"""
+    skin: Float64Array
+    """(21, 3) vertices in the rest pose"""
+    weights: Float64Array
+    """(21, 52) weights of the joints on the vertices"""
+    correctives: Float64Array
+    """(21, 3, 459) pose blend shapes of the vertices"""
 
-    def points(self, poses: Array) -> Array:
-        """Points (T, 73, 3) of poses (T, 156), axis-angle in radians; the pelvis stays where it rests."""
-        turns = rotations(poses.reshape(len(poses), NUM_JOINTS, 3))
-        world = np.empty_like(turns)
+    def points(self, poses: Float64Array) -> Float64Array:
+        """Points (T, 73, 3) of poses (T, 156), axis-angle in radians; the pelvis stays at rest."""
+        local_rotations = rotations(poses.reshape(len(poses), NUM_JOINTS, 3))
+        world_rotations = np.empty_like(local_rotations)
         joints = np.empty((len(poses), NUM_JOINTS, 3))
         for joint, parent in enumerate(self.parents):
             if parent < 0:
-                world[:, joint], joints[:, joint] = turns[:, joint], self.rest[joint]
+                world_rotations[:, joint], joints[:, joint] = local_rotations[:, joint], self.rest[joint]
                 continue
-            world[:, joint] = world[:, parent] @ turns[:, joint]
-            joints[:, joint] = joints[:, parent] + world[:, parent] @ (self.rest[joint] - self.rest[parent])
-        bent = (turns[:, 1:] - np.eye(3)).reshape(len(poses), -1)
-        skin = self.skin + np.einsum("vcd,td->tvc", self.correctives, bent, optimize=True)
-        # A vertex follows each of its joints; where it ends up is the weighted mean.
-        turned = np.einsum("vj,tjab->tvab", self.weights, world, optimize=True)
-        shifts = joints - np.einsum("tjab,jb->tja", world, self.rest)
-        placed = (turned @ skin[..., None])[..., 0] + np.einsum("vj,tja->tva", self.weights, shifts, optimize=True)
-        return np.concatenate((joints, placed), axis=1)
+            world_rotations[:, joint] = world_rotations[:, parent] @ local_rotations[:, joint]
+            joints[:, joint] = joints[:, parent] + world_rotations[:, parent] @ (self.rest[joint] - self.rest[parent])
+        pose_features = (local_rotations[:, 1:] - np.eye(3)).reshape(len(poses), -1)
+        skin = self.skin + np.einsum("vcd,td->tvc", self.correctives, pose_features, optimize=True)
+        # Linear blend skinning: a vertex is the weighted mean of where each of its joints moves it.
+        blended_rotations = np.einsum("vj,tjab->tvab", self.weights, world_rotations, optimize=True)
+        translations = joints - np.einsum("tjab,jb->tja", world_rotations, self.rest)
+        vertices_posed = (blended_rotations @ skin[..., None])[..., 0] + np.einsum(
+            "vj,tja->tva", self.weights, translations, optimize=True
+        )
+        return np.concatenate((joints, vertices_posed), axis=1)
 
 
-def rotations(vectors: Array) -> Array:
+def rotations(vectors: Float64Array) -> Float64Array:
     """Rotations (..., 3, 3) by axis-angle vectors (..., 3) in radians (Rodrigues)."""
     angles = np.linalg.norm(vectors, axis=-1)[..., None, None]
     cross = np.zeros((*vectors.shape, 3))
@@ -90,41 +90,42 @@ def rotations(vectors: Array) -> Array:
         cross[..., second, first] = vectors[..., axis]
         cross[..., first, second] = -vectors[..., axis]
     # sin(a) / a and (1 - cos(a)) / a^2, both finite at 0
-    once, twice = np.sinc(angles / np.pi), np.sinc(angles / (2 * np.pi)) ** 2 / 2
-    return np.asarray(np.eye(3) + once * cross + twice * (cross @ cross))
+    linear, quadratic = np.sinc(angles / np.pi), np.sinc(angles / (2 * np.pi)) ** 2 / 2
+    return np.asarray(np.eye(3) + linear * cross + quadratic * (cross @ cross))
 
 
-def find_body(*places: Path) -> Path:
-    """The file of the male body: a place itself where that is a file, else where the downloads have it below one.
+def find_body(*folders: Path) -> Path:
+    """The file of the male body: the first of `folders` that is a file, or that contains it as the downloads do.
 
     Raises InputError where there is none, saying where to get it.
     """
-    for place in places:
-        found = place if place.is_file() else _in_folder(place)
-        if found is not None:
-            return found
-    looked = " or ".join(str(place) for place in places)
-    raise InputError(f"no body model in {looked}: expected one of {', '.join(_PLACES)}. {WHERE_TO_GET_IT}")
+    for folder in folders:
+        file = folder if folder.is_file() else _in_folder(folder)
+        if file is not None:
+            return file
+    searched = " or ".join(str(folder) for folder in folders)
+    raise InputError(f"no body model in {searched}: expected one of {', '.join(_BODY_FILES)}. {WHERE_TO_GET_IT}")
 
 
 def body_near(path: Path) -> Path:
     """The file of the male body beside a motion file or in a folder above it. Raises InputError where there is none."""
-    above = list(path.absolute().parents)[: _LEVELS_ABOVE + 1]
-    found = next((found for folder in above if (found := _in_folder(folder)) is not None), None)
-    if found is None:
+    parents = list(path.absolute().parents)[: _LEVELS_ABOVE + 1]
+    file = next((file for folder in parents if (file := _in_folder(folder)) is not None), None)
+    if file is None:
         raise InputError(
-            f"{path}: its joint angles need an SMPL-H body, and none of {', '.join(_PLACES)} lies beside the file or "
-            f"in a folder above. Give it by --body-model or ReadOptions(body_model=Path('smplh')). {WHERE_TO_GET_IT}"
+            f"{path}: its joint angles need an SMPL-H body, and none of {', '.join(_BODY_FILES)} lies beside the file "
+            f"or in a folder above. Give it by --body-model or ReadOptions(body_model=Path('smplh')). {WHERE_TO_GET_IT}"
         )
-    return found
+    return file
 
 
 def _in_folder(folder: Path) -> Path | None:
-    return next((folder / place for place in _PLACES if (folder / place).is_file()), None)
+    """The body below a folder, None without one."""
+    return next((folder / name for name in _BODY_FILES if (folder / name).is_file()), None)
 
 
 def load_body(path: Path) -> Body:
-    """The body in a file, kept for the next call. Raises InputError naming what is wrong with the file."""
+    """The body of a file, cached. Raises InputError naming what is wrong with the file."""
     try:
         state = path.stat()
     except OSError as error:
@@ -134,7 +135,7 @@ def load_body(path: Path) -> Body:
 
 @functools.lru_cache(maxsize=2)
 def _load(path: Path, changed: int, size: int) -> Body:
-    """The body of the file in this state: a file that was replaced is read anew."""
+    """The body of the file in this state: a changed file is read anew."""
     if path.suffix.lower() == ".pkl":
         raise InputError(
             f"body model {path}: loading a file of this kind can run any program, so kinespan never does. "
@@ -165,11 +166,11 @@ def _load(path: Path, changed: int, size: int) -> Body:
     )
 
 
-def _check(path: Path, data: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, ...]) -> None:
-    """Refuse what is no SMPL-H body, such as SMPL, SMPL-X or MANO."""
+def _check(path: Path, data: Mapping[str, AnyArray], name: str, shape: tuple[int, ...]) -> None:
+    """Check a field. Raises InputError for anything but an SMPL-H body, such as SMPL, SMPL-X or MANO."""
     if name not in data:
         raise InputError(
-            f"body model {path}: field {name!r} is missing; there is {', '.join(sorted(data)) or 'nothing known'}. "
+            f"body model {path}: field {name!r} is missing; available: {', '.join(sorted(data)) or 'nothing known'}. "
             f"{WHERE_TO_GET_IT}"
         )
     if data[name].shape != shape or data[name].dtype.kind not in "fiu":

@@ -11,11 +11,10 @@ from torch.nn import functional as F
 
 from ..config import AugmentConfig, MethodConfig
 from ..encoders.base import Encoder, Pyramid
+from ..input_spec import InputSpec
 from ..registry import Registry
 from ..settings_parser import parse_settings
-from ..skeleton import Skeleton
 from ..transforms.augment import View, augment
-from ..transforms.streams import compute_streams
 
 Strength = Literal["basic", "extreme"]
 
@@ -31,26 +30,23 @@ class EncoderInput(NamedTuple):
 class MethodInputs:
     """What a method gets at each step: a batch of clips, and the means to make views of them.
 
-    clips as they were drawn; progress 0 at the first step, towards 1 at the last; augmentation by strength; skeleton,
-    streams and fps of the encoder's input; generator of what is drawn at random.
+    clips as they were drawn; progress 0 at the first step, towards 1 at the last; augmentation by strength; input is
+    the encoder's InputSpec; generator is that of what is drawn at random.
     """
 
     clips: View
     progress: float
     augmentation: Mapping[Strength, AugmentConfig]
-    skeleton: Skeleton
-    streams: tuple[str, ...]
-    fps: float
+    input: InputSpec
     generator: Generator
 
     def view(self, strength: Strength = "basic") -> EncoderInput:
         """A new view of the clips, augmented by fresh draws."""
-        return self.encoder_input(augment(self.clips, self.augmentation[strength], self.skeleton, self.generator))
+        return self.encoder_input(augment(self.clips, self.augmentation[strength], self.input.skeleton, self.generator))
 
     def encoder_input(self, view: View) -> EncoderInput:
         """A view as it is, with its streams."""
-        streams = compute_streams(view.positions, view.valid, self.skeleton, self.streams, self.fps)
-        return EncoderInput(streams, view)
+        return EncoderInput(self.input.compute_streams(view.positions, view.valid), view)
 
 
 @dataclass(frozen=True)

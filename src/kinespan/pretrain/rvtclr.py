@@ -134,4 +134,4 @@ def speed_preserving_view(inputs: MethodInputs, strength: Strength) -> View:
     config: AugmentConfig = inputs.augmentation[strength]
     if config.crop == "resize" and config.crop_min < 1:
         config = replace(config, crop="shift")
-    return augment(inputs.clips, config, inputs.skeleton, inputs.generator)
+    return augment(inputs.clips, config, inputs.input.skeleton, inputs.generator)

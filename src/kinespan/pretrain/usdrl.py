@@ -180,4 +180,4 @@ def whole_steps(frames: Tensor, stride: int) -> Tensor:
 def without_gradient(pyramid: Pyramid) -> Pyramid:
     """The pyramid, detached from the graph."""
     joints = None if pyramid.joints is None else pyramid.joints.detach()
-    return Pyramid(tuple(level.detach() for level in pyramid.maps), pyramid.masks, joints, pyramid.whole)
+    return Pyramid(tuple(level.detach() for level in pyramid.maps), pyramid.masks, joints, pyramid.all_valid)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import Annotation, LabelSet, Span
+from ..arrays import AnyArray
 from ..errors import InputError
 from ..recording import Recording
 
@@ -33,7 +33,7 @@ class ReportRecording:
     truth: Annotation | None = None
     predictions: Sequence[Span] = ()
     segmentation: Sequence[Span] = ()
-    scores: NDArray[Any] | None = None
+    scores: AnyArray | None = None
     scores_fps: float | None = None
 
     def __post_init__(self) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..annotation import LabelSet, Span
+from ..arrays import AnyArray, Float32Array, Float64Array, IntArray
 from ..recording import Recording
 from ..skeleton import Skeleton
 from .data import ReportData, ReportRecording
@@ -35,7 +35,7 @@ def build_payload(data: ReportData) -> dict[str, Any]:
     return {name: _plain(value) for name, value in payload.items()}
 
 
-def frame_picks(num_frames: int, fps: float) -> tuple[NDArray[np.int64], float]:
+def frame_picks(num_frames: int, fps: float) -> tuple[IntArray, float]:
     """Frames to show, (T',), and their rate: all of them up to 30 a second, above that 30 picked by their time."""
     if fps <= MAX_FPS:
         return np.arange(num_frames), fps
@@ -127,15 +127,15 @@ def _motion(recording: Recording) -> dict[str, Any]:
     }
 
 
-def _held(recording: Recording, person: int) -> NDArray[np.float32]:
+def _held(recording: Recording, person: int) -> Float32Array:
     """Positions (T, J, 3) of one person, each unseen frame replaced by the last seen one (or the first seen)."""
     seen = np.flatnonzero(recording.mask[:, person])
     last = np.searchsorted(seen, np.arange(recording.num_frames), side="right") - 1
-    held: NDArray[np.float32] = recording.positions[seen[np.maximum(last, 0)], person]
+    held: Float32Array = recording.positions[seen[np.maximum(last, 0)], person]
     return held
 
 
-def _facing(positions: NDArray[np.float64], skeleton: Skeleton, fps: float) -> float:
+def _facing(positions: Float64Array, skeleton: Skeleton, fps: float) -> float:
     """Direction that a person (T, J, 3) looks in during the first second: left across the body, times up."""
     opening = positions[: max(1, round(fps))]
     left = opening[:, [*skeleton.left_shoulder, *skeleton.left_hip]].mean(axis=(0, 1))
@@ -154,7 +154,7 @@ def _scores(item: ReportRecording) -> dict[str, Any] | None:
     return {"fps": fps, "frames": len(picks), "columns": scores.shape[1], "levels": _deflated(levels)}
 
 
-def _deflated(array: NDArray[Any]) -> str:
+def _deflated(array: AnyArray) -> str:
     return base64.b64encode(zlib.compress(np.ascontiguousarray(array).tobytes(), 9)).decode("ascii")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..atomic import write_atomically
 from ..config import FinetuneConfig, PretrainConfig
 from ..corpus.prepare import prepare_recipe
 from ..corpus.recipes import RECIPES
@@ -49,7 +50,7 @@ def reproduce(plan: Plan, raw: Path, out: Path, scale: Scale, log: Log = print) 
     for number, (seed, row) in enumerate(wanted, start=1):
         log(f"row {number} of {len(wanted)}: {row}, seed {seed}")
         rows.append({**_facts(plan, row, seed), **_run_row(plan, row, seed, corpora, folder, scale.dry)})
-        (folder / ROWS_FILE).write_text("".join(json.dumps(figures) + "\n" for figures in rows))
+        write_atomically(folder / ROWS_FILE, "".join(json.dumps(figures) + "\n" for figures in rows))
     return rows
 
 

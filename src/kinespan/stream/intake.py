@@ -18,17 +18,17 @@ from ..model import Model
 from ..model_file import ModelSpec
 from ..recording import Recording
 from ..skeleton import Skeleton
-from ..transforms.families import FAMILIES
 from ..transforms.normalise import (
-    Between,
-    Place,
+    ReferenceFrame,
+    Resampling,
     fill_gaps,
-    first_seen,
+    first_valid,
     model_motion,
     num_resampled,
-    only_seen,
     torso_length,
+    zero_invalid,
 )
+from ..transforms.ntu_preprocessing import PREPROCESSINGS
 
 Positions = NDArray[np.float32]
 Valid = NDArray[np.bool_]
@@ -69,7 +69,7 @@ class GapFilling:
         return int(since_seen[may_return].max(initial=0))
 
 
-class Resampling:
+class RateChange:
     """Frames at another rate, as `resample` gives them, as soon as the recorded frames around them are there."""
 
     def __init__(self, fps: float, target_fps: float) -> None:
@@ -87,14 +87,14 @@ class Resampling:
         recorded = self.first_held + len(valid)
         count = num_resampled(recorded, self.fps, self.target_fps)
         stop = count if last else self._stop(recorded, count)
-        made = self._between(self.num_made, stop, recorded).mix(positions, valid, self.first_held)
+        made = self._between(self.num_made, stop, recorded).apply(positions, valid, self.first_held)
         needed = int(self._between(stop, stop + 1, recorded).low[0])
         self.held = copied(positions, valid, since=needed - self.first_held)
         self.num_made, self.first_held = stop, needed
         return made
 
-    def _between(self, start: int, stop: int, recorded: int) -> Between:
-        return Between.frames(start, stop, recorded, self.fps, self.target_fps)
+    def _between(self, start: int, stop: int, recorded: int) -> Resampling:
+        return Resampling.of(start, stop, recorded, self.fps, self.target_fps)
 
     def _stop(self, recorded: int, count: int) -> int:
         """The first frame at the target rate whose middle lies after that of the last recorded one."""
@@ -110,11 +110,11 @@ class Placing:
     """
 
     def __init__(self, spec: ModelSpec, torso: float | None, settle_frames: int) -> None:
-        self.skeleton, self.normalisation = spec.skeleton, spec.normalisation
-        self.size = 1.0 if spec.normalisation.size == "none" else torso
+        self.skeleton, self.normalisation = spec.input.skeleton, spec.input.normalisation
+        self.size = 1.0 if spec.input.normalisation.size == "none" else torso
         self.settle_frames = settle_frames
         self.held: Frames | None = None
-        self.place: Place | None = None
+        self.place: ReferenceFrame | None = None
 
     def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
         """Frames in place."""
@@ -126,10 +126,10 @@ class Placing:
             self.size = torso_length(positions[valid], self.skeleton) if valid.any() else 1.0
             self.held = None
         if self.place is None and valid.any():
-            self.place = Place.of(positions[first_seen(valid)], self.skeleton, self.normalisation)
+            self.place = ReferenceFrame.of(positions[first_valid(valid)], self.skeleton, self.normalisation)
         if self.place is None:
             return positions, valid
-        return only_seen(self.place.moved(positions) / self.size, valid), valid
+        return zero_invalid(self.place.apply(positions) / self.size, valid), valid
 
 
 class PublishedPlacing:
@@ -140,7 +140,7 @@ class PublishedPlacing:
     """
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.place, self.skeleton = FAMILIES[spec.normalisation.family], spec.skeleton
+        self.place, self.skeleton = PREPROCESSINGS[spec.input.normalisation.preprocessing], spec.input.skeleton
         self.person: int | None = None
         """The slot of the first person; ``anchors``: its first and its latest pose (J, 3)."""
         self.anchors: list[Positions] = []
@@ -150,7 +150,7 @@ class PublishedPlacing:
         if self.person is None:
             if not valid.any():
                 return positions, valid
-            frame, self.person = first_seen(valid)
+            frame, self.person = first_valid(valid)
             self.anchors = [positions[frame, self.person].copy()] * 2
         # the first person comes first; two frames with its poses precede, by which the others are placed, and a frame
         # with everybody follows, so that nobody has left for good
@@ -177,11 +177,11 @@ class Intake:
 
         Raises InputError where the skeleton does not map to the model's.
         """
-        self.weights = None if skeleton == spec.skeleton else joint_map(skeleton, spec.skeleton)
-        own = spec.normalisation.family == "kinespan"
+        self.weights = None if skeleton == spec.input.skeleton else joint_map(skeleton, spec.input.skeleton)
+        own = spec.input.normalisation.preprocessing == "kinespan"
         self.stages: tuple[Stage, ...] = (
-            GapFilling(round(spec.normalisation.fill_gap * fps)),
-            Resampling(fps, spec.fps),
+            GapFilling(round(spec.input.normalisation.fill_gap * fps)),
+            RateChange(fps, spec.input.fps),
             Placing(spec, torso, settle_frames) if own else PublishedPlacing(spec),
         )
 
@@ -202,9 +202,9 @@ def torso_of(model: Model, recording: Recording) -> float:
 
     Raises InputError where the recording's skeleton does not map to the model's.
     """
-    metres = replace(model.spec.normalisation, family="kinespan", heading="none", size="none")
-    motion = model_motion(recording, model.spec.skeleton, model.spec.fps, metres)
-    return torso_length(motion.positions[motion.valid], model.spec.skeleton) if motion.valid.any() else 1.0
+    metres = replace(model.spec.input.normalisation, preprocessing="kinespan", heading="none", size="none")
+    motion = model_motion(recording, model.spec.input.skeleton, model.spec.input.fps, metres)
+    return torso_length(motion.positions[motion.valid], model.spec.input.skeleton) if motion.valid.any() else 1.0
 
 
 def joined(held: Frames | None, positions: Positions, valid: Valid) -> Frames:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..annotation import Span
+from ..ensemble import Ensemble
 from ..errors import InputError
-from ..fused import FusedLocalizer
 from ..localizer import Localizer
 from ..model import Model, Scores
 from ..recording import Recording
@@ -85,12 +85,12 @@ class StreamLocalizer:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise InputError(f"{name}: found {value}, expected a positive number")
         self.model, self.fps = model, float(fps)
-        self.skeleton = model.spec.skeleton if skeleton is None else skeleton
+        self.skeleton = model.spec.input.skeleton if skeleton is None else skeleton
         self._scorers = [self._scorer(member, torso) for member in _members(model)]
         self._look_ahead = max(scorer.look_ahead for scorer in self._scorers)
         self._hop = self._hop_for(latency)
         decoding = model.spec.decode
-        self._segmenter = Segmenter(model.spec.fps, model.labels, decoding.min_duration, decoding.smooth)
+        self._segmenter = Segmenter(model.spec.input.fps, model.labels, decoding.min_duration, decoding.smooth)
         self._num_recorded = 0
         self._num_scored = 0
         self._num_slots: int | None = None
@@ -99,7 +99,7 @@ class StreamLocalizer:
     @property
     def look_ahead(self) -> float:
         """Seconds of motion after a frame that its score depends on."""
-        return self._look_ahead / self.model.spec.fps
+        return self._look_ahead / self.model.spec.input.fps
 
     @property
     def latency(self) -> float:
@@ -150,22 +150,22 @@ class StreamLocalizer:
 
     def _mean(self, scores: list[Scores]) -> Scores:
         """Scores (n, C + 1) of the model, of those of its members."""
-        return self.model.mean(scores) if isinstance(self.model, FusedLocalizer) else scores[0]
+        return self.model.mean(scores) if isinstance(self.model, Ensemble) else scores[0]
 
     def _scorer(self, model: Localizer, torso: float | None) -> WindowScorer:
         """Scores of one localizer."""
-        settle_frames = max(look_ahead_frames(model), round(LEAST_SETTLE * model.spec.fps))
+        settle_frames = max(look_ahead_frames(model), round(LEAST_SETTLE * model.spec.input.fps))
         return WindowScorer(model, Intake(model.spec, self.skeleton, self.fps, torso, settle_frames))
 
     def _latency_of(self, hop: int) -> float:
         """Seconds from the end of a frame to its score, at most, if `hop` frames are scored at once."""
-        rate, frames = self.model.spec.fps, self._look_ahead + hop - 1
+        rate, frames = self.model.spec.input.fps, self._look_ahead + hop - 1
         # between two rates a frame lies between two recorded ones, and the later may have just begun
         return frames / rate if self.fps == rate else (frames - 0.5) / rate + 1.5 / self.fps
 
     def _hop_for(self, latency: float | None) -> int:
         """Frames, at the model's rate, that are scored at once."""
-        rate, least = self.model.spec.fps, self._latency_of(hop=1)
+        rate, least = self.model.spec.input.fps, self._latency_of(hop=1)
         if latency is None:
             return max(1, round(USUAL_HOP * rate))
         if not (math.isfinite(latency) and latency >= least - 1e-9):
@@ -205,7 +205,7 @@ class StreamLocalizer:
 
 def _members(model: Model) -> list[Localizer]:
     """The localizers that a model consists of."""
-    members = list(model.members) if isinstance(model, FusedLocalizer) else [model]
+    members = list(model.members) if isinstance(model, Ensemble) else [model]
     localizers = [member for member in members if isinstance(member, Localizer)]
     if len(localizers) < len(members):
         raise InputError(f"{type(model).__name__}: only a Localizer, or an ensemble of them, can be streamed")

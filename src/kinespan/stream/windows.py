@@ -53,7 +53,7 @@ class WindowScorer:
         assert self.held is not None
         positions, valid = self.held
         window = slice(0, stop + self.look_ahead - self.first_held)
-        motion = Motion(positions[window], valid[window], self.model.spec.fps, "stream")
+        motion = Motion(positions[window], valid[window], self.model.spec.input.fps, "stream")
         scores = self.model.motion_scores(motion)[start - self.first_held : stop - self.first_held]
         next_start = max(0, (stop - self.look_ahead) // self.step * self.step)
         self.held = copied(positions, valid, since=next_start - self.first_held)

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
-from ..corpus.splits import label_fraction, without_labels
+from ..corpus.splits import without_labels
+from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..model_file import ModelSpec, read_spec
@@ -104,7 +105,7 @@ def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
     """
     if name != "auto":
         return SKELETONS[name]
-    found = {part.corpus.infos[part.corpus.place(name)].skeleton for part in sets for name in part.names}
+    found = {part.corpus.infos[part.corpus.index(name)].skeleton for part in sets for name in part.names}
     if not found:
         corpora = ", ".join(repr(part.corpus.name) for part in sets)
         raise InputError(f"corpus {corpora}: no recordings to choose a skeleton from")

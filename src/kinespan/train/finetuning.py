@@ -15,7 +15,7 @@ from ..config import FinetuneConfig
 from ..corpus.sampler import ClipPool, FrameTargets, load_motions
 from ..decode import DecodeConfig
 from ..decode_durations import learn_durations
-from ..encoders import build_encoder
+from ..encoder_model import EncoderModel
 from ..errors import InputError
 from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
@@ -84,7 +84,7 @@ class FinetuneModule(StepModule):
             indices, _ = self.pool.frame_indices(view.recording, view.times, self.config.clip_frames)  # (B, T)
             stages = [self.localizer.head(self._features[indices].transpose(1, 2))]  # [(B, C + 1, T)]
         else:
-            skeleton, mirrored = self.localizer.spec.skeleton, None
+            skeleton, mirrored = self.localizer.spec.input.skeleton, None
             if self.mirror:
                 share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
                 view, mirrored = mirror_some(view, skeleton, share, self.generator)
@@ -93,7 +93,7 @@ class FinetuneModule(StepModule):
             if mirrored is not None and targets is not None:
                 swapped = targets.values[..., self.other_side]  # (B, T, C + 1)
                 targets = targets._replace(values=torch.where(mirrored[:, None, None], swapped, targets.values))
-            stages = self.localizer.stages(view.positions, view.valid)  # (B, C + 1, T) each
+            stages = self.localizer.stage_logits(view.positions, view.valid)  # (B, C + 1, T) each
         assert targets is not None
         present = view.valid.any(dim=2)  # (B, T)
         loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
@@ -188,14 +188,14 @@ def _pool(
     quiet: bool,
 ) -> tuple[ClipPool, ModelSpec, tuple[str, ...]]:
     """The clips of labelled and pseudo-labelled recordings, the spec completed by them, and names of the latter."""
-    motions = load_motions(part.corpus, labelled, spec.skeleton, spec.fps, spec.normalisation)
+    motions = load_motions(part.corpus, labelled, spec.input)
     annotations = [part.corpus.annotation(name, drop=part.drop_labels) for name in labelled]
     spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
     if not teachers:
         return ClipPool(motions, annotations, labels), spec, ()
     spec, scores = _pseudo_labels(teachers, part, config, spec, labelled, quiet)
     pseudo_labelled = tuple(scores)
-    motions += load_motions(part.corpus, pseudo_labelled, spec.skeleton, spec.fps, spec.normalisation)
+    motions += load_motions(part.corpus, pseudo_labelled, spec.input)
     pool = ClipPool(motions, [*annotations, *[None] * len(pseudo_labelled)], labels)
     pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
     return pool, spec, pseudo_labelled
@@ -238,16 +238,16 @@ def _decoding(
         return replace(spec.decode, segmentation="argmax", durations=())
     pairs = zip(annotations, motions, strict=True)
     ids = [annotation.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation]
-    durations = learn_durations(ids, spec.fps, len(spec.labels) + 1)
+    durations = learn_durations(ids, spec.input.fps, len(spec.labels) + 1)
     way: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
     return replace(spec.decode, segmentation=way, durations=durations)
 
 
 def encoder_weights(file: Path) -> dict[str, Tensor]:
-    """The weights of a pretrained encoder, or of the encoder of a localizer. Raises InputError for a fused model."""
+    """The weights of a pretrained encoder, or of the encoder of a localizer. Raises InputError for an ensemble."""
     weights, kind = read_weights(file), read_spec(file).kind
-    if kind == "fused":
-        raise InputError(f"{file}: fused of several models, it has no encoder of its own; give a run it was made of")
+    if kind == "ensemble":
+        raise InputError(f"{file}: an ensemble has no encoder of its own; give the run of one of its members")
     if kind == "localizer":
         prefix = "encoder."
         return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
@@ -280,21 +280,13 @@ def _spec(
         if before:
             training["pretrained"] = dict(before)
     else:
-        network = config.network
-        base = ModelSpec(
-            kind="encoder",
-            skeleton=choose_skeleton(network.skeleton, [replace(part, names=names)]),
-            fps=network.fps,
-            streams=network.streams,
-            normalisation=network.normalisation,
-            encoder=network.encoder,
-            fuse_streams=network.fuse_streams,
-        )
+        skeleton = choose_skeleton(config.network.skeleton, [replace(part, names=names)])
+        base = ModelSpec.of_network(config.network, skeleton)
     # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
     frozen = pretrained is not None and config.protocol == "linear"
     clip_frames = base.clip_frames if frozen else config.clip_frames
     spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
-    return replace(with_refinement(spec, config), training=training, metrics={})
+    return replace(with_refinement(spec, config), training=training)
 
 
 def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
@@ -305,6 +297,6 @@ def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
     stages = config.refine_stages
     if stages == "auto":
         with seeded(config.seed):
-            encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), 0.0, spec.fuse_streams)
+            encoder = EncoderModel.of_spec(spec).encoder
         stages = config.stages(len(encoder.strides))
     return replace(spec, refine_stages=stages, refine_features=config.refine_features)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..config import FinetuneConfig, LearnConfig
 from ..corpus.store import Corpus
-from ..fused import FusedLocalizer, fuse
+from ..ensemble import Ensemble, ensemble
 from ..localizer import load_model
 from ..model_file import read_spec
 from .corpora import Source, TrainingSet, labelled_names, training_set
@@ -31,7 +31,7 @@ from .testing import run_test
 class LearnResult:
     """The model that `learn` made, and the run folders of the trainings that lead to it, in their order."""
 
-    model: FusedLocalizer
+    model: Ensemble
     runs: tuple[Path, ...]
 
 
@@ -65,7 +65,7 @@ def learn(
     part = training_set(source, config.split, config.fold)
     start = None if pretrained is None else read_spec(pretrained_file(pretrained))
     pretrained_config = config.finetuning("finetune")
-    partner_config = config.finetuning("scratch", None if start is None else start.fps)
+    partner_config = config.finetuning("scratch", None if start is None else start.input.fps)
     if pretrained is not None and start is not None:
         check_no_label_leakage(pretrained, start, part, pretrained_config)
     labelled, _ = labelled_names(part.corpus, part.names, part.drop_labels, pretrained_config)
@@ -90,7 +90,7 @@ def learn(
         configs = pretrained_config, replace(partner_config, protocol="finetune")
         pairs = zip(tuple(runs), configs, strict=True)
         runs += [train(out / f"{run.name}_taught", settings, run, runs[:2]) for run, settings in pairs]
-    model = fuse([load_model(run) for run in runs[-2:]], names=runs[-2:])
+    model = ensemble([load_model(run) for run in runs[-2:]], names=runs[-2:])
     model.save(out / MODEL_FILE)
     return LearnResult(model, tuple(runs))
 

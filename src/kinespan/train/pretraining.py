@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,13 @@ from torch import Tensor
 
 from ..config import AugmentConfig, PretrainConfig
 from ..corpus.sampler import ClipPool, load_motions
-from ..encoders import build_encoder
+from ..encoder_model import EncoderModel
 from ..errors import InputError
 from ..model_file import ModelSpec, save_weights
 from ..pretrain import Method, MethodInputs, SnippetTerm, build_method
 from ..pretrain.base import Strength
 from ..pretrain.snippet import WithSnippets
 from ..skeleton import Skeleton
-from ..transforms.streams import check_streams
 from .common import StepModule, fit, seeded
 from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
 from .probe import FrameProbe, embedding_spread
@@ -33,9 +33,7 @@ SHORT_SHARE = 0.05
 def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     """The pretraining method of a configuration, untrained, with its snippet term if there is one."""
     network = config.network
-    check_streams(network.streams)
-    channels = 3 * len(network.streams)
-    encoder = build_encoder(network.encoder, skeleton, channels, config.dropout, network.fuse_streams)
+    encoder = EncoderModel.of_spec(ModelSpec.of_network(network, skeleton), config.dropout).encoder
     method = build_method(config.method, encoder, config.contrast, config.options)
     if config.snippet.variant == "off":
         return method
@@ -66,8 +64,7 @@ class PretrainModule(StepModule):
         super().__init__(config.seed, pool)
         self.config, self.skeleton = config, skeleton
         self.method = method_of(config, skeleton)
-        self.encoder = self.method.encoder
-        self.stream_options = (skeleton, config.network.streams, config.network.fps)
+        self.encoder_model = EncoderModel(ModelSpec.of_network(config.network, skeleton).input, self.method.encoder)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One step: draw, augment, contrast."""
@@ -75,7 +72,7 @@ class PretrainModule(StepModule):
         clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
         augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
         progress = self.global_step / config.steps
-        out = self.method(MethodInputs(clips, progress, augmentation, *self.stream_options, self.generator))
+        out = self.method(MethodInputs(clips, progress, augmentation, self.encoder_model.input, self.generator))
         parts = {name: float(value) for name, value in out.parts.items()}
         self.note(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
         loss: Tensor = out.loss
@@ -123,10 +120,8 @@ def pretrain(
     sets = [training_set(each, config.split, config.fold) for each in sources]
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
-    motions = [
-        motion for part in sets
-        for motion in load_motions(part.corpus, part.names, skeleton, network.fps, network.normalisation)
-    ]  # fmt: skip
+    spec = ModelSpec.of_network(network, skeleton)
+    motions = [motion for part in sets for motion in load_motions(part.corpus, part.names, spec.input)]
     annotations, labels = joined_annotations(sets)
     used = clip_sources([motion.num_frames for motion in motions], config.clip_frames)
     pool = ClipPool([motions[index] for index in used], [annotations[index] for index in used], labels)
@@ -141,18 +136,12 @@ def pretrain(
             module, out, stage="pretraining", steps=config.steps, save_every=config.save_every,
             precision=config.precision, checkpoint=checkpoint, callbacks=callbacks, quiet=quiet,
         )  # fmt: skip
-    spec = ModelSpec(
-        kind="encoder",
-        skeleton=skeleton,
-        fps=network.fps,
-        streams=network.streams,
-        normalisation=network.normalisation,
-        encoder=network.encoder,
-        fuse_streams=network.fuse_streams,
+    spec = replace(
+        spec,
         clip_frames=module.method.view_frames(config.clip_frames),
         training={"stage": "pretrain", **trained_on(sets), "recordings": len(pool), "seconds": pool.seconds,
                   "seed": config.seed, "method": config.method, "snippets": config.snippet.variant,
                   "steps": config.steps},
     )  # fmt: skip
-    save_weights(out / ENCODER_FILE, module.encoder.state_dict(), spec)
+    save_weights(out / ENCODER_FILE, module.method.encoder.state_dict(), spec)
     return out / ENCODER_FILE

@@ -1,4 +1,4 @@
-"""What is watched while pretraining: the spread of embeddings, and what frame features know of the labels."""
+"""What is watched while pretraining: the spread of embeddings, and how well frame features tell labels apart."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..corpus.sampler import ClipPool
-from ..encoders import Encoder
-from ..transforms.streams import compute_streams
+from ..encoder_model import EncoderModel, evaluation_mode
 from .common import StepModule
 
 
@@ -26,7 +25,7 @@ def embedding_spread(vectors: Tensor) -> Tensor:
 
 
 def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tensor, neighbours: int = 20) -> float:
-    """Mean over classes of the share of queries (N, C) that their nearest bank vectors (M, C) name rightly.
+    """Mean over classes of the share of queries (N, C) whose class their nearest bank vectors (M, C) give.
 
     Cosine similarity, majority of the `neighbours` nearest; class ids (M,) and (N,) are small integers.
     """
@@ -50,29 +49,30 @@ class FrameProbe(Callback):
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Probe when it is time."""
         if trainer.global_step % self.every == 0 and isinstance(module, StepModule) and trainer.is_global_zero:
-            encoder, options = module.encoder, module.stream_options
-            assert isinstance(encoder, Encoder)
-            module.note(knn=self.accuracy(encoder, options))
+            model = module.encoder_model
+            assert isinstance(model, EncoderModel)
+            module.note(knn=self.accuracy(model))
 
     @torch.no_grad()
-    def accuracy(self, encoder: Encoder, options: Any) -> float:
-        """Balanced kNN accuracy over background and labels."""
-        was_training = encoder.training
-        encoder.eval()
-        sides: tuple[list[tuple[Tensor, Tensor]], ...] = ([], [])  # features (N, C) and column (N,) of each recording
+    def accuracy(self, model: EncoderModel) -> float:
+        """Balanced kNN accuracy over background and labels, in 0..1, of the deepest features."""
+        # every second recording is a query, the others are the bank
+        bank: list[tuple[Tensor, Tensor]] = []
+        queries: list[tuple[Tensor, Tensor]] = []
         annotated = [index for index in range(len(self.pool)) if self.pool.annotated(index)]
-        for number, index in enumerate(annotated[: self.most_recordings]):
-            frames = min(self.most_frames, int(self.pool.lengths[index]))
-            start = torch.zeros(1, dtype=torch.long, device=self.pool.lengths.device)
-            view, targets = self.pool.clips(start + index, start, frames)
-            assert targets is not None
-            pyramid = encoder(compute_streams(view.positions, view.valid, *options), view.valid)
-            stride = encoder.strides[-1]
-            labelled = targets.mask[0, ::stride] & pyramid.masks[-1][0]  # (T_L,)
-            features = pyramid.maps[-1][0].T[labelled]  # (N, C)
-            sides[number % 2].append((features, targets.values[0, ::stride][labelled].argmax(dim=1)))
-        encoder.train(was_training)
-        (bank, bank_ids), (query, query_ids) = (
-            tuple(torch.cat(tensors) for tensors in zip(*side, strict=True)) for side in sides
-        )
-        return knn_accuracy(bank, bank_ids, query, query_ids)
+        with evaluation_mode(model):
+            for number, index in enumerate(annotated[: self.most_recordings]):
+                (queries if number % 2 else bank).append(self._labelled_features(model, index))
+        bank_features, bank_ids = (torch.cat(tensors) for tensors in zip(*bank, strict=True))
+        query_features, query_ids = (torch.cat(tensors) for tensors in zip(*queries, strict=True))
+        return knn_accuracy(bank_features, bank_ids, query_features, query_ids)
+
+    def _labelled_features(self, model: EncoderModel, index: int) -> tuple[Tensor, Tensor]:
+        """Features (N, C) and target columns (N,) of the labelled steps of recording `index`."""
+        frames, stride = min(self.most_frames, int(self.pool.lengths[index])), model.encoder.strides[-1]
+        start = torch.zeros(1, dtype=torch.long, device=self.pool.lengths.device)
+        view, targets = self.pool.clips(start + index, start, frames)
+        assert targets is not None
+        pyramid = model(view.positions, view.valid)
+        labelled = targets.mask[0, ::stride] & pyramid.masks[-1][0]  # (T_L,)
+        return pyramid.maps[-1][0].T[labelled], targets.values[0, ::stride][labelled].argmax(dim=1)

@@ -1,4 +1,4 @@
-"""Recognition of trimmed clips on a frozen encoder: what a pretrained encoder knows before any of it is tuned.
+"""Recognition of trimmed clips on a frozen encoder: how well its features tell actions apart before it is tuned.
 
 The two protocols of the skeleton contrastive family (CrosSCLR, Li et al., CVPR 2021, section 4.2): a linear classifier
 on frozen features, and the nearest neighbour among them. A clip is an annotated span, brought to the number of frames
@@ -20,14 +20,14 @@ from torch.nn import functional as F
 from ..annotation import LabelSet
 from ..config import RecognizeConfig
 from ..corpus.sampler import load_motions
-from ..corpus.splits import label_fraction, without_labels
+from ..corpus.splits import without_labels
+from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
-from ..encoders import Encoder, build_encoder
+from ..encoder_model import EncoderModel
 from ..errors import InputError
 from ..model_file import ModelSpec, read_spec
 from ..pretrain.base import unit_length, video_feature
 from ..transforms.normalise import Motion
-from ..transforms.streams import compute_streams
 from .common import seeded
 from .corpora import TrainingSet, choose_skeleton, corpus_parts
 from .finetuning import encoder_weights
@@ -36,7 +36,7 @@ from .run_folder import pretrained_file
 
 @dataclass(frozen=True)
 class Samples:
-    """Trimmed clips of some recordings: features (N, C) of the frozen encoder, label ids (N,), recording of each."""
+    """Trimmed clips of some recordings: features (N, C) of the frozen encoder, label ids (N,), their recordings."""
 
     features: Tensor
     ids: Tensor
@@ -52,7 +52,7 @@ def recognize(
     """Classify the spans of a fold's test recordings by those of its training recordings; returns the figures.
 
     top1 and per_class_mean (mean recall over the labels that occur) in 0..1, recall by label, the confusion matrix
-    (true label, found label) as counts, and the facts: protocol, split, labels used, seed. The classifier after the
+    (true label, predicted label) as counts, and the facts: protocol, split, labels used, seed. The classifier after the
     last epoch is used; papers often give the best test epoch. Raises InputError for bad settings, and where a corpus
     has no labels.
     """
@@ -67,54 +67,45 @@ def recognize(
         train = label_fraction(
             train, config.label_fraction, config.seed, {name: corpus.annotation(name) for name in train}
         )
-    spec, encoder = frozen_encoder(corpus, config, pretrained, train)
-    together = len(train) + len(parts.test)
-    sides, done = [], 0
+    spec, model = frozen_encoder(corpus, config, pretrained, train)
+    total, sides, done = len(train) + len(parts.test), [], 0
     for names in (train, parts.test):
         before = done
         sides.append(
             samples(
-                corpus, names, labels, spec, encoder,
-                lambda count, before=before: progress and progress(before + count, together),  # type: ignore[misc]
+                corpus, names, labels, model,
+                lambda count, before=before: progress and progress(before + count, total),  # type: ignore[misc]
             )
         )  # fmt: skip
         done += len(names)
     bank, test = sides
     if config.protocol == "knn":
-        found = nearest(bank.features, bank.ids, test.features, config.neighbours)
+        predicted = nearest(bank.features, bank.ids, test.features, config.neighbours)
     else:
-        found = linear(bank.features, bank.ids, test.features, len(labels), config)
+        predicted = linear(bank.features, bank.ids, test.features, len(labels), config)
     training = {} if pretrained is None else dict(spec.training)
     facts = {
         "corpus": corpus.name, "protocol": config.protocol, "split": config.split, "fold": config.fold,
         "label_fraction": config.label_fraction, "seed": config.seed, "encoder": spec.encoder,
         "train_clips": len(bank.ids), "test_clips": len(test.ids), "pretrained": training or None,
     }  # fmt: skip
-    return {**scored(found, test.ids, labels), "facts": facts}
+    return {**scored(predicted, test.ids, labels), "facts": facts}
 
 
 def frozen_encoder(
     corpus: Corpus, config: RecognizeConfig, pretrained: Path | None, names: Sequence[str]
-) -> tuple[ModelSpec, Encoder]:
+) -> tuple[ModelSpec, EncoderModel]:
     """The encoder of a pretrained run, or an untrained one of the configuration, in eval mode, and its spec."""
-    network = config.network
     if pretrained is not None:
         spec = read_spec(pretrained_file(pretrained))
     else:
-        spec = ModelSpec(
-            kind="encoder",
-            skeleton=choose_skeleton(network.skeleton, [TrainingSet(corpus, tuple(names))]),
-            fps=network.fps,
-            streams=network.streams,
-            normalisation=network.normalisation,
-            encoder=network.encoder,
-            fuse_streams=network.fuse_streams,
-        )
+        skeleton = choose_skeleton(config.network.skeleton, [TrainingSet(corpus, tuple(names))])
+        spec = ModelSpec.of_network(config.network, skeleton)
     with seeded(config.seed):
-        encoder = build_encoder(spec.encoder, spec.skeleton, 3 * len(spec.streams), 0.0, spec.fuse_streams)
+        model = EncoderModel.of_spec(spec)
     if pretrained is not None:
-        encoder.load_state_dict(encoder_weights(pretrained_file(pretrained)))
-    return spec, encoder.eval().requires_grad_(False)
+        model.encoder.load_state_dict(encoder_weights(pretrained_file(pretrained)))
+    return spec, model.eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -122,58 +113,55 @@ def samples(
     corpus: Corpus,
     names: Sequence[str],
     labels: LabelSet,
-    spec: ModelSpec,
-    encoder: Encoder,
+    model: EncoderModel,
     progress: Callable[[int], Any] | None = None,
     batch: int = 64,
 ) -> Samples:
     """The clips of some recordings. Raises InputError where they hold none."""
     features, ids, owners = [], [], []
     for first in range(0, len(names), batch):
-        some = names[first : first + batch]
+        batch_names = names[first : first + batch]
         clips: list[tuple[np.ndarray, np.ndarray]] = []
-        for name, motion in zip(
-            some, load_motions(corpus, some, spec.skeleton, spec.fps, spec.normalisation), strict=True
-        ):
+        for name, motion in zip(batch_names, load_motions(corpus, batch_names, model.input), strict=True):
             annotation = corpus.annotation(name)
             for span in annotation.spans if annotation is not None else ():
                 if span.label in labels.names:
-                    clips.append(trimmed(motion, span.start, span.end, spec.clip_frames))
+                    clips.append(trimmed(motion, span.start, span.end, model.clip_frames))
                     ids.append(labels.names.index(span.label))
                     owners.append(name)
         for start in range(0, len(clips), batch):
-            features.append(_features(clips[start : start + batch], spec, encoder))
+            features.append(_features(clips[start : start + batch], model))
         if progress is not None:
-            progress(first + len(some))
+            progress(first + len(batch_names))
     if not features:
         raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings has a labelled span")
     return Samples(torch.cat(features), torch.tensor(ids), tuple(owners))
 
 
 def trimmed(motion: Motion, start: float, end: float, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (T, P, J, 3) and valid (T, P) of a stretch of a motion, in seconds, brought to `frames` frames."""
+    """Positions (T, P, J, 3) and valid (T, P) of a motion from start to end, in seconds, brought to T = `frames`."""
     last = motion.num_frames
     begin = min(max(0, round(start * motion.fps)), last - 1)
     stop = min(max(begin + 1, round(end * motion.fps)), last)
-    at = begin + np.clip((np.arange(frames) + 0.5) * (stop - begin) / frames - 0.5, 0, stop - begin - 1)
-    low = np.floor(at).astype(np.int64)
+    source = begin + np.clip((np.arange(frames) + 0.5) * (stop - begin) / frames - 0.5, 0, stop - begin - 1)
+    low = np.floor(source).astype(np.int64)  # (T,), the frames before and after a fractional frame
     high = np.minimum(low + 1, stop - 1)
-    part = (at - low).astype(np.float32)
-    mixed = motion.positions[low] + part[:, None, None, None] * (motion.positions[high] - motion.positions[low])
-    valid = motion.valid[low] & (motion.valid[high] | (part == 0)[:, None])
+    weight = (source - low).astype(np.float32)
+    mixed = motion.positions[low] + weight[:, None, None, None] * (motion.positions[high] - motion.positions[low])
+    valid = motion.valid[low] & (motion.valid[high] | (weight == 0)[:, None])
     return np.where(valid[:, :, None, None], mixed, np.float32(0)), valid
 
 
-def _features(clips: Sequence[tuple[np.ndarray, np.ndarray]], spec: ModelSpec, encoder: Encoder) -> Tensor:
+def _features(clips: Sequence[tuple[np.ndarray, np.ndarray]], model: EncoderModel) -> Tensor:
     """Video features (N, C) of clips, which may hold different numbers of people."""
     people = max(valid.shape[1] for _, valid in clips)
     frames, joints = clips[0][0].shape[0], clips[0][0].shape[2]
     positions = torch.zeros(len(clips), frames, people, joints, 3)
     valid = torch.zeros(len(clips), frames, people, dtype=torch.bool)
-    for number, (some, seen) in enumerate(clips):
-        positions[number, :, : seen.shape[1]] = torch.from_numpy(some)
-        valid[number, :, : seen.shape[1]] = torch.from_numpy(seen)
-    return video_feature(encoder(compute_streams(positions, valid, spec.skeleton, spec.streams, spec.fps), valid))
+    for number, (clip_positions, clip_valid) in enumerate(clips):
+        positions[number, :, : clip_valid.shape[1]] = torch.from_numpy(clip_positions)
+        valid[number, :, : clip_valid.shape[1]] = torch.from_numpy(clip_valid)
+    return video_feature(model(positions, valid))
 
 
 def nearest(bank: Tensor, ids: Tensor, query: Tensor, neighbours: int, block: int = 4096) -> Tensor:
@@ -181,14 +169,15 @@ def nearest(bank: Tensor, ids: Tensor, query: Tensor, neighbours: int, block: in
 
     Of labels with equal votes the one of the nearer neighbours wins.
     """
-    bank, found = unit_length(bank), []
-    for some in unit_length(query).split(block):  # type: ignore[no-untyped-call]
-        near = (some @ bank.T).topk(min(neighbours, len(bank)), dim=1)
-        votes = F.one_hot(ids[near.indices], int(ids.max()) + 1).double()
+    bank, predicted = unit_length(bank), []
+    for queries in unit_length(query).split(block):  # type: ignore[no-untyped-call]
+        similarity = queries @ bank.T  # (block, M)
+        nearest_ids = ids[similarity.topk(min(neighbours, len(bank)), dim=1).indices]  # (block, neighbours)
+        votes = F.one_hot(nearest_ids, int(ids.max()) + 1).double()  # (block, neighbours, labels)
         # ranks weigh far less than a vote: they only settle ties
-        rank = 1 + 1e-6 * torch.arange(near.indices.shape[1], 0, -1, dtype=torch.float64)
-        found.append((votes * rank[None, :, None]).sum(dim=1).argmax(dim=1))
-    return torch.cat(found)
+        rank = 1 + 1e-6 * torch.arange(nearest_ids.shape[1], 0, -1, dtype=torch.float64)
+        predicted.append((votes * rank[None, :, None]).sum(dim=1).argmax(dim=1))
+    return torch.cat(predicted)
 
 
 def linear(bank: Tensor, ids: Tensor, query: Tensor, classes: int, config: RecognizeConfig) -> Tensor:
@@ -203,25 +192,27 @@ def linear(bank: Tensor, ids: Tensor, query: Tensor, classes: int, config: Recog
         if epoch == config.lr_drop:
             for group in optimizer.param_groups:
                 group["lr"] *= 0.1
-        for some in torch.randperm(len(bank), generator=generator).split(config.batch_size):  # type: ignore[no-untyped-call]
+        order = torch.randperm(len(bank), generator=generator)
+        for indices in order.split(config.batch_size):  # type: ignore[no-untyped-call]
             optimizer.zero_grad()
-            F.cross_entropy(head(bank[some]), ids[some]).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(head(bank[indices]), ids[indices]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     with torch.no_grad():
         return torch.as_tensor(head(query).argmax(dim=1))
 
 
-def scored(found: Tensor, true: Tensor, labels: LabelSet) -> dict[str, Any]:
-    """top1, per_class_mean, recall by label and the confusion matrix of found and true label ids (N,)."""
+def scored(predicted: Tensor, true: Tensor, labels: LabelSet) -> dict[str, Any]:
+    """top1, per_class_mean, recall by label and the confusion matrix of predicted and true label ids (N,)."""
     count = len(labels)
-    confusion = torch.bincount(true * count + found, minlength=count * count).view(count, count)
-    of_label = confusion.sum(dim=1)
+    confusion = torch.bincount(true * count + predicted, minlength=count * count).view(count, count)
+    totals = confusion.sum(dim=1)  # (C,), clips of each true label
     recall: Mapping[str, float | None] = {
-        name: float(confusion[at, at] / of_label[at]) if of_label[at] else None for at, name in enumerate(labels.names)
+        name: float(confusion[label, label] / totals[label]) if totals[label] else None
+        for label, name in enumerate(labels.names)
     }
     known = [value for value in recall.values() if value is not None]
     return {
-        "top1": float((found == true).float().mean()),
+        "top1": float((predicted == true).float().mean()),
         "per_class_mean": float(np.mean(known)),
         "recall": dict(recall),
         "confusion": confusion.tolist(),

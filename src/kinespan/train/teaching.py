@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 
 from ..config import FinetuneConfig
+from ..ensemble import check_compatible, ensemble
 from ..errors import InputError
-from ..fused import check_alike, fuse
 from ..localizer import load_model
 from ..model import Model, Scores
 from ..model_file import ModelSpec
@@ -53,10 +53,10 @@ def load_teachers(paths: Sequence[Path], part: TrainingSet, config: FinetuneConf
     device = "cuda" if torch.cuda.is_available() else "cpu"
     models = [load_model(path, device) for path in paths]
     for path, model in zip(paths, models, strict=True):
-        check_alike(spec, "this run", model.spec, path, "teach")
+        check_compatible(spec, "this run", model.spec, path, "teach")
         check_no_label_leakage(path, model.spec, part, config)
     descriptions = tuple(describe(model.spec) for model in models)
-    return Teachers(models[0] if len(models) == 1 else fuse(models, names=paths), descriptions)
+    return Teachers(models[0] if len(models) == 1 else ensemble(models, names=paths), descriptions)
 
 
 def describe(spec: ModelSpec) -> str:

@@ -1,1 +1,1 @@
-"""What is done to motion before a network sees it: normalise, augment, streams."""
+"""Transforms of motion before a network sees it: normalisation, augmentation, streams."""

@@ -1,11 +1,11 @@
-"""Which of the bodies that a sensor saw are people: the published selections of NTU RGB+D, as pure functions.
+"""Which of the bodies that a sensor tracked are people: the published selections of NTU RGB+D, as pure functions.
 
-Each takes positions (T, P, J, 3) and valid (T, P), one slot a tracked body, and gives both for at most two slots.
-``place`` (T, P) says at what place of its frame's list a body stands; None: bodies stand in the order of their slots.
+Each takes positions (T, P, J, 3) and valid (T, P), one slot a tracked body, and returns both for at most two slots.
+``list_position`` (T, P) is a body's position in the list of its frame; None: bodies are listed by slot.
 
 * `first_bodies`: CrosSCLR, AimCLR and others; the first two of each frame, whoever they are.
-* `most_energetic`: 2s-AGCN and others; of the first four of each frame the two that spread most.
-* `denoised`: CTR-GCN and others; short and flat tracks dropped, then by motion.
+* `most_energetic`: 2s-AGCN and others; of the first four of each frame the two with the largest spread.
+* `denoised`: CTR-GCN and others; short and wide tracks are dropped, the rest ranked by motion.
 """
 
 from __future__ import annotations
@@ -15,59 +15,63 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import BoolArray, IntArray
+
 Number = TypeVar("Number", bound=np.floating)
-Mask = NDArray[np.bool_]
-Places = NDArray[np.int64]
 
 SHORTEST = 11
 """Tracks of at most this many frames are noise (CTR-GCN)."""
 WIDEST = 0.8
-"""A body wider than this share of its height is no upright person in that frame (CTR-GCN)."""
+"""A body wider than this share of its height is not an upright person in that frame (CTR-GCN)."""
 NOISY = 0.69754
 """A track with at least this share of such frames is noise (CTR-GCN)."""
 
 
 def first_bodies(
-    positions: NDArray[Number], valid: Mask, place: Places | None = None, count: int = 2
-) -> tuple[NDArray[Number], Mask]:
-    """The first `count` bodies of each frame; slot k holds the one at place k, so that people may change slots."""
-    rank = _ranks(valid, place)
-    chosen = np.zeros((len(positions), count, *positions.shape[2:]), positions.dtype)
-    seen = np.zeros((len(positions), count), dtype=bool)
+    positions: NDArray[Number], valid: BoolArray, list_position: IntArray | None = None, count: int = 2
+) -> tuple[NDArray[Number], BoolArray]:
+    """The first `count` bodies of each frame; slot k holds the k-th listed body, so people may change slots."""
+    rank = _ranks(valid, list_position)
+    selected = np.zeros((len(positions), count, *positions.shape[2:]), positions.dtype)
+    selected_valid = np.zeros((len(positions), count), dtype=bool)
     frames, slots = np.nonzero(valid & (rank < count))
-    chosen[frames, rank[frames, slots]] = positions[frames, slots]
-    seen[frames, rank[frames, slots]] = True
-    return _used(chosen, seen)
+    selected[frames, rank[frames, slots]] = positions[frames, slots]
+    selected_valid[frames, rank[frames, slots]] = True
+    return _without_empty_slots(selected, selected_valid)
 
 
 def most_energetic(
-    positions: NDArray[Number], valid: Mask, place: Places | None = None, considered: int = 4, count: int = 2
-) -> tuple[NDArray[Number], Mask]:
+    positions: NDArray[Number],
+    valid: BoolArray,
+    list_position: IntArray | None = None,
+    considered: int = 4,
+    count: int = 2,
+) -> tuple[NDArray[Number], BoolArray]:
     """Of the first `considered` bodies of each frame the `count` with the most energy, the most energetic first.
 
     Energy is the standard deviation of x over all frames and joints of a slot, plus that of y, plus that of z.
     """
-    positions, valid = first_bodies(positions, valid, place, considered)
+    positions, valid = first_bodies(positions, valid, list_position, considered)
     energy = [
         positions[valid[:, slot], slot].reshape(-1, 3).std(axis=0).sum() if valid[:, slot].any() else 0.0
         for slot in range(valid.shape[1])
     ]
     order = np.argsort(-np.array(energy), kind="stable")[:count]
-    return _used(positions[:, order], valid[:, order])
+    return _without_empty_slots(positions[:, order], valid[:, order])
 
 
-def denoised(positions: NDArray[Number], valid: Mask) -> tuple[NDArray[Number], Mask]:
-    """Two people out of tracks: the short and the flat ones dropped, the others by motion.
+def denoised(positions: NDArray[Number], valid: BoolArray) -> tuple[NDArray[Number], BoolArray]:
+    """The two people among the tracks: short and wide tracks are dropped, the rest ranked by motion.
 
     1. Tracks of at most 11 frames are dropped.
     2. Tracks are dropped that in at least 69.754 % of their frames are wider than 0.8 of their height (x and y ranges).
-    3. The rest goes by motion, the most first: the variances of x, y and z over all frames and joints, added; for a
-       track with some wide frames that without them, where it is less.
-    4. Each takes the first of two slots in which nobody else is between its first and last frame: a body that was
-       lost and found under another number goes on in its slot. Who fits in neither is left out.
+    3. The rest is ranked by motion, the most first: the sum of the variances of x, y and z over all frames and joints;
+       for a track with some wide frames, that of its other frames if it is less.
+    4. Each gets the first of two slots that is free between its first and last frame: a body that was lost and tracked
+       again under another number continues in its slot. A track that fits in neither is dropped.
 
-    A single track is kept as it is, and no step drops the last one left (the longest one in step 1). Frames in which
-    nobody is left stay where they are, where published code takes them out: time is kept.
+    A single track is kept as it is, and no step drops the last remaining one (step 1 keeps the longest). Empty frames
+    stay, where published code removes them, so that time is kept.
     """
     frames = [np.flatnonzero(valid[:, slot]) for slot in range(valid.shape[1])]
     tracks = [slot for slot in range(valid.shape[1]) if frames[slot].size]
@@ -78,52 +82,54 @@ def denoised(positions: NDArray[Number], valid: Mask) -> tuple[NDArray[Number], 
     motion: dict[int, float] = {}
     for slot in list(tracks):
         poses = positions[frames[slot], slot]
-        wide = _wide(poses)
-        if len(tracks) > 1 and wide.mean() >= NOISY:
+        is_wide = _is_wide(poses)
+        if len(tracks) > 1 and is_wide.mean() >= NOISY:
             tracks.remove(slot)
             continue
         motion[slot] = _motion(poses)
-        if wide.any() and not wide.all():
-            motion[slot] = min(motion[slot], _motion(poses[~wide]))
+        if is_wide.any() and not is_wide.all():
+            motion[slot] = min(motion[slot], _motion(poses[~is_wide]))
     tracks.sort(key=lambda slot: -motion[slot])
     return _two_slots(positions, valid, tracks)
 
 
-def _two_slots(positions: NDArray[Number], valid: Mask, tracks: list[int]) -> tuple[NDArray[Number], Mask]:
+def _two_slots(positions: NDArray[Number], valid: BoolArray, tracks: list[int]) -> tuple[NDArray[Number], BoolArray]:
     """Step 4 of `denoised`."""
-    chosen = np.zeros((len(positions), 2, *positions.shape[2:]), positions.dtype)
-    seen = np.zeros((len(positions), 2), dtype=bool)
-    taken = np.zeros((len(positions), 2), dtype=bool)
+    selected = np.zeros((len(positions), 2, *positions.shape[2:]), positions.dtype)
+    selected_valid = np.zeros((len(positions), 2), dtype=bool)
+    is_taken = np.zeros((len(positions), 2), dtype=bool)
     for track in tracks:
         frames = np.flatnonzero(valid[:, track])
         span = slice(frames[0], frames[-1] + 1)
-        slot = next((slot for slot in range(2) if not taken[span, slot].any()), None)
+        slot = next((slot for slot in range(2) if not is_taken[span, slot].any()), None)
         if slot is not None:
-            chosen[frames, slot] = positions[frames, track]
-            seen[frames, slot] = True
-            taken[span, slot] = True
-    return _used(chosen, seen)
+            selected[frames, slot] = positions[frames, track]
+            selected_valid[frames, slot] = True
+            is_taken[span, slot] = True
+    return _without_empty_slots(selected, selected_valid)
 
 
-def _wide(poses: NDArray[Number]) -> Mask:
-    """In which frames poses (T, J, 3) are wider than 0.8 of their height."""
+def _is_wide(poses: NDArray[Number]) -> BoolArray:
+    """Mask (T,) of the poses (T, J, 3) that are wider than 0.8 of their height."""
     ranges = poses.max(axis=1) - poses.min(axis=1)
-    wide: Mask = ranges[:, 0] > WIDEST * ranges[:, 1]
-    return wide
+    is_wide: BoolArray = ranges[:, 0] > WIDEST * ranges[:, 1]
+    return is_wide
 
 
 def _motion(poses: NDArray[Number]) -> float:
-    """The variances of x, y and z of poses (T, J, 3), added."""
+    """The sum of the variances of x, y and z of poses (T, J, 3)."""
     return float(poses.reshape(-1, 3).var(axis=0).sum())
 
 
-def _ranks(valid: Mask, place: Places | None) -> Places:
-    """The rank (T, P) of each valid body among those of its frame, by place."""
-    by = np.where(valid, np.arange(valid.shape[1]) if place is None else place, np.iinfo(np.int64).max)
-    return np.argsort(np.argsort(by, axis=1, kind="stable"), axis=1, kind="stable")
+def _ranks(valid: BoolArray, list_position: IntArray | None) -> IntArray:
+    """The rank (T, P) of each valid body among those of its frame, by the order of its list."""
+    order_by = np.where(
+        valid, np.arange(valid.shape[1]) if list_position is None else list_position, np.iinfo(np.int64).max
+    )
+    return np.argsort(np.argsort(order_by, axis=1, kind="stable"), axis=1, kind="stable")
 
 
-def _used(positions: NDArray[Number], valid: Mask) -> tuple[NDArray[Number], Mask]:
-    """Without slots at the end that nobody is in; at least one slot."""
-    used = max((int(slot) + 1 for slot in np.flatnonzero(valid.any(axis=0))), default=1)
-    return positions[:, :used], valid[:, :used]
+def _without_empty_slots(positions: NDArray[Number], valid: BoolArray) -> tuple[NDArray[Number], BoolArray]:
+    """Without empty slots at the end; at least one slot."""
+    num_used = max((int(slot) + 1 for slot in np.flatnonzero(valid.any(axis=0))), default=1)
+    return positions[:, :num_used], valid[:, :num_used]

@@ -1,4 +1,4 @@
-"""Small numbers that never change, on the device where they are used: sent there once, not at every step."""
+"""Small constants, cached on the device where they are used, so that they are not sent at every step."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 
 @lru_cache(maxsize=256)
 def joints_on(joints: tuple[int, ...], device: torch.device) -> Tensor:
-    """Numbers of joints (N,) int64 on a device, to index with; not to be written to.
+    """Joint indices (N,) int64 on a device, to index with; not to be written to.
 
-    A list as an index is sent to the device, which waits for it, each time.
+    Indexing with a list would send it to the device, and wait, each time.
     """
-    with torch.inference_mode(False):  # what is kept serves training too
+    with torch.inference_mode(False):  # the cached tensor must serve training too
         return torch.tensor(joints, device=device)

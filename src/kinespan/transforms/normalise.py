@@ -1,8 +1,7 @@
-"""From a Recording to the motion that a network sees: joints, rate, gaps, place, heading and size, decided once.
+"""From a Recording to the motion that a network sees: joints, gaps, rate, origin, heading and size.
 
-The published ways to place motion are in `kinespan.transforms.families`.
-
-Training and localizing both come through `model_motion`, so that they cannot drift apart.
+Training and localizing both use `model_motion`, so that they cannot drift apart. The published preprocessings of NTU
+are in `kinespan.transforms.ntu_preprocessing`.
 """
 
 from __future__ import annotations
@@ -11,176 +10,193 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float32Array, IntArray
 from ..config import Normalisation
 from ..joint_map import map_recording
 from ..recording import Recording
 from ..skeleton import Skeleton
-from .families import FAMILIES, Floats, landmark
+from .ntu_preprocessing import PREPROCESSINGS, landmark
 
 
 @dataclass(frozen=True)
 class Motion:
-    """A Recording on a model's skeleton and rate: positions (T, P, J, 3) float32, valid (T, P), fps, and its name.
+    """A Recording on a model's skeleton and rate, normalised."""
 
-    Positions are y up, in torso lengths or metres and about an origin that the Normalisation says.
-    """
-
-    positions: Floats
-    valid: NDArray[np.bool_]
+    positions: Float32Array
+    """(T, P, J, 3), y up, in torso lengths or metres about the origin of the Normalisation; zero where not valid."""
+    valid: BoolArray
+    """(T, P): whether the person is present."""
     fps: float
     name: str
+    """The name of the recording."""
 
     @property
     def num_frames(self) -> int:
         """Number of frames T."""
         return int(self.positions.shape[0])
 
-    def part(self, start: int, stop: int) -> tuple[Floats, NDArray[np.bool_]]:
+    def window(self, start: int, stop: int) -> tuple[Float32Array, BoolArray]:
         """Positions and valid of the frames [start, stop)."""
         return self.positions[start:stop], self.valid[start:stop]
 
 
 def model_motion(recording: Recording, skeleton: Skeleton, fps: float, normalisation: Normalisation) -> Motion:
-    """The Motion of a recording for a model. Raises InputError where the skeletons do not map."""
+    """The Motion of a recording on a model's skeleton and rate.
+
+    Joints are mapped, gaps filled, frames resampled to `fps` and the result normalised, in this order.
+
+    Raises InputError where the skeletons do not map.
+    """
     recording = map_recording(recording, skeleton)
     positions, valid = fill_gaps(recording.positions, recording.mask, round(normalisation.fill_gap * recording.fps))
     positions, valid = resample(positions, valid, recording.fps, fps)
-    if normalisation.family == "kinespan":
-        positions = _placed(positions, valid, skeleton, normalisation)
+    if normalisation.preprocessing == "kinespan":
+        positions = _normalised(positions, valid, skeleton, normalisation)
     else:
-        positions, valid = FAMILIES[normalisation.family](positions, valid, skeleton)
-    return Motion(positions, valid.copy(), fps, recording.name)  # its own mask: that of a recording is read-only
+        positions, valid = PREPROCESSINGS[normalisation.preprocessing](positions, valid, skeleton)
+    return Motion(positions, valid.copy(), fps, recording.name)  # a recording's own mask is read-only
 
 
 def num_resampled(num_frames: int, fps: float, target_fps: float) -> int:
-    """Frames at the target rate that cover the same seconds, at least one."""
+    """The number of frames at `target_fps` that cover the same seconds, at least one."""
     return max(1, round(num_frames * target_fps / fps))
 
 
 def resample(
-    positions: Floats, valid: NDArray[np.bool_], fps: float, target_fps: float
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Positions (T, P, J, 3) and valid (T, P) at another rate, by time: linear between the centres of frames.
+    positions: Float32Array, valid: BoolArray, fps: float, target_fps: float
+) -> tuple[Float32Array, BoolArray]:
+    """Positions (T, P, J, 3) and valid (T, P) at another rate, linear in time between the centres of frames.
 
-    Frame j of the result is the motion at (j + 0.5) / target_fps seconds. It is valid where the frames that it
-    is made from are; before the first and after the last centre the nearest frame holds.
+    Frame j of the result is the motion at (j + 0.5) / target_fps seconds, valid where both frames that it lies between
+    are. Before the first and after the last centre it is the nearest frame.
     """
     if fps == target_fps:
         return positions, valid
-    return Between.frames(0, num_resampled(len(positions), fps, target_fps), len(positions), fps, target_fps).mix(
-        positions, valid
-    )
+    stop = num_resampled(len(positions), fps, target_fps)
+    return Resampling.of(0, stop, len(positions), fps, target_fps).apply(positions, valid)
 
 
-class Between(NamedTuple):
-    """Where frames of another rate lie: between the frames low and high (N,), at a part (N,) of the way."""
+class Resampling(NamedTuple):
+    """The N frames at another rate as linear interpolations of recorded frames."""
 
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-    part: Floats
+    low: IntArray
+    """(N,) the recorded frame before"""
+    high: IntArray
+    """(N,) the recorded frame after"""
+    weight: Float32Array
+    """(N,) how much `high` counts, in [0, 1)"""
 
     @classmethod
-    def frames(cls, start: int, stop: int, num_frames: int, fps: float, target_fps: float) -> Between:
-        """Of the frames [start, stop) at the target rate, in `num_frames` frames at `fps`."""
-        at = np.clip((np.arange(start, stop) + 0.5) * fps / target_fps - 0.5, 0, num_frames - 1)
-        low = np.floor(at).astype(np.int64)
-        return cls(low, np.minimum(low + 1, num_frames - 1), (at - low).astype(np.float32))
+    def of(cls, start: int, stop: int, num_frames: int, fps: float, target_fps: float) -> Resampling:
+        """Of the frames [start, stop) at `target_fps` of a recording of `num_frames` frames at `fps`."""
+        frame = np.clip((np.arange(start, stop) + 0.5) * fps / target_fps - 0.5, 0, num_frames - 1)  # fractional, (N,)
+        low = np.floor(frame).astype(np.int64)
+        return cls(low, np.minimum(low + 1, num_frames - 1), (frame - low).astype(np.float32))
 
-    def seen(self, valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which people (N, P) are there, of valid (T, P)."""
-        seen: NDArray[np.bool_] = valid[self.low] & (valid[self.high] | (self.part == 0)[:, None])
-        return seen
+    def valid(self, valid: BoolArray) -> BoolArray:
+        """The resampled mask (N, P) of a mask (T, P): both frames must be valid, or `low` alone at weight 0."""
+        resampled: BoolArray = valid[self.low] & (valid[self.high] | (self.weight == 0)[:, None])
+        return resampled
 
-    def mix(self, positions: Floats, valid: NDArray[np.bool_], first: int = 0) -> tuple[Floats, NDArray[np.bool_]]:
-        """Positions (N, P, J, 3) and who is there (N, P), of the frames from `first` on."""
-        here = Between(self.low - first, self.high - first, self.part)
-        before, seen = positions[here.low], here.seen(valid)
-        mixed = before + self.part[:, None, None, None] * (positions[here.high] - before)
-        return np.where(seen[:, :, None, None], mixed, np.float32(0)), seen
+    def apply(self, positions: Float32Array, valid: BoolArray, first: int = 0) -> tuple[Float32Array, BoolArray]:
+        """Resampled positions (N, P, J, 3) and mask (N, P); the arrays given begin at recorded frame `first`."""
+        shifted = Resampling(self.low - first, self.high - first, self.weight)
+        before, mask = positions[shifted.low], shifted.valid(valid)
+        mixed = before + self.weight[:, None, None, None] * (positions[shifted.high] - before)  # (N, P, J, 3)
+        return np.where(mask[:, :, None, None], mixed, np.float32(0)), mask
 
 
-def fill_gaps(positions: Floats, valid: NDArray[np.bool_], longest: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Interpolate each person's gaps of at most `longest` frames between two valid frames; returns new arrays."""
-    found = short_gaps(valid, longest)
-    if not found:
+def fill_gaps(positions: Float32Array, valid: BoolArray, longest: int) -> tuple[Float32Array, BoolArray]:
+    """Interpolate each person's gaps of at most `longest` frames between two valid frames; the input stays as it is.
+
+    Positions are (T, P, J, 3), valid (T, P).
+    """
+    gaps = short_gaps(valid, longest)
+    if not gaps:
         return positions, valid
     positions, valid = positions.copy(), valid.copy()
-    for gap in found:
-        here = slice(gap.before + 1, gap.after), gap.person
-        positions[here] = gap.between(positions[gap.before, gap.person], positions[gap.after, gap.person])
-        valid[here] = True
+    for gap in gaps:
+        frames = slice(gap.before + 1, gap.after), gap.person
+        positions[frames] = gap.interpolate(positions[gap.before, gap.person], positions[gap.after, gap.person])
+        valid[frames] = True
     return positions, valid
 
 
 class Gap(NamedTuple):
-    """Frames in which a person is absent, between two frames in which it is there."""
+    """Frames in which a person is absent, between two frames in which it is present."""
 
     person: int
     before: int
+    """The last valid frame before the gap."""
     after: int
+    """The first valid frame after it."""
 
-    def between(self, start: Floats, end: Floats) -> Floats:
-        """Poses (N, J, 3) of the gap on the way from one pose (J, 3) to another."""
+    def interpolate(self, start: Float32Array, end: Float32Array) -> Float32Array:
+        """Poses (N, J, 3) of the gap's frames, linear from pose `start` (J, 3) to pose `end`."""
         length = self.after - self.before
-        part = (np.arange(1, length) / length)[:, None, None]
-        return (start + part * (end - start)).astype(np.float32)
+        weight = (np.arange(1, length) / length)[:, None, None]
+        return (start + weight * (end - start)).astype(np.float32)
 
 
-def short_gaps(valid: NDArray[np.bool_], longest: int) -> list[Gap]:
+def short_gaps(valid: BoolArray, longest: int) -> list[Gap]:
     """The gaps of at most `longest` frames in valid (T, P), person by person."""
-    found = []
+    gaps = []
     for person in range(valid.shape[1] if longest >= 1 else 0):
-        seen = np.flatnonzero(valid[:, person])
-        apart = np.diff(seen)
-        places = np.flatnonzero((apart > 1) & (apart <= longest + 1))
-        found += [Gap(person, int(seen[place]), int(seen[place + 1])) for place in places]
-    return found
+        valid_frames = np.flatnonzero(valid[:, person])
+        distance = np.diff(valid_frames)
+        indices = np.flatnonzero((distance > 1) & (distance <= longest + 1))
+        gaps += [Gap(person, int(valid_frames[index]), int(valid_frames[index + 1])) for index in indices]
+    return gaps
 
 
-def _placed(positions: Floats, valid: NDArray[np.bool_], skeleton: Skeleton, how: Normalisation) -> Floats:
-    """Move the first root over the origin, turn it to face +z, divide by the torso length."""
+def _normalised(
+    positions: Float32Array, valid: BoolArray, skeleton: Skeleton, normalisation: Normalisation
+) -> Float32Array:
+    """Positions (T, P, J, 3) with the first root over the origin, facing +z, in torso lengths."""
     if not valid.any():
         return positions
-    place = Place.of(positions[first_seen(valid)], skeleton, how)
-    positions = place.moved(positions)
-    if how.size == "torso":
+    frame = ReferenceFrame.of(positions[first_valid(valid)], skeleton, normalisation)
+    positions = frame.apply(positions)
+    if normalisation.size == "torso":
         positions = positions / torso_length(positions[valid], skeleton)
-    return only_seen(positions, valid)
+    return zero_invalid(positions, valid)
 
 
-def first_seen(valid: NDArray[np.bool_]) -> tuple[int, int]:
-    """The first frame of valid (T, P) that holds somebody, and who that is."""
+def first_valid(valid: BoolArray) -> tuple[int, int]:
+    """The first frame of valid (T, P) with a person in it, and that person."""
     frame = int(valid.any(axis=1).argmax())
     return frame, int(valid[frame].argmax())
 
 
-def only_seen(positions: Floats, valid: NDArray[np.bool_]) -> Floats:
-    """positions (T, P, J, 3), zero where valid (T, P) is False."""
+def zero_invalid(positions: Float32Array, valid: BoolArray) -> Float32Array:
+    """Positions (T, P, J, 3), zero where valid (T, P) is False."""
     return np.where(valid[:, :, None, None], positions, np.float32(0)).astype(np.float32)
 
 
-class Place(NamedTuple):
-    """Where a motion is taken to: an origin (3,) on the ground and, if it turns, a turn (3, 3) about the vertical."""
+class ReferenceFrame(NamedTuple):
+    """The origin on the ground, (3,), and, with a heading, the rotation (3, 3) about the vertical."""
 
-    origin: Floats
-    turn: Floats | None
+    origin: Float32Array
+    rotation: Float32Array | None
 
     @classmethod
-    def of(cls, first: Floats, skeleton: Skeleton, how: Normalisation) -> Place:
-        """By the first pose (J, 3) that is seen."""
-        origin = landmark(first, skeleton.root) * np.array([1, 0, 1], np.float32)
-        return cls(origin, facing(first, skeleton) if how.heading == "first" else None)
+    def of(cls, first_pose: Float32Array, skeleton: Skeleton, normalisation: Normalisation) -> ReferenceFrame:
+        """The frame of the first pose (J, 3)."""
+        origin = landmark(first_pose, skeleton.root) * np.array([1, 0, 1], np.float32)
+        return cls(origin, facing(first_pose, skeleton) if normalisation.heading == "first" else None)
 
-    def moved(self, positions: Floats) -> Floats:
-        """positions (T, P, J, 3), there."""
+    def apply(self, positions: Float32Array) -> Float32Array:
+        """Positions (T, P, J, 3) relative to the frame."""
         positions = positions - self.origin
-        return positions if self.turn is None else positions @ self.turn.T
+        return positions if self.rotation is None else positions @ self.rotation.T
 
 
-def facing(pose: Floats, skeleton: Skeleton) -> Floats:
-    """Rotation (3, 3) about y that brings right-to-left (shoulders and hips) of a pose (J, 3) to +x, front to +z."""
+def facing(pose: Float32Array, skeleton: Skeleton) -> Float32Array:
+    """Rotation (3, 3) about y that turns a pose (J, 3) to face +z: from its right to its left lies along +x.
+
+    Left and right are those of shoulders and hips. Identity where they are not apart on the ground.
+    """
     across = landmark(pose, skeleton.left_shoulder) - landmark(pose, skeleton.right_shoulder)
     across = across + landmark(pose, skeleton.left_hip) - landmark(pose, skeleton.right_hip)
     x, z = float(across[0]), float(across[2])
@@ -191,19 +207,19 @@ def facing(pose: Floats, skeleton: Skeleton) -> Floats:
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=np.float32)
 
 
-def torso_length(poses: Floats, skeleton: Skeleton) -> float:
-    """Median distance from root to mid-shoulders over poses (N, J, 3); 1 where it is degenerate."""
-    return usual_length(torso_lengths(poses, skeleton))
+def torso_length(poses: Float32Array, skeleton: Skeleton) -> float:
+    """Median distance from root to mid-shoulders over poses (N, J, 3); 1 for bodies without extent."""
+    return median_length(torso_lengths(poses, skeleton))
 
 
-def torso_lengths(poses: Floats, skeleton: Skeleton) -> Floats:
+def torso_lengths(poses: Float32Array, skeleton: Skeleton) -> Float32Array:
     """Distances (N,) from root to mid-shoulders of poses (N, J, 3)."""
     shoulders = (landmark(poses, skeleton.left_shoulder) + landmark(poses, skeleton.right_shoulder)) / 2
-    lengths: Floats = np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)
+    lengths: Float32Array = np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)
     return lengths
 
 
-def usual_length(lengths: Floats) -> float:
-    """The median of lengths (N,); 1 where it is degenerate."""
+def median_length(lengths: Float32Array) -> float:
+    """The median of lengths (N,); 1 where it is (almost) 0."""
     length = float(np.median(lengths))
     return length if length > 1e-3 else 1.0

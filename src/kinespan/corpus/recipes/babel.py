@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import io
 from ...annotation import Annotation, LabelSet, spans_from_frames
+from ...arrays import Float64Array, IntArray
 from ...errors import InputError
 from ...io import amass, smplh
 from ...recording import Recording
 from ...skeleton import Skeleton
 from ...skeletons import NTU_25
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from . import babel_json, babel_motion, babel_rules
 from .babel_json import Sequence
@@ -54,7 +54,7 @@ class Source:
 class Motion:
     """Positions (T, P, J, 3) in metres, y up, at 30 frames a second, and what was done for it."""
 
-    positions: NDArray[np.float64]
+    positions: Float64Array
     skeleton: Skeleton
     history: tuple[str, ...]
 
@@ -208,7 +208,7 @@ class Babel(Recipe):
         root = Path(self.motion[1]) if self.motion else self.amass or raw / "amass"
         if not root.is_dir():
             hint = "" if self.motion else "; give AMASS's folder with --amass, or CMU's own files with --motion cmu-amc"
-            raise InputError(f"{root}: there is no such folder with BABEL's motion{hint}")
+            raise InputError(f"{root}: no such folder with BABEL's motion{hint}")
         if self.motion is not None:
             return root, None
         body = smplh.find_body(self.body_model) if self.body_model else smplh.find_body(raw, root)
@@ -239,7 +239,7 @@ class Babel(Recipe):
             positions -= positions[:, :, list(found.skeleton.root)].mean(axis=2, keepdims=True)
         return Motion(positions, found.skeleton, (f"CMU's {item.file.name} on its performer's own skeleton", *history))
 
-    def _frames(self, item: Item, num_frames: int, fps: float) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    def _frames(self, item: Item, num_frames: int, fps: float) -> tuple[IntArray, tuple[str, ...]]:
         """The frames to keep for 30 a second. Raises InputError where motion and labels are of different lengths."""
         duration = item.details.sequence.duration
         checked = self.rules == "fixed" or self.motion is not None  # STAL takes AMASS as it comes

@@ -53,7 +53,7 @@ def label_set(labels: Labels, release: Path, train: Iterable[Sequence], classes:
 
 def _by_place(path: Path, count: int) -> tuple[str, ...]:
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file; BABEL's release has it, and it says which {count} are meant")
+        raise InputError(f"{path}: no such file; BABEL's release has it, and it says which {count} are meant")
     places = read_json(path)
     for name, place in KNOWN_PLACES.items():
         if places.get(name) != place:

@@ -18,9 +18,9 @@ import itertools
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...annotation import Annotation, LabelSet, Span
+from ...arrays import IntArray
 from ...errors import InputError
 from .babel_json import Segment, Sequence
 
@@ -31,7 +31,7 @@ FPS = 30
 # ---- frames ----------------------------------------------------------------------------------------------------
 
 
-def stal_frames(num_frames: int, fps: float) -> NDArray[np.int64]:
+def stal_frames(num_frames: int, fps: float) -> IntArray:
     """Indices of the frames that STAL keeps of `num_frames` at `fps`, for 30 a second.
 
     A rate whose whole part is a multiple of 30 keeps every (fps / 30)-th. Any other keeps, of each int(fps) frames,
@@ -43,11 +43,11 @@ def stal_frames(num_frames: int, fps: float) -> NDArray[np.int64]:
     if whole % FPS == 0:
         return np.arange(0, num_frames, fps / FPS).astype(np.int64)
     pattern = np.floor(fps / FPS * np.arange(FPS)).astype(np.int64)
-    kept: NDArray[np.int64] = (np.arange(0, num_frames, whole)[:, None] + pattern).reshape(-1)
+    kept: IntArray = (np.arange(0, num_frames, whole)[:, None] + pattern).reshape(-1)
     return np.asarray(kept[kept < num_frames])
 
 
-def even_frames(num_frames: int, fps: float) -> NDArray[np.int64]:
+def even_frames(num_frames: int, fps: float) -> IntArray:
     """Indices floor(n fps / 30) of evenly spaced frames, over the whole length; rates such as 59.99999 are rounded."""
     rate = round(fps) if abs(fps - round(fps)) < 1e-3 else fps
     count = max(1, int(num_frames * FPS / rate + 1e-9))
@@ -58,7 +58,7 @@ def even_frames(num_frames: int, fps: float) -> NDArray[np.int64]:
 # ---- labels ----------------------------------------------------------------------------------------------------
 
 
-def stal_ids(sequence: Sequence, labels: LabelSet) -> NDArray[np.int64]:
+def stal_ids(sequence: Sequence, labels: LabelSet) -> IntArray:
     """Frame ids (N,) of the labelled frames of a sequence: 0 for other categories, else place in the set + 1.
 
     Frame n of int(30 dur) has the categories of all labels with start <= n / 30 < end. Frames without one are left

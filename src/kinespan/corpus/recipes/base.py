@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 from ...annotation import LabelSet
 from ...io import Take
 from ...registry import Registry
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Fold, Split
 
 Value = TypeVar("Value")
@@ -36,7 +36,7 @@ class Survey:
     items: tuple[Item, ...]
     refused: tuple[tuple[Path, str], ...] = ()
     """(file, reason) of what cannot be used and is known before it is read."""
-    passed_over: tuple[Path, ...] = ()
+    skipped: tuple[Path, ...] = ()
     """Files that are no recordings."""
     labels: LabelSet | None = None
     """The data set's whole label set, in its official order; None: the union of what is read."""

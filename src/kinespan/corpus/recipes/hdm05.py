@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from ... import io
-from ...annotation import Annotation, LabelSet, Span
+from ...annotation import Annotation, LabelSet, Span, natural_key
 from ...errors import InputError
-from ..index import RecordingInfo
-from ..splits import Split, natural_key
+from ..info import RecordingInfo
+from ..splits import Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
 TRAIN_ACTORS = frozenset({"bd", "bk", "dg"})

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...annotation import Annotation, LabelSet, Span
+from ...arrays import Float32Array
 from ...errors import InputError
 from ...io import Take
 from ...io.base import read_text
 from ...recording import Recording
 from ...skeletons import SMPL_22
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
@@ -77,7 +77,7 @@ class HumanML3D(Recipe):
                 items.append(Item(file.stem, file, (part_of.get(file.stem), root / "texts" / f"{file.stem}.txt")))
         there = {file.stem for file in files}
         refused = tuple(
-            (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but there is no such file")
+            (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but no such file")
             for name, part in part_of.items()
             if name not in there and (self.mirrored or not name.startswith("M"))
         )
@@ -128,7 +128,7 @@ class HumanML3D(Recipe):
         return Annotation(_joined(found), labels)
 
 
-def read_joints(file: Path) -> NDArray[np.float32]:
+def read_joints(file: Path) -> Float32Array:
     """Positions (T, 1, 22, 3) of a .npy file of (T, 22, 3). Raises InputError for anything else."""
     try:
         data = np.load(file, allow_pickle=False)

@@ -14,7 +14,7 @@ from ...io import ReadOptions, Take
 from ...io.base import finish, read_text
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Fold, Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 from .ntu_lists import ACTIONS, PERFORMERS_60, PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
@@ -49,17 +49,15 @@ class _Ntu(Recipe):
         """
         listed = frozenset() if self.missing is None else read_missing(self.missing)
         if not raw.is_dir():
-            raise InputError(
-                f"{raw}: there is no such folder; expected the one with the .skeleton files of {self.title}"
-            )
+            raise InputError(f"{raw}: no such folder; expected the one with the .skeleton files of {self.title}")
         items: dict[str, Item] = {}
         refused: list[tuple[Path, str]] = []
-        passed_over: list[Path] = []
+        skipped: list[Path] = []
         for file in sorted(raw.rglob("*.skeleton"), key=lambda file: (file.stem, file)):
             known = name_attributes(file.stem)
             action = int(known["action"]) if known else 0
             if known is None or self.actions < action <= len(ACTIONS):
-                passed_over.append(file)
+                skipped.append(file)
             elif not 1 <= action <= self.actions or not 1 <= int(known["setup"]) <= self.setups:
                 refused.append((file, f"setup {known['setup']}, action {action}: {self.title} has no such sample"))
             elif file.stem in listed:
@@ -70,10 +68,10 @@ class _Ntu(Recipe):
                 items[file.stem] = Item(file.stem, file)
         if not items and not refused:
             raise InputError(
-                f"{raw}: no sample of {self.title} among {len(passed_over)} .skeleton files; expected files such as "
+                f"{raw}: no sample of {self.title} among {len(skipped)} .skeleton files; expected files such as "
                 "nturgb+d_skeletons/S001C001P001R001A001.skeleton"
             )
-        return Survey(tuple(items.values()), tuple(refused), tuple(passed_over), self.labels())
+        return Survey(tuple(items.values()), tuple(refused), tuple(skipped), self.labels())
 
     def read(self, item: Item) -> Take:
         """The recording, and one span of its action from start to end."""
@@ -173,7 +171,7 @@ def _kept(bodies: Bodies, which: str) -> Bodies:
         positions, valid = denoised(bodies.positions, bodies.valid)
     else:
         choose = first_bodies if which == "first" else most_energetic
-        positions, valid = choose(bodies.positions, bodies.valid, bodies.place)
+        positions, valid = choose(bodies.positions, bodies.valid, bodies.list_position)
     before, after = bodies.valid.shape[1], valid.shape[1]
     note = f"bodies {which}: {before} tracked, {after} person slot{'s' if after > 1 else ''} kept"
     return replace(bodies, positions=positions, valid=valid, notes=(*bodies.notes, note))

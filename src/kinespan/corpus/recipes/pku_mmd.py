@@ -13,7 +13,7 @@ from ...annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io.base import HEAD_BYTES, READERS, read_text
 from ...io.pku_mmd import FPS, LabelLine, read_labels
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
@@ -194,7 +194,7 @@ class _Files:
     def find(raw: Path, phase: int) -> _Files:
         """The files under `raw`, but for those whose path names the other phase alone."""
         if not raw.is_dir():
-            raise InputError(f"{raw}: there is no such folder; expected that of PKU-MMD phase {phase}")
+            raise InputError(f"{raw}: no such folder; expected that of PKU-MMD phase {phase}")
         kinds: dict[str, dict[str, Path]] = {"skeleton": {}, "label": {}, "split": {}}
         others: list[Path] = []
         found = _candidates(raw, phase)

@@ -10,7 +10,7 @@ from typing import ClassVar
 from ... import io
 from ...annotation import LabelSet
 from ...io.precog import LABELS
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
@@ -34,8 +34,8 @@ class Precog(Recipe):
 
     def survey(self, raw: Path) -> Survey:
         """Every PRECOG file under `raw`. Raises InputError where there is none."""
-        found, passed_over = io.survey_files(raw, "precog")
-        return Survey(tuple(Item(file.stem, file) for file, _ in found), (), tuple(passed_over), LABELS)
+        found, skipped = io.survey_files(raw, "precog")
+        return Survey(tuple(Item(file.stem, file) for file, _ in found), (), tuple(skipped), LABELS)
 
     def read(self, item: Item) -> io.Take:
         """The recording and its labels."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...annotation import Annotation, LabelSet, Span
+from ...arrays import Float64Array, IntArray
 from ...errors import InputError
 from ...io import Take
 from ...io.base import first_not_number, floats, read_text
 from ...recording import Recording
 from ...skeletons import KINECT_20
-from ..index import RecordingInfo
+from ..info import RecordingInfo
 from ..splits import Fold, Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
@@ -151,10 +151,10 @@ def _bound(file: Path, number: int, text: str) -> int | None:
     return int(text)
 
 
-def read_joints(file: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
     """Frame numbers (N,), not falling, and joints (N, 20, 3). Raises InputError naming the line that is wrong."""
     numbers: list[int] = []
-    rows: list[NDArray[np.float64]] = []
+    rows: list[Float64Array] = []
     for line_number, line in enumerate(read_text(file).split("\n"), start=1):
         tokens = line.split()
         if not tokens:

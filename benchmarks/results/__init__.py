@@ -1,0 +1,1 @@
+"""The rows that the docs quote, and the tables made of them."""

@@ -1,0 +1,82 @@
+"""Write the tables of the docs from the stored rows, so that no figure is written by hand.
+
+    python -m benchmarks.results            puts each table between its marks in README.md and the pages of docs
+    python -m benchmarks.results --check    says which file would change, and fails if one would
+
+A table stands between the lines <!-- table: NAME --> and <!-- end -->.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Mapping
+
+from ..speed import growth_table, speed_tables
+from ..study import plan, tables
+from ..study.tables import StudyTable
+from .encoder_tables import comparison_table
+from .store import ROOT, stored_rows, stored_run
+
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+STUDY_TABLES: Mapping[str, StudyTable] = {
+    "readme": tables.readme_table,
+    "rows": tables.rows_table,
+    "claims": tables.claims_table,
+    "claims-unseen": lambda study, rows: tables.claims_table(study, rows, folds=(2, 3, 4)),
+    "errors": tables.errors_table,
+    "key": tables.curves_table,
+    "key-high": lambda study, rows: tables.curves_table(study, rows, "map_high"),
+    "lead": tables.lead_table,
+    "lead-high": lambda study, rows: tables.lead_table(study, rows, "map_high"),
+    "lead-unseen": lambda study, rows: tables.lead_table(study, rows, folds=(2, 3, 4)),
+    "lead-high-unseen": lambda study, rows: tables.lead_table(study, rows, "map_high", folds=(2, 3, 4)),
+    "parts": tables.parts_table,
+    "parts-high": lambda study, rows: tables.parts_table(study, rows, "map_high"),
+}
+"""Tables of a study: <!-- table: study-STUDY-TABLE -->."""
+OTHER_TABLES: Mapping[str, Callable[[], str]] = {
+    "methods-precog": lambda: comparison_table(stored_rows("parts_precog"), "method"),
+    "encoders-precog": lambda: comparison_table(stored_rows("parts_precog"), "encoder"),
+    "speed": lambda: speed_tables.speed_table(stored_run("speed")),
+    "speed-machine": lambda: speed_tables.machine_line(stored_run("speed")),
+    "speed-defaults": lambda: speed_tables.defaults_table(stored_run("speed_defaults")),
+    "speed-defaults-machine": lambda: speed_tables.machine_line(stored_run("speed_defaults")),
+    "growth": lambda: growth_table.growth_table(stored_rows("growth")),
+    "growth-memory": lambda: growth_table.stages_table(stored_rows("growth")),
+    "growth-picture": lambda: growth_table.picture_link(stored_rows("growth")),
+}
+
+
+def table(name: str) -> str:
+    """The table of a name. Raises KeyError for an unknown one."""
+    if name.startswith("study-"):
+        _, study, kind = name.split("-", 2)
+        return STUDY_TABLES[kind](plan.read(study), stored_rows(f"study_{study}"))
+    return OTHER_TABLES[name]()
+
+
+def with_tables(text: str) -> str:
+    """The text of a page, each of its tables made anew."""
+    return BLOCK.sub(lambda match: f"{match[1]}{table(match[2])}\n{match[3]}", text)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.results", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    check = parser.parse_args().check
+    changed = [file for file in PAGES if file.read_text(encoding="utf-8") != with_tables(file.read_text("utf-8"))]
+    for file in changed:
+        print(f"{file.relative_to(ROOT)}: {'is not what the rows say' if check else 'written'}")
+        if not check:
+            file.write_text(with_tables(file.read_text("utf-8")), encoding="utf-8")
+    return int(check and bool(changed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

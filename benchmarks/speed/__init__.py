@@ -1,0 +1,1 @@
+"""How fast each stage is beside the field's usual way, and how its cost grows."""

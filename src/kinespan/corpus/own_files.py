@@ -1,0 +1,72 @@
+"""A user's own files as a recipe: every recording of a known format in a folder, named after its file."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .. import io
+from .recipes import Item, Recipe, Survey
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """The format of a file and its path in the folder."""
+
+    format: str
+    source: str
+
+
+@dataclass(frozen=True)
+class OwnFiles(Recipe):
+    """A user's own files of known formats."""
+
+    title: ClassVar[str] = "own files"
+    paper: ClassVar[str] = ""
+    licence: ClassVar[str] = ""
+
+    format: str = "auto"
+    """The only format to read, or auto: each file's own."""
+    options: io.ReadOptions = field(default_factory=io.ReadOptions)
+    """How to read what the files do not say."""
+
+    def survey(self, raw: Path) -> Survey:
+        """All files of the format below a folder, or the file itself."""
+        files, skipped = io.survey_files(raw, self.format)
+        names = names_of([file for file, _ in files], raw)
+        items = (
+            Item(name, file, OwnFile(format, relative(file, raw)))
+            for name, (file, format) in zip(names, files, strict=True)
+        )
+        return Survey(tuple(items), skipped=tuple(skipped))
+
+    def read(self, item: Item) -> io.Take:
+        """The recording; its source is the path in the folder unless the file states one."""
+        details: OwnFile = item.details
+        take = io.read(item.file, details.format, self.options)
+        changes: dict[str, Any] = {"name": item.name}
+        if take.recording.source == item.file.name:
+            changes["source"] = details.source
+        return replace(take, recording=replace(take.recording, **changes))
+
+
+def relative(file: Path, source: Path) -> str:
+    """The path of a file in its folder; its name where it is the source itself or lies elsewhere."""
+    if file == source or not file.is_relative_to(source):
+        return file.name
+    return file.relative_to(source).as_posix()
+
+
+def names_of(files: Sequence[Path], source: Path) -> list[str]:
+    """The stem of each file; where files share it, the path in the folder; where they share that, with the suffix."""
+    paths = [relative(file, source) for file in files]
+    candidates = ([file.stem for file in files], [os.path.splitext(path)[0] for path in paths], paths)
+    counts = [Counter(names) for names in candidates]
+    return [
+        next(name for name, count in zip(choices, counts, strict=True) if count[name] == 1)
+        for choices in zip(*candidates, strict=True)
+    ]
