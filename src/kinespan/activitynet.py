@@ -1,6 +1,6 @@
-"""ActivityNet JSON, read and written: predictions (P.json) and truth (T.json).
+"""ActivityNet JSON, read and written: predictions (P.json) and ground truth (T.json).
 
-Plain ActivityNet files are read; we write, and read where it is there, a little more:
+Plain ActivityNet files are read; written files have a few more fields, which are read where they exist:
 
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
   "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``
@@ -27,36 +27,35 @@ from .atomic import write_atomically
 from .errors import InputError
 
 VERSION = "1.0"
-"""What we write as "version"."""
+"""The "version" of written files."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predicted, scored spans by recording.
-
-    ``spans`` may overlap and are what mAP takes; ``segmentation``, where there is one, says what holds at each
-    moment and is what frame accuracy, edit score and F1 take. ``details`` is free ("external_data"): the model, ...
-    """
+    """Predicted, scored spans by recording."""
 
     spans: Mapping[str, tuple[Span, ...]]
+    """Proposals for mAP, which may overlap."""
     segmentation: Mapping[str, tuple[Span, ...]] | None = None
+    """The labels of each moment, for frame accuracy, edit score and F1."""
     details: Mapping[str, Any] = field(default_factory=dict)
+    """Anything else ("external_data"): the model, ..."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Annotations by recording, over one LabelSet.
-
-    ``durations`` (seconds), ``fps`` and ``subsets`` hold what is known of the recordings; plain ActivityNet files
-    have no fps. ``labels_are_declared`` is False where the file lists no labels and they are those that occur.
-    """
+    """The ground truth: annotations by recording, over one LabelSet."""
 
     annotations: Mapping[str, Annotation]
     labels: LabelSet
     durations: Mapping[str, float] = field(default_factory=dict)
+    """Seconds, of the recordings where it is known."""
     fps: Mapping[str, float] = field(default_factory=dict)
+    """Frames a second, where known; plain ActivityNet files have none."""
     subsets: Mapping[str, str] = field(default_factory=dict)
+    """The "subset" of each recording that has one: validation, test, ..."""
     labels_are_declared: bool = True
+    """False where the file lists no labels and they are those that occur."""
 
 
 @uncollected()
@@ -116,7 +115,7 @@ def read_truth(path: Path, subset: str | None = None) -> Truth:
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
-    """Write P.json, whole or not at all. Raises InputError for a span without a score, or a bad path."""
+    """Write P.json atomically. Raises InputError for a span without a finite score, or a bad path."""
     data: dict[str, Any] = {
         "version": VERSION,
         "results": {
@@ -133,7 +132,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
 
 
 def write_truth(truth: Truth, path: Path) -> None:
-    """Write T.json, whole or not at all. Raises InputError for a bad path."""
+    """Write T.json atomically. Raises InputError for a bad path."""
     database: dict[str, Any] = {}
     for name, annotation in truth.annotations.items():
         known = (("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets))
@@ -148,7 +147,7 @@ def write_truth(truth: Truth, path: Path) -> None:
 
 
 def _entry(span: Span, recording: str, scored: bool) -> dict[str, Any]:
-    """A span as the JSON has it."""
+    """A span as JSON data."""
     entry: dict[str, Any] = {"label": span.label, "segment": [float(span.start), float(span.end)]}
     if span.score is not None:
         if not math.isfinite(span.score):
@@ -188,7 +187,7 @@ def _labels(file: JsonFile, spans: SpanTable) -> tuple[LabelSet, bool]:
 
 
 def _taxonomy_leaves(file: JsonFile) -> list[str]:
-    """Names of the taxonomy's nodes that are nobody's parent, in order; a list of names stands for itself."""
+    """Names of the taxonomy's nodes without children, in order; a list of names is returned as it is."""
     taxonomy = file.data.get("taxonomy")
     if taxonomy is None:
         return []

@@ -1,4 +1,4 @@
-"""The decoders that have a name: ours, and those whose figures papers report."""
+"""The named decoders: ours, and those of published figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .decode import DecodeConfig
 from .registry import Registry
 
 DECODERS: Registry[DecodeConfig] = Registry("decoder")
-"""What `--decoder` names."""
+"""The decoders of `--decoder`, by name."""
 
 OURS = DecodeConfig()
 """Runs above nine thresholds, scored by their contrast with the time around them, soft-NMS."""
@@ -38,7 +38,7 @@ SIMPLE_DET = DecodeConfig(
 )
 """PKU-MMD as HiCLR, PCM3 and USDRL (AAAI 2025) report it: scores averaged over ten frames on either side (0.7 s at 30
 fps), runs where 1 - background is 0.4 or more, each with the one label of the highest mean and that mean as score.
-At both ends of a recording the mean is over the frames that there are."""
+At both ends of a recording the mean is over fewer frames."""
 
 FOUND_SKEL = DecodeConfig(
     thresholds=(0.02,),

@@ -44,13 +44,13 @@ SAMPLE = Predictions(
 
 @given(GROUPS, st.none() | GROUPS)
 @settings(max_examples=40, deadline=None)
-def test_predictions_come_back_as_they_were(tmp_path_factory, spans, segmentation):
+def test_written_predictions_are_read_back(tmp_path_factory, spans, segmentation):
     path = tmp_path_factory.mktemp("json") / "P.json"
     write_predictions(Predictions(spans, segmentation, {"note": "x"}), path)
     assert read_predictions(path) == Predictions(spans, segmentation, {"note": "x"})
 
 
-def test_truth_comes_back_as_it_was(tmp_path):
+def test_written_truth_is_read_back(tmp_path):
     labels = LabelSet(("walk", "sit", "never"), exclusive=False)
     truth = Truth(
         {
@@ -137,7 +137,7 @@ def test_labels_are_exclusive_unless_spans_overlap_or_the_file_says(tmp_path):
         ('{"results": {"x": [], "x": []}}', "'x' occurs twice"),
     ],
 )
-def test_bad_predictions_are_named(tmp_path, data, message):
+def test_bad_predictions_are_refused_by_field(tmp_path, data, message):
     path = written(tmp_path, data)
     with pytest.raises(InputError, match=re.escape(str(path)) + ".*" + message):
         read_predictions(path)
@@ -164,7 +164,7 @@ def base(**change):
         ({"taxonomy": [1], "database": {"x": base()}}, r"taxonomy\[0\]"),
     ],
 )
-def test_bad_truth_is_named(tmp_path, data, message):
+def test_bad_truth_is_refused_by_field(tmp_path, data, message):
     path = written(tmp_path, data)
     with pytest.raises(InputError, match=re.escape(str(path)) + ".*" + message):
         read_truth(path)
@@ -295,15 +295,15 @@ def test_every_writer_writes_no_predictions_and_names_a_missing_folder(tmp_path,
         export(SAMPLE, tmp_path / "nowhere" / "out", name)
 
 
-def test_csv_is_as_rfc_4180_has_it(tmp_path):
+def test_csv_follows_rfc_4180(tmp_path):
     export(Predictions({"x": (Span(0.5, 2, 'a,"b"', 0.25), Span(1, 2, "c", person=0))}), tmp_path / "spans.csv")
     assert (tmp_path / "spans.csv").read_bytes() == (
         b'recording,label,start,end,score,person\r\nx,"a,""b""",0.5,2,0.25,\r\nx,c,1,2,,0\r\n'
     )
 
 
-def test_unknown_formats_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"'\.xyz'; there is csv, json"):
+def test_unknown_formats_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"'\.xyz'; available: csv, json"):
         export(SAMPLE, tmp_path / "out.xyz")
     with pytest.raises(InputError, match="did you mean 'json'"):
         export(SAMPLE, tmp_path / "out", "jsn")

@@ -14,7 +14,7 @@ from kinespan.annotation import LabelSet
 from kinespan.corpus.prepare import prepare_recipe
 from kinespan.corpus.recipes import RECIPES
 from kinespan.corpus.recipes.babel import STAL_POINTS, Babel
-from kinespan.corpus.recipes.babel_labels import KNOWN_PLACES
+from kinespan.corpus.recipes.babel_labels import KNOWN_RANKS
 from kinespan.corpus.store import Corpus
 from kinespan.errors import InputError
 from kinespan.io import smplh
@@ -64,7 +64,7 @@ def read_all(recipe, raw):
     return survey, {item.name: recipe.read(pickle.loads(pickle.dumps(item))) for item in survey.items}
 
 
-def test_what_stal_keeps(tmp_path):
+def test_stal_rules_select_labelled_sequences_of_limited_length(tmp_path):
     records = [
         record(1, place(1), 2.0, [(0, 1, ["walk"]), (1, 2, ["bend"])]),
         record(2, place(2), 2.0, [(0, 2, ["bend"])]),  # nothing of the set
@@ -87,7 +87,7 @@ def test_what_stal_keeps(tmp_path):
     assert takes["6"].recording.num_frames == 1000
 
 
-def test_stal_takes_gaps_out_of_labels_but_not_of_motion(tmp_path):
+def test_stal_removes_gaps_from_labels_but_not_from_motion(tmp_path):
     segments = [(0, 0.5, ["walk"]), (1, 2, ["turn"])]
     raw = release(tmp_path, {"train": [record(1, place(1), 2.0, segments)]})
     _, takes = read_all(Babel(), raw)
@@ -101,7 +101,7 @@ def test_stal_takes_gaps_out_of_labels_but_not_of_motion(tmp_path):
     np.testing.assert_array_equal(stal.recording.positions[:, :, :21], whole.recording.positions[:45, :, :21])
 
 
-def test_joints_are_in_stals_order_with_the_pelvis_in_its_place(tmp_path):
+def test_joints_are_in_the_order_of_stal_without_translation(tmp_path):
     raw = release(tmp_path, {"train": [record(1, place(1), 1.0, [(0, 1, ["walk"])])]}, motion=False)
     poses, trans = random_poses(np.random.default_rng(0), 120), np.random.default_rng(1).normal(size=(120, 3))
     write_amass(raw / "amass/CMU/01/01_01_poses.npz", poses, 120.0, trans)
@@ -121,7 +121,7 @@ def test_joints_are_in_stals_order_with_the_pelvis_in_its_place(tmp_path):
     assert sorted(STAL_POINTS) == sorted(smplh.NTU_POINTS)
 
 
-def test_the_table_of_rates_goes_before_the_file(tmp_path):
+def test_the_table_of_rates_overrides_the_file(tmp_path):
     records = {"train": [record(1, place(1), 2.0, [(0, 2, ["walk"])])]}
     raw = release(tmp_path, records, rates={place(1): 60.0})
     [take] = read_all(Babel(), raw)[1].values()
@@ -154,7 +154,7 @@ def test_splits_are_the_files_of_the_release(tmp_path):
 
 
 @pytest.mark.parametrize("motion", ["amass", "cmu-amc"])
-def test_the_made_release_reads_whole_under_every_option(tmp_path, motion):
+def test_every_option_reads_the_whole_release(tmp_path, motion):
     raw = write_babel(tmp_path, np.random.default_rng(1), sequences=4, seconds=(2, 3), motion=motion)
     given = {"motion": ("cmu-amc", str(raw / "cmu"))} if motion == "cmu-amc" else {}
     for labels in ("subset1", "babel60", "babel120"):
@@ -183,7 +183,7 @@ def cmu_release(tmp_path, dur=2.0, rates=None, fps=120.0, segments=((0, 1, ["wal
     return tmp_path, Babel(motion=("cmu-amc", str(tmp_path / "cmu")))
 
 
-def test_cmu_files_take_the_place_of_amass(tmp_path):
+def test_cmu_files_replace_amass(tmp_path):
     raw, recipe = cmu_release(tmp_path)
     survey, takes = read_all(recipe, raw)
     assert list(takes) == ["1"]  # what is not of CMU is not BABEL's CMU part
@@ -209,7 +209,7 @@ def test_cmu_files_may_lie_flat_or_as_in_the_archive(tmp_path):
         assert len(read_all(recipe, raw)[1]) == 1
 
 
-def test_cmu_files_at_60_are_told_by_their_length(tmp_path):
+def test_cmu_files_at_60_fps_are_recognised_by_length(tmp_path):
     raw, recipe = cmu_release(tmp_path, fps=60.0)
     assert read_all(recipe, raw)[1]["1"].recording.num_frames == 60
 
@@ -238,7 +238,7 @@ def test_label_sets_are_in_their_order(tmp_path):
     for labels, count in (("babel60", 60), ("babel120", 120)):
         names = Babel(labels=labels).survey(raw).labels.names
         assert len(names) == count
-        assert all(names[at] == name for name, at in KNOWN_PLACES.items())
+        assert all(names[at] == name for name, at in KNOWN_RANKS.items())
 
 
 def test_the_order_of_categories_is_needed_and_checked(tmp_path):
@@ -246,10 +246,10 @@ def test_the_order_of_categories_is_needed_and_checked(tmp_path):
     path = raw / RELEASE / "action_label_2_idx.json"
     order = json.loads(path.read_text())
     path.write_text(json.dumps(order | {"walk": 1, "stand": 0}))
-    with pytest.raises(InputError, match="'walk' has place 1, expected 0"):
+    with pytest.raises(InputError, match="'walk' has rank 1, expected 0"):
         Babel(labels="babel60").survey(raw)
     path.write_text(json.dumps({name: at for name, at in order.items() if at != 59}))
-    with pytest.raises(InputError, match="no category has place 59"):
+    with pytest.raises(InputError, match="no category has rank 59"):
         Babel(labels="babel60").survey(raw)
     path.unlink()
     with pytest.raises(InputError, match=r"action_label_2_idx\.json: no such file"):
@@ -296,7 +296,7 @@ def test_options_that_contradict_each_other_are_refused(options, says):
         Babel(**options)
 
 
-def test_what_is_not_there_is_said(tmp_path):
+def test_missing_files_are_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r"this is not BABEL: expected babel_v1\.0_release/train\.json"):
         Babel().survey(tmp_path)
     write_release(tmp_path, {"train": []})
@@ -370,7 +370,7 @@ def test_motion_that_differs_by_category_can_be_told_apart(tmp_path):
     assert np.abs(mean[0] - mean[2]).max() < 0.25 * np.abs(mean[0] - mean[1]).max()
 
 
-def test_a_corpus_is_made_of_it(tmp_path):
+def test_babel_becomes_a_corpus(tmp_path):
     raw = write_babel(tmp_path / "raw", np.random.default_rng(2), sequences=3, seconds=(2, 3))
     (raw / "amass/CMU/02/02_01_poses.npz").write_bytes(b"broken")
     summary = prepare_recipe(RECIPES["babel"](), raw, tmp_path / "corpus", workers=1)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kinespan.annotation import LabelSet
 from kinespan.corpus.recipes.babel_json import Segment, Sequence
 from kinespan.corpus.recipes.babel_labels import SUBSETS
-from kinespan.corpus.recipes.babel_motion import amass_places, cmu_places
+from kinespan.corpus.recipes.babel_motion import amass_paths, cmu_paths
 from kinespan.corpus.recipes.babel_rules import even_frames, fixed_annotation, stal_frames, stal_ids
 from kinespan.errors import InputError
 
@@ -64,7 +64,7 @@ def test_stal_frames_by_hand(num_frames, fps, starts, count):
     assert kept.tolist() == slow_frames(num_frames, fps)
 
 
-def test_the_second_second_of_stal_starts_anew():
+def test_the_frame_pattern_of_stal_restarts_every_second():
     assert stal_frames(200, 100.0)[30:34].tolist() == [100, 103, 106, 110]
     # a rate of almost 60 counts as 59 frames a second: each second starts a frame early, and drifts
     assert stal_frames(118, 59.99999)[30:33].tolist() == [59, 60, 62]
@@ -84,7 +84,7 @@ def test_frames_are_in_order_and_inside(num_frames, fps):
     assert abs(len(even) / 30 - num_frames / fps) < 1 / 30 + 1e-3 or num_frames < fps / 30
 
 
-def test_both_rules_agree_where_there_is_nothing_to_mend():
+def test_both_rules_agree_at_30_fps():
     for fps in (120.0, 60.0, 30.0):
         np.testing.assert_array_equal(stal_frames(480, fps), even_frames(480, fps))
     np.testing.assert_array_equal(stal_frames(500, 100.0), even_frames(500, 100.0))
@@ -151,7 +151,7 @@ SEGMENTS = st.lists(st.tuples(st.floats(-1, 8), st.floats(-1, 9), NAMES), max_si
 
 @settings(max_examples=150, deadline=None)
 @given(SEGMENTS, st.floats(0.02, 8))
-def test_stal_labels_are_those_of_the_slow_build(segments, duration):
+def test_stal_labels_agree_with_the_slow_reference(segments, duration):
     fast = stal_ids(sequence(segments, duration), SUBSET_1).tolist()
     assert fast == slow_ids(segments, duration, SUBSETS["subset1"])
 
@@ -170,7 +170,7 @@ def test_gaps_are_not_covered_and_labels_stay_where_they_are():
     assert found.frame_ids(4, 1.0).tolist() == [1, -100, 0, -100]
 
 
-def test_the_shorter_of_overlapping_labels_holds():
+def test_the_shorter_of_overlapping_labels_wins():
     found = fixed_annotation(sequence([(0, 9, ["walk"]), (3, 5, ["turn"]), (4, 8, ["bend"])], 9.0), SUBSET_1, 9.0)
     assert spans(found) == [(0, 3, "walk"), (3, 5, "turn"), (5, 9, "walk")]
     assert found.covered is None
@@ -178,7 +178,7 @@ def test_the_shorter_of_overlapping_labels_holds():
     assert spans(equal) == [(1, 2, "walk")]
 
 
-def test_equal_labels_that_touch_or_overlap_are_one():
+def test_equal_labels_that_touch_or_overlap_are_merged():
     segments = [(1, 2, ["walk"]), (2, 3, ["walk"]), (2.5, 4, ["walk"]), (5, 6, ["walk"])]
     assert spans(fixed_annotation(sequence(segments, 6.0), SUBSET_1, 6.0)) == [(1, 4, "walk"), (5, 6, "walk")]
 
@@ -197,7 +197,7 @@ def test_labels_are_cut_to_the_recording():
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 9), NAMES), max_size=7))
-def test_mended_labels_are_those_of_a_slow_loop_over_moments(segments):
+def test_fixed_labels_agree_with_the_slow_reference(segments):
     made = sequence(segments, 8.0)
     found = fixed_annotation(made, SUBSET_1, 8.0)
     expected = []
@@ -236,12 +236,12 @@ def test_mended_labels_are_those_of_a_slow_loop_over_moments(segments):
     ],
 )
 def test_renamed_motion_is_found(feat_p, lies):
-    assert lies in amass_places(feat_p)
-    assert len(amass_places(feat_p)) < 40
-    assert len(set(amass_places(feat_p))) == len(amass_places(feat_p))
+    assert lies in amass_paths(feat_p)
+    assert len(amass_paths(feat_p)) < 40
+    assert len(set(amass_paths(feat_p))) == len(amass_paths(feat_p))
 
 
-def test_the_plain_place_comes_first():
-    assert amass_places(FEAT_P)[0] == "CMU/141/141_05_poses.npz"
-    assert cmu_places(FEAT_P)[0] == "141/141_05.amc"
-    assert "141_05.amc" in cmu_places(FEAT_P)
+def test_the_plain_path_comes_first():
+    assert amass_paths(FEAT_P)[0] == "CMU/141/141_05_poses.npz"
+    assert cmu_paths(FEAT_P)[0] == "141/141_05.amc"
+    assert "141_05.amc" in cmu_paths(FEAT_P)

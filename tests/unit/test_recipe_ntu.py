@@ -53,7 +53,7 @@ def test_the_recipes_are_registered():
     assert recipes.RECIPES["ntu120"] is Ntu120
 
 
-def test_which_files_are_taken(raw):
+def test_survey_lists_samples_and_skips_others(raw):
     survey = Ntu120().survey(raw)
     assert [item.name for item in survey.items] == sorted(NAMES)
     assert (survey.refused, survey.skipped) == ((), ())
@@ -63,7 +63,7 @@ def test_which_files_are_taken(raw):
     assert survey.refused == ()
 
 
-def test_what_is_read(raw):
+def test_a_sample_is_one_span_with_its_attributes(raw):
     takes, refused = read_all(Ntu60(), raw)
     assert not refused
     for take, name in zip(takes, sorted(NAMES[:9]), strict=True):
@@ -76,7 +76,7 @@ def test_what_is_read(raw):
         assert recording.num_people == (2 if label == "handshaking" else 1)
 
 
-def test_labels():
+def test_labels_are_the_official_actions():
     assert Ntu60().labels() == LabelSet(Ntu120().labels().names[:60])
     names = Ntu120().labels().names
     assert len(set(names)) == 120
@@ -86,7 +86,7 @@ def test_labels():
     assert {number: names[number - 1] for number in known} == known
 
 
-def test_what_is_refused_before_reading(tmp_path):
+def test_impossible_and_duplicate_names_are_refused(tmp_path):
     rng = np.random.default_rng(0)
     names = ["S001C001P001R001A001", "S001C002P001R001A001", "S001C001P001R001A000", "S040C001P001R001A001",
              "S001C001P001R001A121"]  # fmt: skip
@@ -97,7 +97,7 @@ def test_what_is_refused_before_reading(tmp_path):
     assert [item.name for item in survey.items] == names[:2]
     reasons = {file.relative_to(tmp_path).as_posix(): reason for file, reason in survey.refused}
     assert sorted(reasons) == sorted([f"b/{names[0]}.skeleton", *(f"a/{name}.skeleton" for name in names[2:])])
-    assert "there already" in reasons[f"b/{names[0]}.skeleton"]
+    assert "exists already" in reasons[f"b/{names[0]}.skeleton"]
     assert "setup 040" not in reasons[f"a/{names[3]}.skeleton"]
     assert "setup 40, action 1: NTU RGB+D 120 has no such sample" in reasons[f"a/{names[3]}.skeleton"]
     assert [file.name for file in survey.skipped] == ["walk.skeleton"]
@@ -143,7 +143,7 @@ def test_odd_files_are_refused_when_read_and_named(tmp_path):
     assert sum("sample without skeletons" in reason for _, reason in refused) == 2
 
 
-def test_a_folder_of_something_else(raw, tmp_path):
+def test_a_folder_without_samples_is_refused(raw, tmp_path):
     for recipe, folder in ((Ntu60(), tmp_path), (Ntu60(), raw / "nturgb+d_skeletons120"), (Ntu120(), tmp_path / "no")):
         with pytest.raises(InputError, match=r"expected .*\.skeleton"):
             recipe.survey(folder)
@@ -152,7 +152,7 @@ def test_a_folder_of_something_else(raw, tmp_path):
 # ---- bodies ----------------------------------------------------------------------------------------------------------
 
 
-def test_kept_bodies(tmp_path):
+def test_bodies_are_selected_by_option(tmp_path):
     """A calm person, listed first; a lively one; somebody for five frames, listed first there; a far fourth."""
     rng = np.random.default_rng(0)
     one, two = moving(rng, 3, 30), moving(rng, 5, 30) * 1.2
@@ -185,7 +185,7 @@ def test_kept_bodies(tmp_path):
 # ---- splits ----------------------------------------------------------------------------------------------------------
 
 
-def test_splits_of_60():
+def test_official_splits_of_ntu60():
     infos = [info(f"S001C{camera:03}P{performer:03}R001A001") for performer in range(1, 41) for camera in (1, 2, 3)]
     splits = {split.name: split.fold(1) for split in Ntu60().splits(infos, None)}
     assert list(splits) == ["xsub", "xview"]
@@ -198,7 +198,7 @@ def test_splits_of_60():
         assert len(fold.train) + len(fold.test) == len(infos)
 
 
-def test_splits_of_120():
+def test_official_splits_of_ntu120():
     infos = [info(f"S{setup:03}C001P{performer:03}R001A061") for performer in range(1, 107) for setup in range(1, 33)]
     splits = {split.name: split.fold(1) for split in Ntu120().splits(infos, None)}
     assert list(splits) == ["xsub", "xset"]
@@ -212,7 +212,7 @@ def test_splits_of_120():
     assert len(splits["xset"].train) == len(splits["xset"].test) == 106 * 16
 
 
-def test_only_splits_that_the_recordings_allow():
+def test_splits_with_an_empty_side_are_left_out():
     one_camera = [info(f"S001C001P{performer:03}R001A001") for performer in (1, 3)]
     assert [split.name for split in Ntu60().splits(one_camera, None)] == ["xsub"]
     assert Ntu60().splits(one_camera[:1], None) == ()
@@ -221,7 +221,7 @@ def test_only_splits_that_the_recordings_allow():
 # ---- the whole way ---------------------------------------------------------------------------------------------------
 
 
-def test_from_raw_files_to_a_corpus(raw, tmp_path):
+def test_ntu_becomes_a_corpus(raw, tmp_path):
     summary = prepare_recipe(Ntu60(bodies="denoised"), raw, tmp_path / "ntu60", workers=1)
     assert (summary.recordings, summary.annotated, summary.refused) == (9, 9, ())
     assert dict(summary.splits) == {"xsub": 1, "xview": 1}

@@ -45,7 +45,7 @@ def one(folder, labels, read_as="slice"):
     return recipe.read(recipe.survey(folder).items[0])
 
 
-def test_labels():
+def test_labels_are_the_official_actions():
     assert len(LABELS) == 51
     known = {1: "bow", 8: "drink water", 13: "hand waving", 16: "hugging other person", 22: "pickup",
              34: "standing up", 41: "throw", 51: "writing"}  # fmt: skip
@@ -53,7 +53,7 @@ def test_labels():
     assert list(LABELS.names) == sorted(LABELS.names)
 
 
-def test_a_whole_data_set(raw):
+def test_survey_and_read_a_whole_data_set(raw):
     assert recipes.RECIPES["pku-mmd-1"] is PkuMmd1
     survey = PkuMmd1().survey(raw)
     assert [item.name for item in survey.items] == NAMES
@@ -75,7 +75,7 @@ def test_a_whole_data_set(raw):
     assert [split.name for split in PkuMmd1().splits(infos_of(takes[:3]), LABELS)] == ["cross-view"]
 
 
-def test_frames_to_seconds(tmp_path):
+def test_label_frames_become_seconds(tmp_path):
     annotation = one(tmp_path, [(8, 30, 60, 2)]).annotation
     assert annotation.spans == (Span(1.0, 2.0, "drink water"),)
     assert np.flatnonzero(annotation.frame_ids(100, 30.0)).tolist() == list(range(30, 60))
@@ -84,7 +84,7 @@ def test_frames_to_seconds(tmp_path):
     assert np.flatnonzero(annotation.frame_ids(100, 30.0)).tolist() == list(range(29, 60))  # 30 to 60, counted from 1
 
 
-def test_the_first_frame(tmp_path):
+def test_frame_zero_is_read_under_both_conventions(tmp_path):
     for start in (0, 1):
         assert one(tmp_path, [(8, start, 60, 2)]).annotation.spans[0].start == start / 30
         assert one(tmp_path, [(8, start, 60, 2)], read_as="inclusive").annotation.spans[0].start == 0.0
@@ -99,7 +99,7 @@ def test_overlapping_labels_and_labels_past_the_end(tmp_path):
         one(tmp_path, [(8, 30, 70, 2), (8, 100, 120, 2)])
 
 
-def test_empty_and_missing_label_files(tmp_path):
+def test_empty_label_files_annotate_and_missing_ones_do_not(tmp_path):
     take = one(tmp_path, [])
     assert take.annotation.spans == ()
     assert take.annotation.covered is None  # looked at, and nothing happens
@@ -107,17 +107,17 @@ def test_empty_and_missing_label_files(tmp_path):
     assert PkuMmd1().read(PkuMmd1().survey(tmp_path).items[0]).annotation is None
 
 
-def test_splits_that_are_not_there_are_told(tmp_path):
+def test_missing_split_files_are_reported(tmp_path):
     write_video(tmp_path, "0002-L", np.ones((9, 1, 25, 3)), [])
     survey = PkuMmd1().survey(tmp_path)
     assert [(file.name, reason) for file, reason in survey.refused] == [
-        (name, f"the official split file {name}.txt is not there, so the corpus lacks that split")
+        (name, f"the official split file {name}.txt is missing, so the corpus lacks that split")
         for name in ("cross-subject", "cross-view")
     ]
     assert PkuMmd1().splits(infos_of([PkuMmd1().read(survey.items[0])]), LABELS) == ()
 
 
-def test_phases_in_one_folder(tmp_path):
+def test_phases_in_one_folder_are_separated(tmp_path):
     rng = np.random.default_rng(0)
     second = ["A01N01-L", "A01N01-M", "A02N02-L", "A02N02-M"]
     write_pku_mmd(tmp_path / "PKUMMD", NAMES[:6], rng, actions=(8,))
@@ -149,7 +149,7 @@ def test_the_renewed_and_final_files_are_read(tmp_path):
     assert sorted(file.parent.name for file in survey.skipped) == ["Label", "PKU_Skeleton"]
 
 
-def test_files_in_folders_of_other_names(tmp_path):
+def test_files_are_recognised_in_any_folders(tmp_path):
     """By content; and the suffixes that the data set's page names."""
     positions, labels = timeline(np.random.default_rng(0), (8,), **QUICK)
     for folder, suffixes in (("one/x", (".txt", ".txt")), ("two", (".skeleton", ".label"))):
@@ -177,7 +177,7 @@ def test_broken_files_are_refused_when_read(tmp_path):
         PkuMmd1().read(item)
 
 
-def test_a_folder_of_something_else(tmp_path):
+def test_a_folder_without_skeletons_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no skeleton file of PKU-MMD phase 1 found; expected .*cross-subject\.txt"):
         PkuMmd1().survey(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
@@ -187,7 +187,7 @@ def test_a_folder_of_something_else(tmp_path):
 # ---- split files -----------------------------------------------------------------------------------------------------
 
 
-def test_split_files_as_odd_as_the_published_ones(tmp_path):
+def test_split_files_with_the_oddities_of_the_published_ones_are_read(tmp_path):
     file = tmp_path / "cross-subject.txt"
     file.write_text(split_text(["0002-L", "0003-M"], ["0005-R"]))
     assert "Validataion" in file.read_text()
@@ -209,7 +209,7 @@ def test_split_files_as_odd_as_the_published_ones(tmp_path):
         ("", ": the file is empty"),
     ],
 )
-def test_broken_split_files(tmp_path, raw, text, says):
+def test_broken_split_files_are_refused_by_line(tmp_path, raw, text, says):
     write_splits(tmp_path, ["0002-L"], ["0003-L"], NAMES)
     write_video(tmp_path, "0002-L", np.ones((9, 1, 25, 3)), [])
     (tmp_path / "Split" / "cross-subject.txt").write_text(text)
@@ -221,7 +221,7 @@ def test_broken_split_files(tmp_path, raw, text, says):
 # ---- the whole way ---------------------------------------------------------------------------------------------------
 
 
-def test_from_raw_files_to_a_corpus(tmp_path):
+def test_pku_mmd_becomes_a_corpus(tmp_path):
     """A label past the end is cut and counted; broken files are named, the others kept."""
     rng = np.random.default_rng(0)
     write_pku_mmd(tmp_path / "raw", NAMES[:6], rng, actions=(8, 13))

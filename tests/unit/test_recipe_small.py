@@ -28,7 +28,7 @@ def write_precog(folder: Path, script: int, performer: int, labels: list[int]) -
     (folder / f"Seq{script}_{performer}.csv").write_text("\n".join(lines))
 
 
-def test_precog(tmp_path):
+def test_precog_becomes_a_corpus(tmp_path):
     for performer in (1, 2):
         for script in (1, 4):
             write_precog(tmp_path / "raw" / "csv", script, performer, [0] * 10 + [1] * 20 + [2] + [1] * 9)
@@ -52,7 +52,7 @@ def test_precog(tmp_path):
 CLIPS = ("HDM_bd_squat1Reps_001_120", "HDM_dg_squat1Reps_002_120", "HDM_mm_grab_1_001_120", "HDM_tr_squat1Reps_010_120")
 
 
-def test_hdm05(tmp_path):
+def test_hdm05_becomes_a_corpus(tmp_path):
     raw = tmp_path / "raw"
     hdm05.write_hdm05(raw, CLIPS)
     hdm05.write_clip(raw / "whole", "HDM_bd_01-01_01_120")  # not cut into clips
@@ -76,14 +76,14 @@ def test_hdm05(tmp_path):
     assert [file.name for file in summary.skipped] == ["HDM_bd_01-01_01_120.amc"]
 
 
-def test_hdm05_says_what_it_expects(tmp_path):
+def test_hdm05_refuses_other_folders(tmp_path):
     (tmp_path / "walk.amc").write_text("x")
     with pytest.raises(InputError, match="no clip of HDM05 among 1 files; expected names such as HDM_bd"):
         Hdm05().survey(tmp_path)
 
 
 @pytest.mark.real_motion
-def test_hdm05_really(real_motion):
+def test_hdm05_reads_the_real_clips(real_motion):
     recipe = Hdm05()
     survey = recipe.survey(real_motion / "hdm05")
     assert (len(survey.items), survey.refused, survey.skipped) == (287, (), ())
@@ -97,7 +97,7 @@ def test_hdm05_really(real_motion):
 # ---- UTKinect --------------------------------------------------------------------------------------------------
 
 
-def test_utkinect(tmp_path):
+def test_utkinect_becomes_a_corpus(tmp_path):
     utkinect.write_utkinect(tmp_path / "raw")
     utkinect.write_joints(tmp_path / "raw" / "joints", 9, 1, range(5))  # without labels
     (tmp_path / "raw" / "readme.txt").write_text("x")
@@ -121,7 +121,7 @@ def test_utkinect(tmp_path):
     assert [file.name for file in summary.skipped] == ["readme.txt"]
 
 
-def test_utkinect_time(tmp_path):
+def test_utkinect_frame_numbers_become_seconds(tmp_path):
     """Numbers 10 10 12 13 18 21: twice the same, an odd one, a gap; worked out by hand at 15 and at 30 fps."""
     joints = utkinect.write_joints(tmp_path, 1, 1, [10, 10, 12, 13, 18, 21])
     utkinect.write_labels(tmp_path, {(1, 1): [("walk", 10, 18)]})
@@ -163,19 +163,19 @@ def test_utkinect_labels_with_holes():
         ("s01 e01\nwalk: 1\n", ":2: found 'walk: 1'"),
     ],
 )
-def test_utkinect_labels_that_are_none(tmp_path, text, message):
+def test_utkinect_bad_labels_are_refused(tmp_path, text, message):
     (tmp_path / "actionLabel.txt").write_text(text)
     with pytest.raises(InputError, match=message):
         read_labels(tmp_path / "actionLabel.txt")
 
 
-def test_utkinect_label_file_as_it_is(tmp_path):
+def test_utkinect_reads_the_published_label_file(tmp_path):
     path = tmp_path / "actionLabel.txt"
     path.write_text("s1 e2\r\nwalk: 252 390\r\ncarry: 1016 NaN\r\n\r\ns10 e1 \r\nwalk:1 2\r\n")
     assert read_labels(path) == {(1, 2): (("walk", 252, 390), ("carry", 1016, None)), (10, 1): (("walk", 1, 2),)}
 
 
-def test_utkinect_joints_that_are_broken(tmp_path):
+def test_utkinect_broken_joints_are_refused(tmp_path):
     pose = np.ones((20, 3))
     good = utkinect.row(7, pose)
     path = tmp_path / "joints_s01_e01.txt"
@@ -197,7 +197,7 @@ def test_utkinect_joints_that_are_broken(tmp_path):
         recipe.read(recipe.survey(tmp_path).items[0])
 
 
-def test_utkinect_says_what_it_expects(tmp_path):
+def test_utkinect_refuses_other_folders(tmp_path):
     with pytest.raises(InputError, match=r"joints_s01_e01\.txt and its like is not below it"):
         UTKinect().survey(tmp_path)
     utkinect.write_joints(tmp_path, 1, 1, range(3))
@@ -212,7 +212,7 @@ def test_utkinect_says_what_it_expects(tmp_path):
 PARTS = {"train": ["000001", "000002"], "val": ["000003"], "test": ["000004"]}
 
 
-def test_humanml3d(tmp_path):
+def test_humanml3d_becomes_a_corpus(tmp_path):
     raw = tmp_path / "raw"
     humanml3d.write_humanml3d(raw, PARTS)
     humanml3d.write_motion(raw / "new_joints", "000009")  # in no list and without text
@@ -242,7 +242,7 @@ def test_humanml3d_without_mirror_images_from_the_folder_above(tmp_path):
         HumanML3D().survey(tmp_path)
 
 
-def test_humanml3d_categories(tmp_path):
+def test_humanml3d_categories_become_labels(tmp_path):
     humanml3d.write_humanml3d(tmp_path / "raw", {"train": ["1"], "test": ["2"]})
     captions = [
         humanml3d.WHOLE,
@@ -263,7 +263,7 @@ def test_humanml3d_categories(tmp_path):
     assert corpus["1"].attributes["captions"].split("\n")[1:3] == ["he hops # twice [0.5-1 s]", "he leaps [0.75-9 s]"]
 
 
-def test_humanml3d_broken(tmp_path):
+def test_humanml3d_broken_files_are_refused(tmp_path):
     root = tmp_path / "raw"
     humanml3d.write_humanml3d(root, {"train": [f"{n}" for n in range(1, 7)], "test": ["7"]})
     motion = root / "new_joints"
@@ -283,7 +283,7 @@ def test_humanml3d_broken(tmp_path):
     assert Corpus.open(tmp_path / "out").names == ("4", "7")
 
 
-def test_humanml3d_captions(tmp_path):
+def test_humanml3d_captions_are_parsed(tmp_path):
     path = tmp_path / "1.txt"
     path.write_text("A man/woman #1 walks.#a/DET man//SYM walk/VERB#0.0#nan\n\n")
     assert read_captions(path) == (Caption("A man/woman #1 walks.", ("a", "man/", "walk"), None),)
@@ -301,7 +301,7 @@ def test_humanml3d_captions(tmp_path):
         ("#\n", "holds no label"),
     ],
 )
-def test_humanml3d_categories_that_are_none(tmp_path, text, message):
+def test_humanml3d_bad_categories_are_refused(tmp_path, text, message):
     (tmp_path / "c.txt").write_text(text)
     with pytest.raises(InputError, match=message):
         read_categories(tmp_path / "c.txt")

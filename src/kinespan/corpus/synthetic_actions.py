@@ -1,4 +1,4 @@
-"""The gestures of the made performers: the actions that are labelled and the others that only distract.
+"""The gestures of the synthetic performers: labelled actions, and distractors.
 
 Two actions of a pair are one motion forwards and backwards (or mirrored), so that no single pose tells them apart.
 """
@@ -21,9 +21,9 @@ CARRY = pose(arm_flex=8, arm_abduct=8, arm_twist=-12, elbow=82, spine_pitch=-5)
 
 @dataclass(frozen=True)
 class Motion:
-    """A gesture before it is timed: its usual length in seconds and its pose offset at parts u in [0, 1] of it.
+    """A gesture before it is timed: its usual length in seconds, and its pose as a function of time u in [0, 1].
 
-    ``at`` maps (n,) to (n, D), radians (metres for ``air``), relative to the pose in which the gesture begins.
+    ``at`` maps u (n,) to (n, D), radians (metres for ``air``), relative to the pose in which the gesture begins.
     """
 
     seconds: float
@@ -41,25 +41,25 @@ class Motion:
 
 @dataclass(frozen=True)
 class Draw:
-    """What a gesture may draw on: chance, the performer's size of movement, and this take's chair and load."""
+    """What a gesture is drawn from: randomness, the performer's size of movement, and the take's chair and load."""
 
     rng: np.random.Generator
     amplitude: float
     right_handed: float
-    """Chance that a one-handed gesture is made with the right."""
+    """Probability that a one-handed gesture is made with the right."""
     seat: Float64Array
     carry: Float64Array
 
     def near(self, value: float, spread: float = 0.15) -> float:
-        """The value, more or less."""
+        """The value times a random factor of 1 - spread to 1 + spread."""
         return value * float(self.rng.uniform(1 - spread, 1 + spread))
 
     def size(self) -> float:
-        """How large this gesture is."""
+        """A random size of this gesture."""
         return self.near(self.amplitude, 0.2)
 
     def sided(self, motion: Motion) -> Motion:
-        """The motion, authored for the right side, on a side of chance."""
+        """The motion, written for the right side, on a random side."""
         return motion if self.rng.random() < self.right_handed else motion.mirrored()
 
 
@@ -332,7 +332,7 @@ DISTRACTORS: tuple[Gesture, ...] = (
     Gesture(_side_step, during=_FREE),
     Gesture(_fidget, during=_FREE),
 )
-"""Gestures that are background: nobody asked for them."""
+"""Gestures that are background."""
 
 
 PAIRS: tuple[tuple[str, str], ...] = (
@@ -343,4 +343,4 @@ PAIRS: tuple[tuple[str, str], ...] = (
     ("turn left", "turn right"),
     ("walk forward", "walk backward"),
 )
-"""The labelled actions that only direction or order tells apart."""
+"""Pairs of labelled actions that only direction or order distinguishes."""

@@ -1,4 +1,4 @@
-"""The made performer's body: joint-angle channels, proportions, and forward kinematics to the 25 joints of NTU_25.
+"""The body of a synthetic performer: joint-angle channels, proportions, forward kinematics to the joints of NTU_25.
 
 World axes: y up; a body with heading 0 faces +z and has its left at +x. Angles are radians inside, degrees in
 `pose`. Leg angles are measured from the vertical in the heading frame, so a bent trunk does not swing the legs.
@@ -32,7 +32,7 @@ _SIGN = np.array([-1.0 if n == "heading" or n.endswith(("_yaw", "_roll")) else 1
 _HINGES = [INDEX[f"{side}_{name}"] for side in "lr" for name in ("elbow", "knee")]
 
 CONTACT_SOFTNESS = 0.01
-"""Metres: how much higher than the other a sole must be to lose most of its say over where the body stands."""
+"""Metres by which a sole must be higher than another to lose most of its weight in placing the body."""
 
 
 def pose(**degrees: float) -> Float64Array:
@@ -104,12 +104,18 @@ def forward_kinematics(body: Body, track: Float64Array) -> Float64Array:
     track[:, _HINGES] = (bent + np.sqrt(bent**2 + np.deg2rad(4) ** 2)) / 2  # elbows and knees bend one way only
     angle = {name: track[:, column] for name, column in INDEX.items()}
     out = np.zeros((len(track), NTU_25.num_joints, 3))
-    heading = _turn(1, angle["heading"])
-    pelvis = heading @ _turn(2, -angle["pelvis_roll"]) @ _turn(0, angle["pelvis_pitch"])
-    bend = _turn(1, angle["spine_yaw"] / 2) @ _turn(2, -angle["spine_roll"] / 2) @ _turn(0, angle["spine_pitch"] / 2)
+    heading = _rotation(1, angle["heading"])
+    pelvis = heading @ _rotation(2, -angle["pelvis_roll"]) @ _rotation(0, angle["pelvis_pitch"])
+    bend = (
+        _rotation(1, angle["spine_yaw"] / 2)
+        @ _rotation(2, -angle["spine_roll"] / 2)
+        @ _rotation(0, angle["spine_pitch"] / 2)
+    )
     lumbar = pelvis @ bend
     chest = lumbar @ bend
-    head = chest @ _turn(1, angle["head_yaw"]) @ _turn(2, -angle["head_roll"]) @ _turn(0, angle["head_pitch"])
+    head = (
+        chest @ _rotation(1, angle["head_yaw"]) @ _rotation(2, -angle["head_roll"]) @ _rotation(0, angle["head_pitch"])
+    )
     _place(out, "middle of spine", "base of spine", lumbar, (0, 0.52 * body.trunk, 0))
     _place(out, "spine shoulder", "middle of spine", chest, (0, 0.48 * body.trunk, 0))
     _place(out, "neck", "spine shoulder", chest, (0, 0.4 * body.head, 0))
@@ -126,9 +132,14 @@ def _arm(
 ) -> None:
     """Place one arm on the chest."""
     of = {name: angle[f"{side[0]}_{name}"] for name in _SIDED}
-    upper = chest @ _turn(0, -of["arm_flex"]) @ _turn(2, sign * of["arm_abduct"]) @ _turn(1, sign * of["arm_twist"])
-    lower = upper @ _turn(0, -of["elbow"])
-    hand = lower @ _turn(0, -of["wrist"])
+    upper = (
+        chest
+        @ _rotation(0, -of["arm_flex"])
+        @ _rotation(2, sign * of["arm_abduct"])
+        @ _rotation(1, sign * of["arm_twist"])
+    )
+    lower = upper @ _rotation(0, -of["elbow"])
+    hand = lower @ _rotation(0, -of["wrist"])
     _place(out, f"{side} shoulder", "spine shoulder", chest, (sign * body.shoulders, -0.2 * body.head, 0))
     _place(out, f"{side} elbow", f"{side} shoulder", upper, (0, -body.upper_arm, 0))
     _place(out, f"{side} wrist", f"{side} elbow", lower, (0, -body.forearm, 0))
@@ -148,10 +159,10 @@ def _leg(
     """Place one leg; the heights (T, 2) of its heel and toe soles relative to the root."""
     heading, pelvis = frames
     of = {name: angle[f"{side[0]}_{name}"] for name in _SIDED}
-    outward = _turn(1, sign * of["hip_twist"])
-    upper = heading @ _turn(0, -of["hip_flex"]) @ _turn(2, sign * of["hip_abduct"]) @ outward
-    lower = upper @ _turn(0, of["knee"])
-    sole = heading @ outward @ _turn(0, of["toe"])
+    outward = _rotation(1, sign * of["hip_twist"])
+    upper = heading @ _rotation(0, -of["hip_flex"]) @ _rotation(2, sign * of["hip_abduct"]) @ outward
+    lower = upper @ _rotation(0, of["knee"])
+    sole = heading @ outward @ _rotation(0, of["toe"])
     _place(out, f"{side} hip", "base of spine", pelvis, (sign * body.hips, -0.25 * body.hips, 0))
     _place(out, f"{side} knee", f"{side} hip", upper, (0, -body.thigh, 0))
     _place(out, f"{side} ankle", f"{side} knee", lower, (0, -body.shin, 0))
@@ -163,12 +174,12 @@ def _leg(
 
 def _root(out: Float64Array, soles: Float64Array, air: Float64Array) -> Float64Array:
     """Root positions (T, 3) that keep the carrying soles on the ground and in place."""
-    say = np.exp((soles.min(axis=(1, 2), keepdims=True) - soles) / CONTACT_SOFTNESS)
-    say /= say.sum(axis=(1, 2), keepdims=True)
+    weight = np.exp((soles.min(axis=(1, 2), keepdims=True) - soles) / CONTACT_SOFTNESS)
+    weight /= weight.sum(axis=(1, 2), keepdims=True)
     root = np.zeros((len(out), 3))
-    root[:, 1] = air - (say * soles).sum(axis=(1, 2))
+    root[:, 1] = air - (weight * soles).sum(axis=(1, 2))
     feet = out[:, [NTU_25.joints.index("left foot"), NTU_25.joints.index("right foot")]][..., [0, 2]]
-    carry = say.sum(axis=2)
+    carry = weight.sum(axis=2)
     moved = ((carry[1:] + carry[:-1])[..., None] / 2 * np.diff(feet, axis=0)).sum(axis=1)
     root[1:, [0, 2]] = -np.cumsum(moved, axis=0)
     return root
@@ -179,12 +190,12 @@ def _place(out: Float64Array, joint: str, parent: str, frame: Float64Array, offs
     out[:, NTU_25.joints.index(joint)] = out[:, NTU_25.joints.index(parent)] + frame @ np.array(offset)
 
 
-def _turn(axis: int, angle: Float64Array) -> Float64Array:
+def _rotation(axis: int, angle: Float64Array) -> Float64Array:
     """Rotations (T, 3, 3) about one axis by angles (T,), counter-clockwise seen from the axis' tip."""
-    turn = np.zeros((len(angle), 3, 3))
+    rotation = np.zeros((len(angle), 3, 3))
     first, second = (axis + 1) % 3, (axis + 2) % 3
-    turn[:, axis, axis] = 1.0
-    turn[:, first, first] = turn[:, second, second] = np.cos(angle)
-    turn[:, second, first] = np.sin(angle)
-    turn[:, first, second] = -turn[:, second, first]
-    return turn
+    rotation[:, axis, axis] = 1.0
+    rotation[:, first, first] = rotation[:, second, second] = np.cos(angle)
+    rotation[:, second, first] = np.sin(angle)
+    rotation[:, first, second] = -rotation[:, second, first]
+    return rotation

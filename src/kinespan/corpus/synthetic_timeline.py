@@ -1,4 +1,4 @@
-"""What a made performer does in one take: who they are, how they idle, and their gestures one after another."""
+"""What a synthetic performer does in a take: build and habits, idle movement, and gestures one after another."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..arrays import Float64Array
 from .synthetic_actions import CARRY, CARRYING, DISTRACTORS, SEAT, SEATED, STANDING, TARGETS, Draw, Gesture
 from .synthetic_body import CHANNELS, INDEX, Body, pose
 
-MOST_ACTIONS = 10
-"""Labelled actions in one take, at most."""
+MAX_ACTIONS = 10
+"""The largest number of labelled actions in a take."""
 
 VISIBLE = np.deg2rad(3.0)
-"""An action begins once a joint has turned this far (radians), and ends when nothing is this far from its end."""
+"""An action begins when a joint has rotated this far (radians) and ends when all are this close to their end."""
 
 _TRIES = 4  # draws of an action that still fits before a take ends idle
 _GROUPS = ("adult", "adult", "child", "older")
@@ -29,7 +29,7 @@ _SWAY = pose(l_hip_abduct=2.2, r_hip_abduct=-2.2, spine_roll=-2, pelvis_roll=-0.
 
 @dataclass(frozen=True)
 class Performer:
-    """Somebody who is recorded: build and habits. ``posture`` (D,), radians, is added to every pose."""
+    """Build and habits of a performer. ``posture`` (D,), radians, is added to every pose."""
 
     name: str
     group: str
@@ -39,7 +39,7 @@ class Performer:
     amplitude: float
     restless: float
     right_handed: float
-    """Chance that a one-handed gesture is made with the right."""
+    """Probability that a one-handed gesture is made with the right."""
 
 
 def make_performer(seed: int, index: int) -> Performer:
@@ -99,7 +99,7 @@ class Timeline:
         now = float(self.rng.uniform(0.4, 2.0))
         done: Counter[str] = Counter()
         tries = 0
-        while done.total() < MOST_ACTIONS:
+        while done.total() < MAX_ACTIONS:
             if not tries and self.rng.random() < distractors:
                 now = self._distract(now) + float(self.rng.uniform(0.1, 0.8))
             label = self._choose(done)
@@ -118,7 +118,7 @@ class Timeline:
         self.loiter(distractors, now)
 
     def loiter(self, distractors: float, start: float = 0.0) -> None:
-        """Nothing labelled from `start` on."""
+        """Fill the take from `start` on without labelled actions."""
         now = start + float(self.rng.uniform(0.3, 2.0))
         while now < self.end:
             if self.rng.random() < distractors:
@@ -133,7 +133,7 @@ class Timeline:
         return str(self.rng.choice(open_now, p=weights / weights.sum()))
 
     def _distract(self, now: float) -> float:
-        """Add an unlabelled gesture where one fits; when it is over."""
+        """Add an unlabelled gesture if one fits; returns the time at which it is over."""
         possible = [gesture for gesture in DISTRACTORS if self.state in gesture.during]
         placed = self._add(possible[self.rng.integers(len(possible))], now)
         return now if placed is None else placed[2]

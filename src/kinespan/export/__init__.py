@@ -2,8 +2,8 @@
 
 A writer is a function ``write(predictions: Predictions, path: Path) -> None`` registered under the name of its
 format, ``@WRITERS.register("csv")``. It writes ``predictions.spans`` in the order given, seconds unrounded, and names
-each recording; it uses `kinespan.atomic.write_atomically`, so the file at ``path`` is whole or not there; it raises
-InputError for what its format cannot hold. To write the segmentation, hand it over as the spans:
+each recording; it uses `kinespan.atomic.write_atomically`, so the file at ``path`` is complete or absent; it raises
+InputError for what its format cannot hold. To write the segmentation, pass it as the spans:
 ``Predictions(predictions.segmentation)``. A new format is one file here and one import below.
 """
 
@@ -28,7 +28,7 @@ def export(predictions: Predictions, path: Path, format: str | None = None) -> N
     name = path.suffix.removeprefix(".").lower() if format is None else format
     if format is None and name not in WRITERS:
         raise InputError(
-            f"{path}: no format has the ending {path.suffix!r}; there is {', '.join(WRITERS)}: "
-            "name the file so or say the format"
+            f"{path}: no format has the ending {path.suffix!r}; available: {', '.join(WRITERS)}; "
+            "use one of these endings or give the format"
         )
     WRITERS[name](predictions, path)

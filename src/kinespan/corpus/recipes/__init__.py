@@ -1,6 +1,6 @@
-"""Public data sets, one file each (or one a family): how they are read and their official splits.
+"""Public data sets: how they are read, and their official splits.
 
-A new one is a file here and its import below; see `Recipe`.
+A new recipe is a file here and its import below; see `Recipe`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""BABEL (Punnakkal et al., CVPR 2021): what people do in AMASS, labelled in time.
+"""BABEL (Punnakkal et al., CVPR 2021): the actions in AMASS, labelled in time.
 
-Its parts: ``babel_json`` (annotation files), ``babel_labels`` (label sets), ``babel_rules`` (frame rate, labels to
-spans), ``babel_motion`` (where the motion lies).
+See ``babel_json`` for annotation files, ``babel_labels`` for label sets, ``babel_rules`` for frame rate and spans, and
+``babel_motion`` for the files of the motion.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _TOLERANCE = 0.5
 
 @dataclass(frozen=True)
 class Source:
-    """What reading a recording takes: the labelled sequence, the label set, the rate where a table gives it, the file
-    of the body where one is needed."""
+    """What is needed to read a recording: the labelled sequence, the label set, the rate if a table gives it, and the
+    file of the body if one is needed."""
 
     sequence: Sequence
     labels: LabelSet
@@ -52,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Motion:
-    """Positions (T, P, J, 3) in metres, y up, at 30 frames a second, and what was done for it."""
+    """Positions (T, P, J, 3) in metres, y up, at 30 frames a second, and how they were made."""
 
     positions: Float64Array
     skeleton: Skeleton
@@ -64,9 +64,9 @@ class Motion:
 class Babel(Recipe):
     """BABEL v1.0: ``babel_v1.0_release/{train,val,extra_train,extra_val}.json`` with AMASS, or CMU's own files.
 
-    Joints are those of an SMPL-H body that lies with AMASS or is pointed to; `body_model`. At 30 frames a second.
-    Recordings are named after their number in BABEL. They have the attributes part (train, val, ...), motion (path in
-    AMASS), dataset and subject. Only what is labelled in time is used; labels of whole sequences are not.
+    Joints are those of an SMPL-H body, `body_model`, at 30 frames a second. Recordings are named after their number in
+    BABEL and have the attributes part (train, val, ...), motion (path in AMASS), dataset and subject. Only labels in
+    time are used, not those of whole sequences.
     """
 
     title: ClassVar[str] = "BABEL"
@@ -80,7 +80,7 @@ class Babel(Recipe):
     """Folder in which AMASS's archives are unpacked; by default "amass" below the raw folder."""
     body_model: Path | None = None
     """SMPL-H body for AMASS, male: its .npz file or the folder that it was unpacked in; by default below the raw
-    folder or AMASS. It has a licence of its own and is to be had at https://mano.is.tue.mpg.de, never from us."""
+    folder or AMASS. It has a licence of its own and comes from https://mano.is.tue.mpg.de only."""
     motion: tuple[str, str] | None = None
     """cmu-amc DIR: only BABEL's CMU part, from CMU's own ASF/AMC files in DIR (SUBJECT/SUBJECT_TRIAL.amc, or all in one
     folder); needs neither AMASS nor a body. Files that differ from BABEL's length by over 0.5 s are refused."""
@@ -102,7 +102,7 @@ class Babel(Recipe):
     """Let the body move through space; STAL keeps the pelvis in its place. Needs the rules "fixed"."""
 
     def __post_init__(self) -> None:
-        """Refuse options that contradict each other."""
+        """Validate the options. Raises InputError for those that contradict each other."""
         if self.motion is not None and (len(self.motion) != 2 or self.motion[0] != CMU_AMC):
             raise InputError(f"--motion is {' '.join(self.motion)!r}, expected {CMU_AMC} and a folder")
         if self.motion is not None and (self.amass is not None or self.body_model is not None):
@@ -117,7 +117,7 @@ class Babel(Recipe):
             raise InputError(f"--longest is {self.longest}, expected a number of frames, or 0 for no limit")
 
     def survey(self, raw: Path) -> Survey:
-        """The sequences that the rules keep and whose motion is there; those without motion are refused by name."""
+        """The sequences that the rules keep and whose motion exists; those without motion are refused by name."""
         release = babel_json.find_release(raw)
         root, body = self._motion_root(raw)
         sequences, refused = self._sequences(release)
@@ -126,20 +126,20 @@ class Babel(Recipe):
         rates = babel_motion.read_rates(release, raw)
         items: dict[str, Item] = {}
         for sequence in sequences:
-            if not self._wanted(sequence, labels):
+            if not self._is_selected(sequence, labels):
                 continue
-            places = (babel_motion.cmu_places if self.motion else babel_motion.amass_places)(sequence.motion)
-            file = babel_motion.first_there(root, places)
+            paths = (babel_motion.cmu_paths if self.motion else babel_motion.amass_paths)(sequence.motion)
+            file = babel_motion.first_existing(root, paths)
             listed = release / f"{sequence.part}.json"
             if file is None:
-                refused.append((listed, f"{listed}, record {sequence.sid}: no motion; tried {_some(root, places)}"))
+                refused.append((listed, f"{listed}, record {sequence.sid}: no motion; tried {_few(root, paths)}"))
             elif sequence.sid in items:
                 refused.append((listed, f"{listed}, record {sequence.sid}: another file lists it already"))
             else:
                 source = Source(sequence, labels, rates.get(sequence.motion), body)
                 items[sequence.sid] = Item(sequence.sid, file, source)
-        hidden = [release / f"{part}.json" for part in babel_json.NOT_READ]
-        return Survey(tuple(items.values()), tuple(refused), tuple(path for path in hidden if path.is_file()), labels)
+        unread = [release / f"{part}.json" for part in babel_json.NOT_READ]
+        return Survey(tuple(items.values()), tuple(refused), tuple(path for path in unread if path.is_file()), labels)
 
     def read(self, item: Item) -> io.Take:
         """The recording at 30 frames a second and its annotation; see `babel_rules`."""
@@ -172,19 +172,19 @@ class Babel(Recipe):
     # ---- which sequences ---------------------------------------------------------------------------------------
 
     def _sequences(self, release: Path) -> tuple[list[Sequence], list[tuple[Path, str]]]:
-        """The records of every part that is there."""
+        """The records of every part that exists, and those that are broken."""
         sequences: list[Sequence] = []
         refused: list[tuple[Path, str]] = []
         for part in (*babel_json.PARTS, *(babel_json.EXTRA_PARTS if self.extra else ())):
             path = release / f"{part}.json"
             if path.is_file():
-                found, broken = babel_json.read_part(path)
-                sequences += found
+                readable, broken = babel_json.read_part(path)
+                sequences += readable
                 refused += broken
         return sequences, refused
 
-    def _wanted(self, sequence: Sequence, labels: LabelSet) -> bool:
-        """Whether the rules keep a sequence, which is told without its motion."""
+    def _is_selected(self, sequence: Sequence, labels: LabelSet) -> bool:
+        """Whether the rules keep a sequence, decided without its motion."""
         if self.motion is not None and Path(sequence.motion).parts[0] != babel_motion.CMU:
             return False
         if self.everything:
@@ -204,7 +204,7 @@ class Babel(Recipe):
     # ---- motion ------------------------------------------------------------------------------------------------
 
     def _motion_root(self, raw: Path) -> tuple[Path, Path | None]:
-        """The folder that motion lies under and, for AMASS, the body. Raises InputError where they are not there."""
+        """The folder of the motion and, for AMASS, the body. Raises InputError where one is missing."""
         root = Path(self.motion[1]) if self.motion else self.amass or raw / "amass"
         if not root.is_dir():
             hint = "" if self.motion else "; give AMASS's folder with --amass, or CMU's own files with --motion cmu-amc"
@@ -212,45 +212,47 @@ class Babel(Recipe):
         if self.motion is not None:
             return root, None
         body = smplh.find_body(self.body_model) if self.body_model else smplh.find_body(raw, root)
-        smplh.load_body(body)  # a body that is none is refused now, not with every file
+        smplh.load_body(body)  # a bad body is refused now, not with every file
         return root, body
 
     def _amass_motion(self, item: Item) -> Motion:
         """Joints of the body, turned y up."""
         source: Source = item.details
         assert source.body is not None
-        found = amass.read_motion(item.file)
-        kept, history = self._frames(item, len(found.poses), source.fps or found.fps)
-        found = replace(found, poses=found.poses[kept], translation=found.translation[kept])
+        motion = amass.read_motion(item.file)
+        frames, history = self._frames(item, len(motion.poses), source.fps or motion.fps)
+        motion = replace(motion, poses=motion.poses[frames], translation=motion.translation[frames])
         points = STAL_POINTS if self.rules == "stal" else smplh.NTU_POINTS
-        positions = amass.joints(found, smplh.load_body(source.body), points, self.translation) @ amass.Y_UP.T
+        positions = amass.joints(motion, smplh.load_body(source.body), points, self.translation) @ amass.Y_UP.T
         note = f"joints of the SMPL-H body {source.body.name}, mean shape, turned from z up"
-        return Motion(positions, NTU_25, (*found.notes, note, *history))
+        return Motion(positions, NTU_25, (*motion.notes, note, *history))
 
     def _cmu_motion(self, item: Item) -> Motion:
-        """Joints of CMU's own skeleton of the performer."""
+        """Joints of the performer's own skeleton from CMU."""
         source: Source = item.details
-        found = io.read(item.file, "amc", io.ReadOptions(fps=source.fps or _CMU_FPS[0])).recording
+        recording = io.read(item.file, "amc", io.ReadOptions(fps=source.fps or _CMU_FPS[0])).recording
         duration = source.sequence.duration
-        fps = source.fps or min(_CMU_FPS, key=lambda rate: abs(found.num_frames / rate - duration))
-        kept, history = self._frames(item, found.num_frames, fps)
-        positions = found.positions[kept].astype(np.float64)
+        fps = source.fps or min(_CMU_FPS, key=lambda rate: abs(recording.num_frames / rate - duration))
+        frames, history = self._frames(item, recording.num_frames, fps)
+        positions = recording.positions[frames].astype(np.float64)
         if not self.translation:
-            positions -= positions[:, :, list(found.skeleton.root)].mean(axis=2, keepdims=True)
-        return Motion(positions, found.skeleton, (f"CMU's {item.file.name} on its performer's own skeleton", *history))
+            positions -= positions[:, :, list(recording.skeleton.root)].mean(axis=2, keepdims=True)
+        return Motion(
+            positions, recording.skeleton, (f"CMU's {item.file.name} on its performer's own skeleton", *history)
+        )
 
     def _frames(self, item: Item, num_frames: int, fps: float) -> tuple[IntArray, tuple[str, ...]]:
         """The frames to keep for 30 a second. Raises InputError where motion and labels are of different lengths."""
         duration = item.details.sequence.duration
-        checked = self.rules == "fixed" or self.motion is not None  # STAL takes AMASS as it comes
-        if checked and abs(num_frames / fps - duration) > _TOLERANCE:
+        is_checked = self.rules == "fixed" or self.motion is not None  # STAL uses AMASS as it is
+        if is_checked and abs(num_frames / fps - duration) > _TOLERANCE:
             raise InputError(
                 f"{item.file}: {num_frames} frames at {fps:g} a second are {num_frames / fps:.2f} s, but BABEL's "
                 f"record {item.name} is {duration:.2f} s long: another take, or a release in which it was cut"
             )
         try:
-            chosen = babel_rules.stal_frames if self.rules == "stal" else babel_rules.even_frames
-            return chosen(num_frames, fps), (f"{num_frames} frames at {fps:g} fps brought to 30 fps ({self.rules})",)
+            choose = babel_rules.stal_frames if self.rules == "stal" else babel_rules.even_frames
+            return choose(num_frames, fps), (f"{num_frames} frames at {fps:g} fps brought to 30 fps ({self.rules})",)
         except InputError as error:
             raise InputError(f"{item.file}: {error}") from None
 
@@ -264,13 +266,13 @@ class Babel(Recipe):
         ids = babel_rules.stal_ids(source.sequence, source.labels)
         if not len(ids):
             return motion, None
-        kept = min(frames, len(ids))
-        note = f"the first {kept} of {frames} frames: as many as are labelled"
-        motion = replace(motion, positions=motion.positions[:kept], history=(*motion.history, note))
-        return motion, spans_from_frames(ids[:kept], float(babel_rules.FPS), source.labels)
+        num_kept = min(frames, len(ids))
+        note = f"the first {num_kept} of {frames} frames: as many as are labelled"
+        motion = replace(motion, positions=motion.positions[:num_kept], history=(*motion.history, note))
+        return motion, spans_from_frames(ids[:num_kept], float(babel_rules.FPS), source.labels)
 
 
-def _some(root: Path, places: SequenceOf[str]) -> str:
-    """Some of the paths that were tried."""
-    shown = ", ".join(places[:4])
-    return f"{shown}{f' and {len(places) - 4} more' if len(places) > 4 else ''} below {root}"
+def _few(root: Path, paths: SequenceOf[str]) -> str:
+    """A few of the paths that were tried."""
+    shown = ", ".join(paths[:4])
+    return f"{shown}{f' and {len(paths) - 4} more' if len(paths) > 4 else ''} below {root}"

@@ -1,4 +1,4 @@
-"""BABEL's annotation files: sequences, and the categories that hold in stretches of them."""
+"""BABEL's annotation files: sequences, and the categories of their segments."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ RELEASE = "babel_v1.0_release"
 PARTS = ("train", "val")
 EXTRA_PARTS = ("extra_train", "extra_val")
 NOT_READ = ("test",)
-"""Its labels are withheld; its motion is what others are ranked on, so that it is not pretrained on either."""
+"""Its labels are withheld, and others are ranked on its motion, so it is not used for pretraining either."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a sequence, seconds, and what is done in it; no categories where nobody has named them."""
+    """A segment of a sequence, in seconds, and its categories, none where nobody named them."""
 
     start: float
     end: float
@@ -57,7 +57,7 @@ def find_release(raw: Path) -> Path:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises InputError naming the file where it holds none."""
+    """The JSON object in a file. Raises InputError, naming the file, for anything else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -99,7 +99,7 @@ def _segments(record: Mapping[str, Any]) -> tuple[Segment, ...] | None:
     several = record.get("frame_anns") or ()
     if not isinstance(several, list | tuple):
         raise InputError(f"frame_anns is {type(several).__name__}, expected a list")
-    annotation = record.get("frame_ann") or next((one for one in several if one), None)
+    annotation = record.get("frame_ann") or next((candidate for candidate in several if candidate), None)
     if annotation is None:
         return None
     labels = annotation.get("labels") if isinstance(annotation, dict) else None
@@ -109,17 +109,17 @@ def _segments(record: Mapping[str, Any]) -> tuple[Segment, ...] | None:
 
 
 def _segment(label: Any, number: int) -> Segment:
-    where = f"frame label {number}"
+    location = f"frame label {number}"
     if not isinstance(label, dict):
-        raise InputError(f"{where}: found {type(label).__name__}, expected an object")
+        raise InputError(f"{location}: found {type(label).__name__}, expected an object")
     categories = label.get("act_cat") or []
     if not isinstance(categories, list) or not all(isinstance(name, str) for name in categories):
-        raise InputError(f"{where}: act_cat is {categories!r}, expected a list of categories or null")
-    start, end = (_seconds(label.get(name), f"{where}: {name}") for name in ("start_t", "end_t"))
+        raise InputError(f"{location}: act_cat is {categories!r}, expected a list of categories or null")
+    start, end = (_seconds(label.get(name), f"{location}: {name}") for name in ("start_t", "end_t"))
     return Segment(start, end, tuple(categories))
 
 
-def _seconds(value: Any, what: str) -> float:
+def _seconds(value: Any, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{what} is {value!r}, expected seconds as a number")
+        raise InputError(f"{field} is {value!r}, expected seconds as a number")
     return float(value)

@@ -22,14 +22,14 @@ SUBSETS = {
 MOST_FREQUENT = {"babel60": 60, "babel120": 120, "tal20": 20, "tal60": 60}
 OVERLAPPING = ("tal20", "tal60")
 TRANSITION = "transition"
-"""The category of moving from one action to the next."""
+"""The category of the movement from one action to the next."""
 
 ORDER_FILE = "action_label_2_idx.json"
-KNOWN_PLACES = {
+KNOWN_RANKS = {
     "walk": 0, "stand": 1, "hand movements": 2, "turn": 3, "jump": 16, "sit": 18, "run": 21, "stand up": 26,
     "kick": 31, "gesture": 32, "jog": 34, "wave": 39, "dance": 43,
 }  # fmt: skip
-"""Places of some categories in the order of frequency that BABEL v1.0 ships."""
+"""Ranks of some categories in the order of frequency that BABEL v1.0 ships."""
 
 
 def label_set(labels: Labels, release: Path, train: Iterable[Sequence], classes: Path | None) -> LabelSet:
@@ -45,27 +45,27 @@ def label_set(labels: Labels, release: Path, train: Iterable[Sequence], classes:
     if labels in SUBSETS:
         return LabelSet(SUBSETS[labels])
     if labels not in OVERLAPPING:
-        return LabelSet(_by_place(release / ORDER_FILE, MOST_FREQUENT[labels]))
+        return LabelSet(_by_rank(release / ORDER_FILE, MOST_FREQUENT[labels]))
     if classes is not None:
-        return LabelSet(_listed(classes), exclusive=False)
+        return LabelSet(_read_classes(classes), exclusive=False)
     return LabelSet(_most_labelled(train, MOST_FREQUENT[labels], release), exclusive=False)
 
 
-def _by_place(path: Path, count: int) -> tuple[str, ...]:
+def _by_rank(path: Path, count: int) -> tuple[str, ...]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; BABEL's release has it, and it says which {count} are meant")
-    places = read_json(path)
-    for name, place in KNOWN_PLACES.items():
-        if places.get(name) != place:
-            raise InputError(f"{path}: {name!r} has place {places.get(name)!r}, expected {place} as in BABEL v1.0")
-    names = {place: name for name, place in places.items()}
-    missing = [place for place in range(count) if place not in names]
+    ranks = read_json(path)
+    for name, rank in KNOWN_RANKS.items():
+        if ranks.get(name) != rank:
+            raise InputError(f"{path}: {name!r} has rank {ranks.get(name)!r}, expected {rank} as in BABEL v1.0")
+    names = {rank: name for name, rank in ranks.items()}
+    missing = [rank for rank in range(count) if rank not in names]
     if missing:
-        raise InputError(f"{path}: no category has place {missing[0]}; {count} are needed")
-    return tuple(names[place] for place in range(count))
+        raise InputError(f"{path}: no category has rank {missing[0]}; {count} are needed")
+    return tuple(names[rank] for rank in range(count))
 
 
-def _listed(path: Path) -> tuple[str, ...]:
+def _read_classes(path: Path) -> tuple[str, ...]:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -77,13 +77,13 @@ def _listed(path: Path) -> tuple[str, ...]:
 
 
 def _most_labelled(train: Iterable[Sequence], count: int, release: Path) -> tuple[str, ...]:
-    found = Counter(
+    counts = Counter(
         category
         for sequence in train
         for segment in sequence.segments or ()
         for category in dict.fromkeys(segment.categories)
         if category != TRANSITION
     )
-    if not found:
+    if not counts:
         raise InputError(f"{release}: train.json has no frame labels to choose classes by; give them with --classes")
-    return tuple(sorted(found, key=lambda name: (-found[name], name))[:count])
+    return tuple(sorted(counts, key=lambda name: (-counts[name], name))[:count])

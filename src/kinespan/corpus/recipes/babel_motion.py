@@ -1,4 +1,4 @@
-"""Where the motion of a BABEL sequence lies: AMASS under the names of its releases, or CMU's own ASF/AMC files."""
+"""The files of a BABEL sequence's motion: in AMASS, under the names of its releases, or CMU's own ASF/AMC."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SAME_FOLDER = (
     ("SSM", "SSM_synced", "SSMsynced"),
     ("EyesJapanDataset", "Eyes_Japan_Dataset", "EyesJapan"),
 )
-"""Names that one data set has in BABEL and in the releases of AMASS."""
+"""Names of one data set in BABEL and in the releases of AMASS."""
 _ENDINGS = ("_poses.npz", "_stageii.npz")
 
 
-def amass_places(motion: str) -> tuple[str, ...]:
-    """Paths below AMASS at which a sequence may lie, likeliest first; `motion` is BABEL's feat_p.
+def amass_paths(motion: str) -> tuple[str, ...]:
+    """Possible paths of a sequence below AMASS, likeliest first; `motion` is BABEL's feat_p.
 
     feat_p is SET/FOLDER/SUBJECT/NAME_poses.npz: an archive's name, then the path in it. Archives are unpacked side by
     side or each into a folder of its name; later releases have other names, endings, and no blanks in file names.
@@ -39,38 +39,38 @@ def amass_places(motion: str) -> tuple[str, ...]:
     folders = dict.fromkeys([*_names(inside[0]), *(_names(archive) if archive else ())])
     stems = dict.fromkeys(["/".join(inside[1:]), "/".join(inside[1:]).replace(" ", "_")])
     files = dict.fromkeys(
-        stem.removesuffix(ending) + other
-        for other in _ENDINGS
+        stem.removesuffix(ending) + new_ending
+        for new_ending in _ENDINGS
         for stem in stems
         for ending in _ENDINGS
         if stem.endswith(ending)
     ) or dict.fromkeys(stems)
-    places = [f"{folder}/{file}" for file in files for folder in folders]
+    paths = [f"{folder}/{file}" for file in files for folder in folders]
     if archive:
-        places += [f"{archive}/{place}" for place in places]
-    return tuple(dict.fromkeys(places))
+        paths += [f"{archive}/{path}" for path in paths]
+    return tuple(dict.fromkeys(paths))
 
 
-def cmu_places(motion: str) -> tuple[str, ...]:
-    """Paths below a folder of CMU's files at which a sequence may lie: by subject, as in the archive, or flat."""
+def cmu_paths(motion: str) -> tuple[str, ...]:
+    """Possible paths of a sequence below a folder of CMU's files: by subject, as in the archive, or flat."""
     file = PurePosixPath(motion)
     name = file.name.removesuffix(".npz").removesuffix("_poses").removesuffix("_stageii") + ".amc"
     subject = file.parent.name
     return (f"{subject}/{name}", f"subjects/{subject}/{name}", f"all_asfamc/subjects/{subject}/{name}", name)
 
 
-def first_there(root: Path, places: tuple[str, ...]) -> Path | None:
-    """The first of the places below `root` that is a file."""
-    above = f"{root}{os.sep}"  # hundreds of thousands of places are tried: as text, not as paths
-    return next((root / place for place in places if os.path.isfile(above + place)), None)
+def first_existing(root: Path, paths: tuple[str, ...]) -> Path | None:
+    """The first of the paths below `root` that is a file, None without one."""
+    prefix = f"{root}{os.sep}"  # hundreds of thousands are tried: as text, not as Path
+    return next((root / path for path in paths if os.path.isfile(prefix + path)), None)
 
 
 def read_rates(release: Path, raw: Path) -> dict[str, float]:
-    """Frames a second by feat_p, from featp_2_fps.json where it lies beside BABEL's files; empty where not.
+    """Frames a second by feat_p, from featp_2_fps.json beside BABEL's files; empty without it.
 
     Raises InputError for a rate that is no positive number.
     """
-    path = first_there(release, (RATES_FILE,)) or first_there(raw, (RATES_FILE,))
+    path = first_existing(release, (RATES_FILE,)) or first_existing(raw, (RATES_FILE,))
     if path is None:
         return {}
     rates = read_json(path)
@@ -82,5 +82,5 @@ def read_rates(release: Path, raw: Path) -> dict[str, float]:
 
 def _names(folder: str) -> tuple[str, ...]:
     """All names of a folder, its own first."""
-    others = next((names for names in SAME_FOLDER if folder in names), ())
-    return (folder, *(name for name in others if name != folder))
+    synonyms = next((names for names in SAME_FOLDER if folder in names), ())
+    return (folder, *(name for name in synonyms if name != folder))

@@ -22,7 +22,7 @@ _CLIP = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120
 
 @dataclass(frozen=True)
 class _Clip:
-    """What the name of a clip says, and the skeleton of its actor."""
+    """The action of a clip, from its name, and the skeleton of its actor."""
 
     action: str
     asf: Path
@@ -34,9 +34,8 @@ class _Clip:
 class Hdm05(Recipe):
     """The cut clips of HDM05: ``HDM_<actor>_<action>_<nnn>_120.amc`` anywhere below the folder.
 
-    ``HDM_<actor>.asf``, the skeleton of an actor, may lie beside the clip or anywhere else. The action holds for the
-    whole clip. Takes that were not cut into clips (``HDM_bd_01-01_01_120.amc``) have no labels of their own and are
-    passed over.
+    ``HDM_<actor>.asf``, the skeleton of an actor, may lie beside the clip or anywhere else. The action covers the whole
+    clip. Takes that were not cut into clips (``HDM_bd_01-01_01_120.amc``) have no labels and are skipped.
     """
 
     title: ClassVar[str] = "HDM05"
@@ -57,19 +56,19 @@ class Hdm05(Recipe):
         labels = LabelSet(tuple(sorted({match["action"] for _, match in clips}, key=natural_key)))
         items: list[Item] = []
         refused: list[tuple[Path, str]] = []
-        taken: dict[str, Path] = {}
+        file_of: dict[str, Path] = {}
         for path, match in clips:
-            found = skeletons.get(f"hdm_{match['actor'].lower()}", [])
-            if not found:
+            candidates = skeletons.get(f"hdm_{match['actor'].lower()}", [])
+            if not candidates:
                 refused.append((path, f"no skeleton HDM_{match['actor']}.asf below {raw}"))
-            elif path.stem in taken:
-                refused.append((path, f"the same clip as {taken[path.stem]}"))
+            elif path.stem in file_of:
+                refused.append((path, f"the same clip as {file_of[path.stem]}"))
             else:
-                taken[path.stem] = path
-                beside = next((asf for asf in found if asf.parent == path.parent), found[0])
-                items.append(Item(path.stem, path, _Clip(match["action"], beside, labels)))
-        used = {path for path, _ in clips} | {path for members in skeletons.values() for path in members}
-        return Survey(tuple(items), tuple(refused), tuple(path for path in files if path not in used), labels)
+                file_of[path.stem] = path
+                asf = next((asf for asf in candidates if asf.parent == path.parent), candidates[0])
+                items.append(Item(path.stem, path, _Clip(match["action"], asf, labels)))
+        known_files = {path for path, _ in clips} | {path for members in skeletons.values() for path in members}
+        return Survey(tuple(items), tuple(refused), tuple(path for path in files if path not in known_files), labels)
 
     def read(self, item: Item) -> io.Take:
         """The clip, its action from the first frame to the last."""

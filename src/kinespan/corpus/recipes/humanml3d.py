@@ -25,12 +25,12 @@ from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
 FPS = 20.0
 PARTS = ("train", "val", "test")
-"""The lists of names, each in a file NAME.txt; what stands in none is read, but is in no split."""
+"""The lists of names, each in a file NAME.txt; recordings in no list are read but are in no split."""
 
 
 @dataclass(frozen=True)
 class Caption:
-    """One line of a text file: what was done, its words in their basic form, and when (None: in the whole motion)."""
+    """A line of a text file: a description, its words in their basic form, and its time (None: the whole motion)."""
 
     text: str
     words: tuple[str, ...]
@@ -43,8 +43,8 @@ class HumanML3D(Recipe):
     """HumanML3D's joints: ``new_joints/<id>.npy`` (T, 22, 3), ``texts/<id>.txt``, and lists of names.
 
     The lists are ``train.txt``, ``val.txt`` and ``test.txt``. 20 frames a second, metres, y up, SMPL's first 22 joints.
-    Ids that begin with M are mirror images. The captions are kept as the attribute ``captions``, a line each. They are
-    no labels, so recordings stay unlabelled unless ``categories`` names a file.
+    Ids that begin with M are mirror images. The captions become the attribute ``captions``, a line each. They are not
+    labels, so recordings stay unlabelled unless ``categories`` names a file.
     """
 
     title: ClassVar[str] = "HumanML3D"
@@ -54,14 +54,14 @@ class HumanML3D(Recipe):
     joints: Literal["new_joints", "joints"] = "new_joints"
     """Folder of the motion: new_joints, all brought to one body, or joints, as captured."""
     mirrored: bool = True
-    """Read the mirror images as well, which the official lists hold."""
+    """Also read the mirror images, which the official lists include."""
     categories: Path | None = None
     """File of labels, a line each: the label, a colon, and words separated by commas, as in "jump: jump, hop, leap".
-    Where a caption has one of them (in any form: jumps, jumping), its time has that label."""
+    A caption with one of the words (in any form: jumps, jumping) gives its time that label."""
 
     def survey(self, raw: Path) -> Survey:
         """The motion files, in order of their names. Raises InputError where the folder or all lists are missing."""
-        root = next((place for place in (raw, raw / "HumanML3D") if (place / self.joints).is_dir()), None)
+        root = next((folder for folder in (raw, raw / "HumanML3D") if (folder / self.joints).is_dir()), None)
         parts = {} if root is None else {part: root / f"{part}.txt" for part in PARTS}
         parts = {part: file for part, file in parts.items() if file.is_file()}
         if root is None or not parts:
@@ -75,21 +75,21 @@ class HumanML3D(Recipe):
         for file in files:
             if self.mirrored or not file.stem.startswith("M"):
                 items.append(Item(file.stem, file, (part_of.get(file.stem), root / "texts" / f"{file.stem}.txt")))
-        there = {file.stem for file in files}
+        existing = {file.stem for file in files}
         refused = tuple(
             (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but no such file")
             for name, part in part_of.items()
-            if name not in there and (self.mirrored or not name.startswith("M"))
+            if name not in existing and (self.mirrored or not name.startswith("M"))
         )
         labels = None if self._labels is None else LabelSet(tuple(self._labels), exclusive=False)
         return Survey(tuple(items), refused, labels=labels)
 
     def read(self, item: Item) -> Take:
-        """The motion, its captions, and the labels that they stand for where there are categories."""
+        """The motion, its captions and, with categories, their labels."""
         part, text = item.details
         captions = read_captions(text) if text.is_file() else ()
         positions = read_joints(item.file)
-        attributes = {"captions": "\n".join(map(_told, captions))} if captions else {}
+        attributes = {"captions": "\n".join(map(_caption_line, captions))} if captions else {}
         attributes |= {"mirrored": "yes" if item.name.startswith("M") else "no"} | ({"part": part} if part else {})
         history = (f"read as humanml3d: {FPS:g} fps, metres, y up, from {self.joints}",)
         try:
@@ -117,15 +117,15 @@ class HumanML3D(Recipe):
     def _annotation(self, captions: Sequence[Caption], duration: float) -> Annotation | None:
         if self._labels is None or not captions:
             return None
-        found: set[Span] = set()
+        spans: set[Span] = set()
         for caption in captions:
             start, end = caption.time or (0.0, duration)
             end = min(end, duration)
             for label, phrases in self._labels.items():
-                if start < end and any(_holds(caption.words, phrase) for phrase in phrases):
-                    found.add(Span(start, end, label))
+                if start < end and any(_contains(caption.words, phrase) for phrase in phrases):
+                    spans.add(Span(start, end, label))
         labels = LabelSet(tuple(self._labels), exclusive=False)
-        return Annotation(_joined(found), labels)
+        return Annotation(_merged(spans), labels)
 
 
 def read_joints(file: Path) -> Float32Array:
@@ -147,7 +147,7 @@ def read_joints(file: Path) -> Float32Array:
 def read_captions(file: Path) -> tuple[Caption, ...]:
     """The captions of a motion: ``text#word/KIND word/KIND ...#start#end`` in seconds, 0 and 0 (or nan) for all of it.
 
-    Raises InputError naming the line that is none.
+    Raises InputError naming a line that is not a caption.
     """
     captions = []
     for number, line in enumerate(read_text(file).split("\n"), start=1):
@@ -170,39 +170,41 @@ def read_captions(file: Path) -> tuple[Caption, ...]:
 
 
 def read_categories(file: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Phrases by label. Raises InputError naming the line that is no ``label: word, word``, or a label given twice."""
-    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    """Phrases by label. Raises InputError naming a line that is not ``label: word, word``, or a label given twice."""
+    categories: dict[str, tuple[tuple[str, ...], ...]] = {}
     for number, line in enumerate(read_text(file).split("\n"), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         label, colon, rest = (part.strip() for part in line.partition(":"))
         phrases = tuple(tuple(phrase.lower().split()) for phrase in rest.split(",") if phrase.strip())
-        if not (label and colon and phrases) or label in found:
-            wrong = f"label {label!r} is given twice" if label in found else f"found {line[:60]!r}"
-            raise InputError(f"{file}:{number}: {wrong}, expected a label and words, as in 'jump: jump, hop'")
-        found[label] = phrases
-    if not found:
+        if not (label and colon and phrases) or label in categories:
+            reason = f"label {label!r} is given twice" if label in categories else f"found {line[:60]!r}"
+            raise InputError(f"{file}:{number}: {reason}, expected a label and words, as in 'jump: jump, hop'")
+        categories[label] = phrases
+    if not categories:
         raise InputError(f"{file}: holds no label, expected lines such as 'jump: jump, hop'")
-    return found
+    return categories
 
 
-def _holds(words: Sequence[str], phrase: Sequence[str]) -> bool:
+def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
     size = len(phrase)
-    return any(tuple(words[at : at + size]) == tuple(phrase) for at in range(len(words) - size + 1))
+    return any(
+        tuple(words[start_index : start_index + size]) == tuple(phrase) for start_index in range(len(words) - size + 1)
+    )
 
 
-def _joined(spans: set[Span]) -> tuple[Span, ...]:
-    """Spans of one label that touch or overlap as one: captions tell the same thing in several ways."""
-    joined: list[Span] = []
+def _merged(spans: set[Span]) -> tuple[Span, ...]:
+    """Spans with those of one label that touch or overlap merged: several captions describe the same action."""
+    merged: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.label, span.start, span.end)):
-        last = joined[-1] if joined else None
+        last = merged[-1] if merged else None
         if last is not None and last.label == span.label and span.start <= last.end:
-            joined[-1] = Span(last.start, max(last.end, span.end), span.label)
+            merged[-1] = Span(last.start, max(last.end, span.end), span.label)
         else:
-            joined.append(span)
-    return tuple(joined)
+            merged.append(span)
+    return tuple(merged)
 
 
-def _told(caption: Caption) -> str:
+def _caption_line(caption: Caption) -> str:
     text = re.sub(r"\s+", " ", caption.text)
     return text if caption.time is None else f"{text} [{caption.time[0]:g}-{caption.time[1]:g} s]"

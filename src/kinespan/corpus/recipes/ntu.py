@@ -34,18 +34,17 @@ class _Ntu(Recipe):
 
     bodies: Literal["all", "first", "energy", "denoised"] = "all"
     """Which bodies are kept. all: every tracked one, in a person slot of its own. first: the first two of each frame
-    (CrosSCLR, AimCLR). energy: of the first four the two that spread most (2s-AGCN, ISC, CMD, USDRL). denoised: short
-    and flat ones dropped, the rest by motion, two slots (CTR-GCN)."""
+    (CrosSCLR, AimCLR). energy: of the first four the two with the largest spread (2s-AGCN, ISC, CMD, USDRL). denoised:
+    short and wide tracks dropped, the rest ranked by motion, two slots (CTR-GCN)."""
     missing: Path | None = None
     """The published list of samples with missing or incomplete skeletons (302 of NTU RGB+D 60, 535 of 120), a name a
-    line: they are refused. Without it a file without any body is refused when it is read."""
+    line, which are refused. Without it a file without any body is refused when it is read."""
 
     def survey(self, raw: Path) -> Survey:
         """Every .skeleton file of the data set's actions under `raw`, sorted by name.
 
-        Refused are the samples of the list `missing`, impossible names, and the second file of a name; passed over are
-        files of other names and, for NTU RGB+D 60, those of the 60 later actions. Raises InputError where there is
-        none.
+        Samples in the list `missing`, impossible names and the second file of a name are refused; files with other
+        names and, for NTU RGB+D 60, those of the 60 later actions are skipped. Raises InputError where there is none.
         """
         listed = frozenset() if self.missing is None else read_missing(self.missing)
         if not raw.is_dir():
@@ -54,16 +53,16 @@ class _Ntu(Recipe):
         refused: list[tuple[Path, str]] = []
         skipped: list[Path] = []
         for file in sorted(raw.rglob("*.skeleton"), key=lambda file: (file.stem, file)):
-            known = name_attributes(file.stem)
-            action = int(known["action"]) if known else 0
-            if known is None or self.actions < action <= len(ACTIONS):
+            attributes = name_attributes(file.stem)
+            action = int(attributes["action"]) if attributes else 0
+            if attributes is None or self.actions < action <= len(ACTIONS):
                 skipped.append(file)
-            elif not 1 <= action <= self.actions or not 1 <= int(known["setup"]) <= self.setups:
-                refused.append((file, f"setup {known['setup']}, action {action}: {self.title} has no such sample"))
+            elif not 1 <= action <= self.actions or not 1 <= int(attributes["setup"]) <= self.setups:
+                refused.append((file, f"setup {attributes['setup']}, action {action}: {self.title} has no such sample"))
             elif file.stem in listed:
                 refused.append((file, f"listed in {self.missing} as a sample with missing or incomplete skeletons"))
             elif file.stem in items:
-                refused.append((file, f"the sample is there already, as {items[file.stem].file}"))
+                refused.append((file, f"the sample exists already, as {items[file.stem].file}"))
             else:
                 items[file.stem] = Item(file.stem, file)
         if not items and not refused:
@@ -76,8 +75,8 @@ class _Ntu(Recipe):
     def read(self, item: Item) -> Take:
         """The recording, and one span of its action from start to end."""
         attributes = name_attributes(item.name)
-        assert attributes is not None  # survey takes no other name
-        bodies = _kept(read_bodies(item.file), self.bodies)
+        assert attributes is not None  # survey lists no other names
+        bodies = _select_bodies(read_bodies(item.file), self.bodies)
         recording = replace(
             finish(item.file, "ntu", bodies.motion(attributes), ReadOptions()).recording, name=item.name
         )
@@ -90,7 +89,7 @@ class _Ntu(Recipe):
         return LabelSet(ACTIONS[: self.actions])
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
-        """The official splits, one fold each; one is left out where the recordings give it nothing on a side."""
+        """The official splits, one fold each, without those with an empty side."""
         if any(name_attributes(info.name) is None for info in infos):
             return ()
         performers = [int(info.attributes["performer"]) for info in infos]
@@ -163,17 +162,17 @@ def read_missing(file: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def _kept(bodies: Bodies, which: str) -> Bodies:
-    """The bodies that an option keeps, and a note of it."""
-    if which == "all":
+def _select_bodies(bodies: Bodies, option: str) -> Bodies:
+    """The bodies selected by an option, with a note."""
+    if option == "all":
         return bodies
-    if which == "denoised":
+    if option == "denoised":
         positions, valid = denoised(bodies.positions, bodies.valid)
     else:
-        choose = first_bodies if which == "first" else most_energetic
-        positions, valid = choose(bodies.positions, bodies.valid, bodies.list_position)
+        select = first_bodies if option == "first" else most_energetic
+        positions, valid = select(bodies.positions, bodies.valid, bodies.list_position)
     before, after = bodies.valid.shape[1], valid.shape[1]
-    note = f"bodies {which}: {before} tracked, {after} person slot{'s' if after > 1 else ''} kept"
+    note = f"bodies {option}: {before} tracked, {after} person slot{'s' if after > 1 else ''} kept"
     return replace(bodies, positions=positions, valid=valid, notes=(*bodies.notes, note))
 
 

@@ -43,11 +43,11 @@ _PHASES = {1: re.compile(r"v1|phase[-_ #]*1"), 2: re.compile(r"v2|phase[-_ #]*2"
 
 @dataclass(frozen=True)
 class _PkuMmd(Recipe):
-    """What both phases share: skeleton text, label text and split text, in whatever folders below the raw one.
+    """What both phases share: skeleton text, label text and split text, in any folders below the raw one.
 
     A skeleton file lies in a folder with "skeleton" in its name, a label file in one with "label"; elsewhere the first
-    line decides. Where both an older and the final version lie there (PKU_Skeleton and PKU_Skeleton_Renew, labels and
-    ..._final), the renewed and final ones are read.
+    line decides. Where an older and the final version exist (PKU_Skeleton and PKU_Skeleton_Renew, labels and
+    ..._final), the final one is read.
     """
 
     licence: ClassVar[str] = "for research, by agreement with the authors (struct002.github.io/PKUMMD)"
@@ -61,8 +61,8 @@ class _PkuMmd(Recipe):
     def survey(self, raw: Path) -> Survey:
         """Every skeleton file of the phase under `raw`, sorted by name, with its label file and its sides of splits.
 
-        Told among the refused are official split files that are not there; passed over are second files of a name and
-        those of the other phase. Raises InputError where there is no skeleton file, and for a bad split file.
+        Missing official split files are listed among the refused; second files of a name and those of the other phase
+        are skipped. Raises InputError where there is no skeleton file, and for a bad split file.
         """
         files = _Files.find(raw, self.phase)
         if not files.skeletons:
@@ -75,22 +75,22 @@ class _PkuMmd(Recipe):
         refused = [
             (
                 raw / name,
-                f"the official split file {self.split_files[name]} is not there, so the corpus lacks that split",
+                f"the official split file {self.split_files[name]} is missing, so the corpus lacks that split",
             )
             for name in _SPLIT_NAMES
             if name not in sides
         ]
         items = []
         for name, file in sorted(files.skeletons.items()):
-            own = {split: names[name] for split, names in sides.items() if name in names}
-            items.append(Item(name, file, (files.labels.get(name), own)))
+            own_phase = {split: names[name] for split, names in sides.items() if name in names}
+            items.append(Item(name, file, (files.labels.get(name), own_phase)))
         return Survey(tuple(items), tuple(refused), tuple(files.others), LABELS)
 
     def read(self, item: Item) -> io.Take:
-        """The recording with its sides of the splits as attributes; no annotation where there is no label file.
+        """The recording with its sides of the splits as attributes; no annotation without a label file.
 
-        An empty label file says that nothing happens. Labels may overlap; one that ends after the recording is left
-        as it is, for whoever stores it to cut and count. Raises InputError for one that starts after it.
+        An empty label file is an annotation without spans. Labels may overlap; one that ends after the recording is
+        cut when it is stored. Raises InputError for one that starts after it.
         """
         label_file, sides = item.details
         recording = io.read(item.file, "pku-mmd").recording
@@ -113,13 +113,13 @@ class _PkuMmd(Recipe):
         return Span(first / FPS, line.end / FPS, LABELS.names[line.label - 1])
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
-        """``cross-subject`` and ``cross-view``, one fold each, as the official split files say."""
-        made: list[Split] = []
+        """``cross-subject`` and ``cross-view``, one fold each, from the official split files."""
+        splits: list[Split] = []
         for name in _SPLIT_NAMES:
             sides = [info.attributes.get(name.replace("-", "_")) for info in infos]
             fold = official_fold([info.name for info in infos], sides, {"train"}, {"test"})
-            made += official_split(name, {1: fold})
-        return tuple(made)
+            splits += official_split(name, {1: fold})
+        return tuple(splits)
 
 
 @RECIPES.register("pku-mmd-1")
@@ -183,7 +183,7 @@ def read_split(file: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Files:
-    """What lies where: skeleton and label files by recording, split files by split, and all others."""
+    """The files: of skeletons and labels by recording, of splits by split, and all others."""
 
     skeletons: Mapping[str, Path]
     labels: Mapping[str, Path]
@@ -192,13 +192,15 @@ class _Files:
 
     @staticmethod
     def find(raw: Path, phase: int) -> _Files:
-        """The files under `raw`, but for those whose path names the other phase alone."""
+        """The files under `raw`, except those whose path names only the other phase."""
         if not raw.is_dir():
             raise InputError(f"{raw}: no such folder; expected that of PKU-MMD phase {phase}")
         kinds: dict[str, dict[str, Path]] = {"skeleton": {}, "label": {}, "split": {}}
         others: list[Path] = []
-        found = _candidates(raw, phase)
-        for kind, name, file in sorted(found, key=lambda one: not _preferred(one[0], one[2].relative_to(raw))):
+        candidates = _candidates(raw, phase)
+        for kind, name, file in sorted(
+            candidates, key=lambda candidate: not _preferred(candidate[0], candidate[2].relative_to(raw))
+        ):
             if kind == "other" or name in kinds[kind]:
                 others.append(file)
             else:
@@ -214,14 +216,16 @@ def _candidates(raw: Path, phase: int) -> Iterator[tuple[str, str, Path]]:
             continue
         path = f"{raw.resolve().name}/{relative.as_posix()}".lower()
         split = next((name for name, pattern in _SPLIT_NAMES.items() if pattern.search(file.stem.lower())), None)
-        own, other = _PHASES[phase].search(path), _PHASES[3 - phase].search(path)
-        if (other and not own) or (split and phase == 2 and not own):  # those of phase 1 have no number of their own
+        own_phase, other = _PHASES[phase].search(path), _PHASES[3 - phase].search(path)
+        if (other and not own_phase) or (
+            split and phase == 2 and not own_phase
+        ):  # those of phase 1 have no number of their own
             yield "other", file.stem, file
         elif split is not None:
             yield "split", split, file
         else:
-            known = re.fullmatch(r".+-[LMR]", file.stem)
-            yield _kind(file, path) if known else "other", file.stem, file
+            is_recording = re.fullmatch(r".+-[LMR]", file.stem)
+            yield _kind(file, path) if is_recording else "other", file.stem, file
 
 
 def _kind(file: Path, path: str) -> str:
@@ -229,9 +233,9 @@ def _kind(file: Path, path: str) -> str:
     suffix = file.suffix.lower()
     if suffix != ".txt":
         return suffix[1:]
-    for part in reversed(path.split("/")[:-1]):
+    for folder in reversed(path.split("/")[:-1]):
         for kind in ("skeleton", "label"):
-            if kind in part:
+            if kind in folder:
                 return kind
     with file.open("rb") as stream:
         head = stream.read(HEAD_BYTES)

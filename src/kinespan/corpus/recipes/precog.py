@@ -17,7 +17,7 @@ from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 TRAIN_SCRIPTS = frozenset({1, 2, 3, 5})
 TEST_SCRIPTS = frozenset({4, 6})
 ONLY_IN_TEST = "ElbowStrike"
-"""Label 8 occurs in script 6 alone, so that no training script shows it."""
+"""Label 8 occurs in script 6 only, so no training script has it."""
 
 
 @RECIPES.register("precog")
@@ -30,12 +30,12 @@ class Precog(Recipe):
     licence: ClassVar[str] = "MIT"
 
     min_label_frames: int = 5
-    """Shorter runs of a label, which flickers here and there, join the longer neighbour; 0: labels as they are."""
+    """Shorter runs of a label, which are flicker, get that of the longer neighbour; 0: labels as they are."""
 
     def survey(self, raw: Path) -> Survey:
         """Every PRECOG file under `raw`. Raises InputError where there is none."""
-        found, skipped = io.survey_files(raw, "precog")
-        return Survey(tuple(Item(file.stem, file) for file, _ in found), (), tuple(skipped), LABELS)
+        files, skipped = io.survey_files(raw, "precog")
+        return Survey(tuple(Item(file.stem, file) for file, _ in files), (), tuple(skipped), LABELS)
 
     def read(self, item: Item) -> io.Take:
         """The recording and its labels."""
@@ -48,8 +48,7 @@ class Precog(Recipe):
         * cross-performer: fold k = 1..4 tests performers k, k + 4 and k + 8, the other nine train.
         * cross-script: fold 1 trains on scripts 1, 2, 3, 5 and tests scripts 4, 6; ElbowStrike is left out.
 
-        A fold is left out where the recordings at hand give it nothing to train or to test on; so is all of it where
-        an attribute is missing or is not a whole number.
+        Folds with an empty side are left out; without whole numbers in both attributes there is no split.
         """
         try:
             performers = [int(info.attributes["performer"]) for info in infos]

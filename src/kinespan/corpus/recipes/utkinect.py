@@ -23,12 +23,12 @@ from ..splits import Fold, Split
 from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
 
 LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands"))
-"""The actions in the order in which they are done and listed."""
+"""The actions in the order of the recordings."""
 _FILE = re.compile(r"joints_s(?P<performer>\d+)_e(?P<take>\d+)", re.IGNORECASE)
 _HEADING = re.compile(r"s(?P<performer>\d+)\s*_?\s*e(?P<take>\d+)", re.IGNORECASE)
 _LABEL = re.compile(r"(?P<label>\w+)\s*:\s*(?P<start>\S+)\s+(?P<end>\S+)")
-_MOST_NUMBERS = 108_000
-"""Between the first and the last frame number: an hour at 30 a second, beyond which they cannot be right."""
+_MAX_NUMBERS = 108_000
+"""Largest difference of frame numbers: an hour at 30 a second; more cannot be right."""
 
 Marks = tuple[tuple[str, int | None, int | None], ...]
 """(label, first frame number, last frame number) of each action, None where the number is not given."""
@@ -40,9 +40,9 @@ class UTKinect(Recipe):
     """UTKinect-Action3D: ``joints_sXX_eYY.txt`` anywhere below the folder, and ``actionLabel.txt``.
 
     A line of a joints file is a frame number and 20 joints in metres, y up. Only frames in which somebody was tracked
-    have a line, about every other one; two lines may share a number, and the first then counts. A recording begins
-    with its first line; frames without a line are not valid. Where a label has no number (a carry ends at NaN), that
-    action and the time up to its neighbours count as not looked at.
+    have a line, about every other one; of two lines with one number the first counts. A recording begins with its first
+    line; frames without a line are not valid. Where a label lacks a number (a carry ends at NaN), that action and the
+    time up to its neighbours is not covered.
     """
 
     title: ClassVar[str] = "UTKinect-Action3D"
@@ -52,9 +52,9 @@ class UTKinect(Recipe):
     licence: ClassVar[str] = "for research, see the page of the data set; cite the paper"
 
     clock: float = 30.0
-    """Frame numbers that pass in a second; the sensor's rate, the files have no times."""
+    """Frame numbers a second: the rate of the sensor, since the files have no times."""
     fps: float = 15.0
-    """Frames a second of the recordings; about so many have lines. At the rate of the clock no line is ever dropped."""
+    """Frames a second of the recordings; about so many have lines. At the rate of the clock no line is dropped."""
 
     def __post_init__(self) -> None:
         """Check the rates."""
@@ -86,14 +86,14 @@ class UTKinect(Recipe):
         performer, take, marks = item.details
         numbers, joints = read_joints(item.file)
         slots = np.floor((numbers - numbers[0]) * (self.fps / self.clock) + 1e-6).astype(np.int64)
-        taken, first = np.unique(slots, return_index=True)  # of lines that fall into one frame, the first
+        frames, first = np.unique(slots, return_index=True)  # of lines that fall into one frame, the first
         positions = np.zeros((int(slots[-1]) + 1, 1, 20, 3), dtype=np.float32)
-        positions[taken, 0] = joints[first]
+        positions[frames, 0] = joints[first]
         valid = np.any(positions != 0, axis=(2, 3))
         duration = len(positions) / self.fps
-        annotation, left_out = annotate(marks, int(numbers[0]), self.clock, duration)
+        annotation, notes = annotate(marks, int(numbers[0]), self.clock, duration)
         tracked = f"frames {numbers[0]} to {numbers[-1]} at {self.clock:g} a second, {int(valid.sum())} tracked"
-        history = (f"read as utkinect: {tracked}, metres, y up", *left_out)
+        history = (f"read as utkinect: {tracked}, metres, y up", *notes)
         try:
             recording = Recording(
                 positions, self.fps, KINECT_20, item.name, valid, item.file.name,
@@ -107,8 +107,8 @@ class UTKinect(Recipe):
         """``leave-one-performer``: fold k tests performer k. ``leave-one-sequence``, the paper's: fold k tests the
         k-th recording, that is 2 (performer - 1) + take."""
         try:
-            who = [int(info.attributes["performer"]) for info in infos]
-            which = [2 * (int(info.attributes["performer"]) - 1) + int(info.attributes["take"]) for info in infos]
+            performers = [int(info.attributes["performer"]) for info in infos]
+            sequences = [2 * (int(info.attributes["performer"]) - 1) + int(info.attributes["take"]) for info in infos]
         except (KeyError, ValueError):
             return ()
         names = [info.name for info in infos]
@@ -117,13 +117,13 @@ class UTKinect(Recipe):
             return {k: official_fold(names, values, set(values) - {k}, {k}) for k in sorted(set(values))}
 
         return (
-            *official_split("leave-one-performer", leave_one(who)),
-            *official_split("leave-one-sequence", leave_one(which)),
+            *official_split("leave-one-performer", leave_one(performers)),
+            *official_split("leave-one-sequence", leave_one(sequences)),
         )
 
 
 def read_labels(file: Path) -> dict[tuple[int, int], Marks]:
-    """The actions of each (performer, take). Raises InputError naming the line that is none."""
+    """The actions of each (performer, take). Raises InputError naming a line that is not an action."""
     marks: dict[tuple[int, int], list[tuple[str, int | None, int | None]]] = {}
     current: list[tuple[str, int | None, int | None]] | None = None
     for number, line in enumerate(read_text(file).split("\n"), start=1):
@@ -140,7 +140,7 @@ def read_labels(file: Path) -> dict[tuple[int, int], Marks]:
             raise InputError(
                 f"{file}:{number}: found {text[:60]!r}, expected 's01 e01' or an action such as 'walk: 252 390'"
             )
-    return {key: tuple(found) for key, found in marks.items()}
+    return {key: tuple(actions) for key, actions in marks.items()}
 
 
 def _bound(file: Path, number: int, text: str) -> int | None:
@@ -152,61 +152,65 @@ def _bound(file: Path, number: int, text: str) -> int | None:
 
 
 def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
-    """Frame numbers (N,), not falling, and joints (N, 20, 3). Raises InputError naming the line that is wrong."""
+    """Frame numbers (N,), ascending, and joints (N, 20, 3). Raises InputError naming a bad line."""
     numbers: list[int] = []
     rows: list[Float64Array] = []
     for line_number, line in enumerate(read_text(file).split("\n"), start=1):
         tokens = line.split()
         if not tokens:
             continue
-        where = f"{file}:{line_number}"
+        location = f"{file}:{line_number}"
         if len(tokens) != 61:
-            raise InputError(f"{where}: found {len(tokens)} numbers, expected a frame number and 60 coordinates")
+            raise InputError(f"{location}: found {len(tokens)} numbers, expected a frame number and 60 coordinates")
         values = floats(tokens)
         if values is None:
-            raise InputError(f"{where}: found {first_not_number(tokens)!r}, expected a finite number")
+            raise InputError(f"{location}: found {first_not_number(tokens)!r}, expected a finite number")
         number = int(values[0])
         if number != values[0] or number < 0 or (numbers and number < numbers[-1]):
-            raise InputError(f"{where}: frame number is {tokens[0]!r}, expected a whole number not before the last one")
+            raise InputError(
+                f"{location}: frame number is {tokens[0]!r}, expected a whole number not before the last one"
+            )
         numbers.append(number)
         rows.append(values[1:].reshape(20, 3))
-    found = np.array(numbers, dtype=np.int64)
-    if found[-1] - found[0] > _MOST_NUMBERS:
-        raise InputError(f"{file}: frame numbers run from {found[0]} to {found[-1]}, which is over an hour")
-    return found, np.stack(rows)
+    frame_numbers = np.array(numbers, dtype=np.int64)
+    if frame_numbers[-1] - frame_numbers[0] > _MAX_NUMBERS:
+        raise InputError(
+            f"{file}: frame numbers run from {frame_numbers[0]} to {frame_numbers[-1]}, which is over an hour"
+        )
+    return frame_numbers, np.stack(rows)
 
 
 def annotate(marks: Marks, first: int, clock: float, duration: float) -> tuple[Annotation, tuple[str, ...]]:
-    """The actions in seconds from frame number `first` on, [start, end), and in words what could not be used.
+    """The actions in seconds from frame number `first` on, [start, end), and notes on those that are not usable.
 
     An action without both bounds leaves a hole in the covered time, from the end of the action listed before it (or
     its own start) to the start of the one listed after it (or its own end). Raises InputError for an action that ends
     before it starts.
     """
     spans: list[Span] = []
-    holes: list[tuple[float, float]] = []
-    left_out: list[str] = []
+    gaps: list[tuple[float, float]] = []
+    notes: list[str] = []
 
     def seconds(number: int) -> float:
         return min(max((number - first) / clock, 0.0), duration)
 
-    for at, (label, low, high) in enumerate(marks):
+    for index, (label, low, high) in enumerate(marks):
         if low is None or high is None:
-            before = [seconds(number) for _, _, number in marks[:at] if number is not None]
-            after = [seconds(number) for _, number, _ in marks[at + 1 :] if number is not None]
-            hole = (
+            before = [seconds(number) for _, _, number in marks[:index] if number is not None]
+            after = [seconds(number) for _, number, _ in marks[index + 1 :] if number is not None]
+            gap = (
                 seconds(low) if low is not None else (before[-1] if before else 0.0),
                 seconds(high) if high is not None else (after[0] if after else duration),
             )
-            left_out.append(f"{label}: no {'start' if low is None else 'end'} is given, its time is not covered")
-            holes += [hole] if hole[0] < hole[1] else []
+            notes.append(f"{label}: no {'start' if low is None else 'end'} is given, its time is not covered")
+            gaps += [gap] if gap[0] < gap[1] else []
         elif high <= low:
             raise InputError(f"actionLabel.txt: {label} goes from {low} to {high}, expected the end after the start")
         elif seconds(low) < seconds(high):
             spans.append(Span(seconds(low), seconds(high), label))
         else:
-            left_out.append(f"{label}: nobody was tracked in frames {low} to {high}")
+            notes.append(f"{label}: nobody was tracked in frames {low} to {high}")
     covered: list[tuple[float, float]] = [(0.0, duration)]
-    for low_s, high_s in holes:
+    for low_s, high_s in gaps:
         covered = [(a, b) for x, y in covered for a, b in ((x, min(y, low_s)), (max(x, high_s), y)) if a < b]
-    return Annotation(tuple(spans), LABELS, tuple(covered) if holes else None), tuple(left_out)
+    return Annotation(tuple(spans), LABELS, tuple(covered) if gaps else None), tuple(notes)
