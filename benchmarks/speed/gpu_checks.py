@@ -128,7 +128,7 @@ def step_module(encoder: str, size: CheckSize) -> PretrainModule:
     config = PretrainConfig(
         network=NetworkConfig(encoder=encoder, streams=("position",)),
         contrast=MethodConfig(queue=size.queue),
-        snippet=SnippetConfig(queue=size.queue, neighbours=1, neighbours_from=0.0),
+        snippet=SnippetConfig(queue=size.queue),
         augment=AugmentConfig(flip=0.5, axis_mask=0.2, joint_mask=0.5),
         batch_size=size.batch, clip_frames=size.frames,
     )  # fmt: skip
