@@ -4,7 +4,7 @@
 #   make TORCH=torch==2.13.0 demo       another torch, such as the CUDA build on a machine with a GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench tables clean
+.PHONY: help demo test test-benchmarks lint docs bench tables clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,14 +23,15 @@ endif
 # One stamp for any environment, one more for a torch that was asked for: `make test` keeps whichever is there.
 READY := $(VENV)/.ready$(if $(TORCH),-$(subst =,-,$(TORCH)))
 TOOLS := $(VENV)/.tools
-CODE := src tests benchmarks
+SPHINX := $(VENV)/.sphinx
+CODE := src tests benchmarks examples docs/conf.py docs/_ext
 COMPILED := src/kinespan/io/_scan.c
 
 # Two workers of one thread each are faster than one of two, and the same on every machine.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 demo: $(READY)  ## set up, then run the main job on the built-in corpus; ends with the path of a report
 	@$(BIN)/kinespan demo --out demo
@@ -38,19 +39,26 @@ demo: $(READY)  ## set up, then run the main job on the built-in corpus; ends wi
 test: $(READY)  ## set up, then run the whole test suite
 	@$(TEST)
 
+test-benchmarks: $(READY)  ## test the studies and the measurements of speed
+	@$(TEST) benchmarks/tests
+
 lint: $(TOOLS)  ## check style and types
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 
-bench: $(READY)  ## measure the speed of every stage against the field's usual way, side by side
-	@$(BIN)/python -m benchmarks
+docs: $(SPHINX)  ## run the examples and build the documentation; ends with the path of its home page
+	@OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -n docs docs/_build
+	@echo "documentation: $(CURDIR)/docs/_build/index.html"
 
-tables: $(READY)  ## write docs/catalogue.md, the tables of what there is
-	@$(BIN)/kinespan list all --markdown > docs/catalogue.new && mv docs/catalogue.new docs/catalogue.md
+bench: $(READY)  ## measure the speed of every stage against the field's usual way, side by side
+	@$(BIN)/python -m benchmarks.speed
+
+tables: $(READY)  ## write docs/research/catalogue.md, the tables of what there is
+	@$(BIN)/kinespan list all --markdown > docs/research/catalogue.new && mv docs/research/catalogue.new docs/research/catalogue.md
 
 clean:  ## remove the environment and what tests and tools leave behind
-	rm -rf $(VENV) demo build $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build docs/_build docs/gallery docs/api/generated $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else \
@@ -59,7 +67,7 @@ $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -m venv $(VENV)
 
 $(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt $(COMPILED)
-	@rm -f $(VENV)/.ready* $(TOOLS)
+	@rm -f $(VENV)/.ready* $(TOOLS) $(SPHINX)
 ifdef TORCH
 	@echo "installing $(TORCH)"
 	@$(BIN)/python -m pip --quiet uninstall --yes torch
@@ -76,4 +84,9 @@ endif
 $(TOOLS): $(READY)
 	@echo "installing the development tools"
 	@$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(SPHINX): $(READY)
+	@echo "installing what the documentation is built with"
+	@$(PIP) --no-build-isolation -e '.[docs]'
 	@touch $@

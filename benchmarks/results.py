@@ -20,7 +20,8 @@ from . import rows as speed
 from .study import page, plan
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "docs" / "results.md", ROOT / "docs" / "performance.md", ROOT / "README.md")
+RESEARCH = ROOT / "docs" / "research"
+PAGES = tuple(RESEARCH / name for name in ("results.md", "results-tables.md", "performance.md"))
 MARK = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

@@ -1,6 +1,6 @@
 """Print what there is: methods, encoders, recipes, readers, ..., with their options, sizes and papers.
 
-Parts of plug-ins are among them. docs/catalogue.md is what kinespan list all --markdown prints.
+Parts of plug-ins are among them. docs/research/catalogue.md is what kinespan list all --markdown prints.
 """
 
 from __future__ import annotations
