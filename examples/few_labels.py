@@ -38,7 +38,7 @@ for stage, metrics in figures.items():
     accuracy, f1 = metrics["frame_accuracy"], metrics["f1"]["50"]
     print(f"{stage:16} frame accuracy {accuracy:.2f}   F1@50 {f1:.2f}")
 
-fig, ax = plt.subplots(figsize=(8, 3), layout="constrained")
+fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 colours = ["#3457d5" if stage == "model" else "#b7bfd1" for stage in figures]
 ax.barh(list(figures), [100 * metrics["f1"]["50"] for metrics in figures.values()], color=colours)
 ax.invert_yaxis()

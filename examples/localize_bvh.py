@@ -23,9 +23,9 @@ folder = Path(tempfile.mkdtemp())
 # %%
 # A corpus, and a small network trained on all of its labels.
 
-prepare_synthetic(folder / "corpus", SyntheticConfig(recordings=24))
+prepare_synthetic(folder / "corpus", SyntheticConfig(recordings=48))
 corpus = kinespan.Corpus.open(folder / "corpus")
-finetune(corpus, folder / "run", FinetuneConfig(steps=120), quiet=True)
+finetune(corpus, folder / "run", FinetuneConfig(steps=250), quiet=True)
 
 # %%
 # A BVH file of somebody whom the network has not seen. Every joint has position channels here,
@@ -76,7 +76,7 @@ for span in spans:
 # Beside what really happened:
 
 colours = {label: plt.cm.tab20(i) for i, label in enumerate(truth.labels.names)}
-fig, ax = plt.subplots(figsize=(10, 2), layout="constrained")
+fig, ax = plt.subplots(figsize=(10, 3.2), layout="constrained")
 for row, members in enumerate((spans, truth.spans)):
     for span in members:
         ax.barh(row, span.end - span.start, left=span.start, color=colours[span.label], height=0.7)

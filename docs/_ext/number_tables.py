@@ -7,7 +7,7 @@ from typing import Any
 
 from docutils import nodes
 
-NUMBER = re.compile(r"^[-+<≤]?\s?\d[\d.,]*( ?%)?( ± [\d.]+)?( \([^)]*\))?( (M|s|ms|us|GiB|MiB|steps/s))?$")
+NUMBER = re.compile(r"^[-+<≤]?\s?\d[\d.,]*( ?%)?( ± [\d.]+)?( (M|s|ms|us|GiB|MiB|steps/s))?$")
 MANY = 8
 
 

@@ -53,7 +53,7 @@ def commands() -> list[tuple[str, str]]:
         (name_of(page), line)
         for page in PAGES
         for block in re.findall(r"^```\n(.*?)^```$", text_of(page), re.DOTALL | re.MULTILINE)
-        for line in block.splitlines()
+        for line in re.sub(r"\\\n\s*", "", block).splitlines()
         if line.startswith("kinespan ")
     ]
     return [pair for pair in lines if not any(word in pair[1] for word in NEW)]
