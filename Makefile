@@ -58,7 +58,7 @@ tables: $(READY)  ## write docs/research/catalogue.md, the tables of what there 
 	@$(BIN)/kinespan list all --markdown > docs/research/catalogue.new && mv docs/research/catalogue.new docs/research/catalogue.md
 
 clean:  ## remove the environment and what tests and tools leave behind
-	rm -rf $(VENV) demo build docs/_build docs/gallery docs/api/generated $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build docs/_build docs/gallery docs/api/generated examples/report.html $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else \

@@ -17,6 +17,8 @@ import kinespan
 from kinespan.config import LearnConfig, NetworkConfig
 from kinespan.corpus.prepare import prepare_synthetic
 from kinespan.corpus.synthetic import SyntheticConfig
+from kinespan.report import write_report
+from kinespan.report.gather import gather
 from kinespan.train.learning import learn, run_tests
 
 folder = Path(tempfile.mkdtemp())
@@ -43,3 +45,8 @@ colours = ["#3457d5" if stage == "model" else "#b7bfd1" for stage in figures]
 ax.barh(list(figures), [100 * metrics["f1"]["50"] for metrics in figures.values()], color=colours)
 ax.invert_yaxis()
 ax.set(xlabel="F1@50 on performers held out, per cent")
+
+# %%
+# The report: one page that opens offline, with three of the recordings that were tested.
+
+write_report(gather([folder / "run"], most=3, title="Learning from few labels"), Path("report.html"))
