@@ -39,7 +39,7 @@ demo: $(READY)  ## set up, then run the main job on the built-in corpus; ends wi
 test: $(READY)  ## set up, then run the whole test suite
 	@$(TEST)
 
-test-benchmarks: $(READY)  ## test the studies and the measurements of speed
+test-benchmarks: $(READY)  ## set up, then run the tests of the benchmarks, which `make test` leaves out
 	@$(TEST) benchmarks/tests
 
 lint: $(TOOLS)  ## check style and types
