@@ -30,9 +30,11 @@ def plain(lines: list[str]) -> list[str]:
 
 
 def escaped(line: str) -> str:
-    """Stars and bars outside code would be markup: **kwargs, |N|."""
-    pieces = re.split(r"(``.*?``)", line)
-    return "".join(piece if piece.startswith("``") else re.sub(r"([*|])", r"\\\1", piece) for piece in pieces)
+    """Stars and bars outside code would be markup: **kwargs, |N|. The star of a list stays."""
+    bullet = re.match(r"\s*\* ", line)
+    start = bullet.group() if bullet else ""
+    pieces = re.split(r"(``.*?``)", line.removeprefix(start))
+    return start + "".join(x if x.startswith("``") else re.sub(r"([*|])", r"\\\1", x) for x in pieces)
 
 
 BEFORE: dict[str, list[str]] = {}
