@@ -4,7 +4,7 @@
 #   make TORCH=torch==2.13.0 demo       another torch, such as the CUDA build on a machine with a GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-benchmarks lint bench tables clean
+.PHONY: help demo test test-benchmarks lint docs bench tables clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,7 +23,8 @@ endif
 # One stamp for any environment, one more for a torch that was asked for: `make test` keeps whichever is there.
 READY := $(VENV)/.ready$(if $(TORCH),-$(subst =,-,$(TORCH)))
 TOOLS := $(VENV)/.tools
-CODE := src tests benchmarks
+SPHINX := $(VENV)/.sphinx
+CODE := src tests benchmarks examples docs/conf.py docs/_ext
 COMPILED := src/kinespan/io/_scan.c
 
 # Two workers of one thread each are faster than one of two, and the same on every machine.
@@ -46,14 +47,18 @@ lint: $(TOOLS)  ## check style and types
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 
+docs: $(SPHINX)  ## run the examples and build the documentation; ends with the path of its home page
+	@OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -n docs docs/_build
+	@echo "documentation: $(CURDIR)/docs/_build/index.html"
+
 bench: $(READY)  ## measure the speed of every stage against the field's usual way, side by side
 	@$(BIN)/python -m benchmarks.speed
 
-tables: $(READY)  ## write docs/catalogue.md, the tables of what there is
-	@$(BIN)/kinespan list all --markdown > docs/catalogue.new && mv docs/catalogue.new docs/catalogue.md
+tables: $(READY)  ## write docs/research/catalogue.md, the tables of what there is
+	@$(BIN)/kinespan list all --markdown > docs/research/catalogue.new && mv docs/research/catalogue.new docs/research/catalogue.md
 
 clean:  ## remove the environment and what tests and tools leave behind
-	rm -rf $(VENV) demo build $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build docs/_build docs/gallery docs/api/generated examples/report.html $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else \
@@ -62,7 +67,7 @@ $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -m venv $(VENV)
 
 $(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt $(COMPILED)
-	@rm -f $(VENV)/.ready* $(TOOLS)
+	@rm -f $(VENV)/.ready* $(TOOLS) $(SPHINX)
 ifdef TORCH
 	@echo "installing $(TORCH)"
 	@$(BIN)/python -m pip --quiet uninstall --yes torch
@@ -79,4 +84,9 @@ endif
 $(TOOLS): $(READY)
 	@echo "installing the development tools"
 	@$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(SPHINX): $(READY)
+	@echo "installing what the documentation is built with"
+	@$(PIP) --no-build-isolation -e '.[docs]'
 	@touch $@

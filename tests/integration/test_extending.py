@@ -1,4 +1,4 @@
-"""docs/extending.md as it stands: its files make a package, installed beside kinespan, and the commands use it."""
+"""docs/extend.md as it stands: its files make a package, installed beside kinespan, and the commands use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "extending.md"
+PAGE = ROOT / "docs" / "extend.md"
 FILES = {"__init__", "lab_reader", "lab_recipe", "two_convs", "byol"}
 
 

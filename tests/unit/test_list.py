@@ -19,7 +19,7 @@ from kinespan.io import READERS
 from kinespan.pretrain import METHODS
 from kinespan.skeletons import NTU_25, SKELETONS
 
-CATALOGUE = Path(__file__).parents[2] / "docs" / "catalogue.md"
+CATALOGUE = Path(__file__).parents[2] / "docs" / "research" / "catalogue.md"
 REGISTRIES = {
     "methods": METHODS,
     "encoders": ENCODERS,

@@ -1,6 +1,6 @@
 """List methods, encoders, recipes, readers, skeletons, decoders and rules, with their options, sizes and papers.
 
-Those of plug-ins are among them. docs/catalogue.md is what kinespan list all --markdown prints.
+Those of plug-ins are among them. docs/research/catalogue.md is what kinespan list all --markdown prints.
 """
 
 from __future__ import annotations
