@@ -15,8 +15,8 @@ import matplotlib.pyplot as plt
 
 import kinespan
 from kinespan.config import LearnConfig, NetworkConfig
-from kinespan.corpus.prepare import prepare_synthetic
-from kinespan.corpus.synthetic import SyntheticConfig
+from kinespan.prepare.prepare import prepare_synthetic
+from kinespan.prepare.synthetic.takes import SyntheticConfig
 from kinespan.report import write_report
 from kinespan.report.gather import gather
 from kinespan.train.learning import learn, run_tests

@@ -14,8 +14,8 @@ import numpy as np
 
 import kinespan
 from kinespan.config import FinetuneConfig
-from kinespan.corpus.prepare import prepare_synthetic
-from kinespan.corpus.synthetic import SyntheticConfig, make_recording
+from kinespan.prepare.prepare import prepare_synthetic
+from kinespan.prepare.synthetic.takes import SyntheticConfig, make_recording
 from kinespan.train.finetuning import finetune
 
 folder = Path(tempfile.mkdtemp())

@@ -12,14 +12,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from kinespan.config import AugmentConfig, Normalisation
-from kinespan.corpus.sampler import ClipPool
-from kinespan.corpus.synthetic import SyntheticConfig, synthetic_takes
+from kinespan.data.skeletons import NTU_25
 from kinespan.encoders import build_encoder
 from kinespan.losses import AlignedSnippetLoss
 from kinespan.losses.snippet import Snippets
-from kinespan.pretrain.momentum import Momentum, slow_copy
-from kinespan.pretrain.snippet import pool_snippets
-from kinespan.skeletons import NTU_25
+from kinespan.methods.momentum import Momentum, slow_copy
+from kinespan.methods.snippet import pool_snippets
+from kinespan.prepare.synthetic.takes import SyntheticConfig, synthetic_takes
+from kinespan.train.clip_pool import ClipPool
 from kinespan.transforms.augment import augment
 from kinespan.transforms.normalise import model_motion
 from kinespan.transforms.streams import compute_streams

@@ -52,7 +52,7 @@ def measure(case: Case, options: RunOptions, machine: dict[str, Any], budget: fl
 
 def run(options: RunOptions, names: Sequence[str], budget: float, file: Path | None) -> int:
     """Measure and print row by row; 1 where a side failed."""
-    from kinespan.train.common import lightning_precision
+    from kinespan.train.engine import lightning_precision
 
     machine = facts(options.device)
     ours = "bfloat16 where it is safe" if lightning_precision(options.precision) == "bf16-mixed" else "float32"

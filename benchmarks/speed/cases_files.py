@@ -68,8 +68,8 @@ def conventional_map(options: RunOptions, grouped: bool = False) -> Job:
 
 def our_map(options: RunOptions) -> Job:
     """mAP of predictions in memory."""
-    from kinespan.activitynet import read_predictions, read_truth
-    from kinespan.evaluate import detection_map
+    from kinespan.annotations.activitynet import read_predictions, read_truth
+    from kinespan.metrics import detection_map
 
     with tempfile.TemporaryDirectory() as folder:
         predicted_file, truth_file = write_detections(options, Path(folder))
@@ -80,8 +80,8 @@ def our_map(options: RunOptions) -> Job:
 
 def our_map_from_files(options: RunOptions) -> Job:
     """From P.json and T.json to the figure."""
-    from kinespan.activitynet import read_predictions, read_truth
-    from kinespan.evaluate import detection_map
+    from kinespan.annotations.activitynet import read_predictions, read_truth
+    from kinespan.metrics import detection_map
 
     folder = tempfile.TemporaryDirectory()
     predicted_file, truth_file = write_detections(options, Path(folder.name))

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from kinespan.config import NetworkConfig
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import NTU_25
 from kinespan.encoders.graph import spatial_partition
-from kinespan.recording import Recording
-from kinespan.skeletons import NTU_25
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.stream import StreamLocalizer
 from kinespan.transforms.normalise import Motion, model_motion
 

@@ -19,18 +19,19 @@ import yaml
 from numpy.typing import NDArray
 
 from kinespan.config import FinetuneConfig, NetworkConfig, PretrainConfig, SnippetConfig
-from kinespan.corpus.sampler import ClipPool
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
-from kinespan.localizer import Localizer
-from kinespan.model_file import ModelSpec
-from kinespan.pretrain import MethodInputs
-from kinespan.pretrain.queue import KeyQueue
-from kinespan.settings_parser import parse_settings
-from kinespan.skeletons import NTU_25
-from kinespan.train.common import lightning_precision
-from kinespan.train.finetuning import FinetuneModule, with_refinement
-from kinespan.train.memory import freed_memory_kept
+from kinespan.config.parser import parse_settings
+from kinespan.data.skeletons import NTU_25
+from kinespan.methods import MethodInputs
+from kinespan.methods.queue import KeyQueue
+from kinespan.models.localizer import Localizer
+from kinespan.models.model_file import ModelSpec
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.train.clip_pool import ClipPool
+from kinespan.train.engine import lightning_precision
+from kinespan.train.finetuning import FinetuneModule
+from kinespan.train.malloc import freed_memory_kept
 from kinespan.train.pretraining import PretrainModule
+from kinespan.train.spec import with_refinement
 from kinespan.transforms.normalise import Motion, model_motion
 
 from . import conventional, counting

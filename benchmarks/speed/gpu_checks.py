@@ -23,14 +23,14 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import kinespan
-from kinespan.annotation import LabelSet
 from kinespan.config import AugmentConfig, MethodConfig, NetworkConfig, PretrainConfig, SnippetConfig
-from kinespan.corpus.sampler import ClipPool
-from kinespan.input_spec import InputSpec
-from kinespan.localizer import Localizer
-from kinespan.model_file import ModelSpec
-from kinespan.pretrain.queue import KeyQueue
-from kinespan.skeletons import NTU_25
+from kinespan.data.annotation import LabelSet
+from kinespan.data.skeletons import NTU_25
+from kinespan.methods.queue import KeyQueue
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer
+from kinespan.models.model_file import ModelSpec
+from kinespan.train.clip_pool import ClipPool
 from kinespan.train.pretraining import PretrainModule
 from kinespan.transforms.normalise import Motion
 

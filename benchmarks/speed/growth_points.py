@@ -75,7 +75,7 @@ def pretraining(dimension: str, value: int) -> Any:
     import torch
 
     from kinespan.config import MethodConfig, PretrainConfig, SnippetConfig
-    from kinespan.corpus.sampler import ClipPool
+    from kinespan.train.clip_pool import ClipPool
     from kinespan.train.pretraining import PretrainModule
 
     from .cases_training import made_motions, with_full_queues
@@ -96,7 +96,7 @@ def pretraining(dimension: str, value: int) -> Any:
 
 def body(joints: int) -> Any:
     """The skeleton of NTU RGB+D, extended to so many joints."""
-    from kinespan.skeletons import NTU_25
+    from kinespan.data.skeletons import NTU_25
 
     more = range(joints - NTU_25.num_joints)
     return replace(
@@ -113,9 +113,10 @@ def body(joints: int) -> Any:
 
 def _localizing(minutes: int, folder: Path) -> Callable[[], object]:
     """What `kinespan localize` does with a recording in a file, from frames to predictions.json."""
-    from kinespan.recording import Recording
-    from kinespan.results import localize_recordings, write_result
-    from kinespan.skeletons import NTU_25
+    from kinespan.data.recording import Recording
+    from kinespan.data.skeletons import NTU_25
+    from kinespan.runs.outputs import write_result
+    from kinespan.runs.predict import localize_recordings
 
     shape = (round(60 * minutes * FPS), 1, NTU_25.num_joints, 3)
     frames = np.memmap(motion_file(folder, minutes), dtype=np.float32, mode="r", shape=shape)
@@ -173,7 +174,7 @@ def busy_localizer() -> Any:
 
 def _preparing(files: int, folder: Path) -> Callable[[], object]:
     """`kinespan prepare` on so many tiny files, in one process."""
-    from kinespan.corpus.prepare import prepare
+    from kinespan.prepare.prepare import prepare
 
     source = tiny_files(folder, files)
     return lambda: prepare(source, folder / f"corpus-{files}", overwrite=True, workers=1)
@@ -199,8 +200,8 @@ def tiny_files(folder: Path, count: int) -> Path:
 
 def _scoring(predictions: int, folder: Path) -> Callable[[], object]:
     """mAP at seven thresholds, a hundred predictions a recording."""
-    from kinespan.annotation import Span
-    from kinespan.evaluate import detection_map
+    from kinespan.data.annotation import Span
+    from kinespan.metrics import detection_map
 
     from .cases_files import TIOUS, made_detections
     from .options import RunOptions

@@ -24,7 +24,7 @@ def facts(device: str) -> dict[str, Any]:
     import torch
 
     from kinespan import __version__
-    from kinespan.precision import has_bf16_units
+    from kinespan.models.precision import has_bf16_units
 
     name = torch.cuda.get_device_name() if device == "cuda" else _processor()
     rates = {"float32": matrix_rate(torch.float32, device)}

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from kinespan.annotation import IGNORE
-from kinespan.decode import moving_mean
+from kinespan.data.annotation import IGNORE
+from kinespan.decode.frames import moving_mean
 from kinespan.transforms.normalise import Motion
 
 Scores = NDArray[np.float32]

@@ -14,23 +14,23 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from kinespan.activitynet import Predictions, Truth
 from kinespan.config import FinetuneConfig
 from kinespan.corpus import Corpus
-from kinespan.corpus.sampler import load_motions
+from kinespan.corpus.training_set import Parts, Source, TrainingSet, choose_skeleton, corpus_parts, labelled_names
+from kinespan.data.predictions import Predictions, Truth
 from kinespan.decode import DecodeConfig, decode, segment_as
-from kinespan.decode_durations import learn_durations
-from kinespan.ensemble import ensemble
+from kinespan.decode.durations import learn_durations
 from kinespan.errors import InputError
-from kinespan.evaluate import detection_map, evaluate
-from kinespan.localizer import Localizer, load_model
-from kinespan.model import Model
-from kinespan.model_file import ModelSpec
-from kinespan.results import corpus_truth
-from kinespan.train.corpora import Parts, Source, TrainingSet, choose_skeleton, corpus_parts, labelled_names
+from kinespan.metrics import detection_map, evaluate
+from kinespan.models.base import Model
+from kinespan.models.ensemble import ensemble
+from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.model_file import ModelSpec
+from kinespan.runs.folder import SHIPPED
+from kinespan.runs.predict import corpus_truth
+from kinespan.train.clip_pool import load_motions
 from kinespan.train.finetuning import finetune
 from kinespan.train.pretraining import pretrain
-from kinespan.train.run_folder import SHIPPED
 
 from ..results.store import append_rows
 from . import plan

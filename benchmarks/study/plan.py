@@ -23,7 +23,7 @@ A file holds
                     taught: rounds; in each the row's network, and the one beside it, teach the next ones of both, which
                       start from their encoders, on the recordings without labels (`kinespan finetune --teachers`)
                     alone: true, where the network beside teaches but is not averaged with in the test
-                    decode: settings of kinespan.decode.DecodeConfig in place of the model's
+                    decode: settings of kinespan.decode.config.DecodeConfig in place of the model's
                     labels, seeds, folds, pretrain_seed: in place of the file's
     curves:       rows that make a line of the picture over labelled recordings, by its name
     lead:         a curve that is compared with each of the others, in pairs as for claims
@@ -45,9 +45,9 @@ from typing import Any
 import yaml
 
 from kinespan.config import FinetuneConfig, PretrainConfig
+from kinespan.config.parser import parse_settings
 from kinespan.decode import DecodeConfig
 from kinespan.errors import InputError
-from kinespan.settings_parser import parse_settings
 
 FOLDER = Path(__file__).parent
 MODELS = ("network", "forest", "prior", "time_prior")

@@ -16,10 +16,10 @@ from pathlib import Path
 import yaml
 
 from kinespan.config import PretrainConfig
+from kinespan.config.parser import parse_settings
 from kinespan.corpus import Corpus
 from kinespan.errors import InputError
-from kinespan.model_file import read_spec, read_weights, save_weights
-from kinespan.settings_parser import parse_settings
+from kinespan.models.model_file import read_spec, read_weights, save_weights
 from kinespan.train.pretraining import pretrain
 
 from ..results.store import ROOT

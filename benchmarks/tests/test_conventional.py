@@ -13,17 +13,17 @@ from benchmarks.speed.conventional_files import mean_average_precision, read_ske
 from numpy.testing import assert_allclose
 from torch import Tensor, nn
 
-from kinespan.annotation import LabelSet, Span
 from kinespan.config import AugmentConfig, MethodConfig, Normalisation
+from kinespan.data.annotation import LabelSet, Span
+from kinespan.data.skeletons import NTU_25
 from kinespan.encoders import build_encoder
 from kinespan.encoders.graph import spatial_partition
-from kinespan.evaluate import detection_map
-from kinespan.input_spec import InputSpec
 from kinespan.io.ntu import read_bodies
-from kinespan.localizer import Localizer
-from kinespan.model_file import ModelSpec
-from kinespan.pretrain import EncoderInput, MethodInputs, build_method
-from kinespan.skeletons import NTU_25
+from kinespan.methods import EncoderInput, MethodInputs, build_method
+from kinespan.metrics import detection_map
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer
+from kinespan.models.model_file import ModelSpec
 from kinespan.transforms import augment
 from kinespan.transforms.augment import TimeMap, View
 from kinespan.transforms.normalise import Motion

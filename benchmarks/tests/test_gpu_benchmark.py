@@ -24,9 +24,9 @@ from benchmarks.speed.options import ClipSize, RunOptions
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from kinespan.data.skeletons import NTU_25
 from kinespan.encoders import build_encoder
 from kinespan.encoders.graph import directed_partition
-from kinespan.skeletons import NTU_25
 
 FRAMES, JOINTS, CLIPS = 12, 25, 2
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -17,8 +17,8 @@ from benchmarks.speed.rows import failed_row, measured_row, spread_of
 from benchmarks.speed.speed_tables import defaults_table, machine_line, speed_table, text_line
 from torch.utils.flop_counter import FlopCounterMode
 
+from kinespan.data.skeletons import NTU_25
 from kinespan.encoders.graph import spatial_partition
-from kinespan.skeletons import NTU_25
 
 MACHINE = {
     "name": "made", "cores": 2, "threads": 1, "torch": "0", "matrix_rate": {"float32": 100.0, "bfloat16": 400.0},

@@ -32,9 +32,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from kinespan.activitynet import Truth
-from kinespan.annotation import IGNORE, Annotation, LabelSet, Span
 from kinespan.corpus.splits import Fold
+from kinespan.data.annotation import IGNORE, Annotation, LabelSet, Span
+from kinespan.data.predictions import Truth
 from kinespan.decode import DecodeConfig
 from kinespan.errors import InputError
 from kinespan.transforms.normalise import Motion

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from kinespan.corpus import CorpusWriter, group_split
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 
 ROOT = Path(__file__).parents[2]
 TINY = {"steps": 2, "batch_size": 2, "clip_frames": 32, "network": {"encoder": "tcn", "fps": 15}}

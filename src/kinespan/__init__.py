@@ -11,23 +11,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .annotation import Annotation, LabelSet, Span
+from .data.annotation import Annotation, LabelSet, Span
+from .data.recording import Recording
+from .data.skeleton import Skeleton
 from .errors import InputError
-from .recording import Recording
-from .skeleton import Skeleton
 
 if TYPE_CHECKING:
     from .corpus.store import Corpus
-    from .encoder_model import EncoderModel
     from .io import read
-    from .localizer import Localizer, load_model
+    from .models.encoder_model import EncoderModel
+    from .models.localizer import Localizer, load_model
 
 # torch takes seconds to import; these are fetched when they are asked for
 _LAZY = {
     "Corpus": ".corpus.store",
-    "EncoderModel": ".encoder_model",
-    "Localizer": ".localizer",
-    "load_model": ".localizer",
+    "EncoderModel": ".models.encoder_model",
+    "Localizer": ".models.localizer",
+    "load_model": ".models.localizer",
     "read": ".io",
 }
 

@@ -1,12 +1,21 @@
-"""Names for the parts that users plug in: readers, writers, encoders, pretraining methods."""
+"""Names for the parts that users plug in: readers, writers, encoders, pretraining methods.
+
+A package that is installed beside kinespan names, in its pyproject.toml, the module that registers its parts:
+
+    [project.entry-points."kinespan.plugins"]
+    my-parts = "my_parts"
+
+Plug-ins are imported the first time that a registry is listed, or asked for a name that kinespan itself does not have.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from .errors import InputError, unknown
-from .plugins import load_plugins
 
 Part = TypeVar("Part")
 
@@ -14,7 +23,7 @@ Part = TypeVar("Part")
 class Registry(Generic[Part]):
     """A table from name to part, filled by a decorator: ``@READERS.register("bvh")``.
 
-    Parts of other packages are in it as well: they are imported when it is listed or a name is missing (`plugins`).
+    It holds the parts of plug-ins too.
     Raises InputError for a name taken twice and, on look-up, for an unknown one (naming the nearest).
     """
 
@@ -56,3 +65,43 @@ class Registry(Generic[Part]):
     def __len__(self) -> int:
         load_plugins()
         return len(self._parts)
+
+
+GROUP = "kinespan.plugins"
+"""The group of entry points; the value of each is a module that registers parts as it is imported."""
+
+_mistakes: dict[EntryPoint, str] = {}
+"""What went wrong in each plug-in that was imported, empty where nothing did."""
+
+
+@cache
+def plugins() -> tuple[EntryPoint, ...]:
+    """The plug-ins that are installed, by name."""
+    return tuple(sorted(entry_points(group=GROUP), key=lambda plugin: (plugin.name, plugin.value)))
+
+
+def load_plugins() -> None:
+    """Import each plug-in once, so that its parts are registered.
+
+    Raises InputError, naming the plug-in and where it comes from, for one that cannot be imported. It is raised again
+    each time, so that nobody works without a plug-in unawares; kinespan's own parts can still be had by name.
+    """
+    for plugin in plugins():
+        if plugin not in _mistakes:
+            _mistakes[plugin] = ""  # before it is imported: a plug-in may itself look up what there is
+            try:
+                plugin.load()
+            except Exception as error:  # whatever it is, the user has to know whose it is
+                _mistakes[plugin] = f"{_owner_of(plugin)}: {_reason(error)}; mend or uninstall it"
+    if mistake := next(filter(None, _mistakes.values()), None):
+        raise InputError(mistake)
+
+
+def _owner_of(plugin: EntryPoint) -> str:
+    package = f" of {plugin.dist.name} {plugin.dist.version}" if plugin.dist is not None else ""
+    return f"plug-in {plugin.name!r}{package} (module {plugin.value})"
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, InputError) else f"importing it failed with {type(error).__name__}: {text}"

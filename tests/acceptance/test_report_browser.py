@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kinespan.annotation import Annotation, LabelSet, Span
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
-from kinespan.recording import Recording
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.report import ReportData, ReportRecording, write_report
 
 playwright = pytest.importorskip(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kinespan.results import read_scores
+from kinespan.runs.outputs import read_scores
 
 Command = Callable[..., Any]
 SPLIT = ("--split", "by-performer")

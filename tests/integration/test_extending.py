@@ -156,7 +156,7 @@ def test_a_recipe_has_its_flags_labels_and_splits(done: dict[str, Done], site: P
 
 
 def test_an_encoder_and_a_method_are_trained(done: dict[str, Done], site: Path) -> None:
-    from kinespan.model_file import read_spec
+    from kinespan.models.model_file import read_spec
 
     assert done["pretrain"].code == 0, done["pretrain"].err
     spec = read_spec(site.parent / "pre" / "encoder.safetensors")

@@ -13,16 +13,16 @@ from training_cases import SMALL, same, stop_after
 
 from kinespan.config import FinetuneConfig, LearnConfig, NetworkConfig, PretrainConfig
 from kinespan.corpus import Corpus
-from kinespan.ensemble import ensemble
+from kinespan.corpus.training_set import training_set
 from kinespan.errors import InputError
-from kinespan.localizer import load_model
-from kinespan.model_file import read_spec, read_weights
-from kinespan.train.common import Interrupted
-from kinespan.train.corpora import training_set
+from kinespan.models.ensemble import ensemble
+from kinespan.models.localizer import load_model
+from kinespan.models.model_file import read_spec, read_weights
+from kinespan.runs.settings import load_settings
+from kinespan.train.engine import Interrupted
 from kinespan.train.finetuning import MODEL_FILE, finetune
 from kinespan.train.learning import learn
 from kinespan.train.pretraining import ENCODER_FILE, pretrain
-from kinespan.train.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Command = Callable[..., Any]

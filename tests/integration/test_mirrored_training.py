@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.config import AugmentConfig, FinetuneConfig, NetworkConfig
 from kinespan.corpus import Corpus, CorpusWriter
-from kinespan.corpus.synthetic import SyntheticConfig, synthetic_takes
-from kinespan.recording import Recording
-from kinespan.skeleton import Skeleton
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeleton import Skeleton
+from kinespan.prepare.synthetic.takes import SyntheticConfig, synthetic_takes
 from kinespan.train import finetuning
 from kinespan.train.finetuning import finetune
 from kinespan.transforms.augment import mirror_some

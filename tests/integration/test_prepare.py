@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from kinespan import io
-from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus
-from kinespan.corpus.own_files import names_of
-from kinespan.corpus.prepare import prepare, prepare_synthetic
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.recording import Recording
-from kinespan.skeletons import NTU_25
+from kinespan.prepare.own_files import names_of
+from kinespan.prepare.prepare import prepare, prepare_synthetic
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 
 
 def save(file: Path, frames: int = 60, annotation: Annotation | None = None, **attributes: str) -> Recording:

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from kinespan import io
-from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus
-from kinespan.corpus.own_files import OwnFiles
-from kinespan.corpus.prepare import prepare
-from kinespan.corpus.recipes import Item
 from kinespan.corpus.splitting import SplitRule
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.recording import Recording
-from kinespan.skeletons import NTU_25
+from kinespan.prepare.own_files import OwnFiles
+from kinespan.prepare.prepare import prepare
+from kinespan.prepare.recipes import Item
 
 
 def save(file: Path, frames: int = 60, annotation: Annotation | None = None) -> None:
@@ -190,7 +190,7 @@ def test_a_foreign_partial_folder_is_left_alone(folder: Path, tmp_path: Path) ->
 
 _INTERRUPTED = """
 import signal, sys, time
-from kinespan.corpus.prepare import prepare
+from kinespan.prepare.prepare import prepare
 def slow(done, total):
     print(done, flush=True)
     time.sleep(30)

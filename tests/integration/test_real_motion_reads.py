@@ -9,10 +9,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from kinespan.data.joint_map import joint_map, map_recording
+from kinespan.data.skeletons import KINECT_20, SKELETONS
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, read, survey_files
-from kinespan.joint_map import joint_map, map_recording
-from kinespan.skeletons import KINECT_20, SKELETONS
 
 pytestmark = pytest.mark.real_motion
 

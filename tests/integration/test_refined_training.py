@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from kinespan.annotation import BACKGROUND, LabelSet
 from kinespan.config import AugmentConfig, FinetuneConfig, NetworkConfig
 from kinespan.corpus import Corpus, CorpusWriter, group_split
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.data.annotation import BACKGROUND, LabelSet
 from kinespan.decode import segment_as
 from kinespan.errors import InputError
-from kinespan.localizer import load_model
-from kinespan.train.common import Interrupted, ShowProgress
+from kinespan.models.localizer import load_model
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.train.engine import Interrupted, ShowProgress
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
-from kinespan.train.testing import run_test
+from kinespan.train.held_out import run_test
 
 MOTION = SyntheticConfig(recordings=6, seconds=(6.0, 8.0), fps=15.0)
 CONFIG = FinetuneConfig(

@@ -13,13 +13,13 @@ import torch
 import yaml
 
 from kinespan.config import FinetuneConfig, PretrainConfig
+from kinespan.config.parser import parse_settings
 from kinespan.errors import InputError
-from kinespan.pretrain import METHODS
+from kinespan.methods import METHODS
 from kinespan.reproduce import Scale, find_plan, plan_names
 from kinespan.reproduce.plan import figure
 from kinespan.reproduce.published import published
 from kinespan.reproduce.run import reproduce, summary, with_steps
-from kinespan.settings_parser import parse_settings
 from makers.babel import write_babel
 from makers.ntu import write_ntu
 from makers.pku_mmd import write_pku_mmd

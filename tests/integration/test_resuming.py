@@ -10,8 +10,8 @@ from training_cases import SMALL, TUNE, same, stop_after
 
 from kinespan.config import AugmentConfig
 from kinespan.errors import InputError
-from kinespan.model_file import read_weights
-from kinespan.train.common import CHECKPOINT, Interrupted
+from kinespan.models.model_file import read_weights
+from kinespan.train.engine import CHECKPOINT, Interrupted
 from kinespan.train.finetuning import finetune
 from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, pretrain
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
-from kinespan.corpus.synthetic import SyntheticConfig, make_recording
-from kinespan.fusion import FUSIONS
-from kinespan.input_spec import InputSpec
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20
 from kinespan.io import read
-from kinespan.localizer import Localizer, load_model
-from kinespan.model_file import ModelSpec
-from kinespan.recording import Recording
-from kinespan.skeletons import KINECT_20
+from kinespan.models.fusion import FUSIONS
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.model_file import ModelSpec
+from kinespan.prepare.synthetic.takes import SyntheticConfig, make_recording
 from kinespan.transforms.normalise import model_motion
 
 FPS = 15.0

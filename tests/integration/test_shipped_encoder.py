@@ -10,13 +10,13 @@ import yaml
 from benchmarks.study.shipped_encoder import CONFIG
 
 from kinespan.config import FinetuneConfig, PretrainConfig
+from kinespan.config.parser import parse_settings
 from kinespan.corpus import Corpus
-from kinespan.corpus.prepare import prepare_synthetic
-from kinespan.corpus.synthetic import SyntheticConfig
-from kinespan.model_file import read_spec, read_weights
-from kinespan.settings_parser import parse_settings
+from kinespan.models.model_file import read_spec, read_weights
+from kinespan.prepare.prepare import prepare_synthetic
+from kinespan.prepare.synthetic.takes import SyntheticConfig
+from kinespan.runs.folder import SHIPPED, pretrained_path
 from kinespan.train.finetuning import finetune
-from kinespan.train.run_folder import SHIPPED, pretrained_path
 
 
 def test_it_is_in_the_package_small_and_says_where_it_comes_from() -> None:

@@ -13,13 +13,13 @@ import torch
 from training_cases import TUNE, same
 
 from kinespan.corpus import Corpus
-from kinespan.corpus.sampler import ClipPool
+from kinespan.corpus.training_set import TrainingSet, training_set
 from kinespan.errors import InputError
-from kinespan.localizer import Localizer, load_model
-from kinespan.model_file import read_spec, read_weights
-from kinespan.train.corpora import TrainingSet, training_set
+from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.model_file import read_spec, read_weights
+from kinespan.runs.settings import load_settings
+from kinespan.train.clip_pool import ClipPool
 from kinespan.train.finetuning import MODEL_FILE, PSEUDO_LABEL_SHARE, finetune
-from kinespan.train.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Command = Callable[..., Any]

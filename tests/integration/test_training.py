@@ -11,16 +11,16 @@ from training_cases import SMALL, STEPS, TUNE, same, write
 
 from kinespan.config import AugmentConfig, NetworkConfig, PretrainConfig, SnippetConfig
 from kinespan.corpus import Corpus
-from kinespan.corpus.synthetic import ACTIONS
+from kinespan.corpus.training_set import TrainingSet, training_set
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.localizer import load_model
-from kinespan.model_file import read_spec, read_weights, save_weights
-from kinespan.pretrain import METHODS
-from kinespan.skeletons import NTU_25
-from kinespan.train.corpora import TrainingSet, training_set
+from kinespan.methods import METHODS
+from kinespan.models.localizer import load_model
+from kinespan.models.model_file import read_spec, read_weights, save_weights
+from kinespan.prepare.synthetic.takes import ACTIONS
+from kinespan.runs.settings import load_settings
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
 from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, clip_sources, method_of, pretrain
-from kinespan.train.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,8 +9,8 @@ import torch
 
 from kinespan.config import FinetuneConfig, MethodConfig, PretrainConfig, SnippetConfig
 from kinespan.corpus import Corpus, CorpusWriter, group_split
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
-from kinespan.train.common import ShowProgress
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.train.engine import ShowProgress
 
 STEPS = 4
 MOTION = SyntheticConfig(recordings=6, seconds=(6.0, 8.0), fps=15.0)

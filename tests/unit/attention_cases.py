@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import SKELETONS
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import SKELETONS
 
 EVERY = pytest.mark.parametrize("skeleton", [SKELETONS[name] for name in SKELETONS], ids=lambda skeleton: skeleton.name)
 

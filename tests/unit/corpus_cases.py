@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import CorpusWriter, Fold, Split
-from kinespan.recording import Recording
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import NTU_25
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import NTU_25
 
 STICK = Skeleton("stick", ("low", "high"), (-1, 0), (), (0,), (1,), (1,), (1,), (0,), (0,))
 LABELS = LabelSet(("wave", "kick"))

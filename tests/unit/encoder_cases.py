@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import torch
 
+from kinespan.data.skeleton import Skeleton
 from kinespan.encoders import build_encoder
-from kinespan.skeleton import Skeleton
 
 CHANNELS = 6
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from kinespan.input_spec import InputSpec
-from kinespan.model_file import ModelSpec
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.model_file import ModelSpec
 
 
 def with_changes(spec: ModelSpec, **changes: object) -> ModelSpec:

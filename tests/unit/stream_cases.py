@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from model_cases import with_changes
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20
 from kinespan.encoders.layers import TemporalConv
 from kinespan.encoders.stgcn import STGCN
 from kinespan.encoders.streamwise import Streamwise
-from kinespan.fusion import build_fusion
-from kinespan.heads import FrameHead
-from kinespan.input_spec import InputSpec
-from kinespan.localizer import Localizer
-from kinespan.model_file import ModelSpec
-from kinespan.recording import Recording
-from kinespan.skeletons import KINECT_20
+from kinespan.models.fusion import build_fusion
+from kinespan.models.head import FrameHead
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer
+from kinespan.models.model_file import ModelSpec
 from kinespan.stream import StreamLocalizer, stream_recording, torso_of
 
 LABELS = LabelSet(("walk", "sit", "wave"))

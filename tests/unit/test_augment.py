@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinespan.config import AugmentConfig
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.errors import InputError
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.transforms.augment import (
     TimeMap,
     View,

@@ -10,7 +10,7 @@ from augment_cases import NOTHING, clock, generator, view_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.skeletons import KINECT_20
+from kinespan.data.skeletons import KINECT_20
 from kinespan.transforms.augment import (
     TimeMap,
     View,

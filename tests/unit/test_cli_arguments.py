@@ -12,7 +12,7 @@ from kinespan.cli.checks import ENCODER_NAMES, METHOD_NAMES
 from kinespan.cli.help import help_text
 from kinespan.encoders import ENCODERS
 from kinespan.errors import InputError
-from kinespan.pretrain import METHODS
+from kinespan.methods import METHODS
 
 TRAINING = ("learn", "pretrain", "finetune", "recognize")
 ABLATIONS = ("--snippet.soft-targets", "--snippet.same-recording-negatives", "--snippet.margin", "--refine-features")

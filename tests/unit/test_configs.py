@@ -9,9 +9,9 @@ import yaml
 
 from kinespan.cli import load_command, main
 from kinespan.config import PretrainConfig
-from kinespan.corpus.prepare import prepare_synthetic
-from kinespan.corpus.synthetic import SyntheticConfig
-from kinespan.model_file import read_spec
+from kinespan.models.model_file import read_spec
+from kinespan.prepare.prepare import prepare_synthetic
+from kinespan.prepare.synthetic.takes import SyntheticConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted((CONFIGS / "pretrain").glob("*.yaml"))

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinespan.annotation import BACKGROUND, IGNORE, Annotation, LabelSet, Span
 from kinespan.corpus import (
     Fold,
     RecordingInfo,
@@ -21,10 +20,11 @@ from kinespan.corpus import (
     label_fraction,
     leave_out,
 )
-from kinespan.corpus.recipes import RECIPES
 from kinespan.corpus.splitting import SplitRule, recording_split, ruled_split
+from kinespan.data.annotation import BACKGROUND, IGNORE, Annotation, LabelSet, Span
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.skeletons import NTU_25
+from kinespan.prepare.recipes import RECIPES
 
 LABELS = LabelSet(("a", "b", "c"))
 

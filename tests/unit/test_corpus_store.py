@@ -16,12 +16,12 @@ from corpus_cases import LABELS, STICK, annotation, recording, same, small_corpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus, CorpusWriter, Fold, Split
 from kinespan.corpus import index as index_module
 from kinespan.corpus.store import motion_checksum
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.skeletons import NTU_25
 
 
 @pytest.fixture

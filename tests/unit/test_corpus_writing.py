@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from corpus_cases import LABELS, annotation, recording, same, small_corpus
 
-from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.corpus import Corpus, CorpusWriter, Fold, Split
+from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.errors import InputError
 
 

@@ -11,23 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinespan.annotation import (
+from kinespan.data.annotation import (
     BACKGROUND,
     IGNORE,
     Annotation,
     LabelSet,
     Span,
-    SpanTable,
     frame_centres,
     label_set_of,
     runs,
     spans_from_frames,
 )
+from kinespan.data.recording import Recording
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import NTU_25
+from kinespan.data.span_table import SpanTable
 from kinespan.errors import InputError
-from kinespan.recording import Recording
 from kinespan.registry import Registry
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import NTU_25
 
 LABELS = LabelSet(("wave", "kick"))
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference_evaluate import found_skel_decode, simple_det_decode, soft_decode, stal_decode
-from reference_evaluate import moving_mean as slow_moving_mean
+from reference_metrics import found_skel_decode, simple_det_decode, soft_decode, stal_decode
+from reference_metrics import moving_mean as slow_moving_mean
 
-from kinespan.annotation import LabelSet
-from kinespan.decode import DecodeConfig, decode, moving_mean, segment
-from kinespan.decode_presets import DECODERS, FOUND_SKEL, OURS, SIMPLE_DET, STAL
+from kinespan.data.annotation import LabelSet
+from kinespan.decode import DecodeConfig, decode, segment
+from kinespan.decode.frames import moving_mean
+from kinespan.decode.presets import DECODERS, FOUND_SKEL, OURS, SIMPLE_DET, STAL
 from kinespan.errors import InputError
 
 ONE = LabelSet(("walk",))

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotation import IGNORE, LabelSet, runs
 from kinespan.config import Normalisation
+from kinespan.data.annotation import IGNORE, LabelSet, runs
+from kinespan.data.skeletons import KINECT_20
 from kinespan.decode import DecodeConfig, decode, segment, segment_as
-from kinespan.decode_durations import MIN_SPREAD, duration_table, learn_durations, most_probable
+from kinespan.decode.durations import MIN_SPREAD, duration_table, learn_durations, most_probable
 from kinespan.errors import InputError
-from kinespan.input_spec import InputSpec
-from kinespan.model_file import ModelSpec
-from kinespan.skeletons import KINECT_20
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.model_file import ModelSpec
 
 TWO = LabelSet(("walk", "sit"))
 

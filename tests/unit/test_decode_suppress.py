@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kinespan.decode_suppress import hard_nms, overlap_pairs, soft_nms
+from kinespan.decode.suppress import hard_nms, overlap_pairs, soft_nms
 
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 30), st.integers(0, 8)), max_size=25)
 

@@ -12,11 +12,11 @@ import pytest
 import kinespan
 from kinespan.cli import COMMANDS, load_command
 from kinespan.config import RecognizeConfig
-from kinespan.corpus.recipes import RECIPES
-from kinespan.decode_presets import DECODERS
+from kinespan.decode.presets import DECODERS
 from kinespan.encoders import ENCODERS
-from kinespan.evaluate import RULES
-from kinespan.pretrain import METHODS
+from kinespan.methods import METHODS
+from kinespan.metrics import RULES
+from kinespan.prepare.recipes import RECIPES
 from kinespan.reproduce import plan_names
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.encoders import build_encoder
 from kinespan.encoders.dste import Attention, DenseLayer, dense_shift, depth_first, resampled, sinusoids
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
 
 pytestmark = pytest.mark.usefixtures("one_thread", "seeded")
 

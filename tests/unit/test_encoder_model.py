@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from kinespan.config import NetworkConfig, Normalisation
-from kinespan.encoder_model import EncoderModel
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20
 from kinespan.errors import InputError
-from kinespan.input_spec import InputSpec
-from kinespan.model_file import ModelSpec
-from kinespan.recording import Recording
-from kinespan.skeletons import KINECT_20
+from kinespan.models.encoder_model import EncoderModel
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.model_file import ModelSpec
 from kinespan.transforms import long_motion
 from kinespan.transforms.streams import compute_streams
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.encoders import base
 from kinespan.encoders.graph import hops, spatial_partition
 from kinespan.encoders.layers import GraphConv, MaskedBatchNorm, TemporalConv
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
 
 SKELETONS = (NTU_25, KINECT_20, COCO_17)
 CHAIN = Skeleton("chain", ("a", "b", "c"), (-1, 0, 1), (), (0,), (0,), (0,), (0,), (0,), (0,))

@@ -9,14 +9,14 @@ import pytest
 import torch
 from encoder_cases import SMALL, batch_of, everybody, made, near
 
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.encoders import build_encoder
 from kinespan.encoders.agcn import AdaptiveGraphConv
 from kinespan.encoders.ctrgcn import RefinedGraphConv
 from kinespan.encoders.graph import directed_partition, spatial_partition
 from kinespan.encoders.layers import neighbours
 from kinespan.encoders.stack import GraphBlock
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
 
 CHAIN = Skeleton("chain", ("a", "b", "c"), (-1, 0, 1), (), (0,), (0,), (0,), (0,), (0,), (0,))
 FORK = Skeleton("fork", ("a", "b", "c"), (-1, 0, 0), (), (0,), (0,), (0,), (0,), (0,), (0,))

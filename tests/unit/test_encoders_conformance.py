@@ -8,11 +8,11 @@ import torch
 from encoder_cases import BOUNDED, KNOWN, LIGHT, NAMES, SMALL, WHOLE, batch_of, close, everybody, made, near
 from safetensors.torch import load, save
 
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25, SMPL_22, SMPL_24
 from kinespan.encoders import ENCODERS, build_encoder
 from kinespan.errors import InputError
-from kinespan.fusion import NestedU
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25, SMPL_22, SMPL_24
+from kinespan.models.fusion import NestedU
 
 every = pytest.mark.parametrize("name", NAMES)
 

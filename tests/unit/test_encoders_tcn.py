@@ -6,9 +6,9 @@ import pytest
 import torch
 from encoder_cases import SMALL, batch_of, everybody, made
 
+from kinespan.data.skeletons import NTU_25
 from kinespan.encoders import build_encoder
 from kinespan.encoders.tcn import doubling
-from kinespan.skeletons import NTU_25
 
 
 def slow_tcn(encoder, x, here):

@@ -10,20 +10,20 @@ import torch
 from model_cases import with_changes
 from safetensors.torch import save_file
 
-from kinespan.annotation import LabelSet
 from kinespan.cli import main
 from kinespan.config import Normalisation
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20, NTU_25
 from kinespan.decode import decode
-from kinespan.ensemble import Ensemble, ensemble, ensemble_spec
 from kinespan.errors import InputError
-from kinespan.input_spec import InputSpec
-from kinespan.localizer import Localizer, load_model
-from kinespan.model import Model
-from kinespan.model_file import ModelSpec, read_spec, read_weights, save_weights
-from kinespan.recording import Recording
-from kinespan.results import localize_recordings
-from kinespan.skeletons import KINECT_20, NTU_25
-from kinespan.train.finetuning import encoder_weights
+from kinespan.models.base import Model
+from kinespan.models.ensemble import Ensemble, ensemble, ensemble_spec
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.model_file import ModelSpec, read_spec, read_weights, save_weights
+from kinespan.runs.predict import localize_recordings
+from kinespan.runs.pretrained import encoder_weights
 
 LABELS = LabelSet(("walk", "sit"))
 FPS = 10.0

@@ -8,11 +8,12 @@ from typing import get_args
 
 import pytest
 
-from kinespan.activitynet import Predictions, Truth, write_predictions, write_truth
-from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.annotations.activitynet import write_predictions, write_truth
 from kinespan.cli import main
 from kinespan.cli.evaluate import RuleName
-from kinespan.evaluate import RULES
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.predictions import Predictions, Truth
+from kinespan.metrics import RULES
 
 LABELS = LabelSet(("walk", "sit"))
 

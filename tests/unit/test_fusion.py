@@ -7,8 +7,8 @@ import torch
 
 from kinespan.encoders import Pyramid
 from kinespan.errors import InputError
-from kinespan.fusion import FUSIONS, LastMap, NestedU, build_fusion, repeat_upsample
-from kinespan.heads import FrameHead
+from kinespan.models.fusion import FUSIONS, LastMap, NestedU, build_fusion, repeat_upsample
+from kinespan.models.head import FrameHead
 
 SHAPES = [
     ((5,), (1,)),

@@ -8,6 +8,8 @@ import torch
 from attention_cases import EVERY, SMALL, parameters, random_of, unsettled
 from torch.nn import functional as F
 
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import COCO_17, NTU_25
 from kinespan.encoders import build_encoder
 from kinespan.encoders.hdgcn import (
     EdgeConv,
@@ -20,8 +22,6 @@ from kinespan.encoders.hdgcn import (
 )
 from kinespan.encoders.layers import masked
 from kinespan.encoders.multiscale import MultiScaleConv, Shortcut
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import COCO_17, NTU_25
 
 pytestmark = pytest.mark.usefixtures("one_thread", "seeded")
 

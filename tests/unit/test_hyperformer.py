@@ -10,10 +10,10 @@ import pytest
 import torch
 from attention_cases import SMALL, parameters, random_of, unsettled
 
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import COCO_17, NTU_25, SMPL_22, SMPL_24
 from kinespan.encoders import build_encoder
 from kinespan.encoders.hyperformer import HyperAttention, bone_graph, hyperedges
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import COCO_17, NTU_25, SMPL_22, SMPL_24
 
 pytestmark = pytest.mark.usefixtures("one_thread", "seeded")
 

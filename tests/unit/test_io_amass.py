@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, amass, detect, read, smplh
-from kinespan.skeletons import NTU_25
 from makers.amass import PARENTS, TIPS, body_fields, random_poses, rest_pose, write_amass, write_body
 
 # What smplx 0.1.28 (SMPLH, male, use_pca=False, flat_hand_mean=True, zero betas) gives for the made body and the pose

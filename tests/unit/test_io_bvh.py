@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, read
 from kinespan.io.bvh import Node, forward_kinematics, guess_unit, rate_of
 from kinespan.io.rotations import chained
-from kinespan.skeletons import NTU_25
 
 BODY = (
     ("Hips", None, (0, 0, 0)), ("LeftUpLeg", "Hips", (10, -2, 0)), ("LeftLeg", "LeftUpLeg", (0, -42, 1)),

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20
 from kinespan.errors import InputError
 from kinespan.io import READERS, ReadOptions, Take, detect, find_files, read, save_npz, survey_files
 from kinespan.io.precog import LABELS
-from kinespan.recording import Recording
-from kinespan.skeletons import KINECT_20
 from makers import amass, ntu, pku_mmd
 
 BVH_LIMBS = {

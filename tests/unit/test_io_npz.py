@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import COCO_17, NTU_25, SMPL_22
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, read, save_npz
-from kinespan.recording import Recording
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import COCO_17, NTU_25, SMPL_22
 
 RNG = np.random.default_rng(5)
 POSITIONS = RNG.normal(size=(6, 17, 3)).astype(np.float32)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import detect, read
 from kinespan.io.ntu import name_attributes, read_bodies
-from kinespan.skeletons import NTU_25
 from makers.ntu import BODY_ID, ODD, body_lines, frames_of, moving, skeleton_lines, write_lines, write_ntu, write_odd
 
 NAME = "S012C003P004R002A058"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import detect, read
 from kinespan.io.pku_mmd import LabelLine, read_labels
-from kinespan.skeletons import NTU_25
 from makers.pku_mmd import label_text, skeleton_text, timeline, write_video
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinespan.annotation import Span, runs
+from kinespan.data.annotation import Span, runs
+from kinespan.data.skeletons import KINECT_20
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, merge_short_runs, read
 from kinespan.io.precog import LABELS
-from kinespan.skeletons import KINECT_20
 
 HEADER = "; ".join(KINECT_20.joints)
 

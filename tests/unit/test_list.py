@@ -11,13 +11,13 @@ import pytest
 
 from kinespan.cli import main
 from kinespan.cli.listing import LISTINGS, _options, as_markdown, as_text
-from kinespan.corpus.recipes import RECIPES
-from kinespan.decode_presets import DECODERS
+from kinespan.data.skeletons import NTU_25, SKELETONS
+from kinespan.decode.presets import DECODERS
 from kinespan.encoders import ENCODERS, build_encoder
-from kinespan.evaluate import RULES
 from kinespan.io import READERS
-from kinespan.pretrain import METHODS
-from kinespan.skeletons import NTU_25, SKELETONS
+from kinespan.methods import METHODS
+from kinespan.metrics import RULES
+from kinespan.prepare.recipes import RECIPES
 
 CATALOGUE = Path(__file__).parents[2] / "docs" / "research" / "catalogue.md"
 REGISTRIES = {

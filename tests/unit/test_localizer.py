@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_cases import with_changes
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.decode import DecodeConfig
 from kinespan.encoders.layers import TemporalConv
 from kinespan.errors import InputError
-from kinespan.fusion import FUSIONS
-from kinespan.input_spec import InputSpec
-from kinespan.localizer import Localizer, load_model
-from kinespan.model_file import ModelSpec, save_weights
-from kinespan.recording import Recording
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
+from kinespan.models.fusion import FUSIONS
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.model_file import ModelSpec, save_weights
 from kinespan.transforms.normalise import Motion
 
 LABELS = LabelSet(("walk", "sit", "wave"))

@@ -7,13 +7,13 @@ import pytest
 import torch
 from encoder_cases import BOUNDED, LIGHT, NAMES, SMALL, WHOLE
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.data.annotation import LabelSet
 from kinespan.encoders.layers import TemporalConv
-from kinespan.fusion import FUSIONS
-from kinespan.input_spec import InputSpec
-from kinespan.localizer import Localizer
-from kinespan.model_file import ModelSpec
+from kinespan.models.fusion import FUSIONS
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer
+from kinespan.models.model_file import ModelSpec
 from kinespan.transforms.normalise import Motion
 
 FPS = 10.0

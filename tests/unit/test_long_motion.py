@@ -11,15 +11,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
-from kinespan.encoder_model import Windows
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.errors import InputError
-from kinespan.input_spec import InputSpec
-from kinespan.localizer import Localizer
-from kinespan.model_file import ModelSpec
-from kinespan.recording import Recording
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
+from kinespan.models.encoder_model import Windows
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer
+from kinespan.models.model_file import ModelSpec
 from kinespan.transforms import long_motion
 from kinespan.transforms.long_motion import LongMotion, motion_in_parts
 from kinespan.transforms.normalise import model_motion
@@ -125,7 +125,7 @@ def test_scores_have_no_seams_between_chunks(monkeypatch, encoder, refine_stages
     recording = take(160, 2, gaps=[(40, 20, 0), (40, 20, 1), (100, 30, 0)])
     whole = model.frame_scores(recording, window=1e6)
     assert whole.std(axis=0).max() > 1e-4  # there is something to see
-    monkeypatch.setattr("kinespan.encoder_model.WINDOWS_PER_CHUNK", 1)
+    monkeypatch.setattr("kinespan.models.encoder_model.WINDOWS_PER_CHUNK", 1)
     monkeypatch.setattr(long_motion, "LONG", 50)
     assert np.allclose(model.frame_scores(recording, window=1.0), whole, atol=2e-5)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kinespan.errors import InputError
 from kinespan.losses import InfoNCELoss, MultiPositiveLoss
-from kinespan.pretrain.mining import check_mining, nearest
+from kinespan.methods.mining import check_mining, nearest
 
 
 def generator(seed):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinespan.annotation import LabelSet
-from kinespan.mirror_labels import mirrored_labels
+from kinespan.data.annotation import LabelSet
+from kinespan.data.mirror_labels import mirrored_labels
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.data.annotation import LabelSet
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.decode import DecodeConfig
-from kinespan.decode_presets import STAL
+from kinespan.decode.presets import STAL
 from kinespan.errors import InputError
-from kinespan.input_spec import InputSpec
-from kinespan.model_file import ModelSpec, read_spec, read_weights, save_weights
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.model_file import ModelSpec, read_spec, read_weights, save_weights
 
 SPEC = ModelSpec(
     kind="localizer",

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinespan.config import Normalisation
-from kinespan.recording import Recording
-from kinespan.skeletons import COCO_17, KINECT_20
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import COCO_17, KINECT_20
 from kinespan.transforms.normalise import fill_gaps, landmark, model_motion, num_resampled, resample
 
 PLAIN = Normalisation(heading="none", size="none", fill_gap=0.0)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinespan.config import Normalisation, Preprocessing
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import COCO_17, NTU_25, SMPL_22
 from kinespan.errors import InputError
-from kinespan.recording import Recording
-from kinespan.skeletons import COCO_17, NTU_25, SMPL_22
 from kinespan.transforms.bodies import denoised, first_bodies, most_energetic
 from kinespan.transforms.normalise import landmark, model_motion
 from kinespan.transforms.ntu_preprocessing import PREPROCESSINGS, agcn, crosclr, ctrgcn

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kinespan import plugins
+from kinespan import registry
 from kinespan.errors import InputError
 from kinespan.registry import Registry
 
@@ -20,12 +20,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the path to install plug-ins into; what they leave behind is undone."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(plugins, "_mistakes", {})
+    monkeypatch.setattr(registry, "_mistakes", {})
     monkeypatch.setattr(PARTS, "_parts", {"own": "ours"})
     monkeypatch.setattr(PARTS, "_papers", {"own": ""})
-    plugins.plugins.cache_clear()
+    registry.plugins.cache_clear()
     yield tmp_path
-    plugins.plugins.cache_clear()
+    registry.plugins.cache_clear()
     for name in set(sys.modules) - before:
         if name.startswith("toy_"):
             del sys.modules[name]
@@ -37,13 +37,13 @@ def install(site: Path, module: str, code: str, version: str = "1.2") -> None:
     info = site / f"{module}-{version}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: {version}\n")
-    (info / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{module.replace('_', '-')} = {module}\n")
+    (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{module.replace('_', '-')} = {module}\n")
 
 
 def test_parts_of_plugins_are_listed_and_found(site: Path) -> None:
     install(site, "toy_one", "PARTS.register('one', paper='Them, 2024')(1)")
     install(site, "toy_two", "PARTS.register('two')(2)")
-    assert [plugin.name for plugin in plugins.plugins() if plugin.name.startswith("toy")] == ["toy-one", "toy-two"]
+    assert [plugin.name for plugin in registry.plugins() if plugin.name.startswith("toy")] == ["toy-one", "toy-two"]
     assert PARTS["two"] == 2
     assert list(PARTS) == ["one", "own", "two"]
     assert PARTS.paper("one") == "Them, 2024"
@@ -96,7 +96,7 @@ def test_without_plugins_nothing_is_looked_for_twice(site: Path, monkeypatch: py
         asked.append(group)
         return []
 
-    monkeypatch.setattr(plugins, "entry_points", entry_points)
+    monkeypatch.setattr(registry, "entry_points", entry_points)
     for _ in range(3):
         assert list(PARTS) == ["own"]
     assert asked == ["kinespan.plugins"]

@@ -7,15 +7,15 @@ import pytest
 import torch
 from stream_cases import made, moving
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
-from kinespan.ensemble import Ensemble, ensemble_spec
-from kinespan.input_spec import InputSpec
-from kinespan.localizer import Localizer, load_model
-from kinespan.model_file import ModelSpec
-from kinespan.precision import has_bf16_units, in_bfloat16
-from kinespan.recording import Recording
-from kinespan.skeletons import KINECT_20
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20
+from kinespan.models.ensemble import Ensemble, ensemble_spec
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.model_file import ModelSpec
+from kinespan.models.precision import has_bf16_units, in_bfloat16
 from kinespan.stream import StreamLocalizer, stream_recording, torso_of
 
 ASKED = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")

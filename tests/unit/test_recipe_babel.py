@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinespan.annotation import LabelSet
-from kinespan.corpus.prepare import prepare_recipe
-from kinespan.corpus.recipes import RECIPES
-from kinespan.corpus.recipes.babel import STAL_POINTS, Babel
-from kinespan.corpus.recipes.babel_labels import KNOWN_RANKS
 from kinespan.corpus.store import Corpus
+from kinespan.data.annotation import LabelSet
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import smplh
-from kinespan.skeletons import NTU_25
+from kinespan.prepare.prepare import prepare_recipe
+from kinespan.prepare.recipes import RECIPES
+from kinespan.prepare.recipes.babel import STAL_POINTS, Babel
+from kinespan.prepare.recipes.babel_labels import KNOWN_RANKS
 from makers.amass import random_poses, write_amass, write_body
 from makers.babel import RELEASE, limb_angles, poses_of, record, write_babel, write_cmu, write_release
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotation import LabelSet
-from kinespan.corpus.recipes.babel_json import Segment, Sequence
-from kinespan.corpus.recipes.babel_labels import SUBSETS
-from kinespan.corpus.recipes.babel_motion import amass_paths, cmu_paths
-from kinespan.corpus.recipes.babel_rules import even_frames, fixed_annotation, stal_frames, stal_ids
+from kinespan.data.annotation import LabelSet
 from kinespan.errors import InputError
+from kinespan.prepare.recipes.babel_json import Segment, Sequence
+from kinespan.prepare.recipes.babel_labels import SUBSETS
+from kinespan.prepare.recipes.babel_motion import amass_paths, cmu_paths
+from kinespan.prepare.recipes.babel_rules import even_frames, fixed_annotation, stal_frames, stal_ids
 
 SUBSET_1 = LabelSet(SUBSETS["subset1"])
 FEAT_P = "CMU/CMU/141/141_05_poses.npz"

@@ -7,14 +7,15 @@ import pickle
 import numpy as np
 import pytest
 
-from kinespan.annotation import LabelSet, Span
-from kinespan.corpus import Corpus, recipes
+from kinespan.corpus import Corpus
 from kinespan.corpus.info import RecordingInfo
-from kinespan.corpus.prepare import prepare_recipe
-from kinespan.corpus.recipes.ntu import Ntu60, Ntu120, read_missing
+from kinespan.data.annotation import LabelSet, Span
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io.ntu import name_attributes
-from kinespan.skeletons import NTU_25
+from kinespan.prepare import recipes
+from kinespan.prepare.prepare import prepare_recipe
+from kinespan.prepare.recipes.ntu import Ntu60, Ntu120, read_missing
 from makers.ntu import ODD, frames_of, moving, skeleton_lines, standing, write_lines, write_ntu, write_odd
 
 NAMES = [f"S{setup:03}C{camera:03}P{performer:03}R001A{action:03}"

@@ -7,13 +7,14 @@ import pickle
 import numpy as np
 import pytest
 
-from kinespan.annotation import Span
-from kinespan.corpus import Corpus, recipes
+from kinespan.corpus import Corpus
 from kinespan.corpus.info import RecordingInfo
-from kinespan.corpus.prepare import prepare_recipe
-from kinespan.corpus.recipes.pku_mmd import LABELS, PkuMmd1, PkuMmd2, read_split
+from kinespan.data.annotation import Span
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.skeletons import NTU_25
+from kinespan.prepare import recipes
+from kinespan.prepare.prepare import prepare_recipe
+from kinespan.prepare.recipes.pku_mmd import LABELS, PkuMmd1, PkuMmd2, read_split
 from makers.pku_mmd import label_text, skeleton_text, split_text, timeline, write_pku_mmd, write_splits, write_video
 
 NAMES = [f"{number:04}-{view}" for number in (2, 3, 5, 7) for view in "LMR"]

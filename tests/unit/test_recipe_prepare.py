@@ -11,20 +11,20 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pytest
 
-from kinespan.annotation import Annotation, LabelSet, Span
 from kinespan.cli import load_command, main
 from kinespan.cli.help import help_text
+from kinespan.config.parser import setting_texts
 from kinespan.corpus import Corpus
 from kinespan.corpus.info import RecordingInfo
-from kinespan.corpus.prepare import prepare_recipe
-from kinespan.corpus.recipes import RECIPES, Item, Recipe, Survey, official_fold, official_split
 from kinespan.corpus.splits import Split
-from kinespan.corpus.summary import refusal_lines
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import Take
-from kinespan.recording import Recording
-from kinespan.settings_parser import setting_texts
-from kinespan.skeletons import NTU_25
+from kinespan.prepare.prepare import prepare_recipe
+from kinespan.prepare.recipes import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from kinespan.prepare.summary import refusal_lines
 from makers import utkinect
 
 LABELS = LabelSet(("wave", "kick", "nap"))
@@ -113,7 +113,7 @@ def test_a_recipe_becomes_a_corpus(raw: Path, tmp_path: Path) -> None:
 
 
 def test_any_number_of_workers_reads_the_same(tmp_path: Path) -> None:
-    from kinespan.corpus.recipes.utkinect import UTKinect
+    from kinespan.prepare.recipes.utkinect import UTKinect
 
     utkinect.write_utkinect(tmp_path / "raw", 2)
     for workers in (1, 2):
@@ -204,7 +204,7 @@ def test_fields_of_a_recipe_are_flags(
         seen.append(recipe)
         return "done"
 
-    monkeypatch.setattr("kinespan.corpus.prepare.prepare_recipe", noted)
+    monkeypatch.setattr("kinespan.prepare.prepare.prepare_recipe", noted)
     assert main(["prepare", "--recipe=made", "--raw", str(raw), "--out", str(tmp_path / "out"), *words.split()]) == 0
     assert seen == [expected]
 

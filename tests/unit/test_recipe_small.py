@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kinespan.annotation import IGNORE, LabelSet, Span
 from kinespan.corpus import Corpus
-from kinespan.corpus.prepare import prepare_recipe
-from kinespan.corpus.recipes.hdm05 import Hdm05
-from kinespan.corpus.recipes.humanml3d import Caption, HumanML3D, read_captions, read_categories
-from kinespan.corpus.recipes.precog import Precog
-from kinespan.corpus.recipes.utkinect import LABELS, UTKinect, annotate, read_joints, read_labels
+from kinespan.data.annotation import IGNORE, LabelSet, Span
+from kinespan.data.skeletons import KINECT_20, SMPL_22
 from kinespan.errors import InputError
-from kinespan.skeletons import KINECT_20, SMPL_22
+from kinespan.prepare.prepare import prepare_recipe
+from kinespan.prepare.recipes.hdm05 import Hdm05
+from kinespan.prepare.recipes.humanml3d import Caption, HumanML3D, read_captions, read_categories
+from kinespan.prepare.recipes.precog import Precog
+from kinespan.prepare.recipes.utkinect import LABELS, UTKinect, annotate, read_joints, read_labels
 from makers import hdm05, humanml3d, utkinect
 
 # ---- PRECOG ----------------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotation import LabelSet
 from kinespan.config import NetworkConfig, PretrainConfig, RecognizeConfig, SnippetConfig
 from kinespan.corpus import Corpus, CorpusWriter, group_split
-from kinespan.corpus.synthetic import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.data.annotation import LabelSet
 from kinespan.errors import InputError
+from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.train.pretraining import pretrain
 from kinespan.train.recognition import linear, nearest, recognize, scored, trimmed
 from kinespan.transforms.normalise import Motion

@@ -19,14 +19,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from kinespan.annotation import Annotation, LabelSet, Span
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.recording import Recording
 from kinespan.report import ReportData, ReportRecording, render_report, write_report
 from kinespan.report.page import SCRIPTS
 from kinespan.report.payload import MAX_FPS, build_payload, frame_picks
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import NTU_25
 
 LABELS = LabelSet(("walk", "wave", "sit"))
 EVIL = [

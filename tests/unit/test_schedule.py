@@ -8,7 +8,7 @@ import pytest
 
 from kinespan.config import FinetuneConfig, PretrainConfig
 from kinespan.errors import InputError
-from kinespan.train.common import lr_share
+from kinespan.train.engine import lr_share
 
 
 def test_rise_and_cosine_by_hand() -> None:

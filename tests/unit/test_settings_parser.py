@@ -9,8 +9,8 @@ from typing import Literal
 import pytest
 
 from kinespan.config import FinetuneConfig, LearnConfig, NetworkConfig, PretrainConfig, RecognizeConfig
+from kinespan.config.parser import merged, parse_settings, parse_value, read_yaml, setting_texts
 from kinespan.errors import InputError
-from kinespan.settings_parser import merged, parse_settings, parse_value, read_yaml, setting_texts
 
 
 @dataclass(frozen=True)

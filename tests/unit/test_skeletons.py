@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
+from kinespan.data.joint_map import RULES, joint_map, map_recording
+from kinespan.data.recording import Recording
+from kinespan.data.skeleton import LANDMARKS, Skeleton
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25, SKELETONS, SMPL_22, SMPL_24, skeleton_from_names
 from kinespan.errors import InputError
-from kinespan.joint_map import RULES, joint_map, map_recording
-from kinespan.recording import Recording
-from kinespan.skeleton import LANDMARKS, Skeleton
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25, SKELETONS, SMPL_22, SMPL_24, skeleton_from_names
 
 PAIRS = list(itertools.permutations(SKELETONS, 2))
 

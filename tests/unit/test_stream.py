@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stream_cases import FPS, LABELS, SMALL, STRIDES, in_time, made, moving, presence, spans_of, streamed
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.decode import DecodeConfig
-from kinespan.ensemble import ensemble
-from kinespan.recording import Recording
-from kinespan.skeletons import COCO_17, KINECT_20, NTU_25
+from kinespan.models.ensemble import ensemble
 from kinespan.stream import StreamLocalizer, stream_recording, torso_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from kinespan.annotation import LabelSet
 from kinespan.cli import main
 from kinespan.config import Normalisation
-from kinespan.input_spec import InputSpec
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20
 from kinespan.io import save_npz
-from kinespan.localizer import Localizer, load_model
-from kinespan.model_file import ModelSpec
-from kinespan.recording import Recording
-from kinespan.skeletons import KINECT_20
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.model_file import ModelSpec
 
 FPS = 10.0
 

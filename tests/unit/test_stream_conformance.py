@@ -9,7 +9,7 @@ from stream_cases import FPS, in_time, made, moving, presence, spans_of
 
 from kinespan.encoders import ENCODERS
 from kinespan.encoders.base import Encoder, PersonFeatures
-from kinespan.ensemble import ensemble
+from kinespan.models.ensemble import ensemble
 from kinespan.stream import StreamLocalizer, torso_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")

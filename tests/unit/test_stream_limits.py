@@ -11,10 +11,10 @@ from model_cases import with_changes
 from stream_cases import FPS, SMALL, STRIDES, made, moving, presence, streamed
 
 from kinespan.config import Normalisation
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import KINECT_20
 from kinespan.errors import InputError
-from kinespan.model import Model
-from kinespan.recording import Recording
-from kinespan.skeletons import KINECT_20
+from kinespan.models.base import Model
 from kinespan.stream import StreamLocalizer, Update
 
 pytestmark = pytest.mark.usefixtures("one_thread")

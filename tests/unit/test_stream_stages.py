@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotation import LabelSet
 from kinespan.config import Normalisation
+from kinespan.data.annotation import LabelSet
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import COCO_17, KINECT_20
 from kinespan.decode import segment
-from kinespan.input_spec import InputSpec
-from kinespan.model_file import ModelSpec
-from kinespan.recording import Recording
-from kinespan.skeletons import COCO_17, KINECT_20
+from kinespan.models.input_spec import InputSpec
+from kinespan.models.model_file import ModelSpec
 from kinespan.stream import segmenter as segmenter_module
 from kinespan.stream.intake import GapFilling, Intake, RateChange
 from kinespan.stream.segmenter import Segmenter

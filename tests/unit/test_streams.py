@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from kinespan.config import STREAMS
+from kinespan.data.skeleton import Skeleton
+from kinespan.data.skeletons import COCO_17
 from kinespan.errors import InputError
-from kinespan.skeleton import Skeleton
-from kinespan.skeletons import COCO_17
 from kinespan.transforms.streams import check_streams, compute_streams
 
 ARM = Skeleton("arm", ("hip", "shoulder", "hand"), (-1, 0, 1), (), (0,), (0,), (1,), (1,), (0,), (0,))

@@ -10,13 +10,20 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
-from kinespan.annotation import Annotation, Span
-from kinespan.corpus.synthetic import ACTIONS, NUM_PERFORMERS, PAIRS, SyntheticConfig, make_recording, synthetic_takes
-from kinespan.corpus.synthetic_actions import DISTRACTORS, TARGETS, Draw, smooth_step, through
-from kinespan.corpus.synthetic_body import CHANNELS, INDEX, Body, forward_kinematics, mirrored, pose
+from kinespan.data.annotation import Annotation, Span
+from kinespan.data.recording import Recording
+from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.recording import Recording
-from kinespan.skeletons import NTU_25
+from kinespan.prepare.synthetic.actions import DISTRACTORS, TARGETS, Draw, smooth_step, through
+from kinespan.prepare.synthetic.body import CHANNELS, INDEX, Body, forward_kinematics, mirrored, pose
+from kinespan.prepare.synthetic.takes import (
+    ACTIONS,
+    NUM_PERFORMERS,
+    PAIRS,
+    SyntheticConfig,
+    make_recording,
+    synthetic_takes,
+)
 
 Take = tuple[Recording, Annotation]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from ..config.parser import default_of, expected, merged, parse_settings, parse_value, read_yaml, setting_texts
 from ..errors import InputError, unknown
-from ..settings_parser import default_of, expected, merged, parse_settings, parse_value, read_yaml, setting_texts
 
 SHORT = {"encoder": "network.encoder", "streams": "network.streams", "snippets": "snippet.variant"}
 """Flags that are typed often, and what they are short for, in commands that have the longer ones."""

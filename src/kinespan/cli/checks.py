@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..config import NetworkConfig, Stream
 from ..errors import InputError, unknown
-from ..plugins import plugins
+from ..registry import plugins
 
 if TYPE_CHECKING:
     from ..corpus.store import Corpus
-    from ..model_file import ModelSpec
+    from ..models.model_file import ModelSpec
 
 ENCODER_NAMES = (
     "agcn", "agcn_4res", "ctrgcn", "dste", "dste_light", "hdgcn", "hyperformer", "stgcn16", "stgcn16_light", "stgcn64",
@@ -42,14 +42,14 @@ def check_method(name: str, options: Mapping[str, object]) -> None:
         return
     if name not in METHOD_NAMES and not plugins():
         raise unknown("method", name, METHOD_NAMES)
-    from ..pretrain import method_options
+    from ..methods import method_options
 
     method_options(name, options)
 
 
 def check_network(network: NetworkConfig) -> None:
     """Raise InputError for an unknown encoder or skeleton, and for streams that are missing or given twice."""
-    from ..skeletons import SKELETONS
+    from ..data.skeletons import SKELETONS
 
     check_encoder(network.encoder)
     check_streams(network.streams)
@@ -65,7 +65,7 @@ def check_streams(streams: tuple[Stream, ...]) -> None:
 
 def check_decoder(name: str | None) -> None:
     """Raise InputError for an unknown decoder."""
-    from ..decode_presets import DECODERS
+    from ..decode.presets import DECODERS
 
     if name is not None:
         DECODERS[name]
@@ -130,8 +130,8 @@ def localizer_spec(path: Path) -> ModelSpec:
 
     Raises InputError where there is none, and for a pretrained encoder.
     """
-    from ..model_file import read_spec
-    from ..train.run_folder import MODEL_FILE
+    from ..models.model_file import read_spec
+    from ..runs.folder import MODEL_FILE
 
     file = path / MODEL_FILE if path.is_dir() else path
     spec = read_spec(file)

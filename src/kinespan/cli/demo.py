@@ -40,15 +40,15 @@ def run(arguments: DemoArguments) -> int:
     begin, seed, out = time.monotonic(), arguments.seed, _fresh(arguments.out)
 
     from ..config import FinetuneConfig, LearnConfig
-    from ..corpus.prepare import prepare_synthetic
     from ..corpus.store import Corpus
-    from ..corpus.synthetic import SyntheticConfig
+    from ..prepare.prepare import prepare_synthetic
+    from ..prepare.synthetic.takes import SyntheticConfig
     from ..progress import counting
     from ..report import write_report
     from ..report.gather import gather
     from ..train.finetuning import finetune
+    from ..train.held_out import run_test
     from ..train.learning import learn, run_tests
-    from ..train.testing import run_test
 
     steps = {name: max(2, round(count * arguments.scale)) for name, count in STEPS.items()}
     with counting("making the corpus") as count:

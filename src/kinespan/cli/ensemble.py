@@ -44,8 +44,8 @@ def run(arguments: EnsembleArguments) -> int:
     for path in paths:
         localizer_spec(path)
 
-    from ..ensemble import ensemble
-    from ..localizer import load_model
+    from ..models.ensemble import ensemble
+    from ..models.localizer import load_model
 
     members = [load_model(path) for path in paths]
     model = ensemble(members, weights, paths)

@@ -19,7 +19,7 @@ from .checks import check_decoder, check_out_file, localizer_spec, open_corpus
 from .common import METRIC_COLUMNS, facts_line, metric_row, percent, table
 
 RuleName = Literal["activitynet", "stal", "pku", "simple-det"]
-"""The names in `kinespan.evaluate.RULES`, repeated so that help needs no import of it."""
+"""The names in `kinespan.metrics.RULES`, repeated so that help needs no import of it."""
 USAGE = "give either --predictions P.json --truth T.json, or MODEL CORPUS"
 GROUPS = {
     "a model on a corpus": ("split", "fold", "decoder"),
@@ -72,7 +72,7 @@ def run(arguments: EvaluateArguments) -> int:
         raise InputError(USAGE)
     print_metrics(metrics)
     if arguments.out is not None:
-        from ..results import write_metrics
+        from ..runs.outputs import write_metrics
 
         write_metrics(metrics, arguments.out)
         print(f"written to {arguments.out}")
@@ -80,8 +80,8 @@ def run(arguments: EvaluateArguments) -> int:
 
 
 def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: EvaluateArguments) -> dict[str, Any]:
-    from ..activitynet import read_predictions, read_truth
-    from ..evaluate import evaluate
+    from ..annotations.activitynet import read_predictions, read_truth
+    from ..metrics import evaluate
 
     predictions, truth = read_predictions(predictions_file), read_truth(truth_file)
     training = predictions.details.get("training")
@@ -93,9 +93,10 @@ def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: Evaluat
 
 
 def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments) -> dict[str, Any]:
+    from ..corpus.training_set import corpus_parts
     from ..progress import Progress
-    from ..results import evaluate_on
-    from ..train.corpora import corpus_parts, training_recordings_of
+    from ..runs.predict import evaluate_on
+    from ..train.leakage import training_recordings_of
 
     spec = localizer_spec(path)
     corpus = open_corpus(corpus_path)
@@ -107,7 +108,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
         "seen_in_training": len(training_recordings_of(spec, corpus, fold.test)),
     }
 
-    from ..localizer import load_model
+    from ..models.localizer import load_model
 
     model = load_model(path)
     with Progress("localizing", len(fold.test)) as progress:

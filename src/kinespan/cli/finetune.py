@@ -42,10 +42,10 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
     corpus = open_corpus(arguments.corpus)
     _check(corpus, arguments, config)
 
-    from ..train.corpora import corpus_parts
+    from ..corpus.training_set import corpus_parts
+    from ..runs.folder import MODEL_FILE, pretrained_path
     from ..train.finetuning import finetune
-    from ..train.run_folder import MODEL_FILE, pretrained_path
-    from ..train.testing import run_test
+    from ..train.held_out import run_test
 
     out, start = arguments.out, pretrained_path(arguments.pretrained)
     model = finetune(corpus, out, config, pretrained=start, teachers=list(arguments.teachers), resume=arguments.resume)
@@ -65,8 +65,8 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
 
 def _check(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) -> None:
     """Raise InputError for what can be seen to be wrong before anything is trained."""
-    from ..train.corpora import check_start, labelled_names, training_set
-    from ..train.run_folder import MODEL_FILE, check_run_folder, pretrained_path
+    from ..corpus.training_set import labelled_names, training_set
+    from ..runs.folder import MODEL_FILE, check_run_folder, check_start, pretrained_path
 
     check_network(config.network)
     check_out_folder(arguments.out)

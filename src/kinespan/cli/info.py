@@ -91,9 +91,9 @@ def corpus_facts(path: Path) -> dict[str, Any]:
 
 def model_facts(path: Path) -> dict[str, Any]:
     """What a model is: all of its metadata, and how many weights it has."""
-    from ..model_file import read_spec, read_weights
-    from ..results import METRICS_FILE, headline
-    from ..train.run_folder import MODEL_FILE, pretrained_file
+    from ..models.model_file import read_spec, read_weights
+    from ..runs.folder import METRICS_FILE, MODEL_FILE, pretrained_file
+    from ..runs.outputs import headline
 
     file = path / MODEL_FILE if (path / MODEL_FILE).is_file() else pretrained_file(path)
     data = read_spec(file).to_dict()

@@ -15,15 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..config import LearnConfig
 from .checks import check_encoder, check_network, check_out_folder, open_corpus
-from .common import (
-    METRIC_COLUMNS,
-    CorpusArguments,
-    RunArguments,
-    facts_line,
-    metric_row,
-    print_line,
-    table,
-)
+from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, print_line, table
 
 if TYPE_CHECKING:
     from ..corpus.store import Corpus
@@ -49,8 +41,8 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
     corpus = open_corpus(arguments.corpus)
     _check(corpus, arguments, config)
 
+    from ..runs.folder import MODEL_FILE, pretrained_path
     from ..train.learning import learn, run_tests
-    from ..train.run_folder import MODEL_FILE, pretrained_path
 
     out = arguments.out
     start = pretrained_path(arguments.pretrained)
@@ -68,9 +60,9 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
 
 def _check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> None:
     """Raise InputError for what can be seen to be wrong before anything is trained."""
-    from ..model_file import read_spec
-    from ..train.corpora import labelled_names, training_set
-    from ..train.run_folder import check_learn_folder, pretrained_file, pretrained_path
+    from ..corpus.training_set import labelled_names, training_set
+    from ..models.model_file import read_spec
+    from ..runs.folder import check_learn_folder, pretrained_file, pretrained_path
 
     check_network(config.network)
     check_encoder(config.partner_encoder)

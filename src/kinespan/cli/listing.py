@@ -57,7 +57,7 @@ stands with its default, and with what else it may be; one without a value is no
 
 def methods() -> Listing:
     """Pretraining methods, with the settings of their own."""
-    from ..pretrain import METHODS
+    from ..methods import METHODS
 
     rows = []
     for name in METHODS:
@@ -71,8 +71,8 @@ def encoders() -> Listing:
     """Encoders, with their parameters on the 25 joints of NTU RGB+D and one stream."""
     import torch
 
+    from ..data.skeletons import NTU_25
     from ..encoders import ENCODERS, build_encoder
-    from ..skeletons import NTU_25
 
     rows = []
     for name in ENCODERS:
@@ -88,7 +88,7 @@ def encoders() -> Listing:
 
 def recipes() -> Listing:
     """Data sets, with the options of their preparation."""
-    from ..corpus.recipes import RECIPES
+    from ..prepare.recipes import RECIPES
 
     kinds = [(name, RECIPES[name]) for name in RECIPES]
     rows = [(name, kind.title, _options(kind), kind.licence, kind.paper) for name, kind in kinds]
@@ -107,7 +107,7 @@ def readers() -> Listing:
 
 def skeletons() -> Listing:
     """Skeletons that recordings can be mapped to."""
-    from ..skeletons import SKELETONS
+    from ..data.skeletons import SKELETONS
 
     kinds = [(name, SKELETONS[name]) for name in SKELETONS]
     rows = [(name, str(skeleton.num_joints), ", ".join(skeleton.joints)) for name, skeleton in kinds]
@@ -118,7 +118,7 @@ def skeletons() -> Listing:
 def decoders() -> Listing:
     """Ways from frame scores to spans: all settings of ours, and in which the others differ."""
     from ..decode import DecodeConfig
-    from ..decode_presets import DECODERS
+    from ..decode.presets import DECODERS
 
     rows, ours = [], DecodeConfig()
     for name in DECODERS:
@@ -136,7 +136,7 @@ def decoders() -> Listing:
 
 def rules() -> Listing:
     """Rules of mean average precision."""
-    from ..evaluate import RULE_FACTS, RULE_TIOUS, RULES
+    from ..metrics import RULE_FACTS, RULE_TIOUS, RULES
 
     rows = [(name, RULE_FACTS[name][0], shown(RULE_TIOUS[name]), RULE_FACTS[name][1]) for name in RULES]
     return Listing("kinespan evaluate MODEL CORPUS --rule NAME", ("rule", "what it counts", "tIoU", "paper"), rows)

@@ -25,9 +25,9 @@ from .checks import (
 from .common import DeviceArguments
 
 if TYPE_CHECKING:
-    from ..activitynet import Truth
-    from ..recording import Recording
-    from ..results import LocalizationResult
+    from ..data.predictions import Truth
+    from ..data.recording import Recording
+    from ..runs.outputs import LocalizationResult
 
 GROUPS = {
     "a corpus": ("split", "fold"),
@@ -83,10 +83,12 @@ def run(arguments: LocalizeArguments) -> int:
     localizer_spec(arguments.model)
     motion = _read_corpus(corpora[0], arguments) if corpora else _read_files(inputs, arguments)
 
-    from ..activitynet import write_truth
-    from ..localizer import load_model
+    from ..annotations.activitynet import write_truth
+    from ..models.localizer import load_model
     from ..progress import Progress
-    from ..results import TRUTH_FILE, localize_recordings, write_result
+    from ..runs.folder import TRUTH_FILE
+    from ..runs.outputs import write_result
+    from ..runs.predict import localize_recordings
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
     make_folder(out)
@@ -121,8 +123,8 @@ def _read_files(paths: Sequence[Path], arguments: LocalizeArguments) -> Motion:
 
 def _read_corpus(path: Path, arguments: LocalizeArguments) -> Motion:
     """The recordings of a corpus, or the test recordings of a fold."""
-    from ..results import corpus_truth
-    from ..train.corpora import corpus_parts
+    from ..corpus.training_set import corpus_parts
+    from ..runs.predict import corpus_truth
 
     corpus = open_corpus(path)
     fold = corpus_parts(corpus, arguments.split, arguments.fold)

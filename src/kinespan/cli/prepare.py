@@ -16,7 +16,7 @@ from ..errors import InputError
 from .arguments import Command, Positional
 
 if TYPE_CHECKING:
-    from ..corpus.recipes import Recipe
+    from ..prepare.recipes import Recipe
 
 GROUPS = {
     "how to read files that do not say, or say it wrongly": (
@@ -104,7 +104,7 @@ def command(words: Sequence[str]) -> Command:
     name = _recipe_name(words)
     if name is None:
         return Command("prepare", prepare_files, (OwnFiles,), __doc__ or "", GROUPS, AFTER_STOP)
-    from ..corpus.recipes import RECIPES
+    from ..prepare.recipes import RECIPES
 
     recipe = RECIPES[name]
     about = f"{recipe.title}: {' '.join((recipe.__doc__ or '').split())}\n\n{recipe.paper}\n\nTerms: {recipe.licence}"
@@ -115,10 +115,10 @@ def prepare_files(arguments: OwnFiles) -> int:
     """Prepare files of one's own, or the built-in corpus, and print the summary."""
     arguments.check()
 
-    from ..corpus.prepare import prepare, prepare_synthetic
     from ..corpus.splitting import SplitRule
-    from ..corpus.synthetic import SyntheticConfig
     from ..io import READERS, ReadOptions
+    from ..prepare.prepare import prepare, prepare_synthetic
+    from ..prepare.synthetic.takes import SyntheticConfig
     from ..progress import counting
 
     out, name = arguments.out, arguments.name
@@ -152,7 +152,7 @@ def prepare_data_set(arguments: DataSet, recipe: Recipe) -> int:
     """Prepare a public data set and print the summary."""
     arguments.check()
 
-    from ..corpus.prepare import prepare_recipe
+    from ..prepare.prepare import prepare_recipe
     from ..progress import counting
 
     with counting("preparing") as count:

@@ -32,8 +32,8 @@ class PretrainArguments(RunArguments):
 
 def run(arguments: PretrainArguments, config: PretrainConfig) -> int:
     """Pretrain, print where the encoder is."""
-    from ..train.corpora import parse_source, training_set
-    from ..train.run_folder import ENCODER_FILE, check_run_folder
+    from ..corpus.training_set import parse_source, training_set
+    from ..runs.folder import ENCODER_FILE, check_run_folder
 
     sources = [parse_source(text, config.split, config.fold) for text in arguments.corpora]
     sets = [training_set(open_corpus(path), split, fold) for path, split, fold in sources]

@@ -36,11 +36,11 @@ class RecognizeArguments(CorpusArguments):
 
 def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     """Recognize, print the figures."""
-    from ..model_file import read_spec
+    from ..corpus.training_set import corpus_parts
+    from ..models.model_file import read_spec
     from ..progress import Progress
-    from ..results import write_metrics
-    from ..train.corpora import corpus_parts
-    from ..train.run_folder import pretrained_file, pretrained_path
+    from ..runs.folder import pretrained_file, pretrained_path
+    from ..runs.outputs import write_metrics
 
     corpus, start = open_corpus(arguments.corpus), pretrained_path(arguments.pretrained)
     if config.split is None:

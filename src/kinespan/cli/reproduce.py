@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..atomic import write_atomically
 from ..errors import InputError, unknown
+from ..files import write_atomically
 from .arguments import Positional
 from .common import table
 

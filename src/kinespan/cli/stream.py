@@ -27,9 +27,9 @@ from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
 
 if TYPE_CHECKING:
-    from ..annotation import Span
-    from ..model_file import ModelSpec
-    from ..skeleton import Skeleton
+    from ..data.annotation import Span
+    from ..data.skeleton import Skeleton
+    from ..models.model_file import ModelSpec
 
 Frame = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
@@ -63,7 +63,7 @@ def run(arguments: StreamArguments) -> int:
     spec = localizer_spec(arguments.model)
     fps, skeleton, frames = _frames(arguments, spec)
 
-    from ..localizer import load_model
+    from ..models.localizer import load_model
     from ..stream import StreamLocalizer
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
@@ -96,7 +96,7 @@ def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleto
         raise InputError(f"--people is {arguments.people}, expected at least 1")
     skeleton = spec.input.skeleton
     if arguments.skeleton is not None:
-        from ..skeletons import SKELETONS
+        from ..data.skeletons import SKELETONS
 
         skeleton = SKELETONS[arguments.skeleton]
     return arguments.fps, skeleton, _read_frames(skeleton, arguments.people)

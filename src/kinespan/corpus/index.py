@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..annotation import Annotation, LabelSet, Span
+from ..data.annotation import Annotation, LabelSet, Span
+from ..data.skeleton import Skeleton
 from ..errors import InputError
-from ..skeleton import Skeleton
 from .info import RecordingInfo
 from .splits import Split
 

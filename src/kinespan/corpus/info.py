@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..annotation import Annotation, LabelSet
+from ..data.annotation import Annotation, LabelSet
 from ..errors import InputError
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..annotation import Annotation, natural_key
+from ..data.annotation import Annotation, natural_key
 from ..errors import InputError
 from .info import RecordingInfo
 from .splits import Fold, Split

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation import Annotation, LabelSet
 from ..arrays import AnyArray, BoolArray, Float32Array
+from ..data.annotation import Annotation, LabelSet
+from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
-from ..recording import Recording, motion_checksum
 from .index import Index, decode, decode_annotation
 from .info import RecordingInfo
 from .splits import Fold, Split, drop_labels

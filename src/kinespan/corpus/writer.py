@@ -14,10 +14,10 @@ from typing import IO, Any, Self
 
 import numpy as np
 
-from ..annotation import Annotation, LabelSet
-from ..atomic import write_atomically
+from ..data.annotation import Annotation, LabelSet
+from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
-from ..recording import Recording, motion_checksum
+from ..files import write_atomically
 from .index import FORMAT, Index, encode, encode_annotation
 from .info import RecordingInfo
 from .splits import Split

@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import directed_partition
 from .layers import MaskedBatchNorm, TemporalConv, masked, neighbours

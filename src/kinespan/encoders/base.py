@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..data.skeleton import Skeleton
 from ..registry import Registry
-from ..skeleton import Skeleton
 
 
 @dataclass(frozen=True)

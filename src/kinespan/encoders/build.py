@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .base import ENCODERS, Encoder
 from .streamwise import STREAM_CHANNELS, Streamwise
 

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .base import ENCODERS, Encoder, PersonFeatures
 from .layers import Dropout, MaskedBatchNorm, masked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 
 
 def hops(skeleton: Skeleton) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import hops
 from .layers import MaskedBatchNorm

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import hops
 from .layers import Dropout, masked

@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import spatial_partition
 from .layers import Dropout, GraphConv, MaskedBatchNorm, TemporalConv, masked

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .base import ENCODERS, Encoder, PersonFeatures
 from .layers import Dropout, MaskedBatchNorm
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Float64Array
+from ..data.skeleton import Skeleton
+from ..data.skeletons import skeleton_from_names
 from ..errors import InputError
-from ..skeleton import Skeleton
-from ..skeletons import skeleton_from_names
 from .base import floats, read_text
 from .rotations import chained
 

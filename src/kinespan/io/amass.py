@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import AnyArray, Float64Array
+from ..data.skeletons import NTU_25
 from ..errors import InputError
-from ..skeletons import NTU_25
 from . import smplh
 from .base import READERS, FileMotion, ReadOptions
 from .npz import archive_fields, load_archive

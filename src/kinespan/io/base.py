@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import Annotation, LabelSet, Span, runs, spans_from_frames
 from ..arrays import BoolArray, Float64Array, IntArray
+from ..data.annotation import Annotation, LabelSet, Span, runs, spans_from_frames
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
 from ..errors import InputError
-from ..recording import Recording
 from ..registry import Registry
-from ..skeleton import Skeleton
 
 Axis = Literal["x", "y", "z"]
 

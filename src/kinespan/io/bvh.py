@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import Float64Array
+from ..data.skeleton import Skeleton
+from ..data.skeletons import skeleton_from_names
 from ..errors import InputError
-from ..skeleton import Skeleton
-from ..skeletons import skeleton_from_names
 from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
 from .rotations import chained
 

@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..annotation import IGNORE, Annotation, LabelSet, Span
 from ..arrays import AnyArray, BoolArray, IntArray
+from ..data.annotation import IGNORE, Annotation, LabelSet, Span
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
+from ..data.skeletons import SKELETONS, skeleton_from_names
 from ..errors import InputError
-from ..recording import Recording
-from ..skeleton import Skeleton
-from ..skeletons import SKELETONS, skeleton_from_names
 from .base import READERS, FileMotion, ReadOptions
 
 _BROKEN = (

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import BoolArray, Float64Array, IntArray
+from ..data.skeletons import NTU_25
 from ..errors import InputError
-from ..skeletons import NTU_25
 from .base import READERS, FileMotion, ReadOptions
 from .decimals import Lines, read_lines
 

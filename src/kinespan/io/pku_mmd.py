@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..arrays import BoolArray
+from ..data.skeletons import NTU_25
 from ..errors import InputError
-from ..skeletons import NTU_25
 from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions
 from .decimals import lines_of, read_lines
 

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..annotation import LabelSet
 from ..arrays import BoolArray, Float64Array
+from ..data.annotation import LabelSet
+from ..data.skeletons import KINECT_20
 from ..errors import InputError
-from ..skeletons import KINECT_20
 from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
 
 LABELS = LabelSet(

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation import Annotation, LabelSet, Span
 from ..arrays import AnyArray
+from ..data.annotation import Annotation, LabelSet, Span
+from ..data.recording import Recording
 from ..errors import InputError
-from ..recording import Recording
 
 ROUNDING = 1e-3
 """How far outside [0, 1] a score may lie and still be taken for a rounding error."""

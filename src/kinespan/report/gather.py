@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import io
-from ..activitynet import Predictions, Truth, read_predictions, read_truth
-from ..annotation import LabelSet
+from ..annotations.activitynet import read_predictions, read_truth
 from ..corpus.store import Corpus
+from ..data.annotation import LabelSet
+from ..data.predictions import Predictions, Truth
+from ..data.recording import Recording
 from ..errors import InputError
-from ..recording import Recording
-from ..results import METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE, read_scores
+from ..runs.folder import METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE
+from ..runs.outputs import read_scores
 from .data import ReportData, ReportRecording
 
 

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from .._version import __version__
-from ..atomic import write_atomically
+from ..files import write_atomically
 from .data import ReportData
 from .payload import build_payload
 

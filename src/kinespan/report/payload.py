@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..annotation import LabelSet, Span
 from ..arrays import AnyArray, Float32Array, Float64Array, IntArray
-from ..recording import Recording
-from ..skeleton import Skeleton
+from ..data.annotation import LabelSet, Span
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
 from .data import ReportData, ReportRecording
 
 MAX_FPS = 30.0

@@ -29,8 +29,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from ..config.parser import merged, read_yaml
 from ..errors import InputError, unknown
-from ..settings_parser import merged, read_yaml
 
 NEEDED = {"title": str, "paper": str} | dict.fromkeys(
     ("corpora", "pretrain", "finetune", "evaluate", "published"), dict

@@ -8,20 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_atomically
 from ..config import FinetuneConfig, PretrainConfig
-from ..corpus.prepare import prepare_recipe
-from ..corpus.recipes import RECIPES
+from ..config.parser import merged, parse_settings
 from ..corpus.store import Corpus
-from ..localizer import Localizer, load_model
+from ..corpus.training_set import parse_source, training_set
+from ..files import write_atomically
+from ..models.localizer import Localizer, load_model
+from ..prepare.prepare import prepare_recipe
+from ..prepare.recipes import RECIPES
 from ..progress import counting
-from ..results import METRICS_FILE
-from ..settings_parser import merged, parse_settings
-from ..train.corpora import parse_source, training_set
+from ..runs.folder import CHECKPOINT, ENCODER_FILE, METRICS_FILE, MODEL_FILE
 from ..train.finetuning import finetune
+from ..train.held_out import run_test
 from ..train.pretraining import pretrain
-from ..train.run_folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE
-from ..train.testing import run_test
 from .plan import Plan, Row, Scale, figure
 
 ROWS_FILE = "rows.jsonl"

@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..joint_map import joint_map
-from ..model import Model
-from ..model_file import ModelSpec
-from ..recording import Recording
-from ..skeleton import Skeleton
+from ..data.joint_map import joint_map
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
+from ..models.base import Model
+from ..models.model_file import ModelSpec
 from ..transforms.normalise import (
     ReferenceFrame,
     Resampling,

@@ -1,4 +1,4 @@
-"""Frame scores to spans as they come: those of `kinespan.decode.segment`, each as soon as it is final."""
+"""Frame scores to spans as they come: those of `kinespan.decode.segments.segment`, each as soon as it is final."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..annotation import LabelSet, Span
-from ..decode import moving_mean, segment
+from ..data.annotation import LabelSet, Span
+from ..decode import segment
+from ..decode.frames import moving_mean
 
 Scores = NDArray[np.float32]
 LONGEST_WAIT = 60.0

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..annotation import Span
-from ..ensemble import Ensemble
+from ..data.annotation import Span
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
 from ..errors import InputError
-from ..localizer import Localizer
-from ..model import Model, Scores
-from ..recording import Recording
-from ..skeleton import Skeleton
+from ..models.base import Model, Scores
+from ..models.ensemble import Ensemble
+from ..models.localizer import Localizer
 from .intake import Frames, Intake, Positions, Valid
 from .segmenter import Segmenter
 from .windows import WindowScorer, look_ahead_frames

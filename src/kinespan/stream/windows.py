@@ -12,8 +12,8 @@ of the frames that it scores. Beyond that nothing can change a score, so the res
 
 from __future__ import annotations
 
-from ..localizer import Localizer
-from ..model import Scores
+from ..models.base import Scores
+from ..models.localizer import Localizer
 from ..transforms.normalise import Motion
 from .intake import Frames, Intake, Positions, Valid, copied, joined
 

@@ -5,31 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..annotation import Annotation, LabelSet
 from ..config import FinetuneConfig
-from ..corpus.sampler import ClipPool, FrameTargets, load_motions
-from ..decode import DecodeConfig
-from ..decode_durations import learn_durations
-from ..encoder_model import EncoderModel
+from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
+from ..data.annotation import LabelSet
+from ..data.mirror_labels import mirrored_labels
 from ..errors import InputError
-from ..localizer import Localizer
 from ..losses import FrameLoss, SmoothingLoss
-from ..mirror_labels import mirrored_labels
-from ..model import Scores
-from ..model_file import ModelSpec, read_spec, read_weights
+from ..models.base import Scores
+from ..models.localizer import Localizer
+from ..models.model_file import ModelSpec, read_spec
 from ..progress import Progress
+from ..runs.folder import MODEL_FILE, check_run_folder, check_start, pretrained_file
+from ..runs.pretrained import load_pretrained
+from ..runs.settings import save_settings
 from ..transforms.augment import augment, mirror_some
-from ..transforms.normalise import Motion
-from .common import StepModule, fit, seeded
-from .corpora import Source, TrainingSet, check_start, choose_skeleton, labelled_names, trained_on, training_set
-from .run_folder import MODEL_FILE, check_run_folder, pretrained_file
-from .settings import save_settings
-from .teaching import check_no_label_leakage, describe, load_teachers
+from .clip_pool import ClipPool, FrameTargets, load_motions
+from .engine import StepModule, fit, seeded
+from .leakage import check_no_label_leakage
+from .spec import _decoding, _spec
+from .teachers import load_teachers
 
 PSEUDO_LABEL_SHARE = 0.5
 """Share of the training clips that are of pseudo-labelled recordings, where there are teachers."""
@@ -225,78 +224,3 @@ def _pseudo_labels(
         scores = loaded.scores(part, unlabelled, progress.update)
     facts = {"teachers": list(loaded.descriptions), "taught_recordings": len(unlabelled)}
     return replace(spec, training={**spec.training, **facts}), scores
-
-
-def _decoding(
-    spec: ModelSpec, config: FinetuneConfig, motions: Sequence[Motion], annotations: Sequence[Annotation | None]
-) -> DecodeConfig:
-    """The way of decoding, with how long the labelled actions last. Raises InputError for viterbi and overlaps."""
-    assert spec.labels is not None
-    if not spec.labels.exclusive:
-        if config.segmentation == "viterbi":
-            raise InputError("segmentation viterbi is for labels that exclude each other; use --segmentation argmax")
-        return replace(spec.decode, segmentation="argmax", durations=())
-    pairs = zip(annotations, motions, strict=True)
-    ids = [annotation.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation]
-    durations = learn_durations(ids, spec.input.fps, len(spec.labels) + 1)
-    way: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
-    return replace(spec.decode, segmentation=way, durations=durations)
-
-
-def encoder_weights(file: Path) -> dict[str, Tensor]:
-    """The weights of a pretrained encoder, or of the encoder of a localizer. Raises InputError for an ensemble."""
-    weights, kind = read_weights(file), read_spec(file).kind
-    if kind == "ensemble":
-        raise InputError(f"{file}: an ensemble has no encoder of its own; give the run of one of its members")
-    if kind == "localizer":
-        prefix = "encoder."
-        return {name.removeprefix(prefix): weight for name, weight in weights.items() if name.startswith(prefix)}
-    return weights
-
-
-def load_pretrained(localizer: Localizer, pretrained: Path) -> None:
-    """Copy the weights of a pretrained encoder, or of a localizer's. Raises InputError where they do not fit."""
-    file = pretrained_file(pretrained)
-    try:
-        localizer.encoder.load_state_dict(encoder_weights(file))
-    except RuntimeError as error:
-        raise InputError(f"{file}: weights do not fit the encoder {localizer.spec.encoder!r}: {error}") from None
-
-
-def _spec(
-    part: TrainingSet, config: FinetuneConfig, labels: LabelSet, pretrained: Path | None, names: tuple[str, ...]
-) -> ModelSpec:
-    """What the new localizer is: the network of the pretrained run, or of the configuration."""
-    training: dict[str, Any] = {
-        "stage": "finetune", "protocol": config.protocol, **trained_on([part]), "label_fraction": config.label_fraction,
-        "labelled_recordings": len(names), "seed": config.seed, "steps": config.steps,
-    }  # fmt: skip
-    if pretrained is not None:
-        base = read_spec(pretrained_file(pretrained))
-        before = base.training
-        if base.kind != "encoder":  # it was trained on labels already, and may have been pretrained before that
-            training["started_from"] = describe(base)
-            before = before.get("pretrained", {})
-        if before:
-            training["pretrained"] = dict(before)
-    else:
-        skeleton = choose_skeleton(config.network.skeleton, [replace(part, names=names)])
-        base = ModelSpec.of_network(config.network, skeleton)
-    # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
-    frozen = pretrained is not None and config.protocol == "linear"
-    clip_frames = base.clip_frames if frozen else config.clip_frames
-    spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
-    return replace(with_refinement(spec, config), training=training)
-
-
-def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
-    """The spec with the stages of refinement that the settings mean for its encoder.
-
-    auto asks the encoder, built without a trace, for its resolutions. Raises InputError for an unknown one.
-    """
-    stages = config.refine_stages
-    if stages == "auto":
-        with seeded(config.seed):
-            encoder = EncoderModel.of_spec(spec).encoder
-        stages = config.stages(len(encoder.strides))
-    return replace(spec, refine_stages=stages, refine_features=config.refine_features)

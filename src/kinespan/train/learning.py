@@ -15,16 +15,16 @@ from typing import Any
 
 from ..config import FinetuneConfig, LearnConfig
 from ..corpus.store import Corpus
-from ..ensemble import Ensemble, ensemble
-from ..localizer import load_model
-from ..model_file import read_spec
-from .corpora import Source, TrainingSet, labelled_names, training_set
+from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
+from ..models.ensemble import Ensemble, ensemble
+from ..models.localizer import load_model
+from ..models.model_file import read_spec
+from ..runs.folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_file
+from ..runs.settings import save_settings
 from .finetuning import finetune
+from .held_out import run_test
+from .leakage import check_no_label_leakage
 from .pretraining import pretrain
-from .run_folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_file
-from .settings import save_settings
-from .teaching import check_no_label_leakage
-from .testing import run_test
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,20 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from ..config import AugmentConfig, PretrainConfig
-from ..corpus.sampler import ClipPool, load_motions
-from ..encoder_model import EncoderModel
+from ..corpus.training_set import Source, choose_skeleton, joined_annotations, training_set
+from ..data.skeleton import Skeleton
 from ..errors import InputError
-from ..model_file import ModelSpec, save_weights
-from ..pretrain import Method, MethodInputs, SnippetTerm, build_method
-from ..pretrain.base import Strength
-from ..pretrain.snippet import WithSnippets
-from ..skeleton import Skeleton
-from .common import StepModule, fit, seeded
-from .corpora import Source, choose_skeleton, joined_annotations, trained_on, training_set
+from ..methods import Method, MethodInputs, SnippetTerm, build_method
+from ..methods.base import Strength
+from ..methods.snippet import WithSnippets
+from ..models.encoder_model import EncoderModel
+from ..models.model_file import ModelSpec, save_weights
+from ..runs.folder import ENCODER_FILE, check_run_folder
+from ..runs.settings import save_settings
+from .clip_pool import ClipPool, load_motions
+from .engine import StepModule, fit, seeded
+from .leakage import trained_on
 from .probe import FrameProbe, embedding_spread
-from .run_folder import ENCODER_FILE, check_run_folder
-from .settings import save_settings
 
 SHORT_SHARE = 0.05
 """Recordings shorter than a clip are left out where they hold at most this share of the motion."""

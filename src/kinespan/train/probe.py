@@ -10,9 +10,9 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..corpus.sampler import ClipPool
-from ..encoder_model import EncoderModel, evaluation_mode
-from .common import StepModule
+from ..models.encoder_model import EncoderModel, evaluation_mode
+from .clip_pool import ClipPool
+from .engine import StepModule
 
 
 def embedding_spread(vectors: Tensor) -> Tensor:

@@ -17,21 +17,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..annotation import LabelSet
 from ..config import RecognizeConfig
-from ..corpus.sampler import load_motions
 from ..corpus.splits import without_labels
 from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
-from ..encoder_model import EncoderModel
+from ..corpus.training_set import TrainingSet, choose_skeleton, corpus_parts
+from ..data.annotation import LabelSet
 from ..errors import InputError
-from ..model_file import ModelSpec, read_spec
-from ..pretrain.base import unit_length, video_feature
+from ..methods.base import unit_length, video_feature
+from ..models.encoder_model import EncoderModel
+from ..models.model_file import ModelSpec, read_spec
+from ..runs.folder import pretrained_file
+from ..runs.pretrained import encoder_weights
 from ..transforms.normalise import Motion
-from .common import seeded
-from .corpora import TrainingSet, choose_skeleton, corpus_parts
-from .finetuning import encoder_weights
-from .run_folder import pretrained_file
+from .clip_pool import load_motions
+from .engine import seeded
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from ..config import AugmentConfig
-from ..skeleton import Skeleton
+from ..data.skeleton import Skeleton
 from .constants import joints_on
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..arrays import BoolArray, Float32Array
 from ..config import Normalisation
+from ..data.joint_map import joint_map
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
 from ..errors import InputError
-from ..joint_map import joint_map
-from ..recording import Recording
-from ..skeleton import Skeleton
 from .normalise import (
     Motion,
     ReferenceFrame,

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..arrays import BoolArray, Float32Array, IntArray
 from ..config import Normalisation
-from ..joint_map import map_recording
-from ..recording import Recording
-from ..skeleton import Skeleton
+from ..data.joint_map import map_recording
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
 from .ntu_preprocessing import PREPROCESSINGS, landmark
 
 

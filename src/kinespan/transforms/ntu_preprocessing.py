@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import BoolArray, Float32Array, Float64Array, IntArray
-from ..skeleton import Landmark, Skeleton
+from ..data.skeleton import Landmark, Skeleton
 
 Number = TypeVar("Number", bound=np.floating)
 Preprocess = Callable[[Float32Array, BoolArray, Skeleton], tuple[Float32Array, BoolArray]]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..config import STREAMS
+from ..data.skeleton import Skeleton
 from ..errors import InputError
-from ..skeleton import Skeleton
 from .constants import joints_on
 
 

@@ -1,0 +1,25 @@
+"""Every setting of pretraining and training: these dataclasses are the flags, the YAML keys and the docs.
+
+Plain data, no torch: the command line reads them to print its help. A contradiction is refused where it is made.
+"""
+
+from .finetune import FinetuneConfig, LearnConfig, Protocol, RecognizeConfig
+from .motion import STREAMS, AugmentConfig, NetworkConfig, Normalisation, Precision, Preprocessing, Stream
+from .pretrain import MethodConfig, PretrainConfig, SnippetConfig
+
+__all__ = [
+    "STREAMS",
+    "AugmentConfig",
+    "FinetuneConfig",
+    "LearnConfig",
+    "MethodConfig",
+    "NetworkConfig",
+    "Normalisation",
+    "Precision",
+    "Preprocessing",
+    "PretrainConfig",
+    "Protocol",
+    "RecognizeConfig",
+    "SnippetConfig",
+    "Stream",
+]

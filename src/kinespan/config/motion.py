@@ -1,0 +1,113 @@
+"""Settings of motion: normalisation, augmentation, and what a network sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from ..errors import InputError
+from .checks import check_positive, check_probability
+
+Precision = Literal["auto", "32", "bf16"]
+
+
+Preprocessing = Literal["kinespan", "crosclr", "agcn", "ctrgcn"]
+
+
+Stream = Literal["joint", "bone", "joint_motion", "bone_motion", "position"]
+
+
+STREAMS: tuple[str, ...] = get_args(Stream)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
+
+    preprocessing: Preprocessing = "kinespan"
+    """kinespan: first root over the origin, then heading and size. The others are published preprocessings of NTU, in
+    metres, without heading and size. crosclr: every frame relative to the spine at the shoulders and turned about the
+    vertical until the shoulders lie along x. agcn: every frame relative to the middle of the spine, the whole turned
+    until the first frame stands upright with its shoulders along x. ctrgcn: relative to the middle of the spine in the
+    first frame."""
+    heading: Literal["first", "none"] = "first"
+    """first: turn the recording about the vertical so that the first person seen faces +z in the first frame."""
+    size: Literal["torso", "none"] = "torso"
+    """torso: divide by the recording's median length from root to mid-shoulders; none: keep metres."""
+    fill_gap: float = 0.5
+    """Gaps in a person's track up to this many seconds are filled by interpolation; longer ones stay absent."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown preprocessing, as a model file of a later version may name."""
+        known = get_args(Preprocessing)
+        if self.preprocessing not in known:
+            raise InputError(
+                f"normalisation.preprocessing is {self.preprocessing!r}, expected one of {', '.join(known)}"
+            )
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How strongly views are changed. Probabilities are per clip."""
+
+    crop: Literal["resize", "shift"] = "resize"
+    """resize: a random part of the clip, resized to the clip's length, so that speed changes too. shift: the clip is
+    moved in time and mirrored at its ends, at its own speed (the skeleton contrastive family)."""
+    crop_min: float = 0.5
+    """Shortest temporal crop of resize, as a share of the clip. 1 = no crop."""
+    crop_ratio: int = 6
+    """shift moves a clip by up to its length divided by this, either way."""
+    shear: float = 0.2
+    """Largest shear between axes."""
+    rotation: float = 30.0
+    """Largest turn about the vertical, degrees. Recordings face one way at first (normalisation.heading), and what is
+    done to the side differs from what is done to the front; 180 where there is no heading to go by."""
+    tilt: float = 10.0
+    """Largest turn about the horizontal axes, degrees."""
+    main_axis: float = 0.0
+    """Largest turn about one axis chosen at random, degrees; about the other two by up to one degree (AimCLR)."""
+    flip: float = 0.0
+    """Probability of a mirror image with left and right swapped; 0 where sides tell actions apart."""
+    noise: float = 0.01
+    """Standard deviation of the noise on joints, torso lengths; given to half of the clips."""
+    blur: float = 0.5
+    """Probability of Gaussian smoothing in time, sigma 0.1 to 2 frames."""
+    blur_frames: int = 9
+    """Frames that smoothing looks over, an odd number."""
+    axis_mask: float = 0.0
+    """Probability that one of the three axes is flattened."""
+    joint_mask: float = 0.0
+    """Probability that a few joints are hidden at the root."""
+    joint_mask_count: int = 4
+    """How many joints a joint mask hides."""
+
+    def __post_init__(self) -> None:
+        """Validate; InputError names the setting."""
+        check_probability(self, "augment.", "flip", "blur", "axis_mask", "joint_mask", "crop_min")
+        check_positive(self, "crop_min", "blur_frames")
+        if self.crop_ratio < 2:
+            raise InputError(f"augment.crop_ratio is {self.crop_ratio}, expected at least 2: half of the clip")
+        if self.blur_frames % 2 == 0:
+            raise InputError(f"augment.blur_frames is {self.blur_frames}, expected an odd number")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a network sees and what it is; finetuning takes all of it over from a pretrained run."""
+
+    encoder: str = "stgcn16_light"
+    """Encoder by name; `kinespan list encoders` shows them."""
+    streams: tuple[Stream, ...] = ("joint", "joint_motion")
+    """Streams joined as input channels: joint, bone, joint_motion, bone_motion, position."""
+    fuse_streams: Literal["early", "late"] = "early"
+    """early: one encoder sees all streams as its input channels. late: an encoder for each, their features joined."""
+    fps: float = 15.0
+    """Frames per second that the network sees; recordings are resampled to it by time."""
+    skeleton: str = "auto"
+    """Skeleton by name that all recordings are mapped to; auto: the one that they share, else ntu25."""
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    """How motion is normalised."""
+
+    def __post_init__(self) -> None:
+        """Validate; InputError names the setting."""
+        check_positive(self, "fps")

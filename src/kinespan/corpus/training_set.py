@@ -1,0 +1,113 @@
+"""Which recordings of a corpus a stage of training sees, and on which skeleton."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ..config import FinetuneConfig
+from ..data.annotation import Annotation, LabelSet
+from ..data.skeleton import Skeleton
+from ..data.skeletons import NTU_25, SKELETONS
+from ..errors import InputError
+from .splits import without_labels
+from .splitting import label_fraction
+from .store import Corpus
+
+
+class Parts(NamedTuple):
+    """Names of the recordings to train on and to test on, and labels that the split leaves out."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    drop_labels: tuple[str, ...] = ()
+
+
+def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> Parts:
+    """The two sides of a fold. Without a split nothing is held out: every recording is on both sides."""
+    if split is None:
+        return Parts(corpus.names, corpus.names)
+    chosen = corpus.fold(split, fold)
+    return Parts(chosen.train, chosen.test, chosen.drop_labels)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Recordings of a corpus to train on: the training side of a split and fold, less some labels."""
+
+    corpus: Corpus
+    names: tuple[str, ...]
+    split: str | None = None
+    fold: int = 1
+    drop_labels: tuple[str, ...] = ()
+
+
+Source = Corpus | TrainingSet
+
+
+def training_set(source: Source, split: str | None = None, fold: int = 1) -> TrainingSet:
+    """The training side of a split; a TrainingSet stays what it is. Raises InputError for an unknown split or fold."""
+    if isinstance(source, TrainingSet):
+        return source
+    parts = corpus_parts(source, split, fold)
+    return TrainingSet(source, parts.train, split, fold, parts.drop_labels)
+
+
+def labelled_names(
+    corpus: Corpus, names: tuple[str, ...], dropped: tuple[str, ...], config: FinetuneConfig
+) -> tuple[tuple[str, ...], LabelSet]:
+    """The recordings whose labels are used, and the label set without dropped labels.
+
+    Raises InputError where the corpus has no labels or no training recording is annotated.
+    """
+    if corpus.labels is None:
+        raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
+    annotations = {name: corpus.annotation(name, drop=dropped) for name in names}
+    annotated = tuple(name for name in names if annotations[name] is not None)
+    if not annotated:
+        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} training recordings is annotated")
+    if config.label_fraction < 1:
+        annotated = label_fraction(annotated, config.label_fraction, config.seed, annotations)
+    return annotated, without_labels(corpus.labels, dropped)
+
+
+def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[str, str | None, int]:
+    """Path, split and fold of FOLDER, FOLDER@SPLIT or FOLDER@SPLIT/FOLD; what it does not say is as given.
+
+    Raises InputError where the fold is not a whole number.
+    """
+    path, at, rest = text.rpartition("@")
+    if not at or Path(text).exists():
+        return text, split, fold
+    name, slash, number = rest.partition("/")
+    if slash and not number.isdigit():
+        raise InputError(f"{text}: fold {number!r}, expected FOLDER@SPLIT or FOLDER@SPLIT/FOLD with a whole number")
+    return path, name, int(number) if slash else 1
+
+
+def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
+    """The skeleton that all recordings are mapped to: one known by name, or the one that they share, else NTU's.
+
+    Files of one source can differ by a joint, which nothing could stand in for; the 25 joints of NTU RGB+D are
+    what any whole body has. Raises InputError for an unknown name or no recordings.
+    """
+    if name != "auto":
+        return SKELETONS[name]
+    found = {part.corpus.infos[part.corpus.index(name)].skeleton for part in sets for name in part.names}
+    if not found:
+        corpora = ", ".join(repr(part.corpus.name) for part in sets)
+        raise InputError(f"corpus {corpora}: no recordings to choose a skeleton from")
+    return found.pop() if len(found) == 1 else NTU_25
+
+
+def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
+    """The annotation of each recording of all sets over one label set, that of all corpora together."""
+    found = [part.corpus.annotation(name) for part in sets for name in part.names]
+    labels = [part.corpus.labels for part in sets if part.corpus.labels is not None]
+    if not labels:
+        return found, None
+    names = tuple(dict.fromkeys(name for one in labels for name in one.names))
+    together = LabelSet(names, all(one.exclusive for one in labels))
+    return [one and Annotation(one.spans, together, one.covered) for one in found], together

@@ -1,0 +1,191 @@
+"""Spans, label sets and annotations: what was done when, in seconds or frame by frame."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import BoolArray, Float64Array, IntArray
+from ..errors import InputError
+
+BACKGROUND = 0
+"""Frame id of annotated time without an action; label c of a LabelSet has the frame id c + 1."""
+IGNORE = -100
+"""Frame id of time that nobody annotated; losses and metrics leave it out. (The ignore index of cross-entropy.)"""
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A label with start and end in seconds, half open; predicted spans carry a score.
+
+    Raises InputError where start and end are not finite with start < end.
+    """
+
+    start: float
+    """Seconds, included."""
+    end: float
+    """Seconds, excluded."""
+    label: str
+    """A name of the LabelSet."""
+    score: float | None = None
+    """How sure a prediction is; None for annotations."""
+    person: int | None = None
+    """Index of the person who does it; None: anybody in the recording."""
+
+    def __post_init__(self) -> None:
+        """Check the bounds. Raises InputError."""
+        if not (math.isfinite(self.start) and math.isfinite(self.end) and self.start < self.end):
+            raise InputError(
+                f"span {self.label!r}: [{self.start}, {self.end}) s is not a span, start must be before end"
+            )
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The names of the actions, in order.
+
+    Raises InputError for a name given twice or an empty name.
+    """
+
+    names: tuple[str, ...]
+    exclusive: bool = True
+    """Whether at most one label holds at a time; False: labels may overlap."""
+
+    def __post_init__(self) -> None:
+        """Check the names. Raises InputError."""
+        if len(set(self.names)) != len(self.names) or any(not name for name in self.names):
+            raise InputError(f"label names must be unique and not empty, found {self.names}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, name: str) -> int:
+        """Index of a label, from 0. Raises InputError for an unknown one."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise InputError(f"unknown label {name!r}; available: {', '.join(self.names)}") from None
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The Spans of one Recording over a LabelSet, and the time that the annotator looked at.
+
+    Raises InputError for a label outside the label set.
+    """
+
+    spans: tuple[Span, ...]
+    """In order of start, end and label; they may overlap."""
+    labels: LabelSet
+    """The labels that spans may have."""
+    covered: tuple[tuple[float, float], ...] | None = None
+    """The (start, end) seconds that were looked at; None: the whole recording. Covered time without a span is
+    background; time that is not covered is unlabelled and ignored."""
+
+    def __post_init__(self) -> None:
+        """Check the labels and sort the spans. Raises InputError."""
+        known = set(self.labels.names)
+        for span in self.spans:
+            if span.label not in known:
+                self.labels.index(span.label)  # raises
+        object.__setattr__(
+            self, "spans", tuple(sorted(self.spans, key=lambda span: (span.start, span.end, span.label)))
+        )
+
+    def frame_ids(self, num_frames: int, fps: float) -> IntArray:
+        """Frame ids (T,): IGNORE, BACKGROUND or label index + 1, by the label at each frame's centre.
+
+        Where spans overlap, the one that starts last, as the more specific one, wins.
+        """
+        centres = frame_centres(num_frames, fps)
+        ids = np.where(self._covered(centres), BACKGROUND, IGNORE).astype(np.int64)
+        for label, first, stop in self._frames(centres):
+            ids[first:stop] = label + 1
+        return ids
+
+    def frame_targets(self, num_frames: int, fps: float) -> tuple[BoolArray, BoolArray]:
+        """Multi-hot targets (T, C), the labels at each frame's centre, and a mask (T,) of the annotated frames.
+
+        A frame is annotated where its centre is covered or in a span.
+        """
+        centres = frame_centres(num_frames, fps)
+        # (T, C), contiguous along T: spans are long
+        multi_hot = np.zeros((len(self.labels), num_frames), dtype=bool).T
+        for label, first, stop in self._frames(centres):
+            multi_hot[first:stop, label] = True
+        return multi_hot, self._covered(centres) | multi_hot.any(axis=1)
+
+    def _frames(self, centres: Float64Array) -> Iterator[tuple[int, int, int]]:
+        """Of each span: label index, first frame and frame after the last, given the frame centres (T,)."""
+        label_index = {name: index for index, name in enumerate(self.labels.names)}
+        bounds = np.searchsorted(centres, [(span.start, span.end) for span in self.spans]).tolist()
+        return ((label_index[span.label], *pair) for span, pair in zip(self.spans, bounds, strict=True))
+
+    def _covered(self, times: Float64Array) -> BoolArray:
+        """Mask (T,) of the times that are covered."""
+        if self.covered is None:
+            return np.ones(times.shape, dtype=bool)
+        covered = np.zeros(times.shape, dtype=bool)
+        for start, end in self.covered:
+            covered |= (times >= start) & (times < end)
+        return covered
+
+
+def frame_centres(num_frames: int, fps: float) -> Float64Array:
+    """Seconds (T,) of the middle of each frame, (i + 0.5) / fps."""
+    return (np.arange(num_frames, dtype=np.float64) + 0.5) / fps
+
+
+def runs(ids: Sequence[int] | IntArray) -> list[tuple[int, int, int]]:
+    """Maximal runs of equal ids (T,) as (id, first frame, frame after the last), in order."""
+    values = np.asarray(ids)
+    if values.size == 0:
+        return []
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    ends = np.r_[starts[1:], values.size]
+    return [(int(values[start]), int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+
+
+def spans_from_frames(ids: Sequence[int] | IntArray, fps: float, labels: LabelSet) -> Annotation:
+    """The Annotation of frame ids (T,): a span for each run of a label; IGNORE frames are not covered.
+
+    The inverse of `Annotation.frame_ids`. Raises InputError for an id outside the label set.
+    """
+    spans: list[Span] = []
+    covered: list[tuple[float, float]] = []
+    for value, start, end in runs(ids):
+        if value == IGNORE:
+            continue
+        if not 0 <= value <= len(labels):
+            raise InputError(f"frame {start}: id {value} is outside 0..{len(labels)} of the label set")
+        if covered and covered[-1][1] == start / fps:
+            covered[-1] = (covered[-1][0], end / fps)
+        else:
+            covered.append((start / fps, end / fps))
+        if value != BACKGROUND:
+            spans.append(Span(start / fps, end / fps, labels.names[value - 1]))
+    all_covered = covered == [(0.0, len(ids) / fps)]
+    return Annotation(tuple(spans), labels, None if all_covered else tuple(covered))
+
+
+def label_set_of(annotations: Iterable[Annotation]) -> LabelSet:
+    """The LabelSet that all annotations share. Raises InputError where they differ or there is none."""
+    label_sets = {annotation.labels for annotation in annotations}
+    if len(label_sets) != 1:
+        raise InputError(f"expected annotations over one label set, found {len(label_sets)}")
+    return label_sets.pop()
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key by which "take9" comes before "take10"."""
+    tokens = [token for token in re.split(r"(\d+)", text) if token]
+    return tuple((0, int(token), "") if token.isdecimal() else (1, 0, token) for token in tokens)

@@ -1,0 +1,95 @@
+"""Spans by recording as columns: a table that reads like a mapping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+
+from ..arrays import BoolArray, Float64Array, IntArray
+from .annotation import Span
+
+
+@dataclass(frozen=True, eq=False)
+class SpanTable(Mapping[str, tuple[Span, ...]]):
+    """The N Spans of R recordings as columns, and a mapping from a recording's name to its Spans.
+
+    Metrics work on the columns; Spans are made when a recording is looked up. Rows are not checked.
+    """
+
+    recordings: tuple[str, ...]
+    """Names of the R recordings, the keys of the mapping."""
+    bounds: IntArray
+    """(R + 1,): the rows of recording r are bounds[r] to bounds[r + 1], in the order of its Spans."""
+    labels: tuple[str, ...]
+    """The labels that occur."""
+    label: IntArray
+    """(N,) index into `labels`."""
+    start: Float64Array
+    """(N,) seconds."""
+    end: Float64Array
+    """(N,) seconds."""
+    score: Float64Array
+    """(N,), NaN for none."""
+    person: IntArray
+    """(N,), -1 for none."""
+
+    @classmethod
+    def of(cls, spans: Mapping[str, Iterable[Span]]) -> SpanTable:
+        """The table of Spans by recording name; a SpanTable is returned as it is."""
+        if isinstance(spans, SpanTable):
+            return spans
+        groups = [tuple(group) for group in spans.values()]
+        rows = list(chain.from_iterable(groups))
+        label_index = {name: index for index, name in enumerate(dict.fromkeys(span.label for span in rows))}
+        return cls(
+            tuple(spans),
+            np.cumsum([0, *map(len, groups)]),
+            tuple(label_index),
+            np.array([label_index[span.label] for span in rows], dtype=np.int64),
+            np.array([span.start for span in rows], dtype=np.float64),
+            np.array([span.end for span in rows], dtype=np.float64),
+            np.array([span.score for span in rows], dtype=np.float64),  # None becomes NaN
+            np.array([-1 if span.person is None else span.person for span in rows], dtype=np.int64),
+        )
+
+    @cached_property
+    def _recording_index(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate(self.recordings)}
+
+    @property
+    def recording(self) -> IntArray:
+        """Index of each row's recording, (N,)."""
+        return np.repeat(np.arange(len(self.recordings)), np.diff(self.bounds))
+
+    def __getitem__(self, name: str) -> tuple[Span, ...]:
+        recording = self._recording_index[name]
+        rows = slice(self.bounds[recording], self.bounds[recording + 1])
+        labels = [self.labels[label] for label in self.label[rows].tolist()]
+        scores = [None if math.isnan(score) else score for score in self.score[rows].tolist()]
+        people = [None if person < 0 else person for person in self.person[rows].tolist()]
+        return tuple(map(Span, self.start[rows].tolist(), self.end[rows].tolist(), labels, scores, people))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.recordings)
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def where(self, mask: BoolArray) -> SpanTable:
+        """The rows where `mask` (N,) is True, over the same recordings and labels."""
+        num_before = np.concatenate([[0], np.cumsum(mask)])  # (N + 1,)
+        return SpanTable(
+            self.recordings,
+            num_before[self.bounds],
+            self.labels,
+            self.label[mask],
+            self.start[mask],
+            self.end[mask],
+            self.score[mask],
+            self.person[mask],
+        )

@@ -1,0 +1,263 @@
+"""All metrics of predictions against ground truth, and metrics.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..arrays import BoolArray, IntArray
+from ..data.annotation import Annotation, LabelSet, Span
+from ..data.predictions import Predictions, Truth
+from ..data.span_table import SpanTable
+from ..errors import InputError
+from .errors import Errors, detection_errors
+from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
+from .segments import edit_score, f1_at_k
+from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, detection_map
+
+STRICT_TIOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+"""0.50, 0.55, ..., 0.95: ActivityNet's own thresholds."""
+F1_OVERLAPS = (0.10, 0.25, 0.50)
+MIN_SCORE = 0.5
+"""Overlapping labels without a segmentation: a label holds in spans with this score or more."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The result of `evaluate`; fractions, 0..1. Frame and segment metrics are None for overlapping labels."""
+
+    labels: LabelSet
+    detection: MapResult
+    """mAP at the thresholds asked for."""
+    map_average: Mapping[str, float]
+    """Mean mAP over tIoU 0.1 to 0.5 and over 0.5 to 0.95, whatever was asked for."""
+    frames: FrameCounts
+    """Frames by label."""
+    frame_accuracy: float | None
+    """Share of the frames that are correct, background included."""
+    edit: float | None
+    """Edit score of the segments."""
+    f1: Mapping[str, float] | None
+    """F1 of the segments by overlap in per cent."""
+    confusion: IntArray | None
+    """(C + 1, C + 1) frames by true row and predicted column, background first."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How much was evaluated."""
+    labels_without_truth: tuple[str, ...] = ()
+    """Labels that the ground truth never shows."""
+    errors: Errors | None = None
+    """Kinds of errors at tIoU 0.5."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of metrics.json: plain values, None for what cannot be measured."""
+        result = self.detection
+        keys = [f"{tiou:g}" for tiou in result.tious]
+        per_class = {
+            label: {
+                "ap": _by_tiou(keys, result.ap[row], float(result.ap[row].mean())),
+                "precision": _plain(self.frames.precision[row]),
+                "recall": _plain(self.frames.recall[row]),
+                "frames": int(self.frames.true[row]),
+            }
+            for row, label in enumerate(self.labels.names)
+        }
+        data: dict[str, Any] = {
+            "unit": "fraction",
+            "rule": result.rule,
+            "tiou": list(result.tious),
+            "exclusive": self.labels.exclusive,
+            **self.counts,
+            "map": _by_tiou(keys, result.map, result.average),
+            "map_average": {name: _plain(value) for name, value in self.map_average.items()},
+            "per_class": per_class,
+            "labels_without_truth": list(self.labels_without_truth),
+            "frame_accuracy": None if self.frame_accuracy is None else _plain(self.frame_accuracy),
+            "edit": None if self.edit is None else _plain(self.edit),
+            "f1": None if self.f1 is None else {name: _plain(value) for name, value in self.f1.items()},
+            "confusion": None,
+        }
+        if self.confusion is not None:
+            data["confusion"] = {"labels": ["background", *self.labels.names], "matrix": self.confusion.tolist()}
+        if self.errors is not None:
+            data["errors"] = {**asdict(self.errors), "cost": {k: _plain(v) for k, v in self.errors.cost.items()}}
+        if result.figures:
+            data["figures"] = {
+                name: _by_tiou(keys, value) if isinstance(value, np.ndarray) else _plain(value)
+                for name, value in result.figures.items()
+            }
+        return data
+
+
+def evaluate(
+    predictions: Predictions,
+    truth: Truth,
+    tious: Sequence[float] | None = None,
+    rule: Rule = "activitynet",
+) -> Metrics:
+    """Score predictions against ground truth by all metrics.
+
+    Parameters:
+        predictions: scored spans and, where there is one, the segmentation. Recordings without any count as missed.
+        truth: annotations by recording. Frames are those of its fps (30 where unknown; ``recordings_without_fps``
+            counts them).
+        tious: thresholds of mAP, by default those of the rule.
+        rule: how mAP is counted; see `kinespan.metrics.tiou_map`.
+
+    The label of a frame is that of the segmentation or, without one, of the best span at the frame (overlapping
+    labels: of every span that scores 0.5 or more). Predicted spans that lie for more than half outside the annotated
+    time (``covered``) are neither right nor wrong and are left out.
+
+    Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
+    """
+    undeclared = _check(predictions, truth)
+    labels = replace(truth.labels, names=(*truth.labels.names, *undeclared))
+    true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
+    predicted = SpanTable.of(predictions.spans)
+    in_covered_time = predicted.where(_is_covered(predicted, truth.annotations))
+    fps = {name: truth.fps.get(name, DEFAULT_FPS) for name in truth.annotations}
+    tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
+    all_tious = sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS})
+    detection = detection_map(in_covered_time, true_spans, all_tious, rule, labels.names, fps)
+    averages = {"0.1:0.5": detection.at(DEFAULT_TIOUS).average, "0.5:0.95": detection.at(STRICT_TIOUS).average}
+    counts = {
+        "recordings": len(truth.annotations),
+        "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
+        "recordings_without_predictions": len(truth.annotations) - int(np.count_nonzero(np.diff(predicted.bounds))),
+        "true_spans": len(true_spans.label),
+        "predicted_spans": len(predicted.label),
+        "predicted_spans_left_out": len(predicted.label) - len(in_covered_time.label),
+    }
+    frames = _exclusive_frames if labels.exclusive else _overlapping_frames
+    return Metrics(
+        labels,
+        detection.at(tious),
+        averages,
+        *frames(predictions, truth, labels, fps),
+        counts,
+        tuple(name for name in labels.names if name not in true_spans.labels),
+        detection_errors(in_covered_time, true_spans, labels.names),
+    )
+
+
+_FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, IntArray | None]
+
+
+def _exclusive_frames(
+    predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
+) -> _FrameMetrics:
+    """Frame counts, frame accuracy, edit, F1 and confusion of exclusive labels."""
+    predicted, true = [], []
+    for name, annotation in truth.annotations.items():
+        spans = _segmentation(predictions, name)
+        num_frames = _num_frames(name, truth, spans, fps[name])
+        true.append(replace(annotation, labels=labels).frame_ids(num_frames, fps[name]))
+        predicted.append(_frame_ids(spans, labels, num_frames, fps[name]))
+    confusion = confusion_matrix(predicted, true, len(labels))
+    f1 = f1_at_k(predicted, true, F1_OVERLAPS)
+    return (
+        frame_counts(confusion),
+        frame_accuracy(confusion),
+        edit_score(predicted, true),
+        {f"{100 * overlap:g}": value for overlap, value in zip(F1_OVERLAPS, f1, strict=True)},
+        confusion,
+    )
+
+
+def _overlapping_frames(
+    predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
+) -> _FrameMetrics:
+    """Frame counts of overlapping labels; the other frame metrics need one label a frame."""
+    true, predicted, both = np.zeros((3, len(labels)), dtype=np.int64)
+    for name, annotation in truth.annotations.items():
+        spans = _segmentation(predictions, name)
+        if predictions.segmentation is None:
+            spans = [span for span in spans if (span.score or 0.0) >= MIN_SCORE]
+        num_frames = _num_frames(name, truth, spans, fps[name])
+        targets, is_annotated = replace(annotation, labels=labels).frame_targets(num_frames, fps[name])  # (T, C), (T,)
+        is_predicted, _ = Annotation(tuple(spans), labels).frame_targets(num_frames, fps[name])  # (T, C)
+        is_predicted &= is_annotated[:, None]
+        true += targets.sum(axis=0)
+        predicted += is_predicted.sum(axis=0)
+        both += (targets & is_predicted).sum(axis=0)
+    return FrameCounts(true, predicted, both), None, None, None, None
+
+
+def _segmentation(predictions: Predictions, name: str) -> Sequence[Span]:
+    """The spans of a recording that give the labels of its frames."""
+    return (predictions.spans if predictions.segmentation is None else predictions.segmentation).get(name, ())
+
+
+def _frame_ids(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float) -> IntArray:
+    """Frame ids (T,): that of the span with the highest score at each frame, of equals the one that starts later."""
+    ids = np.zeros(num_frames, dtype=np.int64)
+    label_index = {name: index for index, name in enumerate(labels.names)}
+    ordered = sorted(spans, key=lambda span: (span.score or 0.0, span.start, span.end, span.label))
+    bounds = np.array([(span.start, span.end) for span in ordered], dtype=np.float64).reshape(-1, 2)
+    # Frame i is in a span if its centre, (i + 0.5) / fps, is.
+    frames = np.maximum(0, np.ceil(np.round(bounds * fps - 0.5, 6))).astype(np.int64)
+    for span, (first, stop) in zip(ordered, frames.tolist(), strict=True):
+        ids[first:stop] = label_index[span.label] + 1
+    return ids
+
+
+def _num_frames(name: str, truth: Truth, spans: Iterable[Span], fps: float) -> int:
+    """Frames of a recording; without a known duration it ends with its last span, true or predicted."""
+    duration = truth.durations.get(name)
+    if duration is None:
+        duration = max((span.end for span in (*truth.annotations[name].spans, *spans)), default=0.0)
+    return max(0, round(duration * fps))
+
+
+def _is_covered(spans: SpanTable, annotations: Mapping[str, Annotation]) -> BoolArray:
+    """Mask (N,) of the spans of which at least half lies in the covered time of their recording."""
+    mask = np.ones(len(spans.label), dtype=bool)
+    for index, name in enumerate(spans.recordings):
+        covered = annotations[name].covered
+        if covered is None:
+            continue
+        rows = slice(spans.bounds[index], spans.bounds[index + 1])
+        start, end = spans.start[rows], spans.end[rows]
+        shared = np.zeros(len(start))
+        for first, last in covered:
+            shared += np.maximum(0.0, np.minimum(end, last) - np.maximum(start, first))
+        mask[rows] = shared >= (end - start) / 2
+    return mask
+
+
+def _check(predictions: Predictions, truth: Truth) -> list[str]:
+    """The predicted labels that truth never shows, if its label set is not declared.
+
+    Raises InputError for predictions of recordings or declared labels that truth does not have.
+    """
+    segmentation = predictions.segmentation or {}
+    unknown = sorted({*predictions.spans, *segmentation} - set(truth.annotations))
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} recordings have predictions but no ground truth: "
+            f"{', '.join(map(repr, unknown[:5]))}{', ...' if len(unknown) > 5 else ''}; "
+            "give the ground truth (and the subset) that belongs to the predictions"
+        )
+    used = {*SpanTable.of(predictions.spans).labels, *SpanTable.of(segmentation).labels}
+    undeclared = sorted(used - set(truth.labels.names))
+    if undeclared and (truth.labels_are_declared or len(undeclared) == len(used)):
+        raise InputError(
+            f"predictions have labels that are not in the ground truth: {', '.join(map(repr, undeclared[:8]))}"
+            f"{', ...' if len(undeclared) > 8 else ''}; available: {', '.join(map(repr, truth.labels.names[:20]))}; "
+            "correct the names, or add them to the labels of the ground truth"
+        )
+    return undeclared
+
+
+def _by_tiou(keys: Sequence[str], values: Iterable[float], average: float | None = None) -> dict[str, float | None]:
+    """Values by threshold, and their average where given."""
+    named = {key: _plain(value) for key, value in zip(keys, values, strict=True)}
+    return named if average is None else {**named, "average": _plain(average)}
+
+
+def _plain(value: float) -> float | None:
+    """A float, None for NaN."""
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,83 @@
+"""What every model does with a recording: frame scores, and spans from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ..data.annotation import LabelSet, Span
+from ..data.recording import Recording
+from ..decode import DecodeConfig, decode, segment_as
+from ..errors import InputError
+from .model_file import ModelSpec, save_weights
+
+Scores = NDArray[np.float32]
+
+
+class Model(nn.Module):
+    """Recording in, Spans out. A subclass says how a recording is scored frame by frame."""
+
+    spec: ModelSpec
+    labels: LabelSet
+
+    def __init__(self, spec: ModelSpec) -> None:
+        """Raises InputError for a spec without labels."""
+        super().__init__()
+        if spec.labels is None:
+            raise InputError("a localizer needs labels; this spec has none")
+        self.spec = spec
+        self.labels = spec.labels
+
+    def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
+        """Scores (T, C + 1) at the model's rate, column 0 background; see decode.py for what they mean.
+
+        window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
+        """
+        raise NotImplementedError(type(self).__name__)
+
+    def localize(
+        self,
+        recording: Recording,
+        people: Literal["together", "each"] = "together",
+        config: DecodeConfig | None = None,
+    ) -> list[Span]:
+        """Scored spans of a recording, sorted by start, in seconds; `each` localizes every person alone.
+
+        With `each` a span says whose it is. config: how to decode, by default the model's own way. Raises InputError
+        where the recording's skeleton does not map to the model's.
+        """
+        spans: list[Span] = []
+        for person, motion in _by_person(recording, people):
+            decoded = self.decode(self.frame_scores(motion), config)
+            spans += [span if person is None else replace(span, person=person) for span in decoded]
+        return sorted(spans, key=lambda span: (span.start, span.end, span.label))
+
+    def decode(self, scores: Scores, config: DecodeConfig | None = None) -> list[Span]:
+        """Scored spans, overlapping ones among them, of frame scores (T, C + 1)."""
+        return decode(scores, self.spec.input.fps, self.labels, config or self.spec.decode)
+
+    def segment(self, scores: Scores) -> list[Span]:
+        """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what by the model's durations."""
+        return segment_as(scores, self.spec.input.fps, self.labels, self.spec.decode)
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, enough in itself to localize."""
+        save_weights(Path(path), self.state_dict(), self.spec)
+
+
+def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
+    """The recording as it is, or one for each person in it, with that person alone."""
+    if people == "together" or recording.num_people == 1:
+        return [(None, recording)]
+    recordings: list[tuple[int | None, Recording]] = []
+    for person in range(recording.num_people):
+        if recording.mask[:, person].any():
+            alone = slice(person, person + 1)
+            changes = {"positions": recording.positions[:, alone], "valid": recording.mask[:, alone]}
+            recordings.append((person, recording.with_changes(f"person {person} alone", **changes)))
+    return recordings

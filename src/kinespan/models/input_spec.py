@@ -1,0 +1,77 @@
+"""InputSpec: how a Recording becomes what an Encoder sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor
+
+from ..config import Normalisation
+from ..data.recording import Recording
+from ..data.skeleton import Skeleton
+from ..transforms.long_motion import LongMotion, motion_in_parts
+from ..transforms.normalise import Motion, model_motion
+from ..transforms.streams import check_streams, compute_streams
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Skeleton, frames per second, streams and normalisation of what an encoder sees.
+
+    Two models with equal InputSpecs see the same tensors of a recording. Raises InputError for streams that are
+    unknown, named twice or none.
+    """
+
+    skeleton: Skeleton
+    """Recordings are mapped to its joints."""
+    fps: float
+    """Frames per second; recordings are resampled to it by time."""
+    streams: tuple[str, ...]
+    """Streams joined as input channels, in this order: joint, bone, joint_motion, bone_motion, position."""
+    normalisation: Normalisation
+    """How positions are placed, turned and scaled."""
+
+    def __post_init__(self) -> None:
+        """Validate the names of the streams."""
+        check_streams(self.streams)
+
+    @property
+    def num_channels(self) -> int:
+        """Input channels of a joint: three coordinates of each stream."""
+        return 3 * len(self.streams)
+
+    def motion(self, recording: Recording) -> Motion:
+        """The Motion of a recording: positions (T, P, J, 3) and valid (T, P) at `fps`, normalised.
+
+        Raises InputError where the recording's skeleton does not map to `skeleton`.
+        """
+        return model_motion(recording, self.skeleton, self.fps, self.normalisation)
+
+    def motion_in_parts(self, recording: Recording) -> Motion | LongMotion:
+        """As `motion`; of a long recording a LongMotion, which computes positions only for the frames asked for."""
+        return motion_in_parts(recording, self.skeleton, self.fps, self.normalisation)
+
+    def compute_streams(self, positions: Tensor, valid: Tensor) -> Tensor:
+        """Streams (B, T, P, J, num_channels) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
+        return compute_streams(positions, valid, self.skeleton, self.streams, self.fps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "skeleton": self.skeleton.to_dict(),
+            "fps": self.fps,
+            "streams": list(self.streams),
+            "normalisation": asdict(self.normalisation),
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> InputSpec:
+        """The InputSpec that `to_dict` wrote. Raises KeyError, TypeError or InputError where it is not one."""
+        return InputSpec(
+            skeleton=Skeleton.from_dict(data["skeleton"]),
+            fps=data["fps"],
+            streams=tuple(data["streams"]),
+            normalisation=Normalisation(**data["normalisation"]),
+        )

@@ -1,0 +1,1 @@
+"""From motion files to a corpus."""

@@ -1,0 +1,96 @@
+"""What a recipe is: how a public data set, as distributed, becomes recordings with labels and official splits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from ...corpus.info import RecordingInfo
+from ...corpus.splits import Fold, Split
+from ...data.annotation import LabelSet
+from ...io import Take
+from ...registry import Registry
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording to read: its name, the file that errors name, and what else `Recipe.read` needs.
+
+    ``details`` is sent to another process: it must be small and allow that.
+    """
+
+    name: str
+    file: Path
+    details: Any = None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The content of a raw folder: the recordings to read, in a fixed order, and what is left out."""
+
+    items: tuple[Item, ...]
+    refused: tuple[tuple[Path, str], ...] = ()
+    """(file, reason) of files known to be unusable before reading."""
+    skipped: tuple[Path, ...] = ()
+    """Files that are not recordings."""
+    labels: LabelSet | None = None
+    """The whole label set of the data set, in its official order; None: the union of what is read."""
+
+
+class Recipe(ABC):
+    """A public data set: where its recordings and labels are, how they are read, its official splits.
+
+    A subclass is a frozen dataclass whose fields are its options, each with a default and a docstring under it: they
+    are the flags of ``kinespan prepare --recipe NAME`` and their help. Each worker process gets an instance and keeps
+    it, so that a `functools.cached_property` may hold what is costly to load.
+    """
+
+    title: ClassVar[str]
+    """The data set's name, as in "NTU RGB+D 60"."""
+    paper: ClassVar[str]
+    """Its citation."""
+    licence: ClassVar[str]
+    """The terms of its data, in a line."""
+
+    @abstractmethod
+    def survey(self, raw: Path) -> Survey:
+        """The recordings under `raw`. Quick: it lists files and reads labels, never motion.
+
+        Raises InputError where `raw` is not this data set, naming the files that were expected.
+        """
+
+    @abstractmethod
+    def read(self, item: Item) -> Take:
+        """The recording of an item, named `Item.name`, and its annotation. Runs in worker processes.
+
+        Raises InputError, naming the file, for a broken file, which is then left out and reported.
+        """
+
+    def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
+        """The official splits, from the attributes of recordings, without folds that have an empty side."""
+        return ()
+
+
+RECIPES: Registry[type[Recipe]] = Registry("recipe")
+"""Recipes by name. One with the name of a file format also splits folders in which all files have that format."""
+
+
+def official_fold(
+    names: Sequence[str], values: Iterable[Value], trains: Container[Value], tests: Container[Value]
+) -> Fold | None:
+    """The fold of the recordings whose value (one a name) is in `trains` or `tests`; None if a side is empty."""
+    named_values = list(zip(names, values, strict=True))
+    train = tuple(name for name, value in named_values if value in trains)
+    test = tuple(name for name, value in named_values if value in tests)
+    return Fold(train, test) if train and test else None
+
+
+def official_split(name: str, folds: dict[int, Fold | None], drop_labels: tuple[str, ...] = ()) -> tuple[Split, ...]:
+    """A tuple of the split of the folds that are not None; empty without any."""
+    existing = {number: fold for number, fold in folds.items() if fold is not None}
+    return (Split(name, existing, drop_labels),) if existing else ()

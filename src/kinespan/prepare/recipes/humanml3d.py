@@ -1,0 +1,210 @@
+"""HumanML3D (Guo et al. 2022): 20 fps joints of AMASS and HumanAct12 with captions, and their mirror images."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from ...arrays import Float32Array
+from ...corpus.info import RecordingInfo
+from ...corpus.splits import Split
+from ...data.annotation import Annotation, LabelSet, Span
+from ...data.recording import Recording
+from ...data.skeletons import SMPL_22
+from ...errors import InputError
+from ...io import Take
+from ...io.base import read_text
+from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+
+FPS = 20.0
+PARTS = ("train", "val", "test")
+"""The lists of names, each in a file NAME.txt; recordings in no list are read but are in no split."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A line of a text file: a description, its words in their basic form, and its time (None: the whole motion)."""
+
+    text: str
+    words: tuple[str, ...]
+    time: tuple[float, float] | None
+
+
+@RECIPES.register("humanml3d")
+@dataclass(frozen=True)
+class HumanML3D(Recipe):
+    """HumanML3D's joints: ``new_joints/<id>.npy`` (T, 22, 3), ``texts/<id>.txt``, and lists of names.
+
+    The lists are ``train.txt``, ``val.txt`` and ``test.txt``. 20 frames a second, metres, y up, SMPL's first 22 joints.
+    Ids that begin with M are mirror images. The captions become the attribute ``captions``, a line each. They are not
+    labels, so recordings stay unlabelled unless ``categories`` names a file.
+    """
+
+    title: ClassVar[str] = "HumanML3D"
+    paper: ClassVar[str] = "Guo et al., Generating Diverse and Natural 3D Human Motions from Text, CVPR 2022"
+    licence: ClassVar[str] = "texts MIT; the motion has the terms of AMASS and HumanAct12"
+
+    joints: Literal["new_joints", "joints"] = "new_joints"
+    """Folder of the motion: new_joints, all brought to one body, or joints, as captured."""
+    mirrored: bool = True
+    """Also read the mirror images, which the official lists include."""
+    categories: Path | None = None
+    """File of labels, a line each: the label, a colon, and words separated by commas, as in "jump: jump, hop, leap".
+    A caption with one of the words (in any form: jumps, jumping) gives its time that label."""
+
+    def survey(self, raw: Path) -> Survey:
+        """The motion files, in order of their names. Raises InputError where the folder or all lists are missing."""
+        root = next((folder for folder in (raw, raw / "HumanML3D") if (folder / self.joints).is_dir()), None)
+        parts = {} if root is None else {part: root / f"{part}.txt" for part in PARTS}
+        parts = {part: file for part, file in parts.items() if file.is_file()}
+        if root is None or not parts:
+            missing = f"folder {self.joints}" if root is None else "train.txt, val.txt or test.txt"
+            raise InputError(
+                f"{raw}: not HumanML3D, no {missing} in it; give the folder that holds {self.joints}/ and texts/"
+            )
+        part_of = {name: part for part, file in parts.items() for name in read_text(file).split()}
+        items: list[Item] = []
+        files = sorted((root / self.joints).glob("*.npy"))
+        for file in files:
+            if self.mirrored or not file.stem.startswith("M"):
+                items.append(Item(file.stem, file, (part_of.get(file.stem), root / "texts" / f"{file.stem}.txt")))
+        existing = {file.stem for file in files}
+        refused = tuple(
+            (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but no such file")
+            for name, part in part_of.items()
+            if name not in existing and (self.mirrored or not name.startswith("M"))
+        )
+        labels = None if self._labels is None else LabelSet(tuple(self._labels), exclusive=False)
+        return Survey(tuple(items), refused, labels=labels)
+
+    def read(self, item: Item) -> Take:
+        """The motion, its captions and, with categories, their labels."""
+        part, text = item.details
+        captions = read_captions(text) if text.is_file() else ()
+        positions = read_joints(item.file)
+        attributes = {"captions": "\n".join(map(_caption_line, captions))} if captions else {}
+        attributes |= {"mirrored": "yes" if item.name.startswith("M") else "no"} | ({"part": part} if part else {})
+        history = (f"read as humanml3d: {FPS:g} fps, metres, y up, from {self.joints}",)
+        try:
+            recording = Recording(
+                positions, FPS, SMPL_22, item.name, source=item.file.name, attributes=attributes, history=history
+            )
+            return Take(recording, self._annotation(captions, recording.duration))
+        except InputError as error:
+            raise InputError(f"{item.file}: {error}") from None
+
+    def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
+        """``official`` trains on train.txt and tests test.txt; ``validation`` tests val.txt."""
+        names = [info.name for info in infos]
+        parts = [info.attributes.get("part") for info in infos]
+        return (
+            *official_split("official", {1: official_fold(names, parts, {"train"}, {"test"})}),
+            *official_split("validation", {1: official_fold(names, parts, {"train"}, {"val"})}),
+        )
+
+    @cached_property
+    def _labels(self) -> dict[str, tuple[tuple[str, ...], ...]] | None:
+        """The categories: phrases, each a tuple of words, by label."""
+        return None if self.categories is None else read_categories(self.categories)
+
+    def _annotation(self, captions: Sequence[Caption], duration: float) -> Annotation | None:
+        if self._labels is None or not captions:
+            return None
+        spans: set[Span] = set()
+        for caption in captions:
+            start, end = caption.time or (0.0, duration)
+            end = min(end, duration)
+            for label, phrases in self._labels.items():
+                if start < end and any(_contains(caption.words, phrase) for phrase in phrases):
+                    spans.add(Span(start, end, label))
+        labels = LabelSet(tuple(self._labels), exclusive=False)
+        return Annotation(_merged(spans), labels)
+
+
+def read_joints(file: Path) -> Float32Array:
+    """Positions (T, 1, 22, 3) of a .npy file of (T, 22, 3). Raises InputError for anything else."""
+    try:
+        data = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{file}: not a whole .npy file: {error}") from None
+    if not isinstance(data, np.ndarray) or data.dtype.kind != "f":
+        raise InputError(f"{file}: expected one array of decimal numbers")
+    if data.shape == (22, 3):
+        data = data[None]  # a single frame that lost its axis
+    if data.ndim != 3 or data.shape[1:] != (22, 3):
+        hint = "; these are features, not joints" if data.shape[-1:] == (263,) else ""
+        raise InputError(f"{file}: found an array of shape {data.shape}, expected (T, 22, 3){hint}")
+    return np.asarray(data[:, None], dtype=np.float32)
+
+
+def read_captions(file: Path) -> tuple[Caption, ...]:
+    """The captions of a motion: ``text#word/KIND word/KIND ...#start#end`` in seconds, 0 and 0 (or nan) for all of it.
+
+    Raises InputError naming a line that is not a caption.
+    """
+    captions = []
+    for number, line in enumerate(read_text(file).split("\n"), start=1):
+        if not line.strip():
+            continue
+        text, *rest = (field.strip() for field in line.rsplit("#", 3))
+        if len(rest) != 3:
+            raise InputError(f"{file}:{number}: found {line[:60]!r}, expected caption#words#start#end")
+        try:
+            start, end = (0.0 if math.isnan(float(value)) else float(value) for value in rest[1:])
+        except ValueError:
+            raise InputError(f"{file}:{number}: start and end are {rest[1:]}, expected seconds") from None
+        if not (0 <= start < end < math.inf or start == end == 0):
+            raise InputError(
+                f"{file}:{number}: start is {start:g} and end {end:g}, expected 0 <= start < end, or 0 and 0"
+            )
+        words = tuple(token.rpartition("/")[0].lower() for token in rest[0].split() if "/" in token)
+        captions.append(Caption(text, words, (start, end) if end else None))
+    return tuple(captions)
+
+
+def read_categories(file: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Phrases by label. Raises InputError naming a line that is not ``label: word, word``, or a label given twice."""
+    categories: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for number, line in enumerate(read_text(file).split("\n"), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        label, colon, rest = (part.strip() for part in line.partition(":"))
+        phrases = tuple(tuple(phrase.lower().split()) for phrase in rest.split(",") if phrase.strip())
+        if not (label and colon and phrases) or label in categories:
+            reason = f"label {label!r} is given twice" if label in categories else f"found {line[:60]!r}"
+            raise InputError(f"{file}:{number}: {reason}, expected a label and words, as in 'jump: jump, hop'")
+        categories[label] = phrases
+    if not categories:
+        raise InputError(f"{file}: holds no label, expected lines such as 'jump: jump, hop'")
+    return categories
+
+
+def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
+    size = len(phrase)
+    return any(
+        tuple(words[start_index : start_index + size]) == tuple(phrase) for start_index in range(len(words) - size + 1)
+    )
+
+
+def _merged(spans: set[Span]) -> tuple[Span, ...]:
+    """Spans with those of one label that touch or overlap merged: several captions describe the same action."""
+    merged: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.label, span.start, span.end)):
+        last = merged[-1] if merged else None
+        if last is not None and last.label == span.label and span.start <= last.end:
+            merged[-1] = Span(last.start, max(last.end, span.end), span.label)
+        else:
+            merged.append(span)
+    return tuple(merged)
+
+
+def _caption_line(caption: Caption) -> str:
+    text = re.sub(r"\s+", " ", caption.text)
+    return text if caption.time is None else f"{text} [{caption.time[0]:g}-{caption.time[1]:g} s]"

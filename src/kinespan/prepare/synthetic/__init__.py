@@ -1,0 +1,1 @@
+"""The built-in corpus: made motion with known spans."""

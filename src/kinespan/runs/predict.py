@@ -1,0 +1,108 @@
+"""Localizing many recordings: predictions, their scores, the truth to score them against, and the files of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..corpus.splits import without_labels
+from ..corpus.store import Corpus
+from ..data.annotation import Annotation, Span
+from ..data.predictions import Predictions, Truth
+from ..data.recording import Recording
+from ..decode.presets import DECODERS
+from ..errors import InputError
+from ..metrics import Metrics, Rule, evaluate
+from .outputs import LocalizationResult
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from ..models.base import Model, Scores
+
+
+def localize_recordings(
+    model: Model,
+    recordings: Iterable[Recording],
+    *,
+    people: Literal["together", "each"] = "together",
+    decoder: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> LocalizationResult:
+    """Localize recordings one by one; `decoder` names a way of decoding in place of the model's own.
+
+    It makes the scored spans; the segmentation is the model's own under every decoder. Raises InputError for two
+    recordings of the same name, one that does not map, or an unknown decoder.
+    """
+    config = None if decoder is None else DECODERS[decoder]
+    spans: dict[str, tuple[Span, ...]] = {}
+    segmentation: dict[str, tuple[Span, ...]] = {}
+    scores: dict[str, Scores] = {}
+    for number, recording in enumerate(recordings):
+        name = recording.name
+        if name in spans:
+            raise InputError(f"two recordings are named {name!r}; localize them into different folders")
+        scores[name] = model.frame_scores(recording)
+        segmentation[name] = tuple(model.segment(scores[name]))
+        if people == "together":
+            decoded = model.decode(scores[name], config)
+        else:
+            decoded = model.localize(recording, people, config)
+        spans[name] = tuple(decoded)
+        if progress is not None:
+            progress(number + 1)
+    fps = model.spec.input.fps
+    facts = {"training": dict(model.spec.training), "fps": fps, **_decoder_fact(decoder), **(details or {})}
+    labels = {"labels": list(model.labels.names), "exclusive": model.labels.exclusive}
+    predictions = Predictions(spans, segmentation, {**facts, **labels})
+    return LocalizationResult(predictions, scores, fps, model.labels)
+
+
+def _decoder_fact(decoder: str | None) -> dict[str, str]:
+    """The decoder's name as a fact; nothing where it is the model's own."""
+    return {} if decoder is None else {"decoder": decoder}
+
+
+def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] = ()) -> Truth:
+    """The truth of annotated recordings of a corpus. Raises InputError where there are no labels."""
+    if corpus.labels is None:
+        raise InputError(f"corpus {corpus.name!r} has no labels to evaluate against")
+    annotations: dict[str, Annotation] = {}
+    for name in names:
+        annotation = corpus.annotation(name, drop=dropped)
+        if annotation is not None:
+            annotations[name] = annotation
+    if not annotations:
+        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings is annotated")
+    infos = {name: corpus.infos[corpus.index(name)] for name in annotations}
+    durations = {name: info.duration for name, info in infos.items()}
+    rates = {name: info.fps for name, info in infos.items()}
+    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates)
+
+
+def evaluate_on(
+    model: Model,
+    corpus: Corpus,
+    names: Sequence[str],
+    *,
+    dropped: tuple[str, ...] = (),
+    rule: Rule = "activitynet",
+    tious: Sequence[float] | None = None,
+    decoder: str | None = None,
+    details: Mapping[str, Any] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[LocalizationResult, Truth, dict[str, Any]]:
+    """Localize recordings of a corpus and score the result against their annotations; metrics as in metrics.json.
+
+    `tious` are by default those that are reported under the rule; `decoder` names a way of decoding in place of the
+    model's own.
+    Raises InputError where the model names labels that the corpus has not.
+    """
+    truth = corpus_truth(corpus, names, dropped)
+    unknown = [label for label in model.labels.names if label not in truth.labels.names]
+    if unknown:
+        raise InputError(f"the model names {', '.join(unknown)}, which corpus {corpus.name!r} has not")
+    recordings = (corpus[name] for name in truth.annotations)
+    result = localize_recordings(model, recordings, decoder=decoder, details=details, progress=progress)
+    metrics: Metrics = evaluate(result.predictions, truth, tious, rule)
+    facts = {**model.spec.training, **_decoder_fact(decoder), **(details or {})}
+    return result, truth, {**metrics.to_dict(), "facts": facts}

@@ -1,0 +1,201 @@
+"""Clips for training: recordings as a model sees them, on one device, and random windows of them.
+
+Notable choices:
+- all recordings lie end to end in one tensor, so that a batch of clips is one gather
+- targets are looked up by the time map of a view, so that they follow every temporal augmentation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from ..corpus.store import Corpus
+from ..data.annotation import IGNORE, Annotation, LabelSet
+from ..errors import InputError
+from ..models.input_spec import InputSpec
+from ..transforms.augment import TimeMap, View
+from ..transforms.normalise import Motion
+
+
+class FrameTargets(NamedTuple):
+    """What the frames of clips are trained on: values (B, T, C + 1) float32 in 0..1, and mask (B, T) bool.
+
+    Column 0 is background, column c + 1 label c. mask is True for frames that have a target; values are zero elsewhere.
+    """
+
+    values: Tensor
+    mask: Tensor
+
+
+class ClipPool:
+    """Motions of some recordings, joined end to end on a device, and their frame targets where they are annotated.
+
+    Of N frames in R recordings:
+
+        positions      (N, P, J, 3) float32
+        valid          (N, P) bool
+        starts         (R,) int64, first frame of each recording
+        lengths        (R,) int64, frames of each recording
+        weights        (R,) float32, how often a recording is drawn; by default its length
+        targets        (N, C + 1) float32 in 0..1, or None: column 0 background, column c + 1 label c; labels are 0 and
+                       1, pseudo-labels the scores that teachers gave
+        target_mask    (N,) bool, or None: which frames have a target; targets are zero where it is False
+
+    Everything stays on the device, so that a batch costs one gather.
+    """
+
+    def __init__(
+        self,
+        motions: Sequence[Motion],
+        annotations: Sequence[Annotation | None] | None = None,
+        labels: LabelSet | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Raises InputError for an empty pool."""
+        if not motions:
+            raise InputError("no recordings to take clips from; check the split and the label fraction")
+        people = max(motion.valid.shape[1] for motion in motions)
+        self.names = tuple(motion.name for motion in motions)
+        self.fps = motions[0].fps
+        self.motions = tuple(motions)
+        self.lengths = torch.tensor([motion.num_frames for motion in motions], device=device)
+        self.starts = self.lengths.cumsum(0) - self.lengths
+        self.weights = self.lengths.float()
+        positions = [_pad_people(motion.positions, people) for motion in motions]
+        valid = [_pad_people(motion.valid, people) for motion in motions]
+        self.positions = torch.from_numpy(np.concatenate(positions)).to(device)
+        self.valid = torch.from_numpy(np.concatenate(valid)).to(device)
+        self.targets: Tensor | None = None
+        self.target_mask: Tensor | None = None
+        if annotations is not None and labels is not None:
+            targets = [
+                frame_targets(annotation, labels, motion.num_frames, motion.fps)
+                for annotation, motion in zip(annotations, motions, strict=True)
+            ]
+            self.targets = torch.from_numpy(np.concatenate(targets)).to(device)
+            self.target_mask = self.targets.any(dim=1)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to(self, device: torch.device | str) -> ClipPool:
+        """Move everything to a device, in place; returns itself."""
+        for name in ("lengths", "starts", "weights", "positions", "valid", "targets", "target_mask"):
+            value = getattr(self, name)
+            setattr(self, name, None if value is None else value.to(device))
+        return self
+
+    def add_pseudo_labels(self, scores: Mapping[str, NDArray[np.float32]], share: float) -> None:
+        """Make scores (T, C + 1) the targets of recordings by name, and draw that share of all clips from them.
+
+        The other recordings are the labelled ones, of which there must be some.
+        """
+        assert self.targets is not None
+        assert self.target_mask is not None
+        for start, name in zip(self.starts.tolist(), self.names, strict=True):
+            if name in scores:
+                frames = slice(start, start + len(scores[name]))
+                self.targets[frames] = torch.from_numpy(scores[name]).to(self.targets)
+                self.target_mask[frames] = True
+        is_pseudo = torch.tensor([name in scores for name in self.names], device=self.lengths.device)  # (R,)
+        lengths = self.lengths.float()
+        pseudo, labelled = (lengths * chosen / (lengths * chosen).sum() for chosen in (is_pseudo, ~is_pseudo))
+        self.weights = share * pseudo + (1 - share) * labelled
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of motion in the pool."""
+        return float(self.lengths.sum()) / self.fps
+
+    def annotated(self, index: int) -> bool:
+        """Whether any frame of recording `index` has a target."""
+        if self.target_mask is None:
+            return False
+        start = int(self.starts[index])
+        return bool(self.target_mask[start : start + int(self.lengths[index])].any())
+
+    def draw(self, count: int, frames: int, generator: Generator) -> tuple[View, FrameTargets | None]:
+        """A batch of `count` random clips of `frames` frames, and their targets if there are labels.
+
+        A recording is drawn by its weight, then a start evenly among those at which the clip fits; a recording
+        shorter than a clip is padded at its end.
+        """
+        device = self.positions.device
+        recording = torch.multinomial(self.weights, count, replacement=True, generator=generator)  # (B,)
+        num_starts = (self.lengths[recording] - frames).clamp(min=0) + 1  # (B,)
+        offset = (torch.rand(count, generator=generator, device=device) * num_starts).long().clamp(max=num_starts - 1)
+        return self.clips(recording, offset, frames)
+
+    def clips(self, recording: Tensor, offset: Tensor, frames: int) -> tuple[View, FrameTargets | None]:
+        """The clips that start `offset` (B,) frames into `recording` (B,), and their targets."""
+        step = torch.full((len(recording),), 1 / self.fps, device=offset.device)
+        times = TimeMap(offset * step, step)
+        indices, inside = self.frame_indices(recording, times, frames)  # (B, T) both
+        valid = self.valid[indices] & inside[..., None]  # (B, T, P)
+        positions = torch.where(valid[..., None, None], self.positions[indices], 0.0)  # (B, T, P, J, 3)
+        view = View(positions, valid, times, recording)
+        return view, self.targets_of(view)
+
+    def frame_indices(self, recording: Tensor, times: TimeMap, frames: int) -> tuple[Tensor, Tensor]:
+        """Which joined frame (B, T) each frame of a view falls into, by time, and whether it is inside (B, T)."""
+        middle = torch.arange(frames, device=recording.device) + 0.5  # (T,)
+        seconds = times.start[:, None] + middle * times.step[:, None]  # (B, T)
+        # a thousandth of a frame is added so that rounding never moves a frame that lies on a border
+        frame = (seconds * self.fps + 1e-3).floor().long()  # (B, T), from the recording's first
+        inside = (frame >= 0) & (frame < self.lengths[recording][:, None])
+        return self.starts[recording][:, None] + torch.where(inside, frame, 0), inside
+
+    def targets_of(self, view: View) -> FrameTargets | None:
+        """The targets of a view, found through its time map; None without labels.
+
+        Frames have none where nobody is present, beyond the recording, and where the view is mirrored in time.
+        """
+        if self.targets is None or self.target_mask is None:
+            return None
+        indices, usable = self.frame_indices(view.recording, view.times, view.positions.shape[1])  # (B, T) both
+        usable = usable if view.timed is None else usable & view.timed
+        usable = usable & view.valid.any(dim=2)
+        values = self.targets[indices].masked_fill(~usable[..., None], 0.0)  # (B, T, C + 1)
+        return FrameTargets(values, self.target_mask[indices] & usable)
+
+
+def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: int, fps: float) -> NDArray[np.float32]:
+    """Targets (T, C + 1), 0 or 1, at a model's rate: column 0 background, c + 1 label c; zero where unlabelled."""
+    targets = np.zeros((num_frames, len(labels) + 1), np.float32)
+    if annotation is None:
+        return targets
+    if labels.exclusive:
+        ids = annotation.frame_ids(num_frames, fps)
+        known = ids != IGNORE
+        targets[np.flatnonzero(known), ids[known]] = 1
+        return targets
+    targets[:, 1:], covered = annotation.frame_targets(num_frames, fps)
+    targets[:, 0] = covered & ~targets[:, 1:].any(axis=1)
+    return targets
+
+
+def load_motions(
+    corpus: Corpus,
+    names: Sequence[str],
+    input_spec: InputSpec,
+    progress: Callable[[int], None] | None = None,
+) -> list[Motion]:
+    """The Motions of some recordings of a corpus. Raises InputError where a skeleton does not map."""
+    motions = []
+    for number, name in enumerate(names):
+        motions.append(input_spec.motion(corpus[name]))
+        if progress is not None:
+            progress(number + 1)
+    return motions
+
+
+def _pad_people(values: np.ndarray, people: int) -> np.ndarray:
+    """values (T, P, ...) with empty person slots up to `people`."""
+    missing = people - values.shape[1]
+    return values if not missing else np.pad(values, [(0, 0), (0, missing)] + [(0, 0)] * (values.ndim - 2))

@@ -1,0 +1,63 @@
+"""Which recordings of a corpus a stage of training sees, and on which skeleton."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..config import FinetuneConfig
+from ..corpus.store import Corpus
+from ..corpus.training_set import TrainingSet, corpus_parts
+from ..errors import InputError
+from ..models.model_file import ModelSpec
+
+
+def trained_on(sets: Sequence[TrainingSet]) -> dict[str, Any]:
+    """Corpus, split and fold for a model file; of several corpora, in their order, joined by plus signs."""
+    split = " + ".join(part.split or "all" for part in sets) if any(part.split for part in sets) else None
+    fold = sets[0].fold if len(sets) == 1 and split else None
+    return {"corpus": " + ".join(part.corpus.name for part in sets), "split": split, "fold": fold}
+
+
+def training_recordings_of(spec: ModelSpec, corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:
+    """Which of `names`, recordings of a corpus, a model or a member of it may have been trained on.
+
+    A model file states the name of the corpus, its split and fold. None, if the corpus no longer has that split.
+    """
+    if spec.members:
+        known = {name for member in spec.members for name in training_recordings_of(member, corpus, names)}
+        return tuple(name for name in names if name in known)
+    facts = spec.training
+    if facts.get("corpus") != corpus.name:
+        return ()
+    try:
+        train = set(corpus_parts(corpus, facts.get("split"), facts.get("fold") or 1).train)
+    except InputError:
+        return ()
+    return tuple(name for name in names if name in train)
+
+
+def check_no_label_leakage(path: Path, spec: ModelSpec, part: TrainingSet, config: FinetuneConfig) -> None:
+    """Raises InputError if a model, or a member of it, was trained on labels that a run on `part` must not know.
+
+    Those are labels of recordings that are held out, and of training recordings that label_fraction leaves out.
+    """
+    for member in spec.members:
+        check_no_label_leakage(path, member, part, config)
+    if spec.members or spec.kind == "encoder" or spec.training.get("corpus") != part.corpus.name:
+        return
+    training_names = set(part.names)
+    held_out = [name for name in part.corpus.names if name not in training_names]
+    leaked = training_recordings_of(spec, part.corpus, held_out)
+    if leaked:
+        raise InputError(
+            f"{path}: trained on the labels of {len(leaked)} recordings that are held out here, such as {leaked[0]!r}; "
+            "it has to have the split and fold of this run"
+        )
+    known, own = (spec.training.get("label_fraction"), spec.training.get("seed")), (config.label_fraction, config.seed)
+    if config.label_fraction < 1 and known != own:
+        raise InputError(
+            f"{path}: trained with label_fraction {known[0]} and seed {known[1]}, so on labels of other recordings; "
+            f"this run has {own[0]:g} and {own[1]}"
+        )

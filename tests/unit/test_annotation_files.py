@@ -1,0 +1,339 @@
+"""ActivityNet JSON in and out, and every writer."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gc
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kinespan.annotations import WRITERS, export
+from kinespan.annotations.activitynet import read_predictions, read_truth, write_predictions, write_truth
+from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.predictions import Predictions, Truth
+from kinespan.errors import InputError
+from kinespan.files import write_atomically
+
+SECONDS = st.floats(0, 1e6, allow_nan=False)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+SPANS = st.builds(
+    lambda start, length, label, score, person: Span(start, start + length, label, score, person),
+    SECONDS,
+    st.floats(0.01, 100),
+    NAMES,
+    st.floats(-1, 1),
+    st.none() | st.integers(0, 3),
+)
+GROUPS = st.dictionaries(NAMES, st.lists(SPANS, max_size=4).map(tuple), max_size=3)
+
+SAMPLE = Predictions(
+    {
+        "take 1": (Span(0.1, 2 / 3, "sit, down", 0.75), Span(1.0, 2.5, 'the "turn"', 1e-9, 1)),
+        "prise é": (Span(0.0, 1.0, "line\nbreak", np.float64(0.5)),),
+        "empty": (),
+    },
+    details={"model": "m"},
+)
+
+
+@given(GROUPS, st.none() | GROUPS)
+@settings(max_examples=40, deadline=None)
+def test_written_predictions_are_read_back(tmp_path_factory, spans, segmentation):
+    path = tmp_path_factory.mktemp("json") / "P.json"
+    write_predictions(Predictions(spans, segmentation, {"note": "x"}), path)
+    assert read_predictions(path) == Predictions(spans, segmentation, {"note": "x"})
+
+
+def test_written_truth_is_read_back(tmp_path):
+    labels = LabelSet(("walk", "sit", "never"), exclusive=False)
+    truth = Truth(
+        {
+            "a": Annotation((Span(0, 2, "walk"), Span(1.5, 3.25, "sit", person=1)), labels, ((0.0, 5.0), (6.0, 7.0))),
+            "b": Annotation((), labels),
+        },
+        labels,
+        {"a": 10.0, "b": 4.5},
+        {"a": 29.97},
+        {"a": "train", "b": "test"},
+    )
+    write_truth(truth, tmp_path / "T.json")
+    assert read_truth(tmp_path / "T.json") == truth
+    part = read_truth(tmp_path / "T.json", "test")
+    assert (list(part.annotations), part.labels) == (["b"], labels)
+    with pytest.raises(InputError, match="'val'; available: test, train"):
+        read_truth(tmp_path / "T.json", "val")
+
+
+def written(tmp_path, data):
+    path = tmp_path / "file.json"
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    return path
+
+
+def entry(**change):
+    return {"label": "walk", "score": 0.5, "segment": [0, 1], **change}
+
+
+def test_plain_activitynet_files_are_read(tmp_path):
+    nodes = [
+        {"nodeId": 0, "nodeName": "Root", "parentId": None, "parentName": None},
+        {"nodeId": 1, "nodeName": "Sports", "parentId": 0, "parentName": "Root"},
+        {"nodeId": 2, "nodeName": "Long jump", "parentId": 1, "parentName": "Sports"},
+        {"nodeId": 3, "nodeName": "Archery", "parentId": 1, "parentName": "Sports"},
+    ]
+    video = {
+        "duration": 82.73,
+        "subset": "training",
+        "resolution": "320x240",
+        "url": "u",
+        "annotations": [{"segment": [6.2, 16.1], "label": "Archery"}],
+    }
+    truth = read_truth(written(tmp_path, {"taxonomy": nodes, "version": "1.3", "database": {"v1": video}}))
+    assert truth.labels == LabelSet(("Long jump", "Archery"), exclusive=True)
+    assert (truth.labels_are_declared, truth.fps) == (True, {})
+    bare = read_truth(written(tmp_path, {"database": {"v1": video}}))
+    assert (bare.labels.names, bare.labels_are_declared) == (("Archery",), False)
+
+
+def test_labels_are_exclusive_unless_spans_overlap_or_the_file_says(tmp_path):
+    touching = [{"label": "a", "segment": [0, 1]}, {"label": "b", "segment": [1, 2]}]
+    crossing = [{"label": "a", "segment": [0, 1.5]}, {"label": "b", "segment": [1, 2]}]
+    for spans, said, expected in (
+        (touching, {}, True),
+        (crossing, {}, False),
+        (crossing, {"exclusive": True}, True),
+    ):
+        path = written(tmp_path, {**said, "database": {"x": {"annotations": spans}}})
+        assert read_truth(path).labels.exclusive is expected
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        ("{", "not JSON: .* line 1"),
+        ("[]", r"found \[\], expected an object"),
+        ({"database": {}}, "no 'results'.*'database'"),
+        ({"results": []}, "results: found"),
+        ({"results": {"x": {}}}, r"results\['x'\]: found {}, expected a list"),
+        ({"results": {"x": [entry(), 3]}}, r"results\['x'\]\[1\]: found 3"),
+        ({"results": {"x": [entry(label="")]}}, r"results\['x'\]\[0\]\.label"),
+        ({"results": {"x": [entry(segment=[2, 1])]}}, r"\.segment: found \[2, 1\], expected start before end"),
+        ({"results": {"x": [entry(segment=[1, 1])]}}, "start before end"),
+        ({"results": {"x": [entry(segment=["0", "1"])]}}, "two finite numbers"),
+        ({"results": {"x": [entry(segment=[0, True])]}}, "two finite numbers"),
+        ({"results": {"x": [entry(segment=[0, 10**400])]}}, "two finite numbers"),
+        ({"results": {"x": [entry(score=float("nan"))]}}, r"\.score: found NaN, expected a finite number"),
+        ({"results": {"x": [{"label": "walk", "segment": [0, 1]}]}}, r"\.score: found null"),
+        ({"results": {"x": [entry(person=-1)]}}, r"\.person: found -1"),
+        ({"results": {}, "segmentation": 3}, "segmentation: found 3"),
+        ({"results": {}, "segmentation": {"x": [entry(segment=0)]}}, r"segmentation\['x'\]\[0\]\.segment"),
+        ({"results": {}, "external_data": 1}, "external_data"),
+        ('{"results": {"x": [], "x": []}}', "'x' occurs twice"),
+    ],
+)
+def test_bad_predictions_are_refused_by_field(tmp_path, data, message):
+    path = written(tmp_path, data)
+    with pytest.raises(InputError, match=re.escape(str(path)) + ".*" + message):
+        read_predictions(path)
+
+
+def base(**change):
+    return {"annotations": [{"label": "walk", "segment": [0, 1]}], **change}
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        ({"results": {}}, "no 'database'.*'results'"),
+        ({"database": {}}, "at least one recording"),
+        ({"database": {"x": []}}, r"database\['x'\]: found \[\]"),
+        ({"database": {"x": {}}}, r"database\['x'\]\.annotations: found null"),
+        ({"database": {"x": base(duration=0)}}, r"database\['x'\]\.duration: found 0"),
+        ({"database": {"x": base(fps="30")}}, r"database\['x'\]\.fps"),
+        ({"database": {"x": base(covered=[[3, 2]])}}, r"database\['x'\]\.covered\[0\]"),
+        ({"labels": ["sit"], "database": {"x": base()}}, "'walk'.*'sit'"),
+        ({"labels": ["walk", "walk"], "database": {"x": base()}}, "all different"),
+        ({"labels": "walk", "database": {"x": base()}}, "a list of names"),
+        ({"exclusive": "yes", "database": {"x": base()}}, "true or false"),
+        ({"taxonomy": [1], "database": {"x": base()}}, r"taxonomy\[0\]"),
+    ],
+)
+def test_bad_truth_is_refused_by_field(tmp_path, data, message):
+    path = written(tmp_path, data)
+    with pytest.raises(InputError, match=re.escape(str(path)) + ".*" + message):
+        read_truth(path)
+
+
+def slow_spans(groups, scored):
+    """The spans of a file as the format describes them, or None where anything is wrong."""
+
+    def number(value):
+        return type(value) in (int, float) and abs(value) <= 1.7976931348623157e308
+
+    table = {}
+    for name, entries in groups.items():
+        if type(entries) is not list:
+            return None
+        table[name] = []
+        for entry in entries:
+            if type(entry) is not dict:
+                return None
+            label, segment, score, person = (entry.get(key) for key in ("label", "segment", "score", "person"))
+            good = (
+                type(label) is str
+                and label
+                and type(segment) is list
+                and len(segment) == 2
+                and all(map(number, segment))
+                and segment[0] < segment[1]
+                and (number(score) or (score is None and not scored))
+                and (person is None or (type(person) is int and 0 <= person < 2**31))
+            )
+            if not good:
+                return None
+            table[name].append(Span(*map(float, segment), label, None if score is None else float(score), person))
+    return {name: tuple(spans) for name, spans in table.items()}
+
+
+numbers = st.one_of(
+    st.sampled_from([0, 0.5, 1, 2.25, 3]), st.sampled_from([-0.0, 10**400, float("nan"), True, None, "1"])
+)
+texts = st.sampled_from(["walk"] * 8 + ["sit: {down}", 'é "q"', "", 3, None, []])
+segments = st.one_of(
+    st.sampled_from([[0, 2], [1, 3.5], [0.25, 9]]),
+    st.one_of(st.lists(numbers, max_size=3), texts),
+)
+entries = st.one_of(
+    st.fixed_dictionaries(
+        {"label": texts, "segment": segments}, optional={"score": numbers, "person": numbers, "x:y": texts}
+    ),
+    texts,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b: {}", "ü"]), st.lists(entries, max_size=3) | texts), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_spans_agree_with_the_slow_reference(tmp_path_factory, groups, scored):
+    path = tmp_path_factory.mktemp("json") / "file.json"
+    data = {"results": groups} if scored else {"results": {}, "segmentation": groups}
+    path.write_text(json.dumps(data), "utf-8")
+    expected = slow_spans(groups, scored)
+    if expected is None:
+        with pytest.raises(InputError, match=r"file\.json: (results|segmentation)\["):
+            read_predictions(path)
+    else:
+        predictions = read_predictions(path)
+        assert dict(predictions.spans if scored else predictions.segmentation) == expected
+
+
+def test_the_collector_runs_again_after_reading(tmp_path):
+    write_predictions(SAMPLE, tmp_path / "P.json")
+    for path in (tmp_path / "P.json", tmp_path / "none.json"):
+        with contextlib.suppress(InputError):
+            read_predictions(path)
+        assert gc.isenabled()
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json: cannot be read"):
+        read_predictions(tmp_path / "none.json")
+    (tmp_path / "latin.json").write_bytes(b'{"results": {"\xe9": []}}')
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_predictions(tmp_path / "latin.json")
+
+
+def spans_of_json(path):
+    return {name: spans for name, spans in read_predictions(path).spans.items() if spans}
+
+
+def spans_of_csv(path):
+    found = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, strict=True):
+            person = int(row["person"]) if row["person"] else None
+            span = Span(float(row["start"]), float(row["end"]), row["label"], float(row["score"]), person)
+            found.setdefault(row["recording"], []).append(span)
+    return {name: tuple(spans) for name, spans in found.items()}
+
+
+READ_BACK = {"json": spans_of_json, "csv": spans_of_csv}
+"""How the test reads each format back; a writer without an entry fails the first test below."""
+
+
+def test_every_writer_is_enrolled():
+    assert set(WRITERS) == set(READ_BACK)
+
+
+@pytest.mark.parametrize("name", sorted(READ_BACK))
+def test_every_writer_keeps_every_span(tmp_path, name):
+    path = tmp_path / f"spans.{name}"
+    export(SAMPLE, path)
+    assert READ_BACK[name](path) == {name: spans for name, spans in SAMPLE.spans.items() if spans}
+
+
+@pytest.mark.parametrize("name", sorted(READ_BACK))
+def test_every_writer_is_deterministic_and_leaves_nothing_beside_its_file(tmp_path, name):
+    path = tmp_path / "out"
+    export(SAMPLE, path, name)
+    first = path.read_bytes()
+    export(SAMPLE, path, name)
+    assert path.read_bytes() == first
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", sorted(READ_BACK))
+def test_every_writer_writes_no_predictions_and_names_a_missing_folder(tmp_path, name):
+    export(Predictions({}), tmp_path / "out", name)
+    assert READ_BACK[name](tmp_path / "out") == {}
+    with pytest.raises(InputError, match="nowhere"):
+        export(SAMPLE, tmp_path / "nowhere" / "out", name)
+
+
+def test_csv_follows_rfc_4180(tmp_path):
+    export(Predictions({"x": (Span(0.5, 2, 'a,"b"', 0.25), Span(1, 2, "c", person=0))}), tmp_path / "spans.csv")
+    assert (tmp_path / "spans.csv").read_bytes() == (
+        b'recording,label,start,end,score,person\r\nx,"a,""b""",0.5,2,0.25,\r\nx,c,1,2,,0\r\n'
+    )
+
+
+def test_unknown_formats_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"'\.xyz'; available: csv, json"):
+        export(SAMPLE, tmp_path / "out.xyz")
+    with pytest.raises(InputError, match="did you mean 'json'"):
+        export(SAMPLE, tmp_path / "out", "jsn")
+
+
+def test_json_refuses_a_span_without_score_and_keeps_the_old_file(tmp_path):
+    path = tmp_path / "P.json"
+    path.write_text("old")
+    for score in (None, float("inf")):
+        with pytest.raises(InputError, match=r"'x'.*'walk'"):
+            export(Predictions({"x": (Span(0, 1, "walk", score),)}), path)
+    assert path.read_text() == "old"
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, "old\r\n")
+    path.chmod(0o640)
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse)
+        with pytest.raises(InputError, match="No space left"):
+            write_atomically(path, "new")
+    assert path.read_bytes() == b"old\r\n"
+    write_atomically(path, "new")
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o640)
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(InputError, match="is a folder"):
+        write_atomically(tmp_path, "x")
