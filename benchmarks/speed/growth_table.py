@@ -122,7 +122,7 @@ def picture_link(rows: Sequence[dict[str, Any]]) -> str:
     where = f"{machine['name']}, {machine['cores']} cores, torch {machine['torch']}"
     busy = machine["load_before"]
     doubt = "" if busy is None or busy < 0.5 else f" The load average was {busy:.1f} before: not to be quoted."
-    return f"![Time and memory over size, both axes logarithmic](images/growth.svg)\n\nTaken on {where}.{doubt}"
+    return f"![Time and memory over size, both axes logarithmic](../images/growth.svg)\n\nTaken on {where}.{doubt}"
 
 
 def picture(rows: Sequence[dict[str, Any]]) -> str:

@@ -144,7 +144,7 @@ def test_a_recipe_has_its_flags_labels_and_splits(done: dict[str, Done], site: P
     from kinespan.corpus import Corpus
 
     assert done["help"].code == 0
-    assert re.search(r"--guests GUESTS\s+Performers to test on", done["help"].out)
+    assert re.search(r"--guests TEXT\s+Performers to test on", done["help"].out)
     assert "Terms: CC BY 4.0" in done["help"].out
     assert done["recipe"].code == 0, done["recipe"].err
     corpus = Corpus.open(site.parent / "corpus")

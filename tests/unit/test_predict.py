@@ -147,7 +147,7 @@ def test_a_recording_may_have_any_name(tmp_path, name):
 def test_scores_that_cannot_be_written_leave_the_old_file(tmp_path, monkeypatch):
     file, scores = tmp_path / "scores.npz", np.eye(3, dtype=np.float32)
     write_scores({"a": scores}, file)
-    monkeypatch.setattr("kinespan.runs.predict.np.lib.format.write_array", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("kinespan.runs.outputs.np.lib.format.write_array", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_scores({"b": scores}, file)
     assert list(read_scores(file)) == ["a"]

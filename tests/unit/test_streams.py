@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kinespan.config import STREAMS
+from kinespan.config import STREAMS, check_streams
 from kinespan.data.skeleton import Skeleton
 from kinespan.data.skeletons import COCO_17
 from kinespan.errors import InputError
-from kinespan.transforms.streams import check_streams, compute_streams
+from kinespan.transforms.streams import compute_streams
 
 ARM = Skeleton("arm", ("hip", "shoulder", "hand"), (-1, 0, 1), (), (0,), (0,), (1,), (1,), (0,), (0,))
 FPS = 5.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import NetworkConfig, Stream
+from ..config import NetworkConfig
 from ..errors import InputError, unknown
 from ..registry import plugins
 
@@ -52,15 +52,8 @@ def check_network(network: NetworkConfig) -> None:
     from ..data.skeletons import SKELETONS
 
     check_encoder(network.encoder)
-    check_streams(network.streams)
     if network.skeleton != "auto":
         SKELETONS[network.skeleton]
-
-
-def check_streams(streams: tuple[Stream, ...]) -> None:
-    """Raise InputError where there is no stream, or one is given twice."""
-    if not streams or len(set(streams)) < len(streams):
-        raise InputError(f"--streams: found {' '.join(streams) or 'none'}, expected one or more, each once")
 
 
 def check_decoder(name: str | None) -> None:

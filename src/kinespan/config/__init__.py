@@ -4,7 +4,16 @@ Plain data, no torch: the command line reads them to print its help. A contradic
 """
 
 from .finetune import FinetuneConfig, LearnConfig, Protocol, RecognizeConfig
-from .motion import STREAMS, AugmentConfig, NetworkConfig, Normalisation, Precision, Preprocessing, Stream
+from .motion import (
+    STREAMS,
+    AugmentConfig,
+    NetworkConfig,
+    Normalisation,
+    Precision,
+    Preprocessing,
+    Stream,
+    check_streams,
+)
 from .pretrain import MethodConfig, PretrainConfig, SnippetConfig
 
 __all__ = [
@@ -22,4 +31,5 @@ __all__ = [
     "RecognizeConfig",
     "SnippetConfig",
     "Stream",
+    "check_streams",
 ]

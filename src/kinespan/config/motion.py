@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -18,6 +19,14 @@ Stream = Literal["joint", "bone", "joint_motion", "bone_motion", "position"]
 
 
 STREAMS: tuple[str, ...] = get_args(Stream)
+
+
+def check_streams(names: Sequence[str]) -> None:
+    """Validate names of streams. Raises InputError for none, an unknown one or one named twice."""
+    if not names or len(set(names)) != len(names) or not set(names) <= set(STREAMS):
+        raise InputError(
+            f"streams: found {' '.join(names) or 'none'}, expected some of {', '.join(STREAMS)}, each once"
+        )
 
 
 @dataclass(frozen=True)
@@ -111,3 +120,4 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
         check_positive(self, "fps")
+        check_streams(self.streams)

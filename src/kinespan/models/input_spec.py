@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from ..config import Normalisation
+from ..config import Normalisation, check_streams
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..transforms.long_motion import LongMotion, motion_in_parts
 from ..transforms.normalise import Motion, model_motion
-from ..transforms.streams import check_streams, compute_streams
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a command reads specs before it is needed
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class InputSpec:
 
     def compute_streams(self, positions: Tensor, valid: Tensor) -> Tensor:
         """Streams (B, T, P, J, num_channels) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
+        from ..transforms.streams import compute_streams
+
         return compute_streams(positions, valid, self.skeleton, self.streams, self.fps)
 
     def to_dict(self) -> dict[str, Any]:

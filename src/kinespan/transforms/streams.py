@@ -7,16 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..config import STREAMS
+from ..config import check_streams
 from ..data.skeleton import Skeleton
-from ..errors import InputError
 from .constants import joints_on
-
-
-def check_streams(names: Sequence[str]) -> None:
-    """Validate stream names. Raises InputError for an empty list, an unknown stream or one named twice."""
-    if not names or len(set(names)) != len(names) or not set(names) <= set(STREAMS):
-        raise InputError(f"streams: found {list(names)}, expected some of {', '.join(STREAMS)}, each once")
 
 
 def compute_streams(positions: Tensor, valid: Tensor, skeleton: Skeleton, names: Sequence[str], fps: float) -> Tensor:
