@@ -116,16 +116,16 @@ def _localizing(minutes: int, folder: Path) -> Callable[[], object]:
     from kinespan.data.recording import Recording
     from kinespan.data.skeletons import NTU_25
     from kinespan.runs.outputs import write_result
-    from kinespan.runs.predict import localize_recordings
+    from kinespan.runs.predict import localize
 
     shape = (round(60 * minutes * FPS), 1, NTU_25.num_joints, 3)
     frames = np.memmap(motion_file(folder, minutes), dtype=np.float32, mode="r", shape=shape)
     model = busy_localizer()
-    localize_recordings(model, [Recording(np.array(frames[:600]), FPS, NTU_25, "warming up")])
+    localize(model, [Recording(np.array(frames[:600]), FPS, NTU_25, "warming up")])
 
     def localize() -> None:
         recording = Recording(frames, FPS, NTU_25, "made")
-        write_result(localize_recordings(model, [recording]), folder / f"localized-{minutes}")
+        write_result(localize(model, [recording]), folder / f"localized-{minutes}")
 
     return localize
 

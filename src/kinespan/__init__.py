@@ -1,8 +1,10 @@
 """kinespan: find what a person did and when, in 3-D skeleton motion.
 
 import kinespan
+
+kinespan.learn("corpus", "runs/model")
 recording = kinespan.read("take.bvh").recording
-spans = kinespan.load_model("runs/finetune").localize(recording)
+spans = kinespan.load_model("runs/model").localize(recording)
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+from .config import FinetuneConfig, LearnConfig, PretrainConfig
 from .data.annotation import Annotation, LabelSet, Span
 from .data.recording import Recording
 from .data.skeleton import Skeleton
@@ -19,15 +22,25 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .corpus.store import Corpus
     from .io import read
+    from .metrics import evaluate
     from .models.encoder_model import EncoderModel
     from .models.localizer import Localizer, load_model
+    from .runs.predict import localize
+    from .train.finetuning import finetune
+    from .train.learning import learn
+    from .train.pretraining import pretrain
 
 # torch takes seconds to import; these are fetched when they are asked for
 _LAZY = {
     "Corpus": ".corpus.store",
     "EncoderModel": ".models.encoder_model",
     "Localizer": ".models.localizer",
+    "evaluate": ".metrics",
+    "finetune": ".train.finetuning",
+    "learn": ".train.learning",
     "load_model": ".models.localizer",
+    "localize": ".runs.predict",
+    "pretrain": ".train.pretraining",
     "read": ".io",
 }
 
@@ -35,14 +48,22 @@ __all__ = [
     "Annotation",
     "Corpus",
     "EncoderModel",
+    "FinetuneConfig",
     "InputError",
     "LabelSet",
+    "LearnConfig",
     "Localizer",
+    "PretrainConfig",
     "Recording",
     "Skeleton",
     "Span",
     "__version__",
+    "evaluate",
+    "finetune",
+    "learn",
     "load_model",
+    "localize",
+    "pretrain",
     "read",
 ]
 

@@ -33,7 +33,7 @@ def losses(monkeypatch):
 
     def watched(self, batch, batch_idx):
         loss = step(self, batch, batch_idx)
-        seen.append((loss.item(), dict(self.notes)))
+        seen.append((loss.item(), {name: float(value) for name, value in self.trainer.progress_bar_metrics.items()}))
         return loss
 
     monkeypatch.setattr(PretrainModule, "training_step", watched)

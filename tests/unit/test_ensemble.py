@@ -22,7 +22,7 @@ from kinespan.models.ensemble import Ensemble, ensemble, ensemble_spec
 from kinespan.models.input_spec import InputSpec
 from kinespan.models.localizer import Localizer, load_model
 from kinespan.models.model_file import ModelSpec, read_spec, read_weights, save_weights
-from kinespan.runs.predict import localize_recordings
+from kinespan.runs.predict import localize
 from kinespan.runs.pretrained import encoder_weights
 
 LABELS = LabelSet(("walk", "sit"))
@@ -106,7 +106,7 @@ def test_spans_are_decoded_from_the_mean():
     assert spans
     assert spans == sorted(decode(scores, FPS, LABELS, model.spec.decode), key=lambda s: (s.start, s.end, s.label))
     assert {span.person for span in model.localize(recording, "each")} == {0, 1}
-    result = localize_recordings(model, [recording])
+    result = localize(model, [recording])
     assert result.predictions.segmentation["take"] == tuple(model.segment(scores))
     assert np.array_equal(result.scores["take"], scores)
 

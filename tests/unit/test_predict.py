@@ -20,7 +20,7 @@ from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.runs.folder import PREDICTIONS_FILE, SCORES_FILE, SPANS_FILE
 from kinespan.runs.outputs import headline, read_scores, write_metrics, write_result, write_scores
-from kinespan.runs.predict import corpus_truth, evaluate_on, localize_recordings
+from kinespan.runs.predict import corpus_truth, evaluate_on, localize
 
 LABELS = LabelSet(("walk", "sit"))
 
@@ -56,7 +56,7 @@ def corpus(tmp_path):
 
 def test_every_recording_is_localized_once(corpus):
     model, told = model_of(), []
-    result = localize_recordings(model, corpus, details={"split": "s"}, progress=told.append)
+    result = localize(model, corpus, details={"split": "s"}, progress=told.append)
     assert told == [1, 2, 3]
     assert list(result.scores) == ["a", "bb", "ccc"]
     assert result.scores["bb"].shape == (60, 3)
@@ -68,26 +68,24 @@ def test_every_recording_is_localized_once(corpus):
 
 
 def test_each_person_has_spans_of_their_own():
-    result = localize_recordings(model_of(), [take("two", people=2)], people="each")
+    result = localize(model_of(), [take("two", people=2)], people="each")
     assert {span.person for span in result.predictions.spans["two"]} == {0, 1}
 
 
 def test_a_decoder_by_name_makes_the_spans_and_leaves_the_segmentation(corpus):
     model = model_of()
-    own = localize_recordings(model, corpus)
-    other = localize_recordings(model, corpus, decoder="found-skel")
+    own = localize(model, corpus)
+    other = localize(model, corpus, decoder="found-skel")
     for name in corpus.names:
         assert other.predictions.spans[name] == tuple(model.decode(own.scores[name], FOUND_SKEL))
     assert other.predictions.spans != own.predictions.spans
     assert other.predictions.segmentation == own.predictions.segmentation
     assert other.predictions.details["decoder"] == "found-skel"
     assert "decoder" not in own.predictions.details
-    people = [
-        localize_recordings(model, [take("two", people=2)], people="each", decoder=d) for d in (None, "found-skel")
-    ]
+    people = [localize(model, [take("two", people=2)], people="each", decoder=d) for d in (None, "found-skel")]
     assert people[0].predictions.spans != people[1].predictions.spans
     with pytest.raises(InputError, match="found-skel"):
-        localize_recordings(model, corpus, decoder="found_skel")
+        localize(model, corpus, decoder="found_skel")
 
 
 def test_metrics_name_the_rule_and_the_decoder(corpus):
@@ -98,7 +96,7 @@ def test_metrics_name_the_rule_and_the_decoder(corpus):
 
 def test_two_recordings_of_one_name_are_refused():
     with pytest.raises(InputError, match="'a'"):
-        localize_recordings(model_of(), [take("a"), take("a")])
+        localize(model_of(), [take("a"), take("a")])
 
 
 def test_truth_holds_the_annotated_recordings_only(corpus):
@@ -124,7 +122,7 @@ def test_metrics_name_corpus_split_and_training(corpus):
 
 
 def test_a_result_is_written_as_predictions_spans_and_scores(corpus, tmp_path):
-    result = localize_recordings(model_of(), corpus)
+    result = localize(model_of(), corpus)
     write_result(result, tmp_path / "out")
     assert {file.name for file in (tmp_path / "out").iterdir()} == {PREDICTIONS_FILE, SPANS_FILE, SCORES_FILE}
     scores = read_scores(tmp_path / "out" / SCORES_FILE)

@@ -88,12 +88,12 @@ def run(arguments: LocalizeArguments) -> int:
     from ..progress import Progress
     from ..runs.folder import TRUTH_FILE
     from ..runs.outputs import write_result
-    from ..runs.predict import localize_recordings
+    from ..runs.predict import localize
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
     make_folder(out)
     with Progress("localizing", len(motion.recordings)) as progress:
-        outcome = localize_recordings(
+        outcome = localize(
             model,
             motion.recordings,
             people=arguments.people,

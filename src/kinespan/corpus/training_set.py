@@ -44,15 +44,20 @@ class TrainingSet:
     drop_labels: tuple[str, ...] = ()
 
 
-Source = Corpus | TrainingSet
+Source = Corpus | TrainingSet | str | Path
+"""What is trained on: a corpus, the folder of one, or a choice of its recordings."""
 
 
 def training_set(source: Source, split: str | None = None, fold: int = 1) -> TrainingSet:
-    """The training side of a split; a TrainingSet stays what it is. Raises InputError for an unknown split or fold."""
+    """The training side of a split; a TrainingSet stays what it is.
+
+    Raises InputError for a folder that holds no corpus, and for an unknown split or fold.
+    """
     if isinstance(source, TrainingSet):
         return source
-    parts = corpus_parts(source, split, fold)
-    return TrainingSet(source, parts.train, split, fold, parts.drop_labels)
+    corpus = source if isinstance(source, Corpus) else Corpus.open(source)
+    parts = corpus_parts(corpus, split, fold)
+    return TrainingSet(corpus, parts.train, split, fold, parts.drop_labels)
 
 
 def labelled_names(

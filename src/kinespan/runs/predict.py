@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..corpus.splits import without_labels
@@ -12,6 +13,7 @@ from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..decode.presets import DECODERS
 from ..errors import InputError
+from ..io import read
 from ..metrics import Metrics, Rule, evaluate
 from .outputs import LocalizationResult
 
@@ -19,25 +21,38 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from ..models.base import Model, Scores
 
 
-def localize_recordings(
-    model: Model,
-    recordings: Iterable[Recording],
+def localize(
+    model: Model | str | Path,
+    recordings: Iterable[Recording | str | Path],
     *,
     people: Literal["together", "each"] = "together",
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> LocalizationResult:
-    """Localize recordings one by one; `decoder` names a way of decoding in place of the model's own.
+    """Find the actions in recordings, one by one.
 
-    It makes the scored spans; the segmentation is the model's own under every decoder. Raises InputError for two
-    recordings of the same name, one that does not map, or an unknown decoder.
+    Parameters:
+        model: a model, or its file or run folder.
+        recordings: a Corpus, Recordings, or motion files.
+        people: one result a recording, or the spans of each person.
+        decoder: name of a way of decoding that makes the scored spans, in place of the model's own. The segmentation
+            is the model's own under every decoder.
+        details: facts that the predictions keep.
+        progress: is called with the number of recordings that are done.
+
+    Raises InputError for two recordings of the same name, one that does not map, or an unknown decoder.
     """
+    if isinstance(model, str | Path):
+        from ..models.localizer import load_model
+
+        model = load_model(model)
     config = None if decoder is None else DECODERS[decoder]
     spans: dict[str, tuple[Span, ...]] = {}
     segmentation: dict[str, tuple[Span, ...]] = {}
     scores: dict[str, Scores] = {}
-    for number, recording in enumerate(recordings):
+    for number, item in enumerate(recordings):
+        recording = read(item).recording if isinstance(item, str | Path) else item
         name = recording.name
         if name in spans:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
@@ -102,7 +117,7 @@ def evaluate_on(
     if unknown:
         raise InputError(f"the model names {', '.join(unknown)}, which corpus {corpus.name!r} has not")
     recordings = (corpus[name] for name in truth.annotations)
-    result = localize_recordings(model, recordings, decoder=decoder, details=details, progress=progress)
+    result = localize(model, recordings, decoder=decoder, details=details, progress=progress)
     metrics: Metrics = evaluate(result.predictions, truth, tious, rule)
     facts = {**model.spec.training, **_decoder_fact(decoder), **(details or {})}
     return result, truth, {**metrics.to_dict(), "facts": facts}

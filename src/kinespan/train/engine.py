@@ -6,18 +6,19 @@ import logging
 import math
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from torch.utils.data import DataLoader, Dataset
 
 from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..errors import Interrupted
@@ -57,144 +58,165 @@ def lr_share(step: int, steps: int, warmup: float = 0.1, drops: Sequence[float] 
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
-class StepModule(L.LightningModule):
-    """A module that draws its own batches on its device, step by step, from a generator that checkpoints keep."""
+class ClipBatches:
+    """The batches of a run, each drawn from a pool of clips, on the device, as its step begins.
 
-    def __init__(self, seed: int, pool: ClipPool) -> None:
+    It is a resumable loader in Lightning's sense (a length, ``state_dict``, ``load_state_dict``): a checkpoint keeps
+    the state of its generator, which also serves augmentation, and of the global generator, which serves dropout. A
+    run that is resumed therefore sees what it would have seen.
+    """
+
+    def __init__(self, pool: ClipPool, clips: int, frames: int, steps: int, seed: int, trainer: L.Trainer) -> None:
+        """clips, frames: of a batch. seed: each process of the trainer draws a stream of its own from it."""
+        self.pool, self.clips, self.frames, self.steps = pool, clips, frames, steps
+        self.seed, self.trainer = seed, trainer
+        self._global_state: torch.Tensor | None = None
+
+    @cached_property
+    def generator(self) -> torch.Generator:
+        """The generator of clips and augmentation, on the trainer's device, which is known once it is set up."""
+        generator = torch.Generator(device=self.trainer.strategy.root_device)
+        return generator.manual_seed(self.seed * 1009 + self.trainer.global_rank)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Any]:
+        self.pool.to(self.generator.device)
+        # torch's DataLoader draws a seed as it starts; so does this, so that dropout draws what it would behind one
+        torch.empty((), dtype=torch.int64).random_()
+        if self._global_state is not None:
+            torch.set_rng_state(self._global_state)
+        while True:
+            yield self.pool.draw(self.clips, self.frames, self.generator)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The state of both generators."""
+        return {"clips": self.generator.get_state(), "global": torch.get_rng_state()}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Take up the generators where a checkpoint left them."""
+        self.generator.set_state(state["clips"])
+        self._global_state = state["global"]
+
+
+class TrainingModule(L.LightningModule):
+    """What is trained on batches of clips: `training_step` takes what `ClipPool.draw` gives."""
+
+    batches: ClipBatches
+    """Where its batches come from; `fit` sets it."""
+
+    def __init__(self, config: PretrainConfig | FinetuneConfig, pool: ClipPool) -> None:
         super().__init__()
-        self.seed, self.pool = seed, pool
-        self.notes: dict[str, float] = {}
-        self._generator: torch.Generator | None = None
-        self._states: dict[str, torch.Tensor] = {}
+        self.config, self.pool = config, pool
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """The batch as it is: it was drawn on the device."""
+        return batch
 
     @property
     def generator(self) -> torch.Generator:
-        """The generator of clips and augmentation, on the module's device; each process has its own stream."""
-        if self._generator is None:
-            self._generator = torch.Generator(device=self.device)
-            self._generator.manual_seed(self.seed * 1009 + self.global_rank)
-            if "clips" in self._states:
-                self._generator.set_state(self._states["clips"])
-        return self._generator
+        """The generator of clips and augmentation, on the module's device."""
+        return self.batches.generator
 
-    def on_train_start(self) -> None:
-        """Bring the pool to the device; take up the global generator (dropout) where a checkpoint left it."""
-        self.pool.to(self.device)
-        if "global" in self._states:
-            torch.set_rng_state(self._states["global"])
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the state of both generators."""
-        checkpoint["generators"] = {"clips": self.generator.get_state(), "global": torch.get_rng_state()}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the state of both generators."""
-        self._states = checkpoint["generators"]
-
-    def note(self, **values: float) -> None:
+    def show(self, **values: float) -> None:
         """Log numbers and show them beside the progress bar."""
-        self.notes.update(values)
-        self.log_dict({name: float(value) for name, value in values.items()})
+        self.log_dict({name: float(value) for name, value in values.items()}, prog_bar=True)
 
-    def scheduled(self, optimizer: torch.optim.Optimizer, config: PretrainConfig | FinetuneConfig) -> dict[str, Any]:
+    def scheduled(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Lightning's description of an optimizer under `lr_share`."""
-        steps, shape = config.steps, (config.warmup, config.lr_drops)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_share(step, steps, *shape))
+        config = self.config
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: lr_share(step, config.steps, config.warmup, config.lr_drops)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-class ShowProgress(Callback):
-    """Drives our progress bar and stops cleanly on Ctrl-C: the step is finished, then a checkpoint is written."""
+class ShowProgress(ProgressBar):
+    """Drives our progress bar, and stops cleanly on Ctrl-C: the step is finished, then a checkpoint is written.
+
+    Lightning itself would stop within a step, and what it then saved could not be resumed to the bit.
+    """
 
     def __init__(self, stage: str, steps: int, quiet: bool) -> None:
+        super().__init__()
         self.progress = Progress(stage, steps, quiet=quiet)
         self.interrupted = False
-        self._before: Any = None
+        self._previous_handler: Any = None
 
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def disable(self) -> None:
+        """Show nothing: called in every process but the first."""
+        self.progress.quiet = True
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bar and listen for Ctrl-C."""
         self.progress.__enter__()
         self.progress.begin_at(trainer.global_step)
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.interrupted = trainer.should_stop = True
-            signal.signal(signal.SIGINT, self._before)  # a second Ctrl-C is not waited for
+            signal.signal(signal.SIGINT, self._previous_handler)  # a second Ctrl-C is not waited for
 
-        try:
-            self._before = signal.signal(signal.SIGINT, stop)
-        except ValueError:  # not in the main thread: nothing to listen to
-            self._before = None
+        if threading.current_thread() is threading.main_thread():
+            self._previous_handler = signal.signal(signal.SIGINT, stop)
 
-    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
-        """Show the step and the module's latest numbers."""
-        notes = module.notes if isinstance(module, StepModule) else {}
-        text = "  ".join(f"{name} {value:.3g}" for name, value in notes.items())
-        self.progress.update(trainer.global_step, text)
+    def on_train_batch_end(self, trainer: L.Trainer, pl_module: L.LightningModule, *_: Any) -> None:
+        """Show the step and the module's latest figures."""
+        figures = trainer.progress_bar_metrics.items()
+        self.progress.update(trainer.global_step, "  ".join(f"{name} {value:.3g}" for name, value in figures))
 
-    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Close the bar."""
         self._close()
 
-    def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         """Close the bar."""
         self._close()
 
     def _close(self) -> None:
         self.progress.__exit__(None, None, None)
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
-
-
-class _Steps(Dataset[int]):
-    """Step numbers: the module draws its own batches."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> int:
-        return index
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGINT, self._previous_handler)
+            self._previous_handler = None
 
 
 def fit(
-    module: StepModule,
+    module: TrainingModule,
     out: Path,
     *,
     stage: str,
-    steps: int,
-    save_every: int,
-    precision: Precision,
     checkpoint: Path | None,
-    callbacks: list[Callback],
-    quiet: bool,
+    callbacks: Sequence[Callback] = (),
+    quiet: bool = False,
 ) -> None:
-    """Train a module for `steps` optimiser steps, with checkpoints in `out`. Raises Interrupted after Ctrl-C."""
-    _hush()
-    show = ShowProgress(stage, steps, quiet)
-    save = ModelCheckpoint(out, filename="last", every_n_train_steps=save_every, enable_version_counter=False)
+    """Train a module for the steps of its configuration, with checkpoints in `out`. Raises Interrupted after Ctrl-C."""
+    config = module.config
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    show = ShowProgress(stage, config.steps, quiet)
     trainer = L.Trainer(
-        max_steps=steps,
+        max_steps=config.steps,
         max_epochs=-1,
-        min_epochs=0,
-        precision=lightning_precision(precision),
+        precision=lightning_precision(config.precision),
         logger=CSVLogger(str(out), name="", version=""),
-        log_every_n_steps=max(1, min(10, steps // 10)),
-        callbacks=[*callbacks, save, show],
-        enable_progress_bar=False,
+        log_every_n_steps=max(1, min(10, config.steps // 10)),
+        callbacks=[
+            *callbacks,
+            ModelCheckpoint(out, "last", every_n_train_steps=config.save_every, enable_version_counter=False),
+            show,
+        ],
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
+    batches = ClipBatches(module.pool, config.batch_size, config.clip_frames, config.steps, config.seed, trainer)
+    module.batches = batches
     log = out / "metrics.csv"
     earlier = log.read_text().splitlines() if checkpoint is not None and log.is_file() else []
-    loader = DataLoader(_Steps(steps), batch_size=None)
-    with freed_memory_kept():
-        trainer.fit(module, loader, ckpt_path=checkpoint, weights_only=True)
+    with freed_memory_kept(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\.")  # its advice is to developers
+        trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
     if earlier and trainer.is_global_zero:
         _prepend(log, earlier)
-    if show.interrupted and trainer.global_step < steps:
+    if show.interrupted and trainer.global_step < config.steps:
         trainer.save_checkpoint(out / CHECKPOINT)
         raise Interrupted(f"stopped after step {trainer.global_step}; {out} keeps a checkpoint")
 
@@ -207,16 +229,3 @@ def _prepend(log: Path, earlier: list[str]) -> None:
         first = int(later[1].split(",")[column]) if len(later) > 1 else sys.maxsize
         kept = [line for line in earlier[1:] if int(line.split(",")[column]) < first]
         write_atomically(log, "\n".join([earlier[0], *kept, *later[1:]]) + "\n")
-
-
-def _hush() -> None:
-    """Keep the trainer's advice to developers away from users; its warnings about our own choices are answered here."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # batches are drawn on the device: workers would only cost
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-    warnings.filterwarnings("ignore", message="Experiment logs directory .*")
-    # steps are numbers and batches come from a generator whose state is in the checkpoint
-    warnings.filterwarnings("ignore", message=".*resuming from a checkpoint that ended before the epoch ended.*")
-    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")

@@ -25,7 +25,7 @@ from ..runs.pretrained import load_pretrained
 from ..runs.settings import save_settings
 from ..transforms.augment import augment, mirror_some
 from .clip_pool import ClipPool, FrameTargets, load_motions
-from .engine import StepModule, fit, seeded
+from .engine import TrainingModule, fit, seeded
 from .leakage import check_no_label_leakage
 from .spec import _decoding, _spec
 from .teachers import load_teachers
@@ -36,14 +36,15 @@ TEACHER_THRESHOLD = 0.5
 """A label with a score above this counts as holding, where a target has to be yes or no."""
 
 
-class FinetuneModule(StepModule):
+class FinetuneModule(TrainingModule):
     """Random clips through a Localizer under the frame loss; `linear` trains the head alone on fixed features."""
 
+    config: FinetuneConfig
     other_side: Tensor
 
     def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool) -> None:
-        super().__init__(config.seed, pool)
-        self.config, self.localizer = config, localizer
+        super().__init__(config, pool)
+        self.localizer = localizer
         self.loss = FrameLoss(localizer.labels.exclusive)
         self.smoothing = SmoothingLoss(localizer.labels.exclusive)
         self.smoothing_weight = config.smoothing_weight(localizer.spec.refine_stages)
@@ -59,7 +60,6 @@ class FinetuneModule(StepModule):
 
     def on_train_start(self) -> None:
         """For `linear`, compute the frozen features once, those of localizing, and standardise them."""
-        super().on_train_start()
         if self.linear:
             features = torch.cat([self.localizer.motion_features(motion) for motion in self.pool.motions])  # (N, C)
             self._mean, self._std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)  # (C,)
@@ -77,8 +77,8 @@ class FinetuneModule(StepModule):
         self._features = None
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """One step: draw, augment, score every frame, compare with the labels."""
-        view, targets = self.pool.draw(self.config.batch_size, self.config.clip_frames, self.generator)
+        """One step: augment, score every frame, compare with the labels."""
+        view, targets = batch
         if self._features is not None:
             indices, _ = self.pool.frame_indices(view.recording, view.times, self.config.clip_frames)  # (B, T)
             stages = [self.localizer.head(self._features[indices].transpose(1, 2))]  # [(B, C + 1, T)]
@@ -96,7 +96,7 @@ class FinetuneModule(StepModule):
         assert targets is not None
         present = view.valid.any(dim=2)  # (B, T)
         loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
-        self.note(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), targets))
+        self.show(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), targets))
         return loss
 
     def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ class FinetuneModule(StepModule):
             modules += [model.fusion, *([] if model.refine is None else [model.refine]), model.encoder]
         trained = [parameter for module in modules for parameter in module.parameters()]
         optimizer = torch.optim.AdamW(trained, lr=config.peak_lr, weight_decay=config.weight_decay)
-        return self.scheduled(optimizer, config)
+        return self.scheduled(optimizer)
 
 
 def _both_sides(targets: Tensor, sides: tuple[int, ...]) -> bool:
@@ -132,8 +132,8 @@ def _accuracy(logits: Tensor, targets: FrameTargets) -> float:
 
 def finetune(
     source: Source,
-    out: Path,
-    config: FinetuneConfig,
+    out: str | Path,
+    config: FinetuneConfig | None = None,
     *,
     pretrained: Path | None = None,
     teachers: Sequence[Path] = (),
@@ -142,11 +142,22 @@ def finetune(
 ) -> Localizer:
     """Train a Localizer on the labels of recordings and write it to `out` as model.safetensors.
 
-    Of a Corpus only the training recordings of config.split are read. The labels of the share config.label_fraction of
-    them, chosen by seed, are used; with teachers the others are pseudo-labelled (see teaching.py). The model of the
-    last step is kept: nothing is selected. Raises InputError for bad settings, for teachers that do not fit or have no
-    recordings to pseudo-label, for models that know labels which are held back here, and Interrupted after Ctrl-C.
+    The model of the last step is kept: nothing is selected.
+
+    Parameters:
+        source: a Corpus or the folder of one, of which the training recordings of config.split are read (all where it
+            is none), or a TrainingSet. The labels of the share config.label_fraction of them, chosen by seed, are used.
+        out: folder of the run.
+        config: the settings of `kinespan finetune`, by default all as they are there, from random weights.
+        pretrained: a run or a model file, whose encoder is trained further.
+        teachers: runs or model files that pseudo-label the other recordings (see teachers.py).
+        resume: continue the run that is in `out`.
+        quiet: show no progress.
+
+    Raises InputError for bad settings, for teachers that do not fit or have no recordings to pseudo-label, for models
+    that know labels which are held back here, and Interrupted after Ctrl-C.
     """
+    out, config = Path(out), config or FinetuneConfig()
     check_start(config, pretrained)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
     part = training_set(source, config.split, config.fold)
@@ -167,10 +178,8 @@ def finetune(
         if teachers:
             facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(pseudo_labelled)}
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
-        fit(
-            module, out, stage={"linear": "linear probe"}.get(config.protocol, "finetuning"), steps=config.steps,
-            save_every=config.save_every, precision=config.precision, checkpoint=checkpoint, callbacks=[], quiet=quiet,
-        )  # fmt: skip
+        stage = "linear probe" if config.protocol == "linear" else "finetuning"
+        fit(module, out, stage=stage, checkpoint=checkpoint, quiet=quiet)
         module.fold_standardisation()
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)

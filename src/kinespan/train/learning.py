@@ -46,8 +46,8 @@ def run_tests(
 
 def learn(
     source: Source,
-    out: Path,
-    config: LearnConfig,
+    out: str | Path,
+    config: LearnConfig | None = None,
     *,
     pretrained: Path | None = None,
     resume: bool = False,
@@ -56,11 +56,19 @@ def learn(
 ) -> LearnResult:
     """Pretrain, train two networks, pseudo-label the recordings without labels, train two students, and average them.
 
-    Of a Corpus only the training recordings of config.split are read. `out` gets a run folder for each stage, and
-    model.safetensors, the mean of the last two networks. `pretrained`, a run or a model file, replaces pretraining;
-    with `resume` finished stages are skipped; `log` is called with a line before each stage. Raises InputError for bad
-    settings, and Interrupted after Ctrl-C.
+    Parameters:
+        source: a Corpus or the folder of one, of which the training recordings of config.split are read (all where it
+            is none), or a TrainingSet.
+        out: folder that gets a run folder for each stage, and model.safetensors, the mean of the last two networks.
+        config: the settings of `kinespan learn`, by default all as they are there.
+        pretrained: a run or a model file, whose encoder replaces pretraining.
+        resume: continue the run that is in `out`; finished stages are skipped.
+        quiet: show no progress.
+        log: is called with a line before each stage.
+
+    Raises InputError for bad settings, and Interrupted after Ctrl-C.
     """
+    out, config = Path(out), config or LearnConfig()
     check_learn_folder(out, resume)
     part = training_set(source, config.split, config.fold)
     start = None if pretrained is None else read_spec(pretrained_file(pretrained))

@@ -23,7 +23,7 @@ from ..models.model_file import ModelSpec, save_weights
 from ..runs.folder import ENCODER_FILE, check_run_folder
 from ..runs.settings import save_settings
 from .clip_pool import ClipPool, load_motions
-from .engine import StepModule, fit, seeded
+from .engine import TrainingModule, fit, seeded
 from .leakage import trained_on
 from .probe import FrameProbe, embedding_spread
 
@@ -58,24 +58,24 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
     return WithSnippets(method, term, config.snippet.weight)
 
 
-class PretrainModule(StepModule):
+class PretrainModule(TrainingModule):
     """Views of random clips, step by step, through a Method."""
 
+    config: PretrainConfig
+
     def __init__(self, config: PretrainConfig, skeleton: Skeleton, pool: ClipPool) -> None:
-        super().__init__(config.seed, pool)
-        self.config, self.skeleton = config, skeleton
+        super().__init__(config, pool)
         self.method = method_of(config, skeleton)
         self.encoder_model = EncoderModel(ModelSpec.of_network(config.network, skeleton).input, self.method.encoder)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """One step: draw, augment, contrast."""
-        config = self.config
-        clips, _ = self.pool.draw(config.batch_size, config.clip_frames, self.generator)
-        augmentation: dict[Strength, AugmentConfig] = {"basic": config.augment, "extreme": config.extreme}
-        progress = self.global_step / config.steps
+        """One step: augment, contrast."""
+        clips, _ = batch
+        augmentation: dict[Strength, AugmentConfig] = {"basic": self.config.augment, "extreme": self.config.extreme}
+        progress = self.global_step / self.config.steps
         out = self.method(MethodInputs(clips, progress, augmentation, self.encoder_model.input, self.generator))
         parts = {name: float(value) for name, value in out.parts.items()}
-        self.note(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
+        self.show(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
         loss: Tensor = out.loss
         return loss
 
@@ -93,7 +93,7 @@ class PretrainModule(StepModule):
             optimizer = torch.optim.SGD(trained, lr=lr, momentum=0.9, weight_decay=decay)
         else:
             optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=decay)
-        return self.scheduled(optimizer, self.config)
+        return self.scheduled(optimizer)
 
 
 def clip_sources(lengths: Sequence[int], clip_frames: int) -> list[int]:
@@ -109,15 +109,28 @@ def clip_sources(lengths: Sequence[int], clip_frames: int) -> list[int]:
 
 
 def pretrain(
-    source: Source | Sequence[Source], out: Path, config: PretrainConfig, *, resume: bool = False, quiet: bool = False
+    source: Source | Sequence[Source],
+    out: str | Path,
+    config: PretrainConfig | None = None,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
 ) -> Path:
     """Pretrain an encoder on one or several corpora and write it to `out`; returns the path of encoder.safetensors.
 
-    Of a Corpus only the training recordings of config.split are read, all recordings where it is none. Labels are
-    used by the frame probe alone. Raises InputError for bad settings and Interrupted after Ctrl-C.
+    Parameters:
+        source: a Corpus or the folder of one, of which the training recordings of config.split are read (all where it
+            is none); a TrainingSet; or several of these. Labels are used by the frame probe alone.
+        out: folder of the run.
+        config: the settings of `kinespan pretrain`, by default all as they are there.
+        resume: continue the run that is in `out`.
+        quiet: show no progress.
+
+    Raises InputError for bad settings and Interrupted after Ctrl-C.
     """
+    out, config = Path(out), config or PretrainConfig()
     checkpoint = check_run_folder(out, resume, ENCODER_FILE)
-    sources = source if isinstance(source, Sequence) else [source]
+    sources = [source] if isinstance(source, Source) else source
     sets = [training_set(each, config.split, config.fold) for each in sources]
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
@@ -133,10 +146,7 @@ def pretrain(
         callbacks: list[Callback] = []
         if config.probe_every and sum(pool.annotated(index) for index in range(len(pool))) >= 2:
             callbacks.append(FrameProbe(pool, config.probe_every))
-        fit(
-            module, out, stage="pretraining", steps=config.steps, save_every=config.save_every,
-            precision=config.precision, checkpoint=checkpoint, callbacks=callbacks, quiet=quiet,
-        )  # fmt: skip
+        fit(module, out, stage="pretraining", checkpoint=checkpoint, callbacks=callbacks, quiet=quiet)
     spec = replace(
         spec,
         clip_frames=module.method.view_frames(config.clip_frames),

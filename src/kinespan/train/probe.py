@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..models.encoder_model import EncoderModel, evaluation_mode
 from .clip_pool import ClipPool
-from .engine import StepModule
+from .engine import TrainingModule
 
 
 def embedding_spread(vectors: Tensor) -> Tensor:
@@ -48,10 +48,10 @@ class FrameProbe(Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Probe when it is time."""
-        if trainer.global_step % self.every == 0 and isinstance(module, StepModule) and trainer.is_global_zero:
+        if trainer.global_step % self.every == 0 and isinstance(module, TrainingModule) and trainer.is_global_zero:
             model = module.encoder_model
             assert isinstance(model, EncoderModel)
-            module.note(knn=self.accuracy(model))
+            module.show(knn=self.accuracy(model))
 
     @torch.no_grad()
     def accuracy(self, model: EncoderModel) -> float:
