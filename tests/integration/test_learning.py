@@ -16,8 +16,8 @@ from kinespan.corpus import Corpus
 from kinespan.corpus.training_set import training_set
 from kinespan.errors import InputError
 from kinespan.models.ensemble import ensemble
-from kinespan.models.localizer import load_model
 from kinespan.models.model_file import read_spec, read_weights
+from kinespan.runs.load import load_model
 from kinespan.runs.settings import load_settings
 from kinespan.train.engine import Interrupted
 from kinespan.train.finetuning import MODEL_FILE, finetune
@@ -50,7 +50,7 @@ def test_every_stage_is_a_run_and_is_logged(corpus: Corpus, learnt: tuple[Path, 
     assert [line.split(":")[0] for line in told] == [f"{n} of 5  {name}" for n, name in enumerate(STAGES, 1)]
     assert told[0].endswith("snippets of 4 recordings without their labels")
     assert told[2].endswith("tcn, labels of 2 recordings")
-    assert told[3].endswith("stgcn16_light, labels of 2 recordings, taught on 2 others")
+    assert told[3].endswith("stgcn16_light, labels of 2 recordings, pseudo-labels of 2")
     assert load_settings(out / "pretrain")["config"]["steps"] == 2
     training = training_set(corpus, "by-performer", 1)
     for name in STAGES[1:]:
@@ -109,13 +109,13 @@ def test_nobody_teaches_where_all_is_labelled_or_nobody_is_to(
 
 
 @pytest.mark.parametrize(
-    ("teach", "labelled", "others", "expected"),
+    ("teach", "labelled", "unlabelled", "expected"),
     [("auto", 4, 4, True), ("auto", 4, 3, False), ("auto", 4, 0, False), ("on", 4, 1, True), ("off", 1, 9, False)],
 )
 def test_auto_teaches_where_at_least_as_many_have_no_labels(
-    teach: Any, labelled: int, others: int, expected: bool
+    teach: Any, labelled: int, unlabelled: int, expected: bool
 ) -> None:
-    assert LearnConfig(teach=teach).teaches(labelled, others) is expected
+    assert LearnConfig(teach=teach).pseudo_labels(labelled, unlabelled) is expected
 
 
 def test_teaching_with_nothing_to_teach_on_is_refused_before_anything_is_written(
@@ -147,7 +147,7 @@ def test_resuming_learn_gives_identical_weights(
             learn(corpus, out, HALF, quiet=True)
     with pytest.raises(InputError, match="holds a run already; resume it with --resume"):
         learn(corpus, out, HALF, quiet=True)
-    with pytest.raises(InputError, match=r"started with steps 2, --resume came with 3"):
+    with pytest.raises(InputError, match=r"started with steps 2, --resume came with steps 3"):
         learn(corpus, out, replace(HALF, steps=3), resume=True, quiet=True)
     learn(corpus, out, HALF, resume=True, quiet=True, log=told.append)
     assert [line.endswith("done before") for line in told] == [STAGES.index(stage) > n for n in range(5)]

@@ -13,8 +13,8 @@ from kinespan.corpus import Corpus, CorpusWriter, group_split
 from kinespan.data.annotation import BACKGROUND, LabelSet
 from kinespan.decode import segment_as
 from kinespan.errors import InputError
-from kinespan.models.localizer import load_model
 from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.runs.load import load_model
 from kinespan.train.engine import Interrupted, ShowProgress
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
 from kinespan.train.held_out import run_test

@@ -15,7 +15,7 @@ from kinespan.corpus import Corpus
 from kinespan.models.model_file import read_spec, read_weights
 from kinespan.prepare.prepare import prepare_synthetic
 from kinespan.prepare.synthetic.takes import SyntheticConfig
-from kinespan.runs.folder import SHIPPED, pretrained_path
+from kinespan.runs.folder import SHIPPED, pretrained_file
 from kinespan.train.finetuning import finetune
 
 
@@ -55,7 +55,6 @@ def test_finetuning_starts_from_it(tmp_path: Path) -> None:
     assert all(torch.allclose(own[name], part, atol=1e-6) for name, part in weights.items())
 
 
-def test_a_folder_called_default_is_still_to_be_had() -> None:
-    assert pretrained_path("default") == SHIPPED
-    assert pretrained_path("./default") == Path("default")
-    assert pretrained_path(None) is None
+def test_a_folder_named_default_is_named_by_its_path() -> None:
+    assert pretrained_file("default") == SHIPPED
+    assert pretrained_file("./default") == Path("default")

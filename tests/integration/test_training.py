@@ -15,9 +15,9 @@ from kinespan.corpus.training_set import TrainingSet, training_set
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.methods import METHODS
-from kinespan.models.localizer import load_model
 from kinespan.models.model_file import read_spec, read_weights, save_weights
 from kinespan.prepare.synthetic.takes import ACTIONS
+from kinespan.runs.load import load_model
 from kinespan.runs.settings import load_settings
 from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
 from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, clip_sources, method_of, pretrain

@@ -20,10 +20,10 @@ from kinespan.errors import InputError
 from kinespan.models.base import Model
 from kinespan.models.ensemble import Ensemble, ensemble, ensemble_spec
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec, read_spec, read_weights, save_weights
+from kinespan.runs.load import load_encoder, load_model
 from kinespan.runs.predict import localize
-from kinespan.runs.pretrained import encoder_weights
 
 LABELS = LabelSet(("walk", "sit"))
 FPS = 10.0
@@ -184,7 +184,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 def test_an_ensemble_has_no_encoder_to_finetune_from(tmp_path):
     ensemble([made(0), made(1)]).save(tmp_path / "m.safetensors")
     with pytest.raises(InputError, match=r"m\.safetensors: an ensemble has no encoder"):
-        encoder_weights(tmp_path / "m.safetensors")
+        load_encoder(tmp_path / "m.safetensors")
 
 
 # ---- members that do not match ---------------------------------------------------------------------------------------

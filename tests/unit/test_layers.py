@@ -107,7 +107,7 @@ def test_imports_known_by_hand_are_read() -> None:
     assert ("kinespan.models.localizer", "kinespan.encoders") in pairs
     assert ("kinespan.models.model_file", "kinespan._version") in pairs
     assert any(
-        statement.target == "kinespan.models.localizer" and statement.kind == "call"
+        statement.target == "kinespan.runs.load" and statement.kind == "call"
         for statement in OURS
         if unit(statement.source) == "cli"
     )

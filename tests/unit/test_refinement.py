@@ -20,9 +20,10 @@ from kinespan.encoders.tcn import DilatedStack, doubling
 from kinespan.errors import InputError
 from kinespan.models.fusion import NestedU
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.models.refinement import Refinement, probabilities, stage_layers
+from kinespan.runs.load import load_model
 from kinespan.transforms.normalise import Motion
 
 CLASSES, FEATURES = 4, 5

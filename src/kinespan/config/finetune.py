@@ -157,33 +157,33 @@ class LearnConfig:
         """The settings of the encoder's pretraining."""
         return PretrainConfig(network=self.network, **self._shared(), steps=self.pretrain_steps)
 
-    def finetuning(self, protocol: Protocol, fps: float | None = None) -> FinetuneConfig:
-        """The settings of a network's training: `finetune` for the pretrained one, `scratch` for its partner.
+    def finetuning(self) -> FinetuneConfig:
+        """The settings of training the pretrained network on labels."""
+        share = self.label_fraction
+        return FinetuneConfig(network=self.network, label_fraction=share, **self._shared(), steps=self.steps)
+
+    def partner_training(self, fps: float | None = None) -> FinetuneConfig:
+        """The settings of training its partner on labels, from random weights.
 
         fps: frames per second that the pretrained network sees, where that is not the one of `network`.
         """
-        network = self.network
-        if protocol == "scratch":
-            network = replace(network, encoder=self.partner_encoder, fps=fps or network.fps)
-        share = self.label_fraction
-        return FinetuneConfig(
-            protocol=protocol, network=network, label_fraction=share, **self._shared(), steps=self.steps
-        )
+        network = replace(self.network, encoder=self.partner_encoder, fps=fps or self.network.fps)
+        return replace(self.finetuning(), protocol="scratch", network=network)
 
     def _shared(self) -> dict[str, Any]:
         return {"split": self.split, "fold": self.fold, "precision": self.precision, "seed": self.seed}
 
-    def teaches(self, labelled: int, others: int) -> bool:
-        """Whether to teach, with so many training recordings whose labels are used and others.
+    def pseudo_labels(self, labelled: int, unlabelled: int) -> bool:
+        """Whether to pseudo-label, given the number of training recordings whose labels are used, and of the others.
 
-        Raises InputError where there are none to teach on, and that is asked for.
+        Raises InputError where it is asked for and there are no others.
         """
-        if self.teach == "on" and not others:
+        if self.teach == "on" and not unlabelled:
             raise InputError(
                 f"teach is on, but the labels of all {labelled} training recordings are used, so there is nothing to "
-                "teach on; prepare recordings without labels in the same corpus, or leave it at auto"
+                "pseudo-label; prepare recordings without labels in the same corpus, or leave it at auto"
             )
-        return self.teach == "on" or (self.teach == "auto" and others >= labelled)
+        return self.teach == "on" or (self.teach == "auto" and unlabelled >= labelled)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor
 from ..config import Precision
 from ..data.recording import Recording
 from ..encoders import Encoder
-from ..errors import InputError
 from ..transforms.long_motion import LongMotion
 from ..transforms.normalise import Motion
 from .base import Model, Scores
@@ -21,7 +19,7 @@ from .encoder_model import EncoderModel, Windows, evaluation_mode
 from .ensemble import Ensemble
 from .fusion import Fusion, build_fusion
 from .head import FrameHead
-from .model_file import ModelSpec, read_spec, read_weights
+from .model_file import ModelSpec
 from .precision import in_bfloat16
 from .refinement import Refinement, probabilities
 
@@ -149,26 +147,3 @@ def build_model(spec: ModelSpec) -> Model:
     if spec.kind == "ensemble":
         return Ensemble(spec, [build_model(member) for member in spec.members])
     return Localizer(spec)
-
-
-def load_model(path: str | Path, device: str = "cpu", precision: Precision = "32") -> Model:
-    """The model in a model file or in the folder of a finetuning run, ready to localize.
-
-    precision: of scoring recordings (`Localizer`), of each member of an ensemble. Raises InputError for a file that is
-    not a kinespan localizer.
-    """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "model.safetensors"
-    spec = read_spec(path)
-    if spec.kind == "encoder":
-        raise InputError(f"{path}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained on it")
-    model = build_model(spec)
-    try:
-        model.load_state_dict(read_weights(path))
-    except RuntimeError as error:
-        raise InputError(f"{path}: weights do not fit the model described in it: {error}") from None
-    for module in model.modules():
-        if isinstance(module, Localizer):
-            module.precision = precision
-    return model.to(device).eval()

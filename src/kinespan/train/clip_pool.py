@@ -7,7 +7,7 @@ Notable choices:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from ..corpus.store import Corpus
 from ..data.annotation import IGNORE, Annotation, LabelSet
 from ..errors import InputError
-from ..models.input_spec import InputSpec
 from ..transforms.augment import TimeMap, View
 from ..transforms.normalise import Motion
 
@@ -67,8 +65,8 @@ class ClipPool:
         self.lengths = torch.tensor([motion.num_frames for motion in motions], device=device)
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.weights = self.lengths.float()
-        positions = [_pad_people(motion.positions, people) for motion in motions]
-        valid = [_pad_people(motion.valid, people) for motion in motions]
+        positions = [pad_people(motion.positions, people) for motion in motions]
+        valid = [pad_people(motion.valid, people) for motion in motions]
         self.positions = torch.from_numpy(np.concatenate(positions)).to(device)
         self.valid = torch.from_numpy(np.concatenate(valid)).to(device)
         self.targets: Tensor | None = None
@@ -152,7 +150,7 @@ class ClipPool:
         return self.starts[recording][:, None] + torch.where(inside, frame, 0), inside
 
     def targets_of(self, view: View) -> FrameTargets | None:
-        """The targets of a view, found through its time map; None without labels.
+        """The targets of a view, by its time map; None without labels.
 
         Frames have none where nobody is present, beyond the recording, and where the view is mirrored in time.
         """
@@ -180,22 +178,7 @@ def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: i
     return targets
 
 
-def load_motions(
-    corpus: Corpus,
-    names: Sequence[str],
-    input_spec: InputSpec,
-    progress: Callable[[int], None] | None = None,
-) -> list[Motion]:
-    """The Motions of some recordings of a corpus. Raises InputError where a skeleton does not map."""
-    motions = []
-    for number, name in enumerate(names):
-        motions.append(input_spec.motion(corpus[name]))
-        if progress is not None:
-            progress(number + 1)
-    return motions
-
-
-def _pad_people(values: np.ndarray, people: int) -> np.ndarray:
+def pad_people(values: np.ndarray, people: int) -> np.ndarray:
     """values (T, P, ...) with empty person slots up to `people`."""
     missing = people - values.shape[1]
     return values if not missing else np.pad(values, [(0, 0), (0, missing)] + [(0, 0)] * (values.ndim - 2))

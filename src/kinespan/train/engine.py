@@ -1,15 +1,14 @@
-"""What both stages of training share: seeds, precision, the trainer, checkpoints and how they are resumed."""
+"""What both stages of training share: batches, the learning rate, the trainer, checkpoints and how they are resumed."""
 
 from __future__ import annotations
 
+import csv
 import logging
 import math
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -22,20 +21,11 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..errors import Interrupted
-from ..files import write_atomically
 from ..models.precision import in_bfloat16
 from ..progress import Progress
-from ..runs.folder import CHECKPOINT
+from ..runs.folder import CHECKPOINT, LOG_FILE
 from .clip_pool import ClipPool
 from .malloc import freed_memory_kept
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Run a block (weights, dropout) under a seed and leave the global generators as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
 
 
 def lightning_precision(precision: Precision) -> Literal["32-true", "bf16-mixed"]:
@@ -180,6 +170,24 @@ class ShowProgress(ProgressBar):
             self._previous_handler = None
 
 
+class EarlierLog(Callback):
+    """Puts the rows of metrics.csv from before a run was resumed in front of the new ones.
+
+    Lightning's logger would start the file anew, and keep the rows of steps after the checkpoint as well.
+    """
+
+    def __init__(self, out: Path) -> None:
+        """out: the folder of the run, whose log is read now."""
+        with (out / LOG_FILE).open(newline="", encoding="utf-8") as file:
+            self.rows = list(csv.DictReader(file))
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Hand the rows of the steps before the checkpoint to the logger."""
+        if trainer.is_global_zero and isinstance(trainer.logger, CSVLogger):
+            trainer.logger.experiment.metrics[:0] = [row for row in self.rows if int(row["step"]) < trainer.global_step]
+            trainer.logger.save()
+
+
 def fit(
     module: TrainingModule,
     out: Path,
@@ -201,6 +209,7 @@ def fit(
         log_every_n_steps=max(1, min(10, config.steps // 10)),
         callbacks=[
             *callbacks,
+            *([EarlierLog(out)] if checkpoint is not None and (out / LOG_FILE).is_file() else []),
             ModelCheckpoint(out, "last", every_n_train_steps=config.save_every, enable_version_counter=False),
             show,
         ],
@@ -209,23 +218,9 @@ def fit(
     )
     batches = ClipBatches(module.pool, config.batch_size, config.clip_frames, config.steps, config.seed, trainer)
     module.batches = batches
-    log = out / "metrics.csv"
-    earlier = log.read_text().splitlines() if checkpoint is not None and log.is_file() else []
     with freed_memory_kept(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\.")  # its advice is to developers
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
-    if earlier and trainer.is_global_zero:
-        _prepend(log, earlier)
     if show.interrupted and trainer.global_step < config.steps:
         trainer.save_checkpoint(out / CHECKPOINT)
         raise Interrupted(f"stopped after step {trainer.global_step}; {out} keeps a checkpoint")
-
-
-def _prepend(log: Path, earlier: list[str]) -> None:
-    """Put the lines of a run's log from before it was resumed in front again; the logger starts a new file."""
-    later = log.read_text().splitlines() if log.is_file() else []
-    if later and later[0] == earlier[0]:
-        column = later[0].split(",").index("step")
-        first = int(later[1].split(",")[column]) if len(later) > 1 else sys.maxsize
-        kept = [line for line in earlier[1:] if int(line.split(",")[column]) < first]
-        write_atomically(log, "\n".join([earlier[0], *kept, *later[1:]]) + "\n")

@@ -1,4 +1,4 @@
-"""Stage two: name actions, frame by frame, from the labels that there are."""
+"""Stage two: train a localizer on labels, frame by frame."""
 
 from __future__ import annotations
 
@@ -11,24 +11,22 @@ import torch
 from torch import Tensor, nn
 
 from ..config import FinetuneConfig
-from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
-from ..data.annotation import LabelSet
+from ..corpus.training_set import Source, labelled_names, training_set
+from ..data.annotation import Annotation
 from ..data.mirror_labels import mirrored_labels
-from ..errors import InputError
 from ..losses import FrameLoss, SmoothingLoss
 from ..models.base import Scores
 from ..models.localizer import Localizer
-from ..models.model_file import ModelSpec, read_spec
-from ..progress import Progress
-from ..runs.folder import MODEL_FILE, check_run_folder, check_start, pretrained_file
-from ..runs.pretrained import load_pretrained
+from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
+from ..runs.load import load_encoder_weights
 from ..runs.settings import save_settings
 from ..transforms.augment import augment, mirror_some
-from .clip_pool import ClipPool, FrameTargets, load_motions
-from .engine import TrainingModule, fit, seeded
+from .clip_pool import ClipPool, FrameTargets
+from .engine import TrainingModule, fit
 from .leakage import check_no_label_leakage
-from .spec import _decoding, _spec
-from .teachers import load_teachers
+from .seeding import seeded
+from .spec import decoding_of, localizer_spec
+from .teachers import pseudo_labels
 
 PSEUDO_LABEL_SHARE = 0.5
 """Share of the training clips that are of pseudo-labelled recordings, where there are teachers."""
@@ -135,8 +133,8 @@ def finetune(
     out: str | Path,
     config: FinetuneConfig | None = None,
     *,
-    pretrained: Path | None = None,
-    teachers: Sequence[Path] = (),
+    pretrained: str | Path | None = None,
+    teachers: Sequence[str | Path] = (),
     resume: bool = False,
     quiet: bool = False,
 ) -> Localizer:
@@ -148,8 +146,8 @@ def finetune(
         source: a Corpus or the folder of one, of which the training recordings of config.split are read (all where it
             is none), or a TrainingSet. The labels of the share config.label_fraction of them, chosen by seed, are used.
         out: folder of the run.
-        config: the settings of `kinespan finetune`, by default all as they are there, from random weights.
-        pretrained: a run or a model file, whose encoder is trained further.
+        config: the settings of `kinespan finetune`; by default those that the command has.
+        pretrained: a run or a model file whose encoder is trained further, or `default`, the encoder of the package.
         teachers: runs or model files that pseudo-label the other recordings (see teachers.py).
         resume: continue the run that is in `out`.
         quiet: show no progress.
@@ -158,25 +156,33 @@ def finetune(
     that know labels which are held back here, and Interrupted after Ctrl-C.
     """
     out, config = Path(out), config or FinetuneConfig()
-    check_start(config, pretrained)
+    pretrained_model = pretrained_spec(pretrained, config)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
     part = training_set(source, config.split, config.fold)
     names, labels = labelled_names(part.corpus, part.names, part.drop_labels, config)
-    if pretrained is not None:
-        check_no_label_leakage(pretrained, read_spec(pretrained_file(pretrained)), part, config)
-    spec = _spec(part, config, labels, pretrained, names)
-    pool, spec, pseudo_labelled = _pool(part, config, spec, labels, names, teachers, quiet)
+    if pretrained_model is not None:
+        check_no_label_leakage(pretrained, pretrained_model, part, config)
+    spec = localizer_spec(part, config, labels, pretrained_model, names)
+    motions = [spec.input.motion(part.corpus[name]) for name in names]
+    annotations: list[Annotation | None] = [part.corpus.annotation(name, drop=part.drop_labels) for name in names]
+    spec = replace(spec, decode=decoding_of(spec, config, motions, annotations))
+    facts: dict[str, Any] = {"corpus": str(part.corpus.path), "pretrained": pretrained and str(pretrained)}
+    scores: dict[str, Scores] = {}
+    if teachers:
+        scores, descriptions = pseudo_labels(teachers, part, names, spec, config, quiet)
+        taught = {"teachers": descriptions, "taught_recordings": len(scores)}
+        spec = replace(spec, training={**spec.training, **taught})
+        facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(scores)}
+        motions += [spec.input.motion(part.corpus[name]) for name in scores]
+        annotations += [None] * len(scores)
+    pool = ClipPool(motions, annotations, labels)
+    if scores:
+        pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
-            load_pretrained(localizer, pretrained)
+            load_encoder_weights(localizer.encoder, pretrained)
         module = FinetuneModule(config, localizer, pool)
-        facts: dict[str, Any] = {
-            "corpus": str(part.corpus.path),
-            "pretrained": None if pretrained is None else str(pretrained),
-        }
-        if teachers:
-            facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(pseudo_labelled)}
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
         stage = "linear probe" if config.protocol == "linear" else "finetuning"
         fit(module, out, stage=stage, checkpoint=checkpoint, quiet=quiet)
@@ -184,52 +190,3 @@ def finetune(
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
-
-
-def _pool(
-    part: TrainingSet,
-    config: FinetuneConfig,
-    spec: ModelSpec,
-    labels: LabelSet,
-    labelled: Sequence[str],
-    teachers: Sequence[Path],
-    quiet: bool,
-) -> tuple[ClipPool, ModelSpec, tuple[str, ...]]:
-    """The clips of labelled and pseudo-labelled recordings, the spec completed by them, and names of the latter."""
-    motions = load_motions(part.corpus, labelled, spec.input)
-    annotations = [part.corpus.annotation(name, drop=part.drop_labels) for name in labelled]
-    spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
-    if not teachers:
-        return ClipPool(motions, annotations, labels), spec, ()
-    spec, scores = _pseudo_labels(teachers, part, config, spec, labelled, quiet)
-    pseudo_labelled = tuple(scores)
-    motions += load_motions(part.corpus, pseudo_labelled, spec.input)
-    pool = ClipPool(motions, [*annotations, *[None] * len(pseudo_labelled)], labels)
-    pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
-    return pool, spec, pseudo_labelled
-
-
-def _pseudo_labels(
-    teachers: Sequence[Path],
-    part: TrainingSet,
-    config: FinetuneConfig,
-    spec: ModelSpec,
-    labelled: Sequence[str],
-    quiet: bool,
-) -> tuple[ModelSpec, dict[str, Scores]]:
-    """The spec with the teachers in it, and their scores of the training recordings without labels.
-
-    Raises InputError where there are no such recordings, and as `load_teachers` does.
-    """
-    labelled_set = set(labelled)
-    unlabelled = [name for name in part.names if name not in labelled_set]
-    if not unlabelled:
-        raise InputError(
-            f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to teach "
-            "on; leave it out, or prepare recordings without labels in the same corpus"
-        )
-    loaded = load_teachers(teachers, part, config, spec)
-    with Progress("teaching", len(unlabelled), quiet=quiet) as progress:
-        scores = loaded.scores(part, unlabelled, progress.update)
-    facts = {"teachers": list(loaded.descriptions), "taught_recordings": len(unlabelled)}
-    return replace(spec, training={**spec.training, **facts}), scores

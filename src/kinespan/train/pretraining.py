@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from ..config import AugmentConfig, PretrainConfig
@@ -22,10 +21,11 @@ from ..models.encoder_model import EncoderModel
 from ..models.model_file import ModelSpec, save_weights
 from ..runs.folder import ENCODER_FILE, check_run_folder
 from ..runs.settings import save_settings
-from .clip_pool import ClipPool, load_motions
-from .engine import TrainingModule, fit, seeded
-from .leakage import trained_on
+from .clip_pool import ClipPool
+from .engine import TrainingModule, fit
+from .leakage import training_data_facts
 from .probe import FrameProbe, embedding_spread
+from .seeding import seeded
 
 SHORT_SHARE = 0.05
 """Recordings shorter than a clip are left out where they hold at most this share of the motion."""
@@ -135,7 +135,7 @@ def pretrain(
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
     spec = ModelSpec.of_network(network, skeleton)
-    motions = [motion for part in sets for motion in load_motions(part.corpus, part.names, spec.input)]
+    motions = [spec.input.motion(part.corpus[name]) for part in sets for name in part.names]
     annotations, labels = joined_annotations(sets)
     used = clip_sources([motion.num_frames for motion in motions], config.clip_frames)
     pool = ClipPool([motions[index] for index in used], [annotations[index] for index in used], labels)
@@ -143,14 +143,13 @@ def pretrain(
         module = PretrainModule(config, skeleton, pool)
         facts = {"corpus": [str(part.corpus.path) for part in sets], "recordings": len(pool)}
         save_settings(out, "pretrain", config, facts, resume=resume)
-        callbacks: list[Callback] = []
-        if config.probe_every and sum(pool.annotated(index) for index in range(len(pool))) >= 2:
-            callbacks.append(FrameProbe(pool, config.probe_every))
+        probed = config.probe_every and sum(pool.annotated(index) for index in range(len(pool))) >= 2
+        callbacks = [FrameProbe(pool, config.probe_every)] if probed else []
         fit(module, out, stage="pretraining", checkpoint=checkpoint, callbacks=callbacks, quiet=quiet)
     spec = replace(
         spec,
         clip_frames=module.method.view_frames(config.clip_frames),
-        training={"stage": "pretrain", **trained_on(sets), "recordings": len(pool), "seconds": pool.seconds,
+        training={"stage": "pretrain", **training_data_facts(sets), "recordings": len(pool), "seconds": pool.seconds,
                   "seed": config.seed, "method": config.method, "snippets": config.snippet.variant,
                   "steps": config.steps},
     )  # fmt: skip
