@@ -37,10 +37,10 @@ def normed(norm, x, channels=slice(None)):
 # ---- convolution at several scales -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("stride", "kernel", "dilations"), [(1, 5, (1, 2)), (2, 5, (1, 2)), (2, 3, (1, 3, 4))])
-def test_each_branch_is_what_it_says(stride, kernel, dilations):
-    layer = unsettled(MultiScaleConv(3, 14, kernel, stride, dilations))
-    x = random_of(2, 11, 2, 3)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_each_branch_agrees_with_a_slow_reference(stride):
+    kernel, dilations, layer = 5, (1, 2), unsettled(MultiScaleConv(14, stride))
+    x = random_of(2, 11, 2, 14)
     found = layer(x, None)
     assert found.shape == (2, -(-11 // stride), 2, 14)
     assert sum(layer.sizes) == 14
@@ -64,18 +64,18 @@ def test_each_branch_is_what_it_says(stride, kernel, dilations):
 
 
 def test_the_convolution_reaches_as_far_as_it_says():
-    layer = unsettled(MultiScaleConv(2, 8, 5, 1, (1, 3)))
+    layer = unsettled(MultiScaleConv(8))
     layer.inner_norm.bias.data += 9  # no ReLU is shut
-    x = random_of(1, 25, 1, 2).requires_grad_()
+    x = random_of(1, 25, 1, 8).requires_grad_()
     (layer(x, None)[0, 12, 0] * random_of(8, seed=1)).sum().backward()
     touched = x.grad[0].abs().amax(dim=(1, 2)).nonzero().flatten()
-    assert (int(touched.min()), int(touched.max())) == (12 - layer.reach, 12 + layer.reach) == (6, 18)
+    assert (int(touched.min()), int(touched.max())) == (12 - layer.reach, 12 + layer.reach) == (8, 16)
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_padding_is_not_convolved(training):
-    layer = unsettled(MultiScaleConv(3, 8, stride=2)).train(training)
-    x = random_of(2, 16, 2, 3)
+    layer = unsettled(MultiScaleConv(8, 2)).train(training)
+    x = random_of(2, 16, 2, 8)
     mask = torch.ones(2, 16, dtype=torch.bool)
     mask[:, 11:] = mask[1, 4] = False
     short = layer(masked(x, mask)[:, :11], mask[:, :11])

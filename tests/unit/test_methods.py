@@ -230,7 +230,7 @@ def method_of(name, variant, dim=8, **options):
     if variant == "off":
         return method
     config = SnippetConfig(variant=variant, queue=10, frames=8, **options)
-    term = SnippetTerm(encoder.channels[-1], config, dim=dim, momentum=0.9, temperature=0.07)
+    term = SnippetTerm(encoder.channels[-1], config, MethodConfig(dim=dim, momentum=0.9))
     return WithSnippets(method, term, config.weight)
 
 

@@ -148,7 +148,7 @@ def test_a_span_is_final_once_what_follows_it_stands():
 
 def test_scores_that_change_with_every_frame_are_settled_after_a_while(monkeypatch):
     """So that memory does not grow."""
-    monkeypatch.setattr(segmenter_module, "LONGEST_WAIT", 3.0)
+    monkeypatch.setattr(segmenter_module, "MAX_WAIT", 3.0)
     segmenter = Segmenter(FPS, LabelSet(NAMES), 0.3, 0.0)
     spans, most = [], 0
     for frame in range(500):

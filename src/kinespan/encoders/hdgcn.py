@@ -23,20 +23,20 @@ has 1.64 M parameters, 1.67 M with a classifier of 120 classes; the literature g
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..arrays import Float32Array
 from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import hops
 from .layers import MaskedBatchNorm
-from .multiscale import MultiScaleConv
-from .stack import STRIDES, WIDTHS, Stack, graph_blocks
+from .stack import GraphStack
 
 SUBSETS = 3
 NEAREST_JOINTS = 5
@@ -68,7 +68,7 @@ def levels(skeleton: Skeleton) -> list[list[int]]:
     return [np.flatnonzero(distance == far).tolist() for far in np.unique(distance)]
 
 
-def hierarchy(skeleton: Skeleton) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def hierarchy(skeleton: Skeleton) -> tuple[Float32Array, Float32Array]:
     """Adjacency (L, 3, J, J) of the hierarchy edge sets, and the share (L, J) that each joint has in its set's mean.
 
     Entry [l, k, v, w] is the weight from joint v to joint w between level l and l + 1: k = 0 joints of both levels
@@ -214,22 +214,9 @@ class HierarchicalGraphConv(nn.Module):
         return ordered.reshape(count, length, joints, sets, SUBSETS * inner)
 
 
-class HDGCN(Stack):
-    """HD-GCN of ten blocks for any skeleton; see the module's table for shapes."""
-
-    def __init__(self, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> None:
-        adjacency, share = (torch.from_numpy(part) for part in hierarchy(skeleton))
-        blocks = graph_blocks(
-            in_channels,
-            STRIDES,
-            lambda before, after: HierarchicalGraphConv(before, after, adjacency, share),
-            lambda channels, stride: MultiScaleConv(channels, channels, stride=stride),
-            dropout,
-        )
-        super().__init__(blocks, WIDTHS, STRIDES, None, skeleton.num_joints * in_channels)
-
-
 @ENCODERS.register("hdgcn", paper=PAPER)
-def hdgcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> HDGCN:
+def hdgcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> GraphStack:
     """HD-GCN, graphs from each level of the body to the next; 1.6 M parameters."""
-    return HDGCN(skeleton, in_channels, dropout)
+    adjacency, share = map(torch.from_numpy, hierarchy(skeleton))
+    graph = partial(HierarchicalGraphConv, adjacency=adjacency, share=share)
+    return GraphStack(skeleton, in_channels, graph, dropout=dropout)

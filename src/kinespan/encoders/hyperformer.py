@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..arrays import Float32Array, IntArray
 from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import hops
@@ -44,7 +44,7 @@ _LIMB_OF_PART = {
 }
 
 
-def hyperedges(skeleton: Skeleton) -> NDArray[np.int64]:
+def hyperedges(skeleton: Skeleton) -> IntArray:
     """The part of the body (J,) that each joint belongs to, numbered from 0 without gaps in the order above.
 
     By the joint's canonical name; a joint without one is with the limb whose landmark it is, else with its parent,
@@ -65,10 +65,10 @@ def hyperedges(skeleton: Skeleton) -> NDArray[np.int64]:
     return np.unique(parts, return_inverse=True)[1].astype(np.int64)
 
 
-def bone_graph(skeleton: Skeleton) -> NDArray[np.float32]:
+def bone_graph(skeleton: Skeleton) -> Float32Array:
     """Shares (J, J) of a joint and its neighbours by bones in the joint's mean; rows sum to 1."""
     adjacent = (hops(skeleton) <= 1).astype(np.float32)
-    share: NDArray[np.float32] = adjacent / adjacent.sum(axis=1, keepdims=True)
+    share: Float32Array = adjacent / adjacent.sum(axis=1, keepdims=True)
     return share
 
 
@@ -142,7 +142,7 @@ class Block(nn.Module):
         self.norm = nn.Identity() if first else nn.LayerNorm(in_channels)
         self.attention = HyperAttention(in_channels, out_channels, heads, skeleton)
         self.widen = nn.Linear(in_channels, out_channels) if first else nn.Identity()
-        self.time = MultiScaleConv(out_channels, out_channels, stride=stride)
+        self.time = MultiScaleConv(out_channels, stride)
         self.short = None if first else Shortcut(in_channels, out_channels, stride)
         self.dropout = Dropout(dropout)
 

@@ -6,17 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
+from ..arrays import Float32Array
 from ..data.annotation import LabelSet, Span
 from ..data.recording import Recording
 from ..decode import DecodeConfig, decode, segment_as
 from ..errors import InputError
 from .model_file import ModelSpec, save_weights
 
-Scores = NDArray[np.float32]
+Scores = Float32Array
 
 
 class Model(nn.Module):

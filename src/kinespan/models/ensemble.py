@@ -24,16 +24,16 @@ class Ensemble(Model):
     as in every model, 1 - the largest of the mean scores.
     """
 
+    members: Sequence[Model]
+
     def __init__(self, spec: ModelSpec, members: Sequence[Model]) -> None:
-        """spec: of kind `ensemble`, as `ensemble_spec` makes it of the members'."""
+        """spec: of kind `ensemble`, which `ensemble_spec` makes of the members'."""
         super().__init__(spec)
-        self.members = nn.ModuleList(members)
+        self.members = nn.ModuleList(members)  # type: ignore[assignment]
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
         """Scores (T, C + 1) at the model's rate, column 0 background; see `Model.frame_scores`."""
-        return self.mean(
-            [member.frame_scores(recording, window) for member in self.members if isinstance(member, Model)]
-        )
+        return self.mean([member.frame_scores(recording, window) for member in self.members])
 
     def mean(self, member_scores: Sequence[Scores]) -> Scores:
         """The weighted mean (T, C + 1) of the members' scores, each (T, C + 1)."""

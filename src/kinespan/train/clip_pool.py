@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from ..arrays import Float32Array
 from ..data.annotation import IGNORE, Annotation, LabelSet
 from ..errors import InputError
 from ..transforms.augment import TimeMap, View
@@ -89,7 +89,7 @@ class ClipPool:
             setattr(self, name, None if value is None else value.to(device))
         return self
 
-    def add_pseudo_labels(self, scores: Mapping[str, NDArray[np.float32]], share: float) -> None:
+    def add_pseudo_labels(self, scores: Mapping[str, Float32Array], share: float) -> None:
         """Make scores (T, C + 1) the targets of recordings by name, and draw that share of all clips from them.
 
         The other recordings are the labelled ones, of which there must be some.
@@ -163,7 +163,7 @@ class ClipPool:
         return FrameTargets(values, self.target_mask[indices] & usable)
 
 
-def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: int, fps: float) -> NDArray[np.float32]:
+def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: int, fps: float) -> Float32Array:
     """Targets (T, C + 1), 0 or 1, at a model's rate: column 0 background, c + 1 label c; zero where unlabelled."""
     targets = np.zeros((num_frames, len(labels) + 1), np.float32)
     if annotation is None:

@@ -47,14 +47,7 @@ def method_of(config: PretrainConfig, skeleton: Skeleton) -> Method:
             f"stride of {network.encoder}, so snippets would not lie where their times say; choose "
             f"{below} or {above}"
         )
-    contrast = config.contrast
-    term = SnippetTerm(
-        encoder.channels[-1],
-        config.snippet,
-        dim=contrast.dim,
-        momentum=contrast.momentum,
-        temperature=contrast.temperature,
-    )
+    term = SnippetTerm(encoder.channels[-1], config.snippet, config.contrast)
     return WithSnippets(method, term, config.snippet.weight)
 
 
