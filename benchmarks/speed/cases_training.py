@@ -28,9 +28,9 @@ from kinespan.models.model_file import ModelSpec
 from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.train.clip_pool import ClipPool
 from kinespan.train.engine import lightning_precision
-from kinespan.train.finetuning import FinetuneModule
+from kinespan.train.finetune_module import FinetuneModule
 from kinespan.train.malloc import freed_memory_kept
-from kinespan.train.pretraining import PretrainModule
+from kinespan.train.pretrain_module import PretrainModule
 from kinespan.train.spec import with_refinement
 from kinespan.transforms.normalise import Motion, model_motion
 

@@ -13,7 +13,8 @@ from kinespan.errors import InputError, Interrupted
 from kinespan.models.model_file import read_weights
 from kinespan.runs.folder import CHECKPOINT, ENCODER_FILE, LOG_FILE
 from kinespan.train.finetuning import finetune
-from kinespan.train.pretraining import PretrainModule, pretrain
+from kinespan.train.pretrain_module import PretrainModule
+from kinespan.train.pretraining import pretrain
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

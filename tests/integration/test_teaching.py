@@ -142,7 +142,7 @@ def test_resuming_a_run_with_teachers_gives_identical_weights(corpus: Corpus, te
     class Stop(Exception):  # noqa: N818 - no error
         pass
 
-    from kinespan.train.finetuning import FinetuneModule
+    from kinespan.train.finetune_module import FinetuneModule
 
     step = FinetuneModule.training_step
 

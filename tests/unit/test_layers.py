@@ -150,6 +150,15 @@ def test_importing_loads_nothing_heavy(code: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", ["pretrain", "finetune", "learn"])
+def test_training_functions_name_a_mistake_before_lightning_is_imported(name: str) -> None:
+    code = (
+        f"import sys, kinespan\ntry:\n    kinespan.{name}('no-corpus', 'run')\n    sys.exit('no error')\n"
+        "except kinespan.InputError:\n    assert 'lightning' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["pretrain", "--help"], ["finetune", "corpus"]])
 def test_help_and_mistakes_answer_without_torch(words: list[str]) -> None:
     code = (

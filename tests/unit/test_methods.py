@@ -54,7 +54,7 @@ def test_queue_by_hand_masks_keys_of_the_same_recording():
     assert sorted(queue.negatives(torch.tensor([7]))[0].flatten().tolist()) == [2, 3, 4]
 
 
-def test_putting_keys_in_never_changes_negatives_handed_out_before():
+def test_putting_keys_in_never_changes_negatives_returned_earlier():
     queue = KeyQueue(2, 1)
     queue.put(torch.ones(2, 1), torch.zeros(2, dtype=torch.long))
     keys, _ = queue.negatives(torch.tensor([1]))

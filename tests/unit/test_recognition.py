@@ -76,7 +76,7 @@ def test_nearest_is_a_majority_vote_by_cosine_similarity(neighbours: int) -> Non
             assert one in best
 
 
-def test_a_tie_goes_to_the_nearer() -> None:
+def test_a_tied_vote_goes_to_the_nearer_neighbours() -> None:
     bank = torch.tensor([[1.0, 0.0], [0.9, 0.1]])
     assert nearest(bank, torch.tensor([1, 0]), torch.tensor([[1.0, 0.0]]), 2).tolist() == [1]
     assert nearest(bank, torch.tensor([0, 1]), torch.tensor([[1.0, 0.0]]), 2).tolist() == [0]

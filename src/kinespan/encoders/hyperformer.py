@@ -53,14 +53,14 @@ def hyperedges(skeleton: Skeleton) -> IntArray:
     landmarks = (skeleton.left_shoulder, skeleton.right_shoulder, skeleton.left_hip, skeleton.right_hip)
     starts = [(joint, limb) for limb, landmark in enumerate(landmarks, LEFT_ARM) for joint in landmark]
     named = [joint for joint, _ in starts]
-    limb_at = {joint: limb for joint, limb in starts if named.count(joint) == 1}  # a joint of two limbs is of neither
+    limb_of = {joint: limb for joint, limb in starts if named.count(joint) == 1}  # a joint of two limbs is of neither
     part_of: dict[int, int] = {-1: TORSO}
     for joint in skeleton.order:
         name = skeleton.body_parts[joint]
         if name is not None:
             part_of[joint] = _LIMB_OF_PART.get(name, TORSO)
         else:
-            part_of[joint] = limb_at.get(joint, part_of[skeleton.parents[joint]])
+            part_of[joint] = limb_of.get(joint, part_of[skeleton.parents[joint]])
     parts = np.array([part_of[joint] for joint in range(skeleton.num_joints)])
     return np.unique(parts, return_inverse=True)[1].astype(np.int64)
 

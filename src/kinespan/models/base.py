@@ -1,4 +1,4 @@
-"""What every model does with a recording: frame scores, and spans from them."""
+"""Model: frame scores of a recording, and spans of frame scores."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ class Model(nn.Module):
         return decode(scores, self.spec.input.fps, self.labels, config or self.spec.decode)
 
     def segment(self, scores: Scores) -> list[Span]:
-        """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what by the model's durations."""
+        """The segmentation of frame scores (T, C + 1), at most one action at a time, as the model decodes."""
         return segment_as(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file, enough in itself to localize."""
+        """Write one safetensors file, which is all that localizing needs."""
         save_weights(Path(path), self.state_dict(), self.spec)
 
 
 def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
-    """The recording as it is, or one for each person in it, with that person alone."""
+    """The recording, or, with `each`, a recording of each person alone, by slot."""
     if people == "together" or recording.num_people == 1:
         return [(None, recording)]
     recordings: list[tuple[int | None, Recording]] = []

@@ -33,7 +33,7 @@ class Localizer(Model):
 
     ``precision`` is that of scoring a recording: float32, whose scores are the same on every machine but for rounding,
     unless it is set otherwise. bfloat16 keeps two to three digits of a probability and is about twice as fast where
-    there are units for it; what an encoder has to sum exactly it sums in float32 all the same.
+    there are units for it; sums that need the digits are in float32 all the same.
     """
 
     def __init__(self, spec: ModelSpec, dropout: float = 0.0) -> None:
@@ -78,7 +78,7 @@ class Localizer(Model):
         return self._stage_logits(self.fused_features(positions, valid), valid.any(dim=2))
 
     def _stage_logits(self, features: Tensor, present: Tensor) -> list[Tensor]:
-        """Logits of every stage, of fused features (B, C, T) and present (B, T), where somebody is there."""
+        """Logits of every stage, of fused features (B, C, T) and present (B, T), where somebody is present."""
         logits: Tensor = self.head(features)
         return [logits] if self.refine is None else [logits, *self.refine(logits, features, present)]
 
@@ -109,13 +109,13 @@ class Localizer(Model):
                 logits = self._stage_logits(features.T[None], present_here[None])[-1]  # (1, C + 1, N)
                 chunk = probabilities(logits, self.labels.exclusive)[0].T[start - first : stop - first]
                 scores[start:stop] = chunk.cpu().numpy()
-        # frames where nobody is there are background
+        # frames where nobody is present are background
         scores[~present] = np.eye(1, scores.shape[1], dtype=np.float32)
         return scores
 
     @torch.no_grad()
     def motion_features(self, motion: Motion | LongMotion, window: float = 60.0) -> Tensor:
-        """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is there."""
+        """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is present."""
         frames = int(window * self.spec.input.fps)
         with self._evaluating():
             return self._windows.features(motion, 0, motion.num_frames, frames, self._device)
@@ -127,7 +127,7 @@ class Localizer(Model):
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """Eval mode and the precision of scoring for a while."""
+        """Eval mode and the precision of scoring within a block."""
         with evaluation_mode(self), self.autocast():
             yield
 

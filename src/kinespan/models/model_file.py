@@ -37,7 +37,7 @@ class ModelSpec:
     encoder: str
     """The encoder's name."""
     fuse_streams: Literal["early", "late"] = "early"
-    """early: one encoder sees all streams; late: an encoder for each stream, their features joined."""
+    """early: one encoder for all streams; late: an encoder for each stream, whose features are joined."""
     clip_frames: int = 64
     """Frames of the clips that it was trained on: the windows of an encoder that looks at a whole clip."""
     fusion: str | None = None
@@ -109,18 +109,17 @@ def _decode_config(data: Mapping[str, Any]) -> DecodeConfig:
 
 
 def _check_format(data: Mapping[str, Any], where: object) -> None:
-    """Raises InputError for metadata of another format than ours."""
-    found = data.get("format")
-    if found == FORMAT:
+    """Raise InputError for metadata of another format."""
+    version, advice = data.get("format"), "update kinespan"
+    if version == FORMAT:
         return
-    mend = "update kinespan"
-    if isinstance(found, int) and found < FORMAT:
-        mend = f"make it anew: {_command_that_makes(data)}"
-    raise InputError(f"{where}: model format is {found!r}, this version reads {FORMAT}; {mend}")
+    if isinstance(version, int) and version < FORMAT:
+        advice = f"make it anew: {_command_that_makes(data)}"
+    raise InputError(f"{where}: model format is {version!r}, this version reads {FORMAT}; {advice}")
 
 
 def _command_that_makes(data: Mapping[str, Any]) -> str:
-    """The command that made the model of some metadata, as far as that tells, also of an earlier format."""
+    """The command that made a model, as far as its metadata say, also those of an earlier format."""
     if data.get("members"):
         return "kinespan learn or, of its members made anew, kinespan ensemble"
     facts = data.get("training") or {}

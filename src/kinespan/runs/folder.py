@@ -47,6 +47,19 @@ def _check_free(out: Path, occupied: bool) -> None:
         raise InputError(f"{out}: holds a run already; resume it with --resume, or name another --out")
 
 
+def localizer_file(path: str | Path) -> Path:
+    """The file of a model that localizes: `path` itself, or the model in the folder of a run.
+
+    Raises InputError where there is none, and for a pretrained encoder.
+    """
+    file = Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
+    if read_spec(file).kind == "encoder":
+        raise InputError(
+            f"{file}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained {file}"
+        )
+    return file
+
+
 def pretrained_file(path: str | Path) -> Path:
     """The model file that --pretrained names: itself, or the encoder or model in the folder of a run.
 

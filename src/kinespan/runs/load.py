@@ -13,7 +13,7 @@ from ..models.base import Model
 from ..models.encoder_model import EncoderModel
 from ..models.localizer import Localizer, build_model
 from ..models.model_file import read_spec, read_weights
-from .folder import MODEL_FILE, pretrained_file
+from .folder import localizer_file, pretrained_file
 
 
 def load_model(path: str | Path, device: str = "cpu", precision: Precision = "32") -> Model:
@@ -22,11 +22,8 @@ def load_model(path: str | Path, device: str = "cpu", precision: Precision = "32
     precision: of scoring recordings (`Localizer`), of each member of an ensemble. Raises InputError for a file that is
     not a kinespan localizer.
     """
-    file = Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
-    spec = read_spec(file)
-    if spec.kind == "encoder":
-        raise InputError(f"{file}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained on it")
-    model = build_model(spec)
+    file = localizer_file(path)
+    model = build_model(read_spec(file))
     try:
         model.load_state_dict(read_weights(file))
     except RuntimeError as error:

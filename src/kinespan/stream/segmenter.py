@@ -31,6 +31,11 @@ class _Run:
         self.end += 1
         self.total += float(row[self.column])
 
+    def span(self, fps: float, labels: LabelSet) -> Span:
+        """The span of a run that is not background."""
+        mean = self.total / (self.end - self.start)
+        return Span(self.start / fps, self.end / fps, labels.names[self.column - 1], mean)
+
 
 class Segmenter:
     """Spans of scores (n, C + 1) that come row by row; those that are returned never change any more.
@@ -146,14 +151,5 @@ class Segmenter:
 
     def _spans(self, runs: list[_Run]) -> list[Span]:
         """The spans of runs, without background, in order of time."""
-        spans = [
-            Span(
-                run.start / self.fps,
-                run.end / self.fps,
-                self.labels.names[run.column - 1],
-                run.total / (run.end - run.start),
-            )
-            for run in runs
-            if run.column > 0
-        ]
+        spans = [run.span(self.fps, self.labels) for run in runs if run.column > 0]
         return sorted(spans, key=lambda span: (span.start, span.end, span.label))

@@ -70,13 +70,13 @@ def learn(
     """
     out, config = Path(out), config or LearnConfig()
     check_learn_folder(out, resume)
-    part = training_set(source, config.split, config.fold)
+    data = training_set(source, config.split, config.fold)
     start = pretrained_spec(pretrained)
     if start is not None:
-        check_no_label_leakage(pretrained, start, part, config.finetuning())
-    labelled, _ = labelled_names(part.corpus, part.names, part.drop_labels, config.finetuning())
-    stages = _stages(part, out, config, pretrained, start, len(labelled), quiet)
-    facts = {"corpus": str(part.corpus.path), "pretrained": pretrained and str(pretrained)}
+        check_no_label_leakage(pretrained, start, data, config.finetuning())
+    labelled, _ = labelled_names(data.corpus, data.names, data.drop_labels, config.finetuning())
+    stages = _stages(data, out, config, pretrained, start, len(labelled), quiet)
+    facts = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
     save_settings(out, "learn", config, facts, resume=resume)
     for number, stage in enumerate(stages, 1):
         done = (stage.folder / stage.result).is_file()
@@ -99,7 +99,7 @@ class _Stage(NamedTuple):
 
 
 def _stages(
-    part: TrainingSet,
+    data: TrainingSet,
     out: Path,
     config: LearnConfig,
     pretrained: str | Path | None,
@@ -112,7 +112,7 @@ def _stages(
     Raises InputError as `LearnConfig.pseudo_labels` does.
     """
     encoder, partner = config.network.encoder if start is None else start.encoder, config.partner_encoder
-    num_unlabelled = len(part.names) - num_labelled
+    num_unlabelled = len(data.names) - num_labelled
     stages = []
 
     def train(
@@ -120,14 +120,14 @@ def _stages(
     ) -> Path:
         pseudo_labels = f", pseudo-labels of {num_unlabelled}" if teachers else ""
         description = f"{encoder}, labels of {num_labelled} recordings{pseudo_labels}"
-        run = partial(finetune, part, out / name, settings, pretrained=start, teachers=teachers, quiet=quiet)
+        run = partial(finetune, data, out / name, settings, pretrained=start, teachers=teachers, quiet=quiet)
         stages.append(_Stage(out / name, MODEL_FILE, description, run))
         return out / name
 
     if pretrained is None:
         pretrained = out / "pretrain"
-        description = f"{encoder}, snippets of {len(part.names)} recordings without their labels"
-        run = partial(pretrain, part, pretrained, config.pretraining(), quiet=quiet)
+        description = f"{encoder}, snippets of {len(data.names)} recordings without their labels"
+        run = partial(pretrain, data, pretrained, config.pretraining(), quiet=quiet)
         stages.append(_Stage(pretrained, ENCODER_FILE, description, run))
     own, partners = config.finetuning(), config.partner_training(None if start is None else start.input.fps)
     teachers = train("finetune", encoder, own, pretrained), train("scratch", partner, partners, None)

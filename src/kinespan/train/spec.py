@@ -40,20 +40,20 @@ def decoding_of(
 
 
 def localizer_spec(
-    part: TrainingSet, config: FinetuneConfig, labels: LabelSet, pretrained: ModelSpec | None, names: tuple[str, ...]
+    data: TrainingSet, config: FinetuneConfig, labels: LabelSet, pretrained: ModelSpec | None, names: tuple[str, ...]
 ) -> ModelSpec:
     """The spec of a new localizer: the network of the pretrained model, or of the configuration.
 
     names: the recordings whose labels are used.
     """
     training: dict[str, Any] = {
-        "stage": "finetune", "protocol": config.protocol, **training_data_facts([part]),
+        "stage": "finetune", "protocol": config.protocol, **training_data_facts([data]),
         "label_fraction": config.label_fraction, "labelled_recordings": len(names), "seed": config.seed,
         "steps": config.steps,
     }  # fmt: skip
     clip_frames = config.clip_frames
     if pretrained is None:
-        skeleton = choose_skeleton(config.network.skeleton, [replace(part, names=names)])
+        skeleton = choose_skeleton(config.network.skeleton, [replace(data, names=names)])
         base = ModelSpec.of_network(config.network, skeleton)
     else:
         base, pretraining = pretrained, pretrained.training

@@ -28,19 +28,19 @@ from .leakage import check_no_label_leakage
 
 def pseudo_labels(
     teachers: Sequence[str | Path],
-    part: TrainingSet,
+    data: TrainingSet,
     labelled: Sequence[str],
     spec: ModelSpec,
     config: FinetuneConfig,
     quiet: bool = False,
 ) -> tuple[dict[str, Scores], list[str]]:
-    """Scores (T, C + 1) of the recordings of `part` that are not labelled, and a description of each teacher.
+    """Scores (T, C + 1) of the recordings of `data` that are not labelled, and a description of each teacher.
 
     teachers: run folders or model files, whose scores are averaged; spec: the student's. Raises InputError for a file
     that is not a kinespan localizer, for one of other labels or another rate, as `check_no_label_leakage` does, and
     where every recording is labelled.
     """
-    unlabelled = [name for name in part.names if name not in set(labelled)]
+    unlabelled = [name for name in data.names if name not in set(labelled)]
     if not unlabelled:
         raise InputError(
             f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to "
@@ -50,12 +50,12 @@ def pseudo_labels(
     models = [load_model(path, device) for path in teachers]
     for path, model in zip(teachers, models, strict=True):
         check_compatible(spec, "this run", model.spec, path, "teach")
-        check_no_label_leakage(path, model.spec, part, config)
+        check_no_label_leakage(path, model.spec, data, config)
     teacher = models[0] if len(models) == 1 else ensemble(models, names=teachers)
     scores = {}
     with Progress("pseudo-labelling", len(unlabelled), quiet=quiet) as progress:
         for name in unlabelled:
-            scores[name] = teacher.frame_scores(part.corpus[name])
+            scores[name] = teacher.frame_scores(data.corpus[name])
             progress.update(len(scores))
     return scores, [describe(model.spec) for model in models]
 
