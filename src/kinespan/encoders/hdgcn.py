@@ -65,7 +65,7 @@ def levels(skeleton: Skeleton) -> list[list[int]]:
     Parts that no bone joins hang together as in `graph.hops`; fingers are all beyond the hand, as in the paper.
     """
     distance = hops(with_free_fingers(skeleton))[:, list(skeleton.spine)].min(axis=1)
-    return [np.flatnonzero(distance == far).tolist() for far in np.unique(distance)]
+    return [np.flatnonzero(distance == level).tolist() for level in np.unique(distance)]
 
 
 def hierarchy(skeleton: Skeleton) -> tuple[Float32Array, Float32Array]:
@@ -79,12 +79,12 @@ def hierarchy(skeleton: Skeleton) -> tuple[Float32Array, Float32Array]:
     sets = list(pairwise(groups)) or [(groups[0], [])]
     adjacency = np.zeros((len(sets), SUBSETS, skeleton.num_joints, skeleton.num_joints), dtype=np.float32)
     share = np.zeros((len(sets), skeleton.num_joints), dtype=np.float32)
-    for number, (near, far) in enumerate(sets):
-        both = near + far
+    for number, (inner, outer) in enumerate(sets):
+        both = inner + outer
         adjacency[number, 0, both, both] = 1
-        if far:
-            adjacency[number, 1][np.ix_(far, near)] = 1 / len(far)
-            adjacency[number, 2][np.ix_(near, far)] = 1 / len(near)
+        if outer:
+            adjacency[number, 1][np.ix_(outer, inner)] = 1 / len(outer)
+            adjacency[number, 2][np.ix_(inner, outer)] = 1 / len(inner)
         share[number, both] = 1 / len(both)
     return adjacency, share
 
@@ -143,7 +143,7 @@ class EdgeConv(nn.Module):
 
 
 class HierarchyAttention(nn.Module):
-    """Weights (N, L, C) between 0 and 1 of L hierarchy edge sets from what stands for each (N, L, C): the paper's A-HA.
+    """Weights (N, L, C), in 0..1, of L hierarchy edge sets from their representatives (N, L, C): the paper's A-HA.
 
     Sets are nodes here: 1x1, norm, ReLU to a quarter of the channels, EdgeConv among the sets, 1x1, sigmoid.
     """

@@ -51,16 +51,15 @@ def hyperedges(skeleton: Skeleton) -> IntArray:
     which takes fingers and toes where they belong. The rest, the head among it, is torso.
     """
     landmarks = (skeleton.left_shoulder, skeleton.right_shoulder, skeleton.left_hip, skeleton.right_hip)
-    starts = [(joint, limb) for limb, landmark in enumerate(landmarks, LEFT_ARM) for joint in landmark]
-    named = [joint for joint, _ in starts]
-    limb_of = {joint: limb for joint, limb in starts if named.count(joint) == 1}  # a joint of two limbs is of neither
+    landmark_limbs = [(joint, limb) for limb, landmark in enumerate(landmarks, LEFT_ARM) for joint in landmark]
+    joints = [joint for joint, _ in landmark_limbs]
+    # a joint of two limbs belongs to neither
+    limb_of = {joint: limb for joint, limb in landmark_limbs if joints.count(joint) == 1}
     part_of: dict[int, int] = {-1: TORSO}
     for joint in skeleton.order:
         name = skeleton.body_parts[joint]
-        if name is not None:
-            part_of[joint] = _LIMB_OF_PART.get(name, TORSO)
-        else:
-            part_of[joint] = limb_of.get(joint, part_of[skeleton.parents[joint]])
+        inherited = limb_of.get(joint, part_of[skeleton.parents[joint]])
+        part_of[joint] = inherited if name is None else _LIMB_OF_PART.get(name, TORSO)
     parts = np.array([part_of[joint] for joint in range(skeleton.num_joints)])
     return np.unique(parts, return_inverse=True)[1].astype(np.int64)
 

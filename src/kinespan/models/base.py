@@ -33,7 +33,10 @@ class Model(nn.Module):
         self.labels = spec.labels
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
-        """Scores (T, C + 1) at the model's rate, column 0 background; see decode.py for what they mean.
+        """Scores (T, C + 1) at the model's rate, column 0 background.
+
+        Probabilities: those of a frame sum to 1 for exclusive labels; for overlapping ones each label has its own, and
+        background is 1 - the largest.
 
         window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
         """

@@ -88,10 +88,7 @@ class Localizer(Model):
         return features
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
-        """Scores (T, C + 1) at the model's rate, column 0 background; see decode.py for what they mean.
-
-        window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
-        """
+        """Scores (T, C + 1) at the model's rate, column 0 background; see `Model.frame_scores`."""
         return self.motion_scores(self.spec.input.motion_in_parts(recording), window)
 
     @torch.no_grad()

@@ -25,10 +25,10 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What is needed to use weights, and where they come from.
+    """All that is needed to use a model's weights, and their origin.
 
     kind: `encoder` (pretrained, names no actions), `localizer`, or `ensemble` (several models whose scores are
-    averaged: see ensemble.py). training holds the settings and the data it was trained on, licence the terms of the
+    averaged, see `Ensemble`). training holds the settings and the data it was trained on, licence the terms of the
     weights. What was measured with a model stands in the metrics.json of its run, not here.
     """
 
@@ -52,7 +52,7 @@ class ModelSpec:
     licence: str = "not stated; the terms of the motion it was trained on hold"
     version: str = __version__
     members: tuple[ModelSpec, ...] = ()
-    """ensemble: the models, each with all that it needs."""
+    """ensemble: the spec of each model in it."""
     weights: tuple[float, ...] = ()
     """ensemble: how much each member's scores count; only their ratios matter."""
 

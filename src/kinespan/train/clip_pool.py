@@ -22,7 +22,7 @@ from ..transforms.normalise import Motion
 
 
 class FrameTargets(NamedTuple):
-    """What the frames of clips are trained on: values (B, T, C + 1) float32 in 0..1, and mask (B, T) bool.
+    """Targets of the frames of clips: values (B, T, C + 1) float32 in 0..1, and mask (B, T) bool.
 
     Column 0 is background, column c + 1 label c. mask is True for frames that have a target; values are zero elsewhere.
     """
@@ -90,9 +90,9 @@ class ClipPool:
         return self
 
     def add_pseudo_labels(self, scores: Mapping[str, Float32Array], share: float) -> None:
-        """Make scores (T, C + 1) the targets of recordings by name, and draw that share of all clips from them.
+        """Make scores (T, C + 1) the targets of recordings by name, and draw this share of all clips from them.
 
-        The other recordings are the labelled ones, of which there must be some.
+        All other recordings are labelled ones; the pool must hold at least one.
         """
         assert self.targets is not None
         assert self.target_mask is not None

@@ -53,7 +53,7 @@ class ClipBatches:
 
     It is a resumable loader in Lightning's sense (a length, ``state_dict``, ``load_state_dict``): a checkpoint keeps
     the state of its generator, which also serves augmentation, and of the global generator, which serves dropout. A
-    run that is resumed therefore sees what it would have seen.
+    resumed run therefore draws what the uninterrupted one would have drawn.
     """
 
     def __init__(self, pool: ClipPool, clips: int, frames: int, steps: int, seed: int, trainer: L.Trainer) -> None:
@@ -73,7 +73,7 @@ class ClipBatches:
 
     def __iter__(self) -> Iterator[Any]:
         self.pool.to(self.generator.device)
-        # torch's DataLoader draws a seed as it starts; so does this, so that dropout draws what it would behind one
+        # as torch's DataLoader draws a seed when it starts: dropout then draws the same numbers behind either
         torch.empty((), dtype=torch.int64).random_()
         if self._global_state is not None:
             torch.set_rng_state(self._global_state)
@@ -85,13 +85,13 @@ class ClipBatches:
         return {"clips": self.generator.get_state(), "global": torch.get_rng_state()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take up the generators where a checkpoint left them."""
+        """Set both generators to the state of a checkpoint."""
         self.generator.set_state(state["clips"])
         self._global_state = state["global"]
 
 
 class TrainingModule(L.LightningModule):
-    """What is trained on batches of clips: `training_step` takes what `ClipPool.draw` gives."""
+    """A LightningModule that is trained on the batches of `ClipPool.draw`."""
 
     batches: ClipBatches
     """Where its batches come from; `fit` sets it."""
@@ -109,8 +109,8 @@ class TrainingModule(L.LightningModule):
         """The generator of clips and augmentation, on the module's device."""
         return self.batches.generator
 
-    def show(self, **values: float) -> None:
-        """Log numbers and show them beside the progress bar."""
+    def show(self, **values: float | torch.Tensor) -> None:
+        """Log scalars and show them beside the progress bar."""
         self.log_dict({name: float(value) for name, value in values.items()}, prog_bar=True)
 
     def scheduled(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class ShowProgress(ProgressBar):
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.interrupted = trainer.should_stop = True
-            signal.signal(signal.SIGINT, self._previous_handler)  # a second Ctrl-C is not waited for
+            signal.signal(signal.SIGINT, self._previous_handler)  # a second Ctrl-C stops at once
 
         if threading.current_thread() is threading.main_thread():
             self._previous_handler = signal.signal(signal.SIGINT, stop)
@@ -155,19 +155,14 @@ class ShowProgress(ProgressBar):
         figures = trainer.progress_bar_metrics.items()
         self.progress.update(trainer.global_step, "  ".join(f"{name} {value:.3g}" for name, value in figures))
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Close the bar."""
-        self._close()
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Close the bar."""
-        self._close()
-
-    def _close(self) -> None:
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """Close the bar and give Ctrl-C back."""
         self.progress.__exit__(None, None, None)
         if self._previous_handler is not None:
             signal.signal(signal.SIGINT, self._previous_handler)
             self._previous_handler = None
+
+    on_exception = on_train_end
 
 
 class EarlierLog(Callback):

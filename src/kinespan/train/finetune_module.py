@@ -79,7 +79,7 @@ class FinetuneModule(TrainingModule):
         assert targets is not None
         present = view.valid.any(dim=2)  # (B, T)
         loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
-        self.show(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), targets))
+        self.show(loss=loss, frame_accuracy=_accuracy(stages[-1], targets))
         return loss
 
     def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:
@@ -106,8 +106,8 @@ def _both_sides(targets: Tensor, sides: tuple[int, ...]) -> bool:
     return all(occurs[side] for label, side in enumerate(sides) if occurs[label])
 
 
-def _accuracy(logits: Tensor, targets: FrameTargets) -> float:
+def _accuracy(logits: Tensor, targets: FrameTargets) -> Tensor:
     """Share of the frames with a target whose highest logit (B, C + 1, T) is of a column that holds."""
     best = logits.argmax(dim=1)  # (B, T)
     right = (targets.values.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & targets.mask  # (B, T)
-    return float(right.sum() / targets.mask.sum().clamp(min=1))
+    return right.sum() / targets.mask.sum().clamp(min=1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..config import AugmentConfig, PretrainConfig
 from ..data.skeleton import Skeleton
 from ..errors import InputError
-from ..methods import Method, MethodInputs, SnippetTerm, build_method
+from ..methods import Method, MethodInputs, MethodOutput, SnippetTerm, build_method
 from ..methods.base import Strength
 from ..methods.snippet import WithSnippets
 from ..models.encoder_model import EncoderModel
@@ -55,11 +55,10 @@ class PretrainModule(TrainingModule):
         clips, _ = batch
         augmentation: dict[Strength, AugmentConfig] = {"basic": self.config.augment, "extreme": self.config.extreme}
         progress = self.global_step / self.config.steps
-        out = self.method(MethodInputs(clips, progress, augmentation, self.encoder_model.input, self.generator))
-        parts = {name: float(value) for name, value in out.parts.items()}
-        self.show(loss=float(out.loss.detach()), **parts, spread=float(embedding_spread(out.embedding.detach())))
-        loss: Tensor = out.loss
-        return loss
+        inputs = MethodInputs(clips, progress, augmentation, self.encoder_model.input, self.generator)
+        out: MethodOutput = self.method(inputs)
+        self.show(loss=out.loss, **out.parts, spread=embedding_spread(out.embedding.detach()))
+        return out.loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then move the momentum networks: before any checkpoint of this step is written."""

@@ -1,4 +1,4 @@
-"""What is watched while pretraining: the spread of embeddings, and how well frame features tell labels apart."""
+"""Figures to watch during pretraining: the spread of embeddings, and how well frame features separate labels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tenso
 class FrameProbe(Callback):
     """Every few steps: kNN accuracy of the deepest features on annotated recordings, half of them as the bank.
 
-    It only reads: nothing of it reaches the training.
+    It never changes the training.
     """
 
     def __init__(self, pool: ClipPool, every: int, most_recordings: int = 16, most_frames: int = 512) -> None:
