@@ -137,7 +137,7 @@ def our_module(
         clip_frames=size.frames, precision=options.precision,
     )  # fmt: skip
     torch.manual_seed(0)
-    pool = ClipPool(made_motions(size.people), device=options.device)
+    pool = ClipPool(made_motions(size.people)).to(options.device)
     return with_full_queues(PretrainModule(config, NTU_25, pool).to(options.device).train())
 
 
@@ -231,7 +231,7 @@ def default_pool(options: RunOptions, network: NetworkConfig) -> ClipPool:
     """Clips of the built-in corpus."""
     takes = made_takes(options)
     motions = [model_motion(take, NTU_25, network.fps, network.normalisation) for take, _ in takes]
-    return ClipPool(motions, [annotation for _, annotation in takes], ACTIONS, device=options.device)
+    return ClipPool(motions, [annotation for _, annotation in takes], ACTIONS).to(options.device)
 
 
 def our_localizer(network: NetworkConfig, device: str) -> Localizer:

@@ -119,6 +119,6 @@ def video_feature(pyramid: Pyramid) -> Tensor:
     return deepest.sum(dim=2) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def unit_length(x: Tensor, dim: int = -1) -> Tensor:
-    """x scaled to length 1 along `dim`, in float32."""
-    return F.normalize(x.float(), dim=dim)
+def unit_length(x: Tensor) -> Tensor:
+    """Vectors x (..., D) scaled to length 1, in float32."""
+    return F.normalize(x.float(), dim=-1)

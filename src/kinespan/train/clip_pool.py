@@ -32,7 +32,7 @@ class FrameTargets(NamedTuple):
 
 
 class ClipPool:
-    """Motions of some recordings, joined end to end on a device, and their frame targets where they are annotated.
+    """Motions of recordings, joined end to end on one device, and their frame targets where they are annotated.
 
     Of N frames in R recordings:
 
@@ -53,7 +53,6 @@ class ClipPool:
         motions: Sequence[Motion],
         annotations: Sequence[Annotation | None] | None = None,
         labels: LabelSet | None = None,
-        device: torch.device | str = "cpu",
     ) -> None:
         """Raises InputError for an empty pool."""
         if not motions:
@@ -62,13 +61,13 @@ class ClipPool:
         self.names = tuple(motion.name for motion in motions)
         self.fps = motions[0].fps
         self.motions = tuple(motions)
-        self.lengths = torch.tensor([motion.num_frames for motion in motions], device=device)
+        self.lengths = torch.tensor([motion.num_frames for motion in motions])
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.weights = self.lengths.float()
         positions = [pad_people(motion.positions, people) for motion in motions]
         valid = [pad_people(motion.valid, people) for motion in motions]
-        self.positions = torch.from_numpy(np.concatenate(positions)).to(device)
-        self.valid = torch.from_numpy(np.concatenate(valid)).to(device)
+        self.positions = torch.from_numpy(np.concatenate(positions))
+        self.valid = torch.from_numpy(np.concatenate(valid))
         self.targets: Tensor | None = None
         self.target_mask: Tensor | None = None
         if annotations is not None and labels is not None:
@@ -76,7 +75,7 @@ class ClipPool:
                 frame_targets(annotation, labels, motion.num_frames, motion.fps)
                 for annotation, motion in zip(annotations, motions, strict=True)
             ]
-            self.targets = torch.from_numpy(np.concatenate(targets)).to(device)
+            self.targets = torch.from_numpy(np.concatenate(targets))
             self.target_mask = self.targets.any(dim=1)
 
     def __len__(self) -> int:

@@ -32,6 +32,9 @@ from ..transforms.normalise import Motion
 from .clip_pool import pad_people
 from .seeding import seeded
 
+BATCH = 64
+"""Recordings that are read, and clips that are embedded, at once."""
+
 
 class Samples(NamedTuple):
     """Trimmed clips: features (N, C) of the frozen encoder, and label ids (N,)."""
@@ -91,12 +94,11 @@ def samples(
     labels: LabelSet,
     model: EncoderModel,
     progress: Callable[[int], None],
-    batch: int = 64,
 ) -> Samples:
     """The labelled spans of recordings as clips. Raises InputError where there are none."""
     features, ids = [], []
-    for first in range(0, len(names), batch):
-        batch_names = names[first : first + batch]
+    for first in range(0, len(names), BATCH):
+        batch_names = names[first : first + BATCH]
         clips: list[tuple[np.ndarray, np.ndarray]] = []
         for name in batch_names:
             motion, annotation = model.input.motion(corpus[name]), corpus.annotation(name)
@@ -104,7 +106,7 @@ def samples(
                 if span.label in labels.names:
                     clips.append(trimmed(motion, span.start, span.end, model.clip_frames))
                     ids.append(labels.names.index(span.label))
-        features += [_features(clips[start : start + batch], model) for start in range(0, len(clips), batch)]
+        features += [_features(clips[start : start + BATCH], model) for start in range(0, len(clips), BATCH)]
         progress(first + len(batch_names))
     if not features:
         raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings has a labelled span")
