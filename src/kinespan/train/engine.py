@@ -174,7 +174,8 @@ class EarlierLog(Callback):
     def __init__(self, out: Path) -> None:
         """out: the folder of the run, whose log is read now."""
         with (out / LOG_FILE).open(newline="", encoding="utf-8") as file:
-            self.rows = list(csv.DictReader(file))
+            # the last row may have been cut off
+            self.rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Hand the rows of the steps before the checkpoint to the logger."""

@@ -79,7 +79,7 @@ class FinetuneModule(TrainingModule):
         assert targets is not None
         present = view.valid.any(dim=2)  # (B, T)
         loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
-        self.show(loss=loss, frame_accuracy=_accuracy(stages[-1], targets))
+        self.show(loss=loss.detach(), frame_accuracy=_accuracy(stages[-1], targets))
         return loss
 
     def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:

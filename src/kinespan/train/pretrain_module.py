@@ -57,7 +57,7 @@ class PretrainModule(TrainingModule):
         progress = self.global_step / self.config.steps
         inputs = MethodInputs(clips, progress, augmentation, self.encoder_model.input, self.generator)
         out: MethodOutput = self.method(inputs)
-        self.show(loss=out.loss, **out.parts, spread=embedding_spread(out.embedding.detach()))
+        self.show(loss=out.loss.detach(), **out.parts, spread=embedding_spread(out.embedding.detach()))
         return out.loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
