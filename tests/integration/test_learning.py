@@ -109,13 +109,13 @@ def test_no_pseudo_labels_where_everything_is_labelled_or_teach_is_off(
 
 
 @pytest.mark.parametrize(
-    ("teach", "labelled", "unlabelled", "expected"),
+    ("teach", "labelled", "others", "expected"),
     [("auto", 4, 4, True), ("auto", 4, 3, False), ("auto", 4, 0, False), ("on", 4, 1, True), ("off", 1, 9, False)],
 )
 def test_auto_pseudo_labels_where_at_least_half_are_unlabelled(
-    teach: Any, labelled: int, unlabelled: int, expected: bool
+    teach: Any, labelled: int, others: int, expected: bool
 ) -> None:
-    assert LearnConfig(teach=teach).pseudo_labels(labelled, unlabelled) is expected
+    assert LearnConfig(teach=teach).teaches(labelled, others) is expected
 
 
 def test_teach_on_without_unlabelled_recordings_is_refused_before_anything_is_written(

@@ -45,7 +45,7 @@ def test_the_row_of_learn_has_the_settings_of_learn() -> None:
     row = next(row for row in study.rows if row.name == study.readme["`kinespan learn`"][0])
     own = {"precision": "bf16", "split": None}
     learn = LearnConfig(label_fraction=0.2)
-    assert learn.pseudo_labels(11, 43)
+    assert learn.teaches(11, 43)
     assert row.taught == 1
     assert replace(learn.pretraining(), **own, probe_every=0) == replace(study.pretraining[row.start], probe_every=0)
     assert replace(learn.finetuning(), **own) == replace(row.finetune, label_fraction=0.2)

@@ -69,4 +69,4 @@ def _check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> No
     part = training_set(corpus, config.split, config.fold)
     pretrained_spec(arguments.pretrained)
     labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config.finetuning())
-    config.pseudo_labels(len(labelled), len(part.names) - len(labelled))
+    config.teaches(len(labelled), len(part.names) - len(labelled))

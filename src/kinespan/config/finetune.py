@@ -173,17 +173,17 @@ class LearnConfig:
     def _shared(self) -> dict[str, Any]:
         return {"split": self.split, "fold": self.fold, "precision": self.precision, "seed": self.seed}
 
-    def pseudo_labels(self, labelled: int, unlabelled: int) -> bool:
-        """Whether to pseudo-label, given the number of training recordings whose labels are used, and of the others.
+    def teaches(self, labelled: int, others: int) -> bool:
+        """Whether to teach, with so many training recordings whose labels are used and others.
 
-        Raises InputError where it is asked for and there are no others.
+        Raises InputError where there are none to teach on, and that is asked for.
         """
-        if self.teach == "on" and not unlabelled:
+        if self.teach == "on" and not others:
             raise InputError(
                 f"teach is on, but the labels of all {labelled} training recordings are used, so there is nothing to "
-                "pseudo-label; prepare recordings without labels in the same corpus, or leave it at auto"
+                "teach on; prepare recordings without labels in the same corpus, or leave it at auto"
             )
-        return self.teach == "on" or (self.teach == "auto" and unlabelled >= labelled)
+        return self.teach == "on" or (self.teach == "auto" and others >= labelled)
 
 
 @dataclass(frozen=True)

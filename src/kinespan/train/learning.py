@@ -109,7 +109,7 @@ def _stages(
 ) -> list[_Stage]:
     """The trainings in their order. `start` is the spec of `pretrained`; without one, an encoder is pretrained first.
 
-    Raises InputError as `LearnConfig.pseudo_labels` does.
+    Raises InputError as `LearnConfig.teaches` does.
     """
     encoder, partner = config.network.encoder if start is None else start.encoder, config.partner_encoder
     num_unlabelled = len(data.names) - num_labelled
@@ -131,7 +131,7 @@ def _stages(
         stages.append(_Stage(pretrained, ENCODER_FILE, description, run))
     own, partners = config.finetuning(), config.partner_training(None if start is None else start.input.fps)
     teachers = train("finetune", encoder, own, pretrained), train("scratch", partner, partners, None)
-    if config.pseudo_labels(num_labelled, num_unlabelled):
+    if config.teaches(num_labelled, num_unlabelled):
         # a student starts from the encoder of the teacher of its own kind, with a new head
         train("finetune_taught", encoder, own, teachers[0], teachers)
         train("scratch_taught", partner, replace(partners, protocol="finetune"), teachers[1], teachers)
