@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from kinespan.config import AugmentConfig, Normalisation
 from kinespan.data.skeletons import NTU_25
 from kinespan.encoders import build_encoder
-from kinespan.losses import AlignedSnippetLoss
-from kinespan.losses.snippet import Snippets
+from kinespan.losses import AlignedSnippetLoss, Snippets
 from kinespan.methods.momentum import Momentum, slow_copy
 from kinespan.methods.snippet import pool_snippets
 from kinespan.prepare.synthetic.takes import SyntheticConfig, synthetic_takes
