@@ -22,7 +22,8 @@ folder = Path(tempfile.mkdtemp())
 # A corpus, and a small network trained on all of its labels.
 
 prepare_synthetic(folder / "corpus", SyntheticConfig(recordings=48))
-model = kinespan.finetune(folder / "corpus", folder / "run", kinespan.FinetuneConfig(steps=250), quiet=True)
+config = kinespan.FinetuneConfig(steps=250)
+model = kinespan.finetune(folder / "corpus", folder / "run", config, quiet=True)
 
 # %%
 # A BVH file of somebody whom the network has not seen. Every joint has position channels here,
@@ -76,7 +77,8 @@ colours = {label: plt.cm.tab20(i) for i, label in enumerate(truth.labels.names)}
 fig, ax = plt.subplots(figsize=(10, 3.2), layout="constrained")
 for row, members in enumerate((spans, truth.spans)):
     for span in members:
-        ax.barh(row, span.end - span.start, left=span.start, color=colours[span.label], height=0.7)
+        ax.barh(row, span.end - span.start, left=span.start, color=colours[span.label], height=0.8)
         middle = (span.start + span.end) / 2
-        ax.text(middle, row, span.label.replace(" ", "\n"), ha="center", va="center", fontsize=7)
+        label = span.label.replace(" ", "\n")
+        ax.text(middle, row, label, ha="center", va="center", fontsize=7, rotation=90)
 ax.set(yticks=[0, 1], yticklabels=["model", "truth"], xlabel="seconds", xlim=(0, recording.duration))
