@@ -55,8 +55,8 @@ def embed(net, view):
 
 
 # %%
-# The loop. Negatives are the snippets of all other recordings in the batch; positives are found
-# by time, through the time maps of the two views, since each shows another stretch of the clip at
+# The loop. Negatives are the snippets of all other recordings in the batch; positives are
+# matched by time, through the time maps of the two views, since each shows another stretch of the clip at
 # another speed.
 
 

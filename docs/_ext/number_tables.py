@@ -7,7 +7,7 @@ from typing import Any
 
 from docutils import nodes
 
-NUMBER = re.compile(r"^all$|^[-+<≤]?\s?\d[\d.,]*( ?%)?( ± [\d.]+)?( (M|s|ms|us|GiB|MiB|steps/s))?$")
+NUMBER = re.compile(r"^all$|^-$|^[-+<≤]?\s?\d[\d.,]*( ?%)?( ± [\d.]+)?( (M|s|ms|us|GiB|MiB|steps/s))?$")
 BRACKET = re.compile(r"\(< ?[\d.]+, \d+\)|\([\d.]+, \d+\)")
 MANY = 8
 
