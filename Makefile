@@ -48,6 +48,7 @@ lint: $(TOOLS)  ## check style and types
 	@$(BIN)/mypy
 
 docs: $(SPHINX)  ## run the examples and build the documentation; ends with the path of its home page
+	@rm -rf docs/api/generated
 	@OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -n docs docs/_build
 	@echo "documentation: $(CURDIR)/docs/_build/index.html"
 

@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
     "example_report",
+    "figures",
     "mathml",
     "number_tables",
     "plain_docstrings",

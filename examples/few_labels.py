@@ -14,27 +14,27 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import kinespan
-from kinespan.config import LearnConfig, NetworkConfig
+from kinespan.config import NetworkConfig
 from kinespan.prepare.prepare import prepare_synthetic
 from kinespan.prepare.synthetic.takes import SyntheticConfig
 from kinespan.report import write_report
 from kinespan.report.gather import gather
-from kinespan.train.learning import learn, run_tests
+from kinespan.train.learning import run_tests
 
 folder = Path(tempfile.mkdtemp())
 prepare_synthetic(folder / "corpus", SyntheticConfig(recordings=24))
-corpus = kinespan.Corpus.open(folder / "corpus")
 
 # %%
 # Three of the twelve performers are held out. Of the other recordings a fifth keeps its labels.
 
 quick = {"pretrain_steps": 40, "steps": 80, "network": NetworkConfig(encoder="tcn")}
-config = LearnConfig(split="by-performer", label_fraction=0.2, **quick)
-result = learn(corpus, folder / "run", config, quiet=True, log=print)
+config = kinespan.LearnConfig(split="by-performer", label_fraction=0.2, **quick)
+result = kinespan.learn(folder / "corpus", folder / "run", config, quiet=True, log=print)
 
 # %%
 # Every stage, tested on the performers held out.
 
+corpus = kinespan.Corpus.open(folder / "corpus")
 figures = run_tests(result, corpus, folder / "run", "by-performer", 1, quiet=True)
 for stage, metrics in figures.items():
     accuracy, f1 = metrics["frame_accuracy"], metrics["f1"]["50"]

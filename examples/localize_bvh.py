@@ -13,10 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import kinespan
-from kinespan.config import FinetuneConfig
 from kinespan.prepare.prepare import prepare_synthetic
 from kinespan.prepare.synthetic.takes import SyntheticConfig, make_recording
-from kinespan.train.finetuning import finetune
 
 folder = Path(tempfile.mkdtemp())
 
@@ -24,8 +22,8 @@ folder = Path(tempfile.mkdtemp())
 # A corpus, and a small network trained on all of its labels.
 
 prepare_synthetic(folder / "corpus", SyntheticConfig(recordings=48))
-corpus = kinespan.Corpus.open(folder / "corpus")
-finetune(corpus, folder / "run", FinetuneConfig(steps=250), quiet=True)
+config = kinespan.FinetuneConfig(steps=250)
+model = kinespan.finetune(folder / "corpus", folder / "run", config, quiet=True)
 
 # %%
 # A BVH file of somebody whom the network has not seen. Every joint has position channels here,
@@ -61,13 +59,13 @@ made, truth = make_recording("new_take", 41, SyntheticConfig(seed=7, dropouts=0)
 write_bvh(made, folder / "new_take.bvh")
 
 # %%
-# Read it, and localize. ``kinespan.read`` says what it decided about unit, axes and rate.
+# Read it, and localize. ``kinespan.read`` says what it decided about unit, axes and rate. In another
+# session the model would be ``kinespan.load_model(folder / "run")``.
 
 take = kinespan.read(folder / "new_take.bvh")
 recording = take.recording
 print(recording.source, recording.positions.shape, f"{recording.fps:g} frames a second")
 
-model = kinespan.load_model(folder / "run")
 spans = model.segment(model.frame_scores(recording))  # one action at a time
 for span in spans:
     print(f"{span.start:6.2f} s to {span.end:6.2f} s  {span.label:20} {span.score:.2f}")
@@ -79,7 +77,8 @@ colours = {label: plt.cm.tab20(i) for i, label in enumerate(truth.labels.names)}
 fig, ax = plt.subplots(figsize=(10, 3.2), layout="constrained")
 for row, members in enumerate((spans, truth.spans)):
     for span in members:
-        ax.barh(row, span.end - span.start, left=span.start, color=colours[span.label], height=0.7)
+        ax.barh(row, span.end - span.start, left=span.start, color=colours[span.label], height=0.8)
         middle = (span.start + span.end) / 2
-        ax.text(middle, row, span.label.replace(" ", "\n"), ha="center", va="center", fontsize=7)
+        label = span.label.replace(" ", "\n")
+        ax.text(middle, row, label, ha="center", va="center", fontsize=7, rotation=90)
 ax.set(yticks=[0, 1], yticklabels=["model", "truth"], xlabel="seconds", xlim=(0, recording.duration))

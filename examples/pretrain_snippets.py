@@ -14,8 +14,7 @@ from torch.nn import functional as F
 from kinespan.config import AugmentConfig, Normalisation
 from kinespan.data.skeletons import NTU_25
 from kinespan.encoders import build_encoder
-from kinespan.losses import AlignedSnippetLoss
-from kinespan.losses.snippet import Snippets
+from kinespan.losses import AlignedSnippetLoss, Snippets
 from kinespan.methods.momentum import Momentum, slow_copy
 from kinespan.methods.snippet import pool_snippets
 from kinespan.prepare.synthetic.takes import SyntheticConfig, synthetic_takes
@@ -56,8 +55,8 @@ def embed(net, view):
 
 
 # %%
-# The loop. Negatives are the snippets of all other recordings in the batch; positives are found
-# by time, through the time maps of the two views, since each shows another stretch of the clip at
+# The loop. Negatives are the snippets of all other recordings in the batch; positives are
+# matched by time, through the time maps of the two views, since each shows another stretch of the clip at
 # another speed.
 
 

@@ -1,4 +1,4 @@
-"""Tables of every method and every encoder on PRECOG, from rows taken before the study (docs/results.md says how)."""
+"""Tables of every method and every encoder on PRECOG, from rows before the study; docs/research/results.md says how."""
 
 from __future__ import annotations
 

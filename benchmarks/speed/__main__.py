@@ -4,8 +4,8 @@
 
 Each side runs in a process of its own, which is stopped while it is not its turn. A row says how long each took (the
 median of its turns), conventional over ours, how far the middle half of the turns spreads, the goal, and the share of
-the machine's measured matrix rate and memory bandwidth that each side reaches. docs/performance.md says what the rows
-mean.
+the machine's measured matrix rate and memory bandwidth that each side reaches.
+docs/research/performance.md says what the rows mean.
 """
 
 from __future__ import annotations

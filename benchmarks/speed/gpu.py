@@ -6,7 +6,7 @@ First the numbers: features, a pretraining step's loss and gradients, and frame 
 CTR-GCN, in float32, TF32 and bfloat16, against the CPU in float64 (`gpu_checks`). Then where a step makes the host wait
 for the device. Then the time of a SkeletonCLR step end to end, drawing and changing the clips included: the field's
 way and ours, in turn, a process each (`interleave`). Without a GPU the numbers of the CPU are checked, and nothing is
-timed. docs/performance.md says what the figures mean.
+timed. docs/research/performance.md says what the figures mean.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ None of the motion is in the package, only the weights.
 A start for finetuning on a few labelled recordings of whole bodies. It names no actions by itself. It saw adults who
 walk, run, jump, sit, dance, fight and play sports in front of marker systems: no children, no patients, no objects, no
 faces or fingers, one person at a time. What it gives beside training from scratch on real motion is measured in
-`docs/results.md`; try both on motion of yours.
+`docs/research/results.md`; try both on motion of yours.
 """
 
 

@@ -81,7 +81,7 @@ def test_the_model_is_the_mean_of_the_last_two_networks(corpus: Corpus, learnt: 
 def test_running_the_stages_by_hand_gives_identical_weights(
     corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
-    """The commands of docs/protocols.md, each with its own defaults but for the few steps of a test."""
+    """The commands of docs/research/protocols.md, each with its own defaults but for the few steps of a test."""
     common: dict[str, Any] = {"split": "by-performer", "steps": 2, "precision": "32"}
     tuning = FinetuneConfig(**common, label_fraction=0.5)
     alone = replace(tuning, protocol="scratch")

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from test_layers import LAYERS
 
 import kinespan
 from kinespan.cli import COMMANDS, load_command
@@ -119,6 +120,21 @@ def test_python_on_pages_uses_names_of_the_package() -> None:
         for block in re.findall(r"^```python\n(.*?)^```$", text_of(page), re.DOTALL | re.MULTILINE):
             compile(block, name_of(page), "exec")
             assert set(re.findall(r"\bkinespan\.(\w+)", block)) <= set(kinespan.__all__)
+
+
+def test_every_public_name_is_on_the_page_of_the_api() -> None:
+    names = re.findall(r"^   kinespan\.(\w+)$", text_of(DOCS / "api" / "index.md"), re.MULTILINE)
+    assert set(names) == set(kinespan.__all__) - {"__version__"}
+
+
+def test_drawing_of_the_layers_is_that_of_the_layer_test() -> None:
+    drawn = re.findall(r' class="m u"[^>]*>(\w+)<', text_of(DOCS / "figures" / "layers.svg"))
+    assert drawn == [unit for row in reversed(LAYERS) for unit in row]
+
+
+def test_page_of_the_house_explains_every_unit() -> None:
+    page = text_of(DOCS / "house.md")
+    assert not {unit for row in LAYERS for unit in row if f"`{unit}`" not in page} - {"kinespan"}
 
 
 def test_every_command_is_in_the_table_of_commands() -> None:
