@@ -124,6 +124,12 @@ def localizer_spec(path: Path) -> ModelSpec:
     Raises InputError where there is none, and for a pretrained encoder.
     """
     from ..models.model_file import read_spec
-    from ..runs.folder import localizer_file
+    from ..runs.folder import MODEL_FILE
 
-    return read_spec(localizer_file(path))
+    file = path / MODEL_FILE if path.is_dir() else path
+    spec = read_spec(file)
+    if spec.kind == "encoder":
+        raise InputError(
+            f"{file}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained {file}"
+        )
+    return spec
