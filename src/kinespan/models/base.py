@@ -64,7 +64,7 @@ class Model(nn.Module):
         return decode(scores, self.spec.input.fps, self.labels, config or self.spec.decode)
 
     def segment(self, scores: Scores) -> list[Span]:
-        """The segmentation of frame scores (T, C + 1), at most one action at a time, as the model decodes."""
+        """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what by the model's durations."""
         return segment_as(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
     def save(self, path: str | Path) -> None:

@@ -16,7 +16,7 @@ from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..errors import InputError
-from ..runs.folder import LOG_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE
+from ..runs.folder import METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE
 from ..runs.outputs import read_scores
 from .data import ReportData, ReportRecording
 
@@ -154,9 +154,9 @@ def _words(value: Any) -> str:
 
 def _curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
     """Training curves of a run, by name: (step, value); of one that is made of others, those of each of them."""
-    if (folder / LOG_FILE).is_file():
-        return _curves_of(folder / LOG_FILE)
-    parts = {file.parent.name: _curves_of(file) for file in sorted(folder.glob(f"*/{LOG_FILE}"))}
+    if (folder / "metrics.csv").is_file():
+        return _curves_of(folder / "metrics.csv")
+    parts = {file.parent.name: _curves_of(file) for file in sorted(folder.glob("*/metrics.csv"))}
     return {f"{run}: {name}": curve for run, curves in parts.items() for name, curve in curves.items()}
 
 
