@@ -28,9 +28,9 @@ from kinespan.models.model_file import ModelSpec
 from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.train.clip_pool import ClipPool
 from kinespan.train.engine import lightning_precision
-from kinespan.train.finetuning import FinetuneModule
+from kinespan.train.finetune_module import FinetuneModule
 from kinespan.train.malloc import freed_memory_kept
-from kinespan.train.pretraining import PretrainModule
+from kinespan.train.pretrain_module import PretrainModule
 from kinespan.train.spec import with_refinement
 from kinespan.transforms.normalise import Motion, model_motion
 
@@ -137,7 +137,7 @@ def our_module(
         clip_frames=size.frames, precision=options.precision,
     )  # fmt: skip
     torch.manual_seed(0)
-    pool = ClipPool(made_motions(size.people), device=options.device)
+    pool = ClipPool(made_motions(size.people)).to(options.device)
     return with_full_queues(PretrainModule(config, NTU_25, pool).to(options.device).train())
 
 
@@ -231,7 +231,7 @@ def default_pool(options: RunOptions, network: NetworkConfig) -> ClipPool:
     """Clips of the built-in corpus."""
     takes = made_takes(options)
     motions = [model_motion(take, NTU_25, network.fps, network.normalisation) for take, _ in takes]
-    return ClipPool(motions, [annotation for _, annotation in takes], ACTIONS, device=options.device)
+    return ClipPool(motions, [annotation for _, annotation in takes], ACTIONS).to(options.device)
 
 
 def our_localizer(network: NetworkConfig, device: str) -> Localizer:

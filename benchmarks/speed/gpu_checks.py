@@ -31,7 +31,7 @@ from kinespan.models.input_spec import InputSpec
 from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.train.clip_pool import ClipPool
-from kinespan.train.pretraining import PretrainModule
+from kinespan.train.pretrain_module import PretrainModule
 from kinespan.transforms.normalise import Motion
 
 from .cases_training import made_motions

@@ -76,7 +76,7 @@ def pretraining(dimension: str, value: int) -> Any:
 
     from kinespan.config import MethodConfig, PretrainConfig, SnippetConfig
     from kinespan.train.clip_pool import ClipPool
-    from kinespan.train.pretraining import PretrainModule
+    from kinespan.train.pretrain_module import PretrainModule
 
     from .cases_training import made_motions, with_full_queues
 

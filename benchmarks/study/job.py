@@ -24,11 +24,11 @@ from kinespan.errors import InputError
 from kinespan.metrics import detection_map, evaluate
 from kinespan.models.base import Model
 from kinespan.models.ensemble import ensemble
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.runs.folder import SHIPPED
+from kinespan.runs.load import load_model
 from kinespan.runs.predict import corpus_truth
-from kinespan.train.clip_pool import load_motions
 from kinespan.train.finetuning import finetune
 from kinespan.train.pretraining import pretrain
 
@@ -178,10 +178,8 @@ def _baseline(
     names, labels = labelled_names(corpus, parts.train, parts.drop_labels, config)
     network = config.network
     skeleton = choose_skeleton(network.skeleton, [TrainingSet(corpus, names)])
-    train, test = (
-        load_motions(corpus, recordings, ModelSpec.of_network(network, skeleton).input)
-        for recordings in (names, parts.test)
-    )
+    input_spec = ModelSpec.of_network(network, skeleton).input
+    train, test = ([input_spec.motion(corpus[name]) for name in recordings] for recordings in (names, parts.test))
     annotations = [corpus.annotation(name, drop=parts.drop_labels) for name in names]
     pairs = [
         (motion, annotation.frame_ids(motion.num_frames, motion.fps))

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from .io import read
     from .metrics import evaluate
     from .models.encoder_model import EncoderModel
-    from .models.localizer import Localizer, load_model
+    from .models.localizer import Localizer
+    from .runs.load import load_encoder, load_model
     from .runs.predict import localize
     from .train.finetuning import finetune
     from .train.learning import learn
@@ -38,7 +39,8 @@ _LAZY = {
     "evaluate": ".metrics",
     "finetune": ".train.finetuning",
     "learn": ".train.learning",
-    "load_model": ".models.localizer",
+    "load_encoder": ".runs.load",
+    "load_model": ".runs.load",
     "localize": ".runs.predict",
     "pretrain": ".train.pretraining",
     "read": ".io",
@@ -61,6 +63,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "learn",
+    "load_encoder",
     "load_model",
     "localize",
     "pretrain",

@@ -16,8 +16,8 @@ from kinespan.corpus import Corpus
 from kinespan.corpus.training_set import training_set
 from kinespan.errors import InputError
 from kinespan.models.ensemble import ensemble
-from kinespan.models.localizer import load_model
 from kinespan.models.model_file import read_spec, read_weights
+from kinespan.runs.load import load_model
 from kinespan.runs.settings import load_settings
 from kinespan.train.engine import Interrupted
 from kinespan.train.finetuning import MODEL_FILE, finetune
@@ -50,7 +50,7 @@ def test_every_stage_is_a_run_and_is_logged(corpus: Corpus, learnt: tuple[Path, 
     assert [line.split(":")[0] for line in told] == [f"{n} of 5  {name}" for n, name in enumerate(STAGES, 1)]
     assert told[0].endswith("snippets of 4 recordings without their labels")
     assert told[2].endswith("tcn, labels of 2 recordings")
-    assert told[3].endswith("stgcn16_light, labels of 2 recordings, taught on 2 others")
+    assert told[3].endswith("stgcn16_light, labels of 2 recordings, pseudo-labels of 2")
     assert load_settings(out / "pretrain")["config"]["steps"] == 2
     training = training_set(corpus, "by-performer", 1)
     for name in STAGES[1:]:
@@ -98,7 +98,7 @@ def test_running_the_stages_by_hand_gives_identical_weights(
 
 
 @pytest.mark.parametrize("change", [{"label_fraction": 1.0}, {"teach": "off"}])
-def test_nobody_teaches_where_all_is_labelled_or_nobody_is_to(
+def test_no_pseudo_labels_where_everything_is_labelled_or_teach_is_off(
     corpus: Corpus, pretrained: Path, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     out = tmp_path / "run"
@@ -112,13 +112,13 @@ def test_nobody_teaches_where_all_is_labelled_or_nobody_is_to(
     ("teach", "labelled", "others", "expected"),
     [("auto", 4, 4, True), ("auto", 4, 3, False), ("auto", 4, 0, False), ("on", 4, 1, True), ("off", 1, 9, False)],
 )
-def test_auto_teaches_where_at_least_as_many_have_no_labels(
+def test_auto_pseudo_labels_where_at_least_half_are_unlabelled(
     teach: Any, labelled: int, others: int, expected: bool
 ) -> None:
     assert LearnConfig(teach=teach).teaches(labelled, others) is expected
 
 
-def test_teaching_with_nothing_to_teach_on_is_refused_before_anything_is_written(
+def test_teach_on_without_unlabelled_recordings_is_refused_before_anything_is_written(
     corpus: Corpus, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="teach is on, but the labels of all 4 training recordings are used"):
@@ -126,7 +126,7 @@ def test_teaching_with_nothing_to_teach_on_is_refused_before_anything_is_written
     assert not (tmp_path / "run").exists()
 
 
-def test_both_networks_see_what_a_given_encoder_sees(corpus: Corpus, tmp_path: Path) -> None:
+def test_both_networks_have_the_input_of_the_given_encoder(corpus: Corpus, tmp_path: Path) -> None:
     """One that was pretrained at 10 frames a second: only models of one rate can teach and be fused."""
     slow = replace(SMALL, steps=1, network=NetworkConfig(fps=10.0))
     pretrain(corpus, tmp_path / "slow", slow, quiet=True)
@@ -147,7 +147,7 @@ def test_resuming_learn_gives_identical_weights(
             learn(corpus, out, HALF, quiet=True)
     with pytest.raises(InputError, match="holds a run already; resume it with --resume"):
         learn(corpus, out, HALF, quiet=True)
-    with pytest.raises(InputError, match=r"started with steps 2, --resume came with 3"):
+    with pytest.raises(InputError, match=r"started with steps 2, --resume came with steps 3"):
         learn(corpus, out, replace(HALF, steps=3), resume=True, quiet=True)
     learn(corpus, out, HALF, resume=True, quiet=True, log=told.append)
     assert [line.endswith("done before") for line in told] == [STAGES.index(stage) > n for n in range(5)]
@@ -163,14 +163,14 @@ def test_other_runs_are_never_overwritten(corpus: Corpus, pretrained: Path, tmp_
             learn(corpus, folder, HALF, resume=True, quiet=True)
 
 
-def test_a_run_goes_on_from_the_encoder_that_it_began_with(
+def test_learn_is_resumed_from_its_own_encoder_only(
     corpus: Corpus, learnt: tuple[Path, list[str]], pretrained: Path
 ) -> None:
     with pytest.raises(InputError, match=rf"started without --pretrained, --resume came with .*{pretrained}"):
         learn(corpus, learnt[0], HALF, pretrained=pretrained, resume=True, quiet=True)
 
 
-def test_an_encoder_that_knows_what_is_held_out_is_refused_before_anything_is_written(
+def test_a_model_trained_on_held_out_labels_is_refused_before_anything_is_written(
     corpus: Corpus, learnt: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"labels of .* held out here"):

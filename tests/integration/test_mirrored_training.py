@@ -17,7 +17,7 @@ from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.data.recording import Recording
 from kinespan.data.skeleton import Skeleton
 from kinespan.prepare.synthetic.takes import SyntheticConfig, synthetic_takes
-from kinespan.train import finetuning
+from kinespan.train import finetune_module
 from kinespan.train.finetuning import finetune
 from kinespan.transforms.augment import mirror_some
 
@@ -91,6 +91,6 @@ def test_share_of_mirrored_clips_follows_the_setting(mirror, sides, expected, tm
         shares.append(share)
         return mirror_some(view, skeleton, share, generator)
 
-    monkeypatch.setattr(finetuning, "mirror_some", noted)
+    monkeypatch.setattr(finetune_module, "mirror_some", noted)
     finetune(arms(tmp_path / "corpus", sides), tmp_path / "run", replace(CONFIG, steps=5, mirror=mirror), quiet=True)
     assert shares == pytest.approx(expected)

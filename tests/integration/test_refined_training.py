@@ -13,10 +13,11 @@ from kinespan.corpus import Corpus, CorpusWriter, group_split
 from kinespan.data.annotation import BACKGROUND, LabelSet
 from kinespan.decode import segment_as
 from kinespan.errors import InputError
-from kinespan.models.localizer import load_model
 from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
+from kinespan.runs.load import load_model
 from kinespan.train.engine import Interrupted, ShowProgress
-from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
+from kinespan.train.finetune_module import FinetuneModule
+from kinespan.train.finetuning import MODEL_FILE, finetune
 from kinespan.train.held_out import run_test
 
 MOTION = SyntheticConfig(recordings=6, seconds=(6.0, 8.0), fps=15.0)
@@ -67,7 +68,7 @@ def test_a_refined_model_is_trained_tested_and_read_again(corpus, tmp_path):
 
 
 @pytest.mark.parametrize(("network", "stages"), [({}, 2), ({"encoder": "stgcn16_light"}, 0)])
-def test_what_finetuning_makes_from_random_weights_by_default(corpus, tmp_path, network, stages):
+def test_default_refinement_follows_the_resolutions_of_the_encoder(corpus, tmp_path, network, stages):
     settings = FinetuneConfig(protocol="scratch", steps=1, batch_size=2)
     model = finetune(
         corpus, tmp_path / "run", replace(settings, network=replace(settings.network, **network)), quiet=True
@@ -116,7 +117,7 @@ def test_every_stage_is_supervised(corpus, tmp_path, monkeypatch):
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been(corpus, tmp_path, monkeypatch):
+def test_a_resumed_refined_run_gives_identical_weights(corpus, tmp_path, monkeypatch):
     whole = finetune(corpus, tmp_path / "whole", CONFIG, quiet=True)
     show = ShowProgress.on_train_batch_end
 
@@ -133,7 +134,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(corpus, tmp_path, monkeypat
     assert same(resumed.state_dict(), whole.state_dict())
 
 
-def test_a_refined_model_gives_its_encoder_and_no_more(corpus, tmp_path):
+def test_finetuning_from_a_refined_model_takes_its_encoder_alone(corpus, tmp_path):
     finetune(corpus, tmp_path / "first", CONFIG, quiet=True)
     plain = replace(CONFIG, protocol="finetune", refine_stages=0, segmentation="argmax", steps=1)
     model = finetune(corpus, tmp_path / "second", plain, pretrained=tmp_path / "first", quiet=True)

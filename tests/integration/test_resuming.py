@@ -1,4 +1,4 @@
-"""Both stages of training stopped halfway: what is kept, what goes on, and what is not overwritten."""
+"""Both stages of training, interrupted and resumed: weights, log, and run folders that are not overwritten."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 from training_cases import SMALL, TUNE, same, stop_after
 
 from kinespan.config import AugmentConfig
-from kinespan.errors import InputError
+from kinespan.errors import InputError, Interrupted
 from kinespan.models.model_file import read_weights
-from kinespan.train.engine import CHECKPOINT, Interrupted
+from kinespan.runs.folder import CHECKPOINT, ENCODER_FILE, LOG_FILE
 from kinespan.train.finetuning import finetune
-from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, pretrain
+from kinespan.train.pretrain_module import PretrainModule
+from kinespan.train.pretraining import pretrain
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -21,11 +22,16 @@ LONG = replace(SMALL, steps=6, dropout=0.3, augment=AugmentConfig(flip=0.5, join
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(corpus, tmp_path_factory):
-    return read_weights(pretrain(corpus, tmp_path_factory.mktemp("runs") / "whole", LONG, quiet=True))
+def whole_run(corpus, tmp_path_factory):
+    return pretrain(corpus, tmp_path_factory.mktemp("runs") / "whole", LONG, quiet=True).parent
 
 
-def test_ctrl_c_keeps_the_run_and_resume_ends_where_it_would_have(corpus, uninterrupted, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def uninterrupted(whole_run):
+    return read_weights(whole_run / ENCODER_FILE)
+
+
+def test_resume_after_ctrl_c_gives_identical_weights(corpus, uninterrupted, tmp_path, monkeypatch):
     out, handler = tmp_path / "run", signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
@@ -40,7 +46,9 @@ def test_ctrl_c_keeps_the_run_and_resume_ends_where_it_would_have(corpus, uninte
     assert same(read_weights(file), uninterrupted)
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint(corpus, uninterrupted, tmp_path, monkeypatch):
+def test_resume_from_the_last_checkpoint_of_a_killed_run_gives_identical_weights_and_log(
+    corpus, whole_run, uninterrupted, tmp_path, monkeypatch
+):
     """The checkpoint of step 3, as it was on disk when step 4 had begun."""
     out, config = tmp_path / "run", replace(LONG, save_every=3)
     step = PretrainModule.training_step
@@ -54,12 +62,16 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(corpus, uninterrupted, tm
         patch.setattr(PretrainModule, "training_step", killed)
         with pytest.raises(RuntimeError, match="power"):
             pretrain(corpus, out, config, quiet=True)
+    log = (out / LOG_FILE).read_text()
+    assert len(log.splitlines()) > 1
+    (out / LOG_FILE).write_text(f"{log}0,2.3")  # a row that was cut off
     file = pretrain(corpus, out, config, resume=True, quiet=True)
     assert same(read_weights(file), uninterrupted)
+    assert (out / LOG_FILE).read_text() == (whole_run / LOG_FILE).read_text()
 
 
 @pytest.mark.parametrize("protocol", ["linear", "finetune"])
-def test_finetuning_goes_on_too(corpus, pretrained, tmp_path, monkeypatch, protocol):
+def test_resumed_finetuning_gives_identical_weights(corpus, pretrained, tmp_path, monkeypatch, protocol):
     config = replace(TUNE, protocol=protocol, steps=5, save_every=2)
     whole = finetune(corpus, tmp_path / "whole", config, pretrained=pretrained, quiet=True)
     with monkeypatch.context() as patch:

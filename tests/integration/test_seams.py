@@ -15,9 +15,10 @@ from kinespan.data.skeletons import KINECT_20
 from kinespan.io import read
 from kinespan.models.fusion import FUSIONS
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.prepare.synthetic.takes import SyntheticConfig, make_recording
+from kinespan.runs.load import load_model
 from kinespan.transforms.normalise import model_motion
 
 FPS = 15.0

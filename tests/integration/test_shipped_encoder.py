@@ -15,11 +15,11 @@ from kinespan.corpus import Corpus
 from kinespan.models.model_file import read_spec, read_weights
 from kinespan.prepare.prepare import prepare_synthetic
 from kinespan.prepare.synthetic.takes import SyntheticConfig
-from kinespan.runs.folder import SHIPPED, pretrained_path
+from kinespan.runs.folder import SHIPPED, pretrained_file
 from kinespan.train.finetuning import finetune
 
 
-def test_it_is_in_the_package_small_and_says_where_it_comes_from() -> None:
+def test_the_shipped_encoder_is_small_and_states_its_training() -> None:
     assert Path(str(files("kinespan"))) / "pretrained" / "default.safetensors" == SHIPPED
     assert SHIPPED.stat().st_size < 5_000_000
     spec, config = read_spec(SHIPPED), parse_settings(PretrainConfig, yaml.safe_load(CONFIG.read_text()), CONFIG.name)
@@ -33,7 +33,7 @@ def test_it_is_in_the_package_small_and_says_where_it_comes_from() -> None:
     assert "HDM05" in spec.licence
 
 
-def test_its_card_is_its_own() -> None:
+def test_the_card_describes_the_shipped_encoder() -> None:
     card, spec = SHIPPED.with_suffix(".md").read_text(encoding="utf-8"), read_spec(SHIPPED)
     size = sum(part.numel() for part in read_weights(SHIPPED).values())
     for fact in (f"{size:,} parameters", f"{spec.training['recordings']} recordings", spec.licence, spec.encoder,
@@ -41,7 +41,7 @@ def test_its_card_is_its_own() -> None:
         assert fact in card
 
 
-def test_finetuning_starts_from_it(tmp_path: Path) -> None:
+def test_finetuning_starts_from_the_shipped_encoder(tmp_path: Path) -> None:
     prepare_synthetic(tmp_path / "corpus", SyntheticConfig(recordings=4, seconds=(6.0, 7.0), fps=15.0))
     config = FinetuneConfig(steps=1, batch_size=2, lr=1e-12, weight_decay=0.0)
     model = finetune(Corpus.open(tmp_path / "corpus"), tmp_path / "run", config, pretrained=SHIPPED, quiet=True)
@@ -55,7 +55,6 @@ def test_finetuning_starts_from_it(tmp_path: Path) -> None:
     assert all(torch.allclose(own[name], part, atol=1e-6) for name, part in weights.items())
 
 
-def test_a_folder_called_default_is_still_to_be_had() -> None:
-    assert pretrained_path("default") == SHIPPED
-    assert pretrained_path("./default") == Path("default")
-    assert pretrained_path(None) is None
+def test_a_folder_named_default_is_named_by_its_path() -> None:
+    assert pretrained_file("default") == SHIPPED
+    assert pretrained_file("./default") == Path("default")

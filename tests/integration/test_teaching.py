@@ -15,8 +15,9 @@ from training_cases import TUNE, same
 from kinespan.corpus import Corpus
 from kinespan.corpus.training_set import TrainingSet, training_set
 from kinespan.errors import InputError
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import read_spec, read_weights
+from kinespan.runs.load import load_model
 from kinespan.runs.settings import load_settings
 from kinespan.train.clip_pool import ClipPool
 from kinespan.train.finetuning import MODEL_FILE, PSEUDO_LABEL_SHARE, finetune
@@ -141,7 +142,7 @@ def test_resuming_a_run_with_teachers_gives_identical_weights(corpus: Corpus, te
     class Stop(Exception):  # noqa: N818 - no error
         pass
 
-    from kinespan.train.finetuning import FinetuneModule
+    from kinespan.train.finetune_module import FinetuneModule
 
     step = FinetuneModule.training_step
 
@@ -220,7 +221,7 @@ def test_finetune_command_with_teachers(jobs: Path, command: Command, tmp_path: 
     done = command("finetune", "corpus", "--out", tmp_path / "two", "--pretrained", "pre",
                    "--teachers", tmp_path / "one", tmp_path / "one" / MODEL_FILE, *few)  # fmt: skip
     assert done.code == 0, done.err
-    assert "teaching: 2/2" in done.err
+    assert "pseudo-labelling: 2/2" in done.err
     assert "have no label in this run" not in done.out
     assert "label fraction 0.5, taught recordings 2, seed 0" in done.out
     assert "teachers: tcn (finetune, 2 steps), tcn (finetune, 2 steps)" in command("info", tmp_path / "two").out

@@ -15,12 +15,14 @@ from kinespan.corpus.training_set import TrainingSet, training_set
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.methods import METHODS
-from kinespan.models.localizer import load_model
 from kinespan.models.model_file import read_spec, read_weights, save_weights
 from kinespan.prepare.synthetic.takes import ACTIONS
+from kinespan.runs.load import load_encoder, load_model
 from kinespan.runs.settings import load_settings
-from kinespan.train.finetuning import MODEL_FILE, FinetuneModule, finetune
-from kinespan.train.pretraining import ENCODER_FILE, PretrainModule, clip_sources, method_of, pretrain
+from kinespan.train.finetune_module import FinetuneModule
+from kinespan.train.finetuning import MODEL_FILE, finetune
+from kinespan.train.pretrain_module import PretrainModule, method_of
+from kinespan.train.pretraining import ENCODER_FILE, clip_sources, pretrain
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -111,7 +113,7 @@ def test_several_corpora_are_pretrained_on_together(corpus, tmp_path):
     assert model.spec.training["pretrained"]["corpus"] == training["corpus"]
 
 
-def test_an_encoder_for_each_stream(corpus, tmp_path):
+def test_late_fusion_trains_an_encoder_for_each_stream(corpus, tmp_path):
     network = replace(SMALL.network, streams=("joint", "bone"), fuse_streams="late")
     file = pretrain(corpus, tmp_path / "run", replace(SMALL, network=network, steps=1, save_every=1), quiet=True)
     assert any(name.startswith("members.1.") for name in read_weights(file))
@@ -156,7 +158,7 @@ def test_the_probe_never_changes_pretrained_weights(corpus, pretrained, tmp_path
     assert same(read_weights(probed), read_weights(pretrained / ENCODER_FILE))
 
 
-def test_sgd_and_dropout_and_all_streams(corpus, tmp_path, losses):
+def test_training_with_sgd_dropout_and_all_streams(corpus, tmp_path, losses):
     network = NetworkConfig(streams=("joint", "bone", "joint_motion", "bone_motion"), skeleton="kinect20")
     config = replace(SMALL, optimizer="sgd", lr=0.1, weight_decay=1e-4, dropout=0.5, network=network)
     spec = read_spec(pretrain(corpus, tmp_path / "run", config, quiet=True))
@@ -222,7 +224,7 @@ def test_unknown_splits_and_folds_are_refused(corpus, tmp_path, split, fold):
 
 
 @pytest.mark.parametrize("protocol", ["linear", "finetune", "scratch"])
-def test_each_protocol_trains_what_it_says(corpus, pretrained, tmp_path, protocol):
+def test_each_protocol_trains_the_stated_parts(corpus, pretrained, tmp_path, protocol):
     source = None if protocol == "scratch" else pretrained
     config = replace(TUNE, protocol=protocol, dropout=0.5)
     model = finetune(corpus, tmp_path / "run", config, pretrained=source, quiet=True)
@@ -294,6 +296,15 @@ def test_finetuning_from_a_localizer_starts_with_a_new_fusion(corpus, pretrained
     assert not torch.allclose(first.fusion.join.weight, second.fusion.join.weight, atol=1e-3)
 
 
+def test_load_encoder_gives_the_encoder_of_a_pretrained_and_of_a_finetuned_run(corpus, pretrained, tmp_path):
+    model = load_encoder(pretrained)
+    assert same(model.encoder.state_dict(), read_weights(pretrained / ENCODER_FILE))
+    assert not model.training
+    assert model.embed(corpus[0]).features.any()
+    finetuned = finetune(corpus, tmp_path / "run", TUNE, pretrained=pretrained, quiet=True)
+    assert same(load_encoder(tmp_path / "run").encoder.state_dict(), finetuned.encoder.state_dict())
+
+
 def test_weights_that_do_not_fit_name_their_file(corpus, pretrained, tmp_path):
     weights = read_weights(pretrained / ENCODER_FILE)
     weights[next(iter(weights))] = torch.zeros(3, 3, 1)
@@ -307,7 +318,7 @@ def test_finetuning_twice_gives_identical_weights(corpus, pretrained, tmp_path):
     assert same(models[0].state_dict(), models[1].state_dict())
 
 
-def test_contradictions_are_refused(corpus, pretrained, tmp_path):
+def test_contradictory_settings_are_refused(corpus, pretrained, tmp_path):
     with pytest.raises(InputError, match="scratch"):
         finetune(corpus, tmp_path / "run", replace(TUNE, protocol="scratch"), pretrained=pretrained, quiet=True)
     unlabelled = write(tmp_path / "unlabelled", labelled=False)

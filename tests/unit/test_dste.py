@@ -101,7 +101,7 @@ def test_attention_is_to_valid_tokens():
         assert torch.allclose(found[n], layer.out(torch.cat(heads, dim=1)), atol=1e-9)
 
 
-def test_a_dense_layer_is_its_equation():
+def test_a_dense_layer_matches_its_equation():
     layer = unsettled(DenseLayer(9, 1, 4, 0.0))
     x = random_of(1, 7, 9)
     hidden = F.layer_norm(x, (9,), layer.norm.weight, layer.norm.bias)
@@ -115,7 +115,7 @@ def test_a_dense_layer_is_its_equation():
     assert torch.allclose(layer(x, None), first + layer.perceptron(first), atol=1e-9)
 
 
-def test_tokens_in_padding_are_felt_by_nobody():
+def test_padding_tokens_never_change_valid_ones():
     layer = unsettled(DenseLayer(18, 2, 4, 0.0))
     x, mask = random_of(1, 12, 18), torch.ones(1, 12, dtype=torch.bool)
     mask[:, 9:] = mask[:, 4] = False

@@ -105,7 +105,7 @@ def test_a_recording_shorter_than_a_clip_is_embedded_in_one_pass():
     assert np.allclose(model.embed(take).features, one_pass(model, take), atol=1e-5)
 
 
-def test_times_are_the_middles_of_the_frames_that_steps_stand_at():
+def test_times_are_the_middles_of_the_frames_of_steps():
     model, take = encoder_model(), recording(57, fps=2 * FPS)
     embedding, stride = model.embed(take), model.encoder.strides[-1]
     frames = np.arange(0, SPEC.motion(take).num_frames, stride)
@@ -113,7 +113,7 @@ def test_times_are_the_middles_of_the_frames_that_steps_stand_at():
     assert embedding.times[-1] < take.duration
 
 
-def test_features_are_zero_where_nobody_is_there():
+def test_features_are_zero_where_nobody_is_present():
     embedding = encoder_model().embed(recording())
     assert not embedding.valid.all()
     assert not embedding.features[~embedding.valid].any()

@@ -165,7 +165,7 @@ def test_the_graph_of_a_clip_does_not_grow_with_its_length(kind):
 
 
 @pytest.mark.parametrize("kind", CONVS)
-def test_a_person_seen_at_no_step_is_joined_by_something_finite(kind):
+def test_the_graph_of_a_person_without_valid_steps_is_finite(kind):
     conv = conv_of(kind)
     out = conv(torch.zeros(2, 3, 7, 3), torch.tensor([[True] * 3, [False] * 3]))
     assert torch.isfinite(out).all()
@@ -176,7 +176,7 @@ def test_a_person_seen_at_no_step_is_joined_by_something_finite(kind):
 # ---- starts and precision --------------------------------------------------------------------------------------------
 
 
-def test_they_start_from_the_body():
+def test_learned_graphs_start_from_the_body_graph():
     """2s-AGCN's learned graph is zero, CTR-GCN's shared one is the body and not yet refined."""
     adjacency = torch.from_numpy(directed_partition(SMALL))
     assert not AdaptiveGraphConv(3, 8, adjacency).learned.any()
@@ -207,7 +207,7 @@ def test_four_resolutions_have_the_strides_of_the_paper():
 
 
 @pytest.mark.parametrize("kind", CONVS)
-def test_graphs_are_made_in_single_precision(kind):
+def test_graphs_are_computed_in_float32(kind):
     """Where likenesses and differences are large, half of a bit matters."""
     conv, x = conv_of(kind), 30 * people(40)
     graph = conv.own_graph if kind is AdaptiveGraphConv else conv.topology
@@ -221,7 +221,7 @@ def test_graphs_are_made_in_single_precision(kind):
 
 
 @pytest.mark.parametrize(("name", "limit"), [("agcn", 0.03), ("agcn_4res", 0.03), ("ctrgcn", 0.07)])
-def test_half_precision_once_norms_have_seen_data(name, limit):
+def test_bfloat16_is_close_to_float32_once_norms_have_statistics(name, limit):
     """With the graphs at full weight and every norm fitted to what it sees.
 
     Rounding of every layer adds up in random weights: 1.5 % of the deepest map in 2s-AGCN, 4 % in CTR-GCN.

@@ -73,7 +73,7 @@ BODIES = [(NTU_25, 1), (KINECT_20, 2), (COCO_17, 1), (SMPL_22, 3), (SMPL_24, 1),
 
 @every
 @pytest.mark.parametrize(("skeleton", "streams"), BODIES, ids=lambda part: getattr(part, "name", part))
-def test_shapes_and_masks(name, skeleton, streams):
+def test_pyramids_have_the_stated_shapes_and_masks(name, skeleton, streams):
     encoder = build_encoder(name, skeleton, 3 * streams).eval()
     x = batch_of(skeleton, frames=5, channels=3 * streams)
     with torch.no_grad():
@@ -131,7 +131,7 @@ def test_gradients_reach_every_parameter(name, skeleton):
     [*((name, SMALL) for name in BOUNDED), ("stgcn16_light", COCO_17)],
     ids=lambda part: getattr(part, "name", part),
 )
-def test_halo_is_exact(name, skeleton):
+def test_halo_of_an_encoder_is_exact(name, skeleton):
     """Which frames the deepest step in the middle depends on, by its derivative."""
     encoder = made(name, skeleton)
     halo, stride = encoder.halo, encoder.strides[-1]
@@ -209,7 +209,7 @@ def test_padding_never_changes_a_valid_frame_in_training(name):
 
 
 @every
-def test_values_in_a_gap_do_not_matter(name):
+def test_values_in_a_gap_never_change_features(name):
     encoder = made(name, SMALL)
     x = batch_of(SMALL, frames=16, people=2)
     valid = everybody(x)
@@ -226,7 +226,7 @@ def test_values_in_a_gap_do_not_matter(name):
 
 
 @every
-def test_batch_composition_does_not_matter(name):
+def test_batch_composition_never_changes_features(name):
     encoder = made(name, SMALL)
     x = batch_of(SMALL, clips=3, frames=12, people=2)
     valid = everybody(x)
@@ -240,7 +240,7 @@ def test_batch_composition_does_not_matter(name):
 
 
 @every
-def test_person_order_does_not_matter(name):
+def test_person_order_never_changes_features(name):
     encoder = made(name, SMALL)
     x = batch_of(SMALL, frames=12, people=3)
     valid = everybody(x)
@@ -250,7 +250,7 @@ def test_person_order_does_not_matter(name):
 
 
 @every
-def test_two_people_are_the_mean_of_both_where_both_are_there(name):
+def test_features_of_two_people_are_the_mean_of_both_where_both_are_present(name):
     encoder = made(name, SMALL)
     x = batch_of(SMALL, clips=1, frames=16, people=2)
     valid = everybody(x)

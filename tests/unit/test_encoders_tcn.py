@@ -37,7 +37,7 @@ def slow_tcn(encoder, x, here):
 
 @pytest.mark.parametrize(("name", "frames"), [("tcn", 75), ("tcn_long", 20)])
 @torch.no_grad()
-def test_it_is_its_equations(name, frames):
+def test_tcn_matches_its_equations(name, frames):
     encoder = made(name, SMALL)
     x = batch_of(SMALL, clips=1, frames=frames)
     valid = everybody(x)
@@ -54,7 +54,7 @@ def test_it_is_its_equations(name, frames):
     assert torch.allclose(pyramid.joints[0], mean.expand(SMALL.num_joints, -1), atol=1e-4, rtol=1e-3)
 
 
-def test_sizes():
+def test_tcn_has_the_stated_number_of_parameters():
     assert doubling(4) == (1, 2, 4, 8)
     for name, halo in (("tcn", 63), ("tcn_long", 255)):
         encoder = build_encoder(name, NTU_25, 6)

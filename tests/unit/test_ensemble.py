@@ -20,10 +20,10 @@ from kinespan.errors import InputError
 from kinespan.models.base import Model
 from kinespan.models.ensemble import Ensemble, ensemble, ensemble_spec
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec, read_spec, read_weights, save_weights
+from kinespan.runs.load import load_encoder, load_model
 from kinespan.runs.predict import localize
-from kinespan.runs.pretrained import encoder_weights
 
 LABELS = LabelSet(("walk", "sit"))
 FPS = 10.0
@@ -111,7 +111,7 @@ def test_spans_are_decoded_from_the_mean():
     assert np.array_equal(result.scores["take"], scores)
 
 
-def test_one_member_twice_is_that_member():
+def test_an_ensemble_of_a_model_with_itself_equals_the_model():
     member = made(0)
     recording = moving()
     assert np.allclose(ensemble([member, member], [0.3, 2]).frame_scores(recording), member.frame_scores(recording))
@@ -166,7 +166,7 @@ def test_the_spec_joins_the_facts_of_the_members():
 @pytest.mark.parametrize(
     "change", [{"members": []}, {"weights": [1.0]}, {"kind": "localizer"}, {"members": [{}]}, {"weights": ["a", "b"]}]
 )
-def test_files_whose_members_do_not_add_up_are_refused(tmp_path, change):
+def test_files_with_inconsistent_members_are_refused(tmp_path, change):
     data = ensemble([made(0), made(1)]).spec.to_dict()
     metadata = {"kinespan": json.dumps({**data, **change})}
     save_file({"a": torch.zeros(1)}, tmp_path / "m.safetensors", metadata=metadata)
@@ -184,7 +184,7 @@ def test_weights_of_another_model_are_refused(tmp_path):
 def test_an_ensemble_has_no_encoder_to_finetune_from(tmp_path):
     ensemble([made(0), made(1)]).save(tmp_path / "m.safetensors")
     with pytest.raises(InputError, match=r"m\.safetensors: an ensemble has no encoder"):
-        encoder_weights(tmp_path / "m.safetensors")
+        load_encoder(tmp_path / "m.safetensors")
 
 
 # ---- members that do not match ---------------------------------------------------------------------------------------
@@ -206,12 +206,12 @@ def test_members_must_share_labels_and_rate(changes, hint):
 
 
 @pytest.mark.parametrize("weights", [[1], [1, 1, 1], [1, 0], [1, -1], [1, float("nan")], [float("inf"), 1]])
-def test_weights_that_mean_nothing_are_refused(weights):
+def test_weights_that_are_not_positive_are_refused(weights):
     with pytest.raises(InputError, match="--weights"):
         ensemble_spec([spec_of(), spec_of()], weights)
 
 
-def test_one_model_is_no_ensemble():
+def test_an_ensemble_of_one_model_is_refused():
     with pytest.raises(InputError, match="at least two models, found 1"):
         ensemble_spec([spec_of()])
 
@@ -256,7 +256,7 @@ def test_the_command_writes_one_file(runs, capsys):
         (["joint", "slow", "--out", "m.safetensors"], "slow: it scores 5 frames a second, joint 10"),
     ],
 )
-def test_a_command_that_cannot_work_names_the_mistake(runs, capsys, words, hint):
+def test_mistakes_of_the_ensemble_command_are_named(runs, capsys, words, hint):
     made(2, fps=5.0).save("slow/model.safetensors")
     assert main(["ensemble", *words]) == 2
     assert hint in capsys.readouterr().err

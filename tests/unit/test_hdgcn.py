@@ -37,10 +37,10 @@ def normed(norm, x, channels=slice(None)):
 # ---- convolution at several scales -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("stride", "kernel", "dilations"), [(1, 5, (1, 2)), (2, 5, (1, 2)), (2, 3, (1, 3, 4))])
-def test_each_branch_is_what_it_says(stride, kernel, dilations):
-    layer = unsettled(MultiScaleConv(3, 14, kernel, stride, dilations))
-    x = random_of(2, 11, 2, 3)
+@pytest.mark.parametrize("stride", [1, 2])
+def test_each_branch_agrees_with_a_slow_reference(stride):
+    kernel, dilations, layer = 5, (1, 2), unsettled(MultiScaleConv(14, stride))
+    x = random_of(2, 11, 2, 14)
     found = layer(x, None)
     assert found.shape == (2, -(-11 // stride), 2, 14)
     assert sum(layer.sizes) == 14
@@ -63,19 +63,19 @@ def test_each_branch_is_what_it_says(stride, kernel, dilations):
         assert torch.allclose(found[:, step], normed(layer.norm, torch.cat(parts, dim=-1)), atol=1e-9)
 
 
-def test_the_convolution_reaches_as_far_as_it_says():
-    layer = unsettled(MultiScaleConv(2, 8, 5, 1, (1, 3)))
+def test_the_convolution_reaches_as_far_as_stated():
+    layer = unsettled(MultiScaleConv(8))
     layer.inner_norm.bias.data += 9  # no ReLU is shut
-    x = random_of(1, 25, 1, 2).requires_grad_()
+    x = random_of(1, 25, 1, 8).requires_grad_()
     (layer(x, None)[0, 12, 0] * random_of(8, seed=1)).sum().backward()
     touched = x.grad[0].abs().amax(dim=(1, 2)).nonzero().flatten()
-    assert (int(touched.min()), int(touched.max())) == (12 - layer.reach, 12 + layer.reach) == (6, 18)
+    assert (int(touched.min()), int(touched.max())) == (12 - layer.reach, 12 + layer.reach) == (8, 16)
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_padding_is_not_convolved(training):
-    layer = unsettled(MultiScaleConv(3, 8, stride=2)).train(training)
-    x = random_of(2, 16, 2, 3)
+def test_padding_never_changes_the_convolution_of_valid_frames(training):
+    layer = unsettled(MultiScaleConv(8, 2)).train(training)
+    x = random_of(2, 16, 2, 8)
     mask = torch.ones(2, 16, dtype=torch.bool)
     mask[:, 11:] = mask[1, 4] = False
     short = layer(masked(x, mask)[:, :11], mask[:, :11])
@@ -84,7 +84,7 @@ def test_padding_is_not_convolved(training):
     assert torch.allclose(short[seen[:, :6]], long[seen], atol=1e-9)
 
 
-def test_a_shortcut_changes_only_what_it_must():
+def test_a_shortcut_is_the_identity_unless_channels_or_stride_change():
     x = random_of(1, 7, 2, 4)
     plain = Shortcut(4, 4)
     assert plain(x, None) is x
@@ -157,7 +157,7 @@ def test_a_body_of_one_joint_has_one_set():
     assert torch.isfinite(build_encoder("hdgcn", ONE, 3).eval()(x, torch.ones(2, 3, 1, dtype=torch.bool)).maps[2]).all()
 
 
-def test_over_time_by_hand():
+def test_mean_and_maximum_over_time_by_hand():
     x = torch.tensor([[-3.0, -1.0, 5.0], [2.0, 4.0, 9.0]])[..., None]
     mask = torch.tensor([[True, True, False], [False, False, False]])
     assert mean_over_time(x, mask).flatten().tolist() == [-2, 0]
@@ -189,14 +189,14 @@ def test_edge_convolution_is_its_equation(nodes, nearest):
     assert torch.allclose(layer(x), slow_edge_conv(layer, x), atol=1e-9)
 
 
-def test_edge_convolution_does_not_mind_the_order_of_nodes():
+def test_node_order_never_changes_edge_convolution():
     layer = unsettled(EdgeConv(4, 1, 3))
     x, order = random_of(1, 1, 6, 4), torch.tensor([3, 1, 5, 0, 2, 4])
     assert torch.allclose(layer(x)[:, :, order], layer(x[:, :, order]), atol=1e-12)
 
 
 @pytest.mark.parametrize("gaps", [False, True])
-def test_hierarchical_convolution_is_its_description(gaps):
+def test_hierarchical_convolution_matches_slow_reference(gaps):
     graphs, share = (torch.from_numpy(part) for part in hierarchy(SMALL))
     layer = unsettled(HierarchicalGraphConv(3, 8, graphs, share))
     x = random_of(2, 5, 4, 3)
@@ -226,7 +226,7 @@ def test_hierarchical_convolution_is_its_description(gaps):
         assert torch.allclose(found[n][seen[n]], expected[seen[n]], atol=1e-7)  # means are float32
 
 
-def test_attention_over_sets_is_its_description():
+def test_attention_over_sets_matches_slow_reference():
     layer = unsettled(HierarchyAttention(8))
     x = random_of(2, 4, 8)
     hidden = torch.relu(normed(layer.norm, x @ layer.down.weight.T + layer.down.bias))

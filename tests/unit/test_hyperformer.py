@@ -34,7 +34,7 @@ def test_hyperedges_by_hand():
         }
 
 
-def test_joints_without_a_name_go_with_what_they_hang_on():
+def test_joints_without_a_name_belong_to_the_limb_of_their_parent():
     nameless = replace(NTU_25, body_parts=(None,) * 25)  # limbs start at their landmarks
     assert np.array_equal(hyperedges(nameless), hyperedges(NTU_25))
     finger = replace(
@@ -47,7 +47,7 @@ def test_joints_without_a_name_go_with_what_they_hang_on():
     assert hyperedges(SMALL).tolist() == [0, 0, 0, 0]  # a landmark of all limbs is of none
 
 
-def test_parts_that_are_not_there_have_no_number():
+def test_absent_body_parts_have_no_number():
     legs = Skeleton("legs", ("l", "m", "r"), (1, -1, 1), (), (1,), (1,), (1,), (1,), (0,), (2,))
     assert hyperedges(legs).tolist() == [1, 0, 2]  # torso, left leg, right leg
 
@@ -82,7 +82,7 @@ def test_hyper_attention_is_its_equation():
                     assert torch.allclose(found[n, t, i, cut], weights @ v[:, cut], atol=1e-6)
 
 
-def test_halo_of_hyperformer_is_honest():
+def test_halo_of_hyperformer_is_exact():
     encoder = unsettled(build_encoder("hyperformer", SMALL, 3))
     middle, frames = 80, 160
     x = random_of(1, frames, 4, 3).requires_grad_()

@@ -107,7 +107,7 @@ def test_imports_known_by_hand_are_read() -> None:
     assert ("kinespan.models.localizer", "kinespan.encoders") in pairs
     assert ("kinespan.models.model_file", "kinespan._version") in pairs
     assert any(
-        statement.target == "kinespan.models.localizer" and statement.kind == "call"
+        statement.target == "kinespan.runs.load" and statement.kind == "call"
         for statement in OURS
         if unit(statement.source) == "cli"
     )
@@ -148,6 +148,15 @@ def test_importing_loads_nothing_heavy(code: str) -> None:
     code = f"{code}\nimport sys\nprint(sorted({heavy} & {{name.split('.')[0] for name in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["pretrain", "finetune", "learn"])
+def test_training_functions_name_a_mistake_before_lightning_is_imported(name: str) -> None:
+    code = (
+        f"import sys, kinespan\ntry:\n    kinespan.{name}('no-corpus', 'run')\n    sys.exit('no error')\n"
+        "except kinespan.InputError:\n    assert 'lightning' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["pretrain", "--help"], ["finetune", "corpus"]])

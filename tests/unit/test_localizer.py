@@ -23,8 +23,9 @@ from kinespan.encoders.layers import TemporalConv
 from kinespan.errors import InputError
 from kinespan.models.fusion import FUSIONS
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec, save_weights
+from kinespan.runs.load import load_model
 from kinespan.transforms.normalise import Motion
 
 LABELS = LabelSet(("walk", "sit", "wave"))

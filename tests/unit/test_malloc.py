@@ -30,7 +30,7 @@ print(before, inside, more, held() - at_first)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="under another C library nothing is done")
-def test_large_pieces_are_new_pages_each_time_except_inside_and_go_back_afterwards() -> None:
+def test_freed_memory_is_reused_inside_the_block_and_returned_after_it() -> None:
     """A process of its own: what other tests have freed would be taken first."""
     found = subprocess.run([sys.executable, "-c", TOUCH], capture_output=True, text=True, check=True)
     before, inside, more, left = (int(word) for word in found.stdout.split())

@@ -54,7 +54,7 @@ def test_queue_by_hand_masks_keys_of_the_same_recording():
     assert sorted(queue.negatives(torch.tensor([7]))[0].flatten().tolist()) == [2, 3, 4]
 
 
-def test_putting_keys_in_never_changes_negatives_handed_out_before():
+def test_putting_keys_in_never_changes_negatives_returned_earlier():
     queue = KeyQueue(2, 1)
     queue.put(torch.ones(2, 1), torch.zeros(2, dtype=torch.long))
     keys, _ = queue.negatives(torch.tensor([1]))
@@ -230,7 +230,7 @@ def method_of(name, variant, dim=8, **options):
     if variant == "off":
         return method
     config = SnippetConfig(variant=variant, queue=10, frames=8, **options)
-    term = SnippetTerm(encoder.channels[-1], config, dim=dim, momentum=0.9, temperature=0.07)
+    term = SnippetTerm(encoder.channels[-1], config, MethodConfig(dim=dim, momentum=0.9))
     return WithSnippets(method, term, config.weight)
 
 

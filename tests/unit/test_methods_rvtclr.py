@@ -122,7 +122,7 @@ def test_the_queue_holds_keys_of_the_querys_tempo():
 def test_snippets_across_tempos_are_those_of_the_same_moment():
     """Encoder features that are the time itself: a query snippet's positives are over its own moment."""
     method = method_of()
-    term = SnippetTerm(128, SnippetConfig(queue=40, frames=8), dim=8, momentum=0.9, temperature=0.1)
+    term = SnippetTerm(128, SnippetConfig(queue=40, frames=8), MethodConfig(dim=8, momentum=0.9, temperature=0.1))
     asked = {}
     aligned = term.aligned.forward
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from kinespan.config import SnippetConfig
+from kinespan.config import MethodConfig, SnippetConfig
 from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.encoders import Pyramid
 from kinespan.errors import InputError
@@ -32,7 +32,9 @@ def view_of(batch=3, frames=16, timed=None):
 
 def term_of(**config):
     torch.manual_seed(0)
-    return SnippetTerm(12, SnippetConfig(queue=20, frames=8, **config), dim=6, momentum=0.9, temperature=0.3)
+    return SnippetTerm(
+        12, SnippetConfig(queue=20, frames=8, **config), MethodConfig(dim=6, momentum=0.9, temperature=0.3)
+    )
 
 
 def pyramids(batch=3, steps=4):

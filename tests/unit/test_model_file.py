@@ -47,7 +47,7 @@ SPEC = ModelSpec(
         replace(SPEC, labels=LabelSet(("a",))),
     ],
 )
-def test_specs_come_back(tmp_path, spec):
+def test_a_written_spec_is_read_back_equal(tmp_path, spec):
     assert ModelSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     weights = {"a": torch.randn(2, 3).T, "b.count": torch.tensor(7), "half": torch.ones(2, dtype=torch.bfloat16)}
     save_weights(tmp_path / "new" / "model.safetensors", weights, spec)
@@ -64,7 +64,7 @@ def test_a_model_can_be_written_over(tmp_path):
     assert read_weights(tmp_path / "m.safetensors")["a"].tolist() == [2]
 
 
-def test_places_that_cannot_be_written_to_are_named(tmp_path):
+def test_paths_that_cannot_be_written_are_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
         save_weights(tmp_path / "file" / "m.safetensors", {"a": torch.zeros(1)}, SPEC)
@@ -84,7 +84,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert read_weights(path)["a"].tolist() == [1]
 
 
-def test_an_encoder_file_says_nothing_of_decoding(tmp_path):
+def test_an_encoder_file_has_no_decoding(tmp_path):
     """Only what has scores is decoded; a setting of decoding may go without an encoder becoming stale."""
     encoder = replace(SPEC, kind="encoder", fusion=None, labels=None, decode=DecodeConfig())
     assert "decode" not in encoder.to_dict()
@@ -168,7 +168,7 @@ def test_fields_that_are_missing_are_named(tmp_path):
         read_spec(tmp_path / "m.safetensors")
 
 
-def test_a_cut_file_is_refused(tmp_path):
+def test_a_truncated_file_is_refused(tmp_path):
     path = tmp_path / "m.safetensors"
     save_weights(path, {"a": torch.zeros(100)}, SPEC)
     path.write_bytes(path.read_bytes()[:-50])

@@ -13,9 +13,10 @@ from kinespan.data.recording import Recording
 from kinespan.data.skeletons import KINECT_20
 from kinespan.models.ensemble import Ensemble, ensemble_spec
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.models.precision import has_bf16_units, in_bfloat16
+from kinespan.runs.load import load_model
 from kinespan.stream import StreamLocalizer, stream_recording, torso_of
 
 ASKED = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")

@@ -76,7 +76,7 @@ def test_nearest_is_a_majority_vote_by_cosine_similarity(neighbours: int) -> Non
             assert one in best
 
 
-def test_a_tie_goes_to_the_nearer() -> None:
+def test_a_tied_vote_goes_to_the_nearer_neighbours() -> None:
     bank = torch.tensor([[1.0, 0.0], [0.9, 0.1]])
     assert nearest(bank, torch.tensor([1, 0]), torch.tensor([[1.0, 0.0]]), 2).tolist() == [1]
     assert nearest(bank, torch.tensor([0, 1]), torch.tensor([[1.0, 0.0]]), 2).tolist() == [0]
@@ -120,13 +120,13 @@ def test_every_span_of_the_test_recordings_is_classified(corpus: Corpus, tmp_pat
     )
     pretrain(corpus, tmp_path / "run", short, quiet=True)
     config = RecognizeConfig(protocol=protocol, split="by-performer", lr=0.1, epochs=3)  # type: ignore[arg-type]
-    seen: list[tuple[int, int]] = []
-    found = recognize(corpus, config, tmp_path / "run", lambda done, all: seen.append((done, all)))
+    counts: list[int] = []
+    found = recognize(corpus, config, tmp_path / "run", counts.append)
     fold = corpus.fold("by-performer", 1)
     annotations = [corpus.annotation(name) for name in fold.test]
     assert found["facts"]["test_clips"] == sum(len(one.spans) for one in annotations if one is not None)
     assert np.sum(found["confusion"]) == found["facts"]["test_clips"]
-    assert seen[-1] == (len(fold.train) + len(fold.test),) * 2
+    assert counts[-1] == len(fold.train) + len(fold.test)
     assert found["facts"]["pretrained"]["method"] == "skeletonclr"
     untrained = recognize(corpus, RecognizeConfig(protocol=protocol, split="by-performer", network=network, epochs=1))  # type: ignore[arg-type]
     assert untrained["facts"]["pretrained"] is None

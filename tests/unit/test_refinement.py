@@ -20,9 +20,10 @@ from kinespan.encoders.tcn import DilatedStack, doubling
 from kinespan.errors import InputError
 from kinespan.models.fusion import NestedU
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.models.refinement import Refinement, probabilities, stage_layers
+from kinespan.runs.load import load_model
 from kinespan.transforms.normalise import Motion
 
 CLASSES, FEATURES = 4, 5
@@ -121,7 +122,7 @@ def test_no_dilation_is_longer_than_half_a_clip(frames, layers):
 
 
 @pytest.mark.parametrize("stages", [1, 3])
-def test_halo_is_exact(stages):
+def test_halo_of_refinement_is_exact(stages):
     """By the derivative of the middle frame's logits by the scores of every frame."""
     refinement = made(stages=stages, clip_frames=8)
     middle = refinement.halo + 3
@@ -153,7 +154,7 @@ def test_padding_never_changes_a_valid_frame(frames, extra, gap, seed):
             assert torch.allclose(a[here], b[..., :frames][here], atol=1e-2, rtol=1e-4)
 
 
-def test_batch_composition_does_not_matter():
+def test_batch_composition_never_changes_refined_scores():
     refinement, logits = made(), scores_of(20, clips=3)
     mask = everywhere(logits)
     mask[1, 9:] = False

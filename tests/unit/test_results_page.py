@@ -48,11 +48,9 @@ def test_the_row_of_learn_has_the_settings_of_learn() -> None:
     assert learn.teaches(11, 43)
     assert row.taught == 1
     assert replace(learn.pretraining(), **own, probe_every=0) == replace(study.pretraining[row.start], probe_every=0)
-    assert replace(learn.finetuning("finetune"), **own) == replace(row.finetune, label_fraction=0.2)
+    assert replace(learn.finetuning(), **own) == replace(row.finetune, label_fraction=0.2)
     assert row.beside is not None
-    assert _explicit(learn.finetuning("scratch")) == _explicit(
-        replace(row.beside, protocol="scratch", label_fraction=0.2)
-    )
+    assert _explicit(learn.partner_training()) == _explicit(replace(row.beside, protocol="scratch", label_fraction=0.2))
 
 
 def _explicit(config: FinetuneConfig) -> FinetuneConfig:

@@ -21,7 +21,7 @@ def test_a_run_is_resumed_with_its_own_settings_only(tmp_path: Path) -> None:
     begun = PretrainConfig(steps=7)
     save_settings(tmp_path, "pretrain", begun, {})
     save_settings(tmp_path, "pretrain", PretrainConfig(steps=7, save_every=3), {}, resume=True)
-    with pytest.raises(InputError, match="started with steps 7, --resume came with 9"):
+    with pytest.raises(InputError, match="started with steps 7, --resume came with steps 9"):
         save_settings(tmp_path, "pretrain", PretrainConfig(steps=9), {}, resume=True)
     other = PretrainConfig(steps=7, snippet=SnippetConfig(variant="off"))
     with pytest.raises(InputError, match="snippet"):

@@ -153,7 +153,7 @@ def delays(updates, recording, rate):
 @pytest.mark.parametrize("changes", [{"encoder": "tcn"}, {"encoder": "dste_light", "clip_frames": 16}, {}])
 @pytest.mark.parametrize("fps", [FPS, 30.0, 7.0])
 @pytest.mark.parametrize("more", [None, 0.3, 2.0])
-def test_scores_come_within_the_stated_latency_and_no_sooner_than_need_be(changes, fps, more):
+def test_scores_come_within_the_stated_latency_and_use_all_of_it(changes, fps, more):
     model = made(**changes) if changes else SMALL["1-2-4"]
     look_ahead = StreamLocalizer(model, fps).look_ahead
     latency = None if more is None else look_ahead + more

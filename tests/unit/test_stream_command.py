@@ -17,8 +17,9 @@ from kinespan.data.recording import Recording
 from kinespan.data.skeletons import KINECT_20
 from kinespan.io import save_npz
 from kinespan.models.input_spec import InputSpec
-from kinespan.models.localizer import Localizer, load_model
+from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
+from kinespan.runs.load import load_model
 
 FPS = 10.0
 

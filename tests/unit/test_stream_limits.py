@@ -64,7 +64,7 @@ def test_memory_does_not_grow_with_the_recording(changes, more):
     assert max(sizes[2:]) <= 1.2 * max(sizes[:2])
 
 
-def test_what_is_held_of_a_large_push_is_as_much_as_of_small_ones():
+def test_memory_after_a_large_push_equals_that_after_small_ones():
     recording = moving(600)
     sizes = []
     for frames in (1, 600):

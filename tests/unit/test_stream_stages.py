@@ -38,7 +38,7 @@ FPS = 10.0
     pushed=st.integers(1, 7),
 )
 @settings(max_examples=80, deadline=None)
-def test_frames_come_in_as_model_motion_has_them(frames, people, absent, fps, fill_gap, size, heading, pushed):
+def test_streamed_frames_equal_those_of_model_motion(frames, people, absent, fps, fill_gap, size, heading, pushed):
     """Whether or not the size is known from the start."""
     rng = np.random.default_rng(frames)
     positions = rng.standard_normal((frames, people, 17, 3)).astype(np.float32)
@@ -63,7 +63,7 @@ def test_frames_come_in_as_model_motion_has_them(frames, people, absent, fps, fi
         assert np.allclose(np.concatenate([where for where, _ in parts]), motion.positions, atol=1e-5)
 
 
-def test_an_open_gap_holds_frames_back_until_it_is_closed_or_too_long():
+def test_frames_wait_while_a_gap_is_open_and_not_too_long():
     """By hand: one person, gaps of up to 2 frames filled."""
     gaps = GapFilling(2)
     positions = np.arange(9, dtype=np.float32).reshape(9, 1, 1, 1).repeat(3, axis=3)
@@ -108,7 +108,7 @@ def logits_of(kind, frames, seed):
     pushed=st.integers(1, 9),
 )
 @settings(max_examples=150, deadline=None)
-def test_spans_are_those_of_segment_at_any_time(kind, frames, seed, exclusive, min_duration, smooth, pushed):
+def test_streamed_spans_equal_segment_at_any_time(kind, frames, seed, exclusive, min_duration, smooth, pushed):
     """Final and open ones are the segmentation of what has come, and what is final stays."""
     labels = LabelSet(NAMES, exclusive)
     logits = logits_of(kind, frames, seed)
@@ -148,7 +148,7 @@ def test_a_span_is_final_once_what_follows_it_stands():
 
 def test_scores_that_change_with_every_frame_are_settled_after_a_while(monkeypatch):
     """So that memory does not grow."""
-    monkeypatch.setattr(segmenter_module, "LONGEST_WAIT", 3.0)
+    monkeypatch.setattr(segmenter_module, "MAX_WAIT", 3.0)
     segmenter = Segmenter(FPS, LabelSet(NAMES), 0.3, 0.0)
     spans, most = [], 0
     for frame in range(500):

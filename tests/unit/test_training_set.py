@@ -24,7 +24,7 @@ from kinespan.data.skeletons import KINECT_20, NTU_25
 from kinespan.errors import InputError
 from kinespan.models.input_spec import InputSpec
 from kinespan.models.model_file import ModelSpec
-from kinespan.train.leakage import trained_on, training_recordings_of
+from kinespan.train.leakage import training_data_facts, training_recordings_of
 
 
 def corpus_of(path: Path, *skeletons: Skeleton, split: Split | None = None) -> Corpus:
@@ -88,7 +88,7 @@ def test_annotations_of_several_corpora_share_one_label_set(tmp_path: Path) -> N
     assert [one and one.spans[0].label for one in annotations] == ["b", "c", None]
     assert all(one is None or one.labels == labels for one in annotations)
     assert choose_skeleton("auto", sets) == NTU_25
-    assert trained_on(sets) == {"corpus": "one + two + made", "split": None, "fold": None}
+    assert training_data_facts(sets) == {"corpus": "one + two + made", "split": None, "fold": None}
     assert joined_annotations(sets[2:]) == ([None], None)
 
 

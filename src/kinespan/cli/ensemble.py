@@ -45,7 +45,7 @@ def run(arguments: EnsembleArguments) -> int:
         localizer_spec(path)
 
     from ..models.ensemble import ensemble
-    from ..models.localizer import load_model
+    from ..runs.load import load_model
 
     members = [load_model(path) for path in paths]
     model = ensemble(members, weights, paths)

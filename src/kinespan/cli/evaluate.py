@@ -108,7 +108,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
         "seen_in_training": len(training_recordings_of(spec, corpus, fold.test)),
     }
 
-    from ..models.localizer import load_model
+    from ..runs.load import load_model
 
     model = load_model(path)
     with Progress("localizing", len(fold.test)) as progress:

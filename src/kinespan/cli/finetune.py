@@ -43,12 +43,14 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
     _check(corpus, arguments, config)
 
     from ..corpus.training_set import corpus_parts
-    from ..runs.folder import MODEL_FILE, pretrained_path
+    from ..runs.folder import MODEL_FILE
     from ..train.finetuning import finetune
     from ..train.held_out import run_test
 
-    out, start = arguments.out, pretrained_path(arguments.pretrained)
-    model = finetune(corpus, out, config, pretrained=start, teachers=list(arguments.teachers), resume=arguments.resume)
+    out = arguments.out
+    model = finetune(
+        corpus, out, config, pretrained=arguments.pretrained, teachers=arguments.teachers, resume=arguments.resume
+    )
     print(f"model written to {out / MODEL_FILE}")
     unused = len(corpus_parts(corpus, config.split, config.fold).train) - model.spec.training["labelled_recordings"]
     if unused and not arguments.teachers and config.protocol != "linear":
@@ -66,11 +68,11 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
 def _check(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) -> None:
     """Raise InputError for what can be seen to be wrong before anything is trained."""
     from ..corpus.training_set import labelled_names, training_set
-    from ..runs.folder import MODEL_FILE, check_run_folder, check_start, pretrained_path
+    from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
 
     check_network(config.network)
     check_out_folder(arguments.out)
-    check_start(config, pretrained_path(arguments.pretrained))
+    pretrained_spec(arguments.pretrained, config)
     check_run_folder(arguments.out, arguments.resume, MODEL_FILE)
     part = training_set(corpus, config.split, config.fold)
     labelled_names(corpus, part.names, part.drop_labels, config)

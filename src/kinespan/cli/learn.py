@@ -41,12 +41,11 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
     corpus = open_corpus(arguments.corpus)
     _check(corpus, arguments, config)
 
-    from ..runs.folder import MODEL_FILE, pretrained_path
+    from ..runs.folder import MODEL_FILE
     from ..train.learning import learn, run_tests
 
     out = arguments.out
-    start = pretrained_path(arguments.pretrained)
-    result = learn(corpus, out, config, pretrained=start, resume=arguments.resume, log=print_line)
+    result = learn(corpus, out, config, pretrained=arguments.pretrained, resume=arguments.resume, log=print_line)
     print(f"model written to {out / MODEL_FILE}, the average of {' and '.join(run.name for run in result.runs[-2:])}")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
@@ -61,15 +60,13 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
 def _check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> None:
     """Raise InputError for what can be seen to be wrong before anything is trained."""
     from ..corpus.training_set import labelled_names, training_set
-    from ..models.model_file import read_spec
-    from ..runs.folder import check_learn_folder, pretrained_file, pretrained_path
+    from ..runs.folder import check_learn_folder, pretrained_spec
 
     check_network(config.network)
     check_encoder(config.partner_encoder)
     check_out_folder(arguments.out)
     check_learn_folder(arguments.out, arguments.resume)
     part = training_set(corpus, config.split, config.fold)
-    if (start := pretrained_path(arguments.pretrained)) is not None:
-        read_spec(pretrained_file(start))
-    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config.finetuning("finetune"))
+    pretrained_spec(arguments.pretrained)
+    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config.finetuning())
     config.teaches(len(labelled), len(part.names) - len(labelled))

@@ -84,9 +84,9 @@ def run(arguments: LocalizeArguments) -> int:
     motion = _read_corpus(corpora[0], arguments) if corpora else _read_files(inputs, arguments)
 
     from ..annotations.activitynet import write_truth
-    from ..models.localizer import load_model
     from ..progress import Progress
     from ..runs.folder import TRUTH_FILE
+    from ..runs.load import load_model
     from ..runs.outputs import write_result
     from ..runs.predict import localize
 

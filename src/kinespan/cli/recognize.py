@@ -37,24 +37,22 @@ class RecognizeArguments(CorpusArguments):
 def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     """Recognize, print the figures."""
     from ..corpus.training_set import corpus_parts
-    from ..models.model_file import read_spec
     from ..progress import Progress
-    from ..runs.folder import pretrained_file, pretrained_path
+    from ..runs.folder import pretrained_spec
     from ..runs.outputs import write_metrics
 
-    corpus, start = open_corpus(arguments.corpus), pretrained_path(arguments.pretrained)
+    corpus = open_corpus(arguments.corpus)
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
     parts = corpus_parts(corpus, config.split, config.fold)
     check_network(config.network)
     check_out_file(arguments.out)
-    if start is not None:
-        read_spec(pretrained_file(start))
+    pretrained_spec(arguments.pretrained)
 
     from ..train.recognition import recognize
 
     with Progress("features", len(parts.train) + len(parts.test)) as progress:
-        figures = recognize(corpus, config, start, lambda done, _: progress.update(done))
+        figures = recognize(corpus, config, arguments.pretrained, progress.update)
     facts = figures["facts"]
     print(f"{facts['test_clips']} clips by {facts['train_clips']}; {facts_line(facts)}")
     means = percent(figures["top1"]), percent(figures["per_class_mean"])

@@ -63,7 +63,7 @@ def run(arguments: StreamArguments) -> int:
     spec = localizer_spec(arguments.model)
     fps, skeleton, frames = _frames(arguments, spec)
 
-    from ..models.localizer import load_model
+    from ..runs.load import load_model
     from ..stream import StreamLocalizer
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)

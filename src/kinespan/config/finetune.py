@@ -157,18 +157,18 @@ class LearnConfig:
         """The settings of the encoder's pretraining."""
         return PretrainConfig(network=self.network, **self._shared(), steps=self.pretrain_steps)
 
-    def finetuning(self, protocol: Protocol, fps: float | None = None) -> FinetuneConfig:
-        """The settings of a network's training: `finetune` for the pretrained one, `scratch` for its partner.
+    def finetuning(self) -> FinetuneConfig:
+        """The settings of training the pretrained network on labels."""
+        share = self.label_fraction
+        return FinetuneConfig(network=self.network, label_fraction=share, **self._shared(), steps=self.steps)
+
+    def partner_training(self, fps: float | None = None) -> FinetuneConfig:
+        """The settings of training its partner on labels, from random weights.
 
         fps: frames per second that the pretrained network sees, where that is not the one of `network`.
         """
-        network = self.network
-        if protocol == "scratch":
-            network = replace(network, encoder=self.partner_encoder, fps=fps or network.fps)
-        share = self.label_fraction
-        return FinetuneConfig(
-            protocol=protocol, network=network, label_fraction=share, **self._shared(), steps=self.steps
-        )
+        network = replace(self.network, encoder=self.partner_encoder, fps=fps or self.network.fps)
+        return replace(self.finetuning(), protocol="scratch", network=network)
 
     def _shared(self) -> dict[str, Any]:
         return {"split": self.split, "fold": self.fold, "precision": self.precision, "seed": self.seed}

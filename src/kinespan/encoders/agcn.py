@@ -16,6 +16,8 @@ A clip's own graph compares joints over the whole clip, so a frame's features de
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import directed_partition
 from .layers import MaskedBatchNorm, TemporalConv, masked, neighbours
-from .stack import STRIDES, WIDTHS, Stack, graph_blocks
+from .stack import GraphStack
 
 KERNEL = 9
 FOUR_STRIDES = (1, 2, 1, 1, 2, 1, 1, 2, 1, 1)
@@ -83,35 +85,15 @@ class NormedConv(nn.Module):
         return self.norm.normalise(self.conv(x), None if mask is None else mask[:, :: self.stride])
 
 
-class AGCN(Stack):
-    """One stream of 2s-AGCN for any skeleton; see the module's table for shapes."""
-
-    def __init__(
-        self,
-        skeleton: Skeleton,
-        in_channels: int,
-        strides: tuple[int, ...] = STRIDES,
-        dropout: float = 0.0,
-        input_norm: bool = True,
-    ) -> None:
-        adjacency = torch.from_numpy(directed_partition(skeleton))
-        blocks = graph_blocks(
-            in_channels,
-            strides,
-            lambda before, after: AdaptiveGraphConv(before, after, adjacency),
-            lambda channels, stride: NormedConv(channels, stride),
-            dropout,
-        )
-        super().__init__(blocks, WIDTHS, strides, None, skeleton.num_joints * in_channels if input_norm else None)
-
-
 @ENCODERS.register("agcn", paper=PAPER)
-def agcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> AGCN:
+def agcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> GraphStack:
     """2s-AGCN, a graph that adapts to the clip; 3.5 M parameters."""
-    return AGCN(skeleton, in_channels, dropout=dropout)
+    graph = partial(AdaptiveGraphConv, adjacency=torch.from_numpy(directed_partition(skeleton)))
+    return GraphStack(skeleton, in_channels, graph, NormedConv, dropout)
 
 
 @ENCODERS.register("agcn_4res", paper=f"{PAPER}; {STAL}")
-def agcn_4res(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> AGCN:
+def agcn_4res(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> GraphStack:
     """2s-AGCN at four temporal resolutions, 3.5 M parameters."""
-    return AGCN(skeleton, in_channels, FOUR_STRIDES, dropout, input_norm=False)
+    graph = partial(AdaptiveGraphConv, adjacency=torch.from_numpy(directed_partition(skeleton)))
+    return GraphStack(skeleton, in_channels, graph, NormedConv, dropout, FOUR_STRIDES, input_norm=False)

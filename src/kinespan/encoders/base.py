@@ -18,7 +18,7 @@ class Pyramid:
     """Feature maps (B, C_l, T_l), finest first, pooled over joints and the people present, and their masks (B, T_l).
 
     Level l has a stride s_l in frames: its step i stands for frames i s_l and on, and T_l = ceil(T / s_l).
-    A step is valid where somebody is there at frame i s_l. Maps are zero where their mask is False.
+    A step is valid where somebody is present at frame i s_l. Maps are zero where their mask is False.
     ``joints`` (B, J, C) is the other marginal of the deepest features: pooled over valid time and the people present.
     ``all_valid`` is True where it is known, without a look at the device, that all masks are True everywhere.
     """
@@ -77,7 +77,7 @@ class Encoder(nn.Module):
         return Pyramid(tuple(maps), tuple(masks), joints, people.always_present and people.no_clip_empty)
 
     def _empty(self, x: Tensor) -> Pyramid:
-        """The pyramid of a batch (B, T, ...) in which nobody is there: zeros."""
+        """The pyramid of a batch (B, T, ...) in which nobody is present: zeros."""
         steps = [-(-x.shape[1] // stride) for stride in self.strides]
         levels = zip(self.channels, steps, strict=True)
         maps = tuple(torch.zeros(len(x), channels, length, device=x.device) for channels, length in levels)
@@ -86,7 +86,7 @@ class Encoder(nn.Module):
 
 
 class PresentPeople(NamedTuple):
-    """The N people of a batch of B clips with P slots each who are there in some frame, by clip and then by slot."""
+    """The N people of a batch of B clips with P slots each who are present in some frame, by clip and then by slot."""
 
     present: Tensor
     """(B, P), whether somebody is in a slot in some frame."""

@@ -12,14 +12,15 @@ Topologies come from joints averaged over the clip, so a frame's features depend
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import directed_partition
-from .multiscale import MultiScaleConv
-from .stack import STRIDES, WIDTHS, Stack, graph_blocks
+from .stack import GraphStack
 
 REDUCTION = 8
 MIN_CHANNELS = 8
@@ -73,22 +74,8 @@ class RefinedGraphConv(nn.Module):
         return by_channel.reshape(count, -1, joints * parts, joints)
 
 
-class CTRGCN(Stack):
-    """CTR-GCN of ten blocks for any skeleton; see the module's table for shapes."""
-
-    def __init__(self, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> None:
-        adjacency = torch.from_numpy(directed_partition(skeleton))
-        blocks = graph_blocks(
-            in_channels,
-            STRIDES,
-            lambda before, after: RefinedGraphConv(before, after, adjacency),
-            lambda channels, stride: MultiScaleConv(channels, channels, stride=stride),
-            dropout,
-        )
-        super().__init__(blocks, WIDTHS, STRIDES, None, skeleton.num_joints * in_channels)
-
-
 @ENCODERS.register("ctrgcn", paper=PAPER)
-def ctrgcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> CTRGCN:
+def ctrgcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> GraphStack:
     """CTR-GCN, a graph for every channel; 1.4 M parameters."""
-    return CTRGCN(skeleton, in_channels, dropout)
+    graph = partial(RefinedGraphConv, adjacency=torch.from_numpy(directed_partition(skeleton)))
+    return GraphStack(skeleton, in_channels, graph, dropout=dropout)

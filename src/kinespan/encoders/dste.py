@@ -31,6 +31,8 @@ from .base import ENCODERS, Encoder, PersonFeatures
 from .layers import Dropout, MaskedBatchNorm, masked
 
 FRAMES = 64
+LAYERS = 2
+HEADS = 1
 GAP = 4
 REACH = 3
 EXPANSION = 2
@@ -157,16 +159,7 @@ class DSTE(Encoder):
     order: Tensor
     index_of_joint: Tensor
 
-    def __init__(
-        self,
-        skeleton: Skeleton,
-        in_channels: int,
-        hidden: int,
-        layers: int = 2,
-        heads: int = 1,
-        gap: int = GAP,
-        dropout: float = 0.0,
-    ) -> None:
+    def __init__(self, skeleton: Skeleton, in_channels: int, hidden: int, dropout: float = 0.0) -> None:
         super().__init__()
         joints = skeleton.num_joints
         order = torch.tensor(depth_first(skeleton))
@@ -176,8 +169,8 @@ class DSTE(Encoder):
         self.embed_frame = nn.Linear(joints * in_channels, hidden)
         self.embed_joint = nn.Linear(FRAMES * in_channels, hidden)
         self.joint_position = nn.Parameter(torch.randn(joints, hidden) * 0.02)
-        self.blocks = nn.ModuleList(DenseLayer(hidden, heads, gap, dropout) for _ in range(layers))
-        self.joint_blocks = nn.ModuleList(DenseLayer(hidden, heads, gap, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(DenseLayer(hidden, HEADS, GAP, dropout) for _ in range(LAYERS))
+        self.joint_blocks = nn.ModuleList(DenseLayer(hidden, HEADS, GAP, dropout) for _ in range(LAYERS))
         self.norm, self.joint_norm = nn.LayerNorm(hidden), nn.LayerNorm(hidden)
         self.channels, self.strides, self.halo = (hidden,), (1,), None
 
@@ -201,10 +194,10 @@ class DSTE(Encoder):
 @ENCODERS.register("dste", paper=PAPER)
 def dste(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> DSTE:
     """DSTE, attention over frames beside attention over joints; 51 M parameters."""
-    return DSTE(skeleton, in_channels, 1024, dropout=dropout)
+    return DSTE(skeleton, in_channels, 1024, dropout)
 
 
 @ENCODERS.register("dste_light", paper=PAPER)
 def dste_light(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> DSTE:
     """DSTE with a quarter of its channels, for a laptop; 3 M parameters."""
-    return DSTE(skeleton, in_channels, 256, dropout=dropout)
+    return DSTE(skeleton, in_channels, 256, dropout)

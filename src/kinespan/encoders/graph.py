@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array, IntArray
 from ..data.skeleton import Skeleton
 
 
-def hops(skeleton: Skeleton) -> NDArray[np.int64]:
+def hops(skeleton: Skeleton) -> IntArray:
     """Number of bones (J, J) between any two joints; a joint that cannot be reached is J hops away.
 
     Parts that no bone joins (a COCO body has no spine) are joined at the joints of the root landmark.
@@ -28,7 +28,7 @@ def hops(skeleton: Skeleton) -> NDArray[np.int64]:
     return distance
 
 
-def spatial_partition(skeleton: Skeleton) -> NDArray[np.float32]:
+def spatial_partition(skeleton: Skeleton) -> Float32Array:
     """Adjacency (3, J, J) in ST-GCN's spatial configuration (Yan et al., AAAI 2018, section 3.3).
 
     Entry [k, v, w] is the weight from joint v to joint w for neighbours as far from the root as w (k = 0, the joint
@@ -43,7 +43,7 @@ def spatial_partition(skeleton: Skeleton) -> NDArray[np.float32]:
     return np.stack([weights * ~(nearer | further), weights * nearer, weights * further])
 
 
-def directed_partition(skeleton: Skeleton) -> NDArray[np.float32]:
+def directed_partition(skeleton: Skeleton) -> Float32Array:
     """Adjacency (3, J, J) of `spatial_partition`'s neighbours, each partition normalised by itself.
 
     Entry [k, v, w] is the weight from joint v to joint w; within a partition the columns that have neighbours sum
@@ -51,5 +51,5 @@ def directed_partition(skeleton: Skeleton) -> NDArray[np.float32]:
     CTR-GCN starts its learned graph from it).
     """
     adjacent = (spatial_partition(skeleton) > 0).astype(np.float32)
-    weights: NDArray[np.float32] = adjacent / adjacent.sum(axis=1, keepdims=True).clip(min=1)
+    weights: Float32Array = adjacent / adjacent.sum(axis=1, keepdims=True).clip(min=1)
     return weights

@@ -23,20 +23,20 @@ has 1.64 M parameters, 1.67 M with a classifier of 120 classes; the literature g
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..arrays import Float32Array
 from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import hops
 from .layers import MaskedBatchNorm
-from .multiscale import MultiScaleConv
-from .stack import STRIDES, WIDTHS, Stack, graph_blocks
+from .stack import GraphStack
 
 SUBSETS = 3
 NEAREST_JOINTS = 5
@@ -65,10 +65,10 @@ def levels(skeleton: Skeleton) -> list[list[int]]:
     Parts that no bone joins hang together as in `graph.hops`; fingers are all beyond the hand, as in the paper.
     """
     distance = hops(with_free_fingers(skeleton))[:, list(skeleton.spine)].min(axis=1)
-    return [np.flatnonzero(distance == far).tolist() for far in np.unique(distance)]
+    return [np.flatnonzero(distance == level).tolist() for level in np.unique(distance)]
 
 
-def hierarchy(skeleton: Skeleton) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def hierarchy(skeleton: Skeleton) -> tuple[Float32Array, Float32Array]:
     """Adjacency (L, 3, J, J) of the hierarchy edge sets, and the share (L, J) that each joint has in its set's mean.
 
     Entry [l, k, v, w] is the weight from joint v to joint w between level l and l + 1: k = 0 joints of both levels
@@ -79,12 +79,12 @@ def hierarchy(skeleton: Skeleton) -> tuple[NDArray[np.float32], NDArray[np.float
     sets = list(pairwise(groups)) or [(groups[0], [])]
     adjacency = np.zeros((len(sets), SUBSETS, skeleton.num_joints, skeleton.num_joints), dtype=np.float32)
     share = np.zeros((len(sets), skeleton.num_joints), dtype=np.float32)
-    for number, (near, far) in enumerate(sets):
-        both = near + far
+    for number, (inner, outer) in enumerate(sets):
+        both = inner + outer
         adjacency[number, 0, both, both] = 1
-        if far:
-            adjacency[number, 1][np.ix_(far, near)] = 1 / len(far)
-            adjacency[number, 2][np.ix_(near, far)] = 1 / len(near)
+        if outer:
+            adjacency[number, 1][np.ix_(outer, inner)] = 1 / len(outer)
+            adjacency[number, 2][np.ix_(inner, outer)] = 1 / len(inner)
         share[number, both] = 1 / len(both)
     return adjacency, share
 
@@ -143,7 +143,7 @@ class EdgeConv(nn.Module):
 
 
 class HierarchyAttention(nn.Module):
-    """Weights (N, L, C) between 0 and 1 of L hierarchy edge sets from what stands for each (N, L, C): the paper's A-HA.
+    """Weights (N, L, C), in 0..1, of L hierarchy edge sets from their representatives (N, L, C): the paper's A-HA.
 
     Sets are nodes here: 1x1, norm, ReLU to a quarter of the channels, EdgeConv among the sets, 1x1, sigmoid.
     """
@@ -214,22 +214,9 @@ class HierarchicalGraphConv(nn.Module):
         return ordered.reshape(count, length, joints, sets, SUBSETS * inner)
 
 
-class HDGCN(Stack):
-    """HD-GCN of ten blocks for any skeleton; see the module's table for shapes."""
-
-    def __init__(self, skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> None:
-        adjacency, share = (torch.from_numpy(part) for part in hierarchy(skeleton))
-        blocks = graph_blocks(
-            in_channels,
-            STRIDES,
-            lambda before, after: HierarchicalGraphConv(before, after, adjacency, share),
-            lambda channels, stride: MultiScaleConv(channels, channels, stride=stride),
-            dropout,
-        )
-        super().__init__(blocks, WIDTHS, STRIDES, None, skeleton.num_joints * in_channels)
-
-
 @ENCODERS.register("hdgcn", paper=PAPER)
-def hdgcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> HDGCN:
+def hdgcn(skeleton: Skeleton, in_channels: int, dropout: float = 0.0) -> GraphStack:
     """HD-GCN, graphs from each level of the body to the next; 1.6 M parameters."""
-    return HDGCN(skeleton, in_channels, dropout)
+    adjacency, share = map(torch.from_numpy, hierarchy(skeleton))
+    graph = partial(HierarchicalGraphConv, adjacency=adjacency, share=share)
+    return GraphStack(skeleton, in_channels, graph, dropout=dropout)

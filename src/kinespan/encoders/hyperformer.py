@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..arrays import Float32Array, IntArray
 from ..data.skeleton import Skeleton
 from .base import ENCODERS
 from .graph import hops
@@ -44,31 +44,30 @@ _LIMB_OF_PART = {
 }
 
 
-def hyperedges(skeleton: Skeleton) -> NDArray[np.int64]:
+def hyperedges(skeleton: Skeleton) -> IntArray:
     """The part of the body (J,) that each joint belongs to, numbered from 0 without gaps in the order above.
 
     By the joint's canonical name; a joint without one is with the limb whose landmark it is, else with its parent,
     which takes fingers and toes where they belong. The rest, the head among it, is torso.
     """
     landmarks = (skeleton.left_shoulder, skeleton.right_shoulder, skeleton.left_hip, skeleton.right_hip)
-    starts = [(joint, limb) for limb, landmark in enumerate(landmarks, LEFT_ARM) for joint in landmark]
-    named = [joint for joint, _ in starts]
-    limb_at = {joint: limb for joint, limb in starts if named.count(joint) == 1}  # a joint of two limbs is of neither
+    landmark_limbs = [(joint, limb) for limb, landmark in enumerate(landmarks, LEFT_ARM) for joint in landmark]
+    joints = [joint for joint, _ in landmark_limbs]
+    # a joint of two limbs belongs to neither
+    limb_of = {joint: limb for joint, limb in landmark_limbs if joints.count(joint) == 1}
     part_of: dict[int, int] = {-1: TORSO}
     for joint in skeleton.order:
         name = skeleton.body_parts[joint]
-        if name is not None:
-            part_of[joint] = _LIMB_OF_PART.get(name, TORSO)
-        else:
-            part_of[joint] = limb_at.get(joint, part_of[skeleton.parents[joint]])
+        inherited = limb_of.get(joint, part_of[skeleton.parents[joint]])
+        part_of[joint] = inherited if name is None else _LIMB_OF_PART.get(name, TORSO)
     parts = np.array([part_of[joint] for joint in range(skeleton.num_joints)])
     return np.unique(parts, return_inverse=True)[1].astype(np.int64)
 
 
-def bone_graph(skeleton: Skeleton) -> NDArray[np.float32]:
+def bone_graph(skeleton: Skeleton) -> Float32Array:
     """Shares (J, J) of a joint and its neighbours by bones in the joint's mean; rows sum to 1."""
     adjacent = (hops(skeleton) <= 1).astype(np.float32)
-    share: NDArray[np.float32] = adjacent / adjacent.sum(axis=1, keepdims=True)
+    share: Float32Array = adjacent / adjacent.sum(axis=1, keepdims=True)
     return share
 
 
@@ -142,7 +141,7 @@ class Block(nn.Module):
         self.norm = nn.Identity() if first else nn.LayerNorm(in_channels)
         self.attention = HyperAttention(in_channels, out_channels, heads, skeleton)
         self.widen = nn.Linear(in_channels, out_channels) if first else nn.Identity()
-        self.time = MultiScaleConv(out_channels, out_channels, stride=stride)
+        self.time = MultiScaleConv(out_channels, stride)
         self.short = None if first else Shortcut(in_channels, out_channels, stride)
         self.dropout = Dropout(dropout)
 

@@ -30,7 +30,8 @@ class MaskedBatchNorm(nn.BatchNorm1d):
                 x.reshape(-1, x.shape[-1]), self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
             return out.view_as(x)
-        return torch.zeros_like(x).masked_scatter(_spread(mask, x), self._normalise_all(valid).to(x.dtype))
+        value_mask = mask.view(*mask.shape, *[1] * (x.ndim - 2)).expand_as(x)
+        return torch.zeros_like(x).masked_scatter(value_mask, self._normalise_all(valid).to(x.dtype))
 
     def _normalise_all(self, x: Tensor) -> Tensor:
         """Every value of x (..., C) normalised, in the layout for which torch's kernel is fast."""
@@ -41,11 +42,6 @@ class MaskedBatchNorm(nn.BatchNorm1d):
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Three dimensions or four: channels come second."""
-
-
-def _spread(mask: Tensor, x: Tensor) -> Tensor:
-    """mask (N, T) for every value of x (N, T, ..., C)."""
-    return mask.view(*mask.shape, *[1] * (x.ndim - 2)).expand_as(x)
 
 
 class Dropout(nn.Module):

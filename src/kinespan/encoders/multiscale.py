@@ -7,40 +7,39 @@ ICCV 2021, section 3.4: two dilated branches, a maximum and a plain 1x1 branch, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .layers import MaskedBatchNorm, TemporalConv, masked
 
+KERNEL = 5
+DILATIONS = (1, 2)
+
 
 class MultiScaleConv(nn.Module):
-    """Temporal convolution of x (N, T, J, C) in len(dilations) + 2 branches, to (N, ceil(T / stride), J, C').
+    """Temporal convolution of x (N, T, J, C) in four branches, to (N, ceil(T / stride), J, C).
 
-    Each branch makes its share of C' channels: for every dilation 1x1, norm, ReLU, convolution of `kernel` frames,
-    norm; then one with 1x1, norm, ReLU, maximum over 3 frames, norm; then one of 1x1 and norm. What C' leaves over
-    goes to the first branch. The 1x1 convolutions are one, and so are the norms, channel by channel the same.
+    Each branch makes a quarter of the channels: for both dilations 1x1, norm, ReLU, convolution of `KERNEL` frames,
+    norm; then one with 1x1, norm, ReLU, maximum over 3 frames, norm; then one of 1x1 and norm. What C leaves over goes
+    to the first branch. The 1x1 convolutions are one, and so are the norms, channel by channel the same.
     ``reach`` is how many frames to each side an output depends on.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel: int = 5, stride: int = 1, dilations: Sequence[int] = (1, 2)
-    ) -> None:
+    def __init__(self, channels: int, stride: int = 1) -> None:
         super().__init__()
-        share = out_channels // (len(dilations) + 2)
-        widths = [out_channels - share * (len(dilations) + 1), *[share] * (len(dilations) - 1)]
+        share = channels // 4
+        widths = channels - 3 * share, share
         self.sizes = (*widths, share, share)
         self.stride = stride
-        self.reach = max(1, *(kernel // 2 * dilation for dilation in dilations))
-        self.inner = nn.Linear(in_channels, out_channels)
-        self.inner_norm = MaskedBatchNorm(out_channels - share)
+        self.reach = KERNEL // 2 * max(DILATIONS)
+        self.inner = nn.Linear(channels, channels)
+        self.inner_norm = MaskedBatchNorm(channels - share)
         self.convs = nn.ModuleList(
-            nn.Conv2d(width, width, (kernel, 1), (stride, 1), (kernel // 2 * dilation, 0), (dilation, 1))
-            for width, dilation in zip(widths, dilations, strict=True)
+            nn.Conv2d(width, width, (KERNEL, 1), (stride, 1), (KERNEL // 2 * dilation, 0), (dilation, 1))
+            for width, dilation in zip(widths, DILATIONS, strict=True)
         )
-        self.norm = MaskedBatchNorm(out_channels)
+        self.norm = MaskedBatchNorm(channels)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """No activation, no residual; mask (N, T). Padded frames of the result carry no meaning."""

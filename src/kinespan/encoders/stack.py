@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ..data.skeleton import Skeleton
 from .base import Encoder, PersonFeatures
 from .layers import Dropout, MaskedBatchNorm, masked
-from .multiscale import Shortcut
+from .multiscale import MultiScaleConv, Shortcut
 
 WIDTHS = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
 STRIDES = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
 """Channels and strides in time of the ten blocks of ST-GCN and of those that follow it: T, T/2 and T/4."""
 START = 1e-6
 """Weight at the start of the norm after a graph convolution that has a shortcut beside it."""
-
-
-class StackBlock(Protocol):
-    """A block: x (N, T, J, C) and mask (N, T), None where all is valid, to (N, ceil(T/s), J, C') and its mask."""
-
-    def __call__(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Padded frames are zero in x and in the result."""
 
 
 def pairs(in_channels: int, widths: Sequence[int], strides: Sequence[int]) -> Iterable[tuple[int, int, int]]:
@@ -68,22 +61,11 @@ class GraphBlock(nn.Module):
         return masked(torch.relu(hidden), out_mask), out_mask
 
 
-def graph_blocks(
-    in_channels: int,
-    strides: Sequence[int],
-    graph: Callable[[int, int], nn.Module],
-    time: Callable[[int, int], nn.Module],
-    dropout: float = 0.0,
-) -> Iterator[GraphBlock]:
-    """The ten GraphBlocks of WIDTHS; graph makes one's part over joints from its channels in and out, time that over
-    time from its channels and stride. The first has neither dropout nor an outer shortcut."""
-    for number, (before, after, stride) in enumerate(pairs(in_channels, WIDTHS, strides)):
-        parts = graph(before, after), time(after, stride)
-        yield GraphBlock((before, after), stride, *parts, dropout if number else 0.0, residual=number > 0)
-
-
 class Stack(Encoder):
     """Input batch norm over (J, C), then blocks; a level of the pyramid is the last block at each resolution.
+
+    A block maps x (N, T, J, C) and mask (N, T), None where all is valid, to (N, ceil(T / s), J, C') and its mask.
+    Padded frames are zero in both.
 
     reach: frames to each side that a block looks at, in its own steps; None where it looks at the whole clip.
     input_size: J * C of the input batch norm; None leaves it out.
@@ -116,7 +98,31 @@ class Stack(Encoder):
         x = masked(x, mask)
         levels = []
         for number, block in enumerate(self.blocks):
-            x, mask = cast(StackBlock, block)(x, mask)
+            x, mask = block(x, mask)
             if number in self.taps:
                 levels.append(x)
         return PersonFeatures(levels)
+
+
+class GraphStack(Stack):
+    """Ten GraphBlocks of WIDTHS, for any skeleton. The first has neither dropout nor an outer shortcut.
+
+    graph makes a block's part over joints from its channels in and out, time its part over time from its channels and
+    stride. Features of a frame depend on the whole clip.
+    """
+
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        in_channels: int,
+        graph: Callable[[int, int], nn.Module],
+        time: Callable[[int, int], nn.Module] = MultiScaleConv,
+        dropout: float = 0.0,
+        strides: Sequence[int] = STRIDES,
+        input_norm: bool = True,
+    ) -> None:
+        blocks = []
+        for number, (before, after, stride) in enumerate(pairs(in_channels, WIDTHS, strides)):
+            layers = graph(before, after), time(after, stride)
+            blocks.append(GraphBlock((before, after), stride, *layers, dropout if number else 0.0, residual=number > 0))
+        super().__init__(blocks, WIDTHS, strides, None, skeleton.num_joints * in_channels if input_norm else None)

@@ -70,12 +70,12 @@ class DecorrelationLoss(nn.Module):
         covariance = centred.T @ centred / (len(z) - 1)  # (D, D)
         return self.variance * variance + self.covariance * _off_diagonal(covariance) / z.shape[1]
 
-    def agreement(self, z: Tensor, z_other: Tensor) -> Tensor:
+    def agreement(self, z_a: Tensor, z_b: Tensor) -> Tensor:
         """s S + r R of two views' projections (N, D) of the same samples."""
-        if len(z) < 2:
-            return (z.float().sum() + z_other.float().sum()) * 0.0
-        similarity = F.mse_loss(z.float(), z_other.float())
-        correlation = _standardised(z).T @ _standardised(z_other) / len(z)  # (D, D)
+        if len(z_a) < 2:
+            return (z_a.float().sum() + z_b.float().sum()) * 0.0
+        similarity = F.mse_loss(z_a.float(), z_b.float())
+        correlation = _standardised(z_a).T @ _standardised(z_b) / len(z_a)  # (D, D)
         diagonal = (1 - correlation.diagonal()).square().sum()
         redundancy = diagonal + self.redundancy * _off_diagonal(correlation)
         return self.similarity * similarity + self.correlation * redundancy

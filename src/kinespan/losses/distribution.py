@@ -11,23 +11,17 @@ Notable choices:
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from .info_nce import check_temperature, contrast_logits
+from .info_nce import ContrastiveLoss, contrast_logits
 
 
-class DistributionLoss(nn.Module):
+class DistributionLoss(ContrastiveLoss):
     """L = mean_b - sum_i P(k_i | z) log P(k_i | z~), over the positive and the queue; P(. | z) is InfoNCE's softmax.
 
     z is the reference view, z~ the distorted one.
     """
-
-    def __init__(self, temperature: float = 0.07) -> None:
-        """temperature: of P's softmax. Raises InputError for one that is not positive."""
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature = temperature
 
     def forward(
         self, query: Tensor, reference: Tensor, positive: Tensor, queue: Tensor, negative_mask: Tensor | None = None

@@ -15,23 +15,22 @@ from torch.nn import functional as F
 from ..errors import InputError
 
 
-def check_temperature(temperature: float) -> None:
-    """Raises InputError for a temperature that is not positive."""
-    if not temperature > 0:
-        raise InputError(f"temperature is {temperature}, expected a positive number")
-
-
-class InfoNCELoss(nn.Module):
-    """L = mean_b -log( exp(q.k+ / tau) / (exp(q.k+ / tau) + sum_n exp(q.k-_n / tau)) ).
-
-    Van den Oord et al. 2018, in MoCo's form (He et al., CVPR 2020, equation 1).
-    """
+class ContrastiveLoss(nn.Module):
+    """A loss of similarities over a temperature tau."""
 
     def __init__(self, temperature: float = 0.07) -> None:
         """temperature: tau. Raises InputError for one that is not positive."""
         super().__init__()
-        check_temperature(temperature)
+        if not temperature > 0:
+            raise InputError(f"temperature is {temperature}, expected a positive number")
         self.temperature = temperature
+
+
+class InfoNCELoss(ContrastiveLoss):
+    """L = mean_b -log( exp(q.k+ / tau) / (exp(q.k+ / tau) + sum_n exp(q.k-_n / tau)) ).
+
+    Van den Oord et al. 2018, in MoCo's form (He et al., CVPR 2020, equation 1).
+    """
 
     def forward(
         self, query: Tensor, positive: Tensor, negatives: Tensor, negative_mask: Tensor | None = None

@@ -7,24 +7,18 @@ Notable choices:
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from .info_nce import check_temperature, contrast_logits
+from .info_nce import ContrastiveLoss, contrast_logits
 
 
-class MultiPositiveLoss(nn.Module):
+class MultiPositiveLoss(ContrastiveLoss):
     """L = mean_b -1 / (1 + |N_b|) ( log P(k+ | q) + sum_{i in N_b} log P(k_i | q) ), P as in InfoNCE over all keys.
 
     The form that the skeleton contrastive family trains with once it mines neighbours N_b (CrosSCLR, Li et al., CVPR
     2021; AimCLR, Guo et al., AAAI 2022; RVTCLR+, Zhu et al., ICCV 2023). Without neighbours it is InfoNCE.
     """
-
-    def __init__(self, temperature: float = 0.07) -> None:
-        """temperature: of P's softmax. Raises InputError for one that is not positive."""
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature = temperature
 
     def forward(
         self, query: Tensor, positive: Tensor, queue: Tensor, mined: Tensor, negative_mask: Tensor | None = None

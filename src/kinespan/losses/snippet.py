@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .info_nce import check_temperature, contrast_logits
+from .info_nce import ContrastiveLoss, contrast_logits
 from .multi_positive import positives_loss
 
 
@@ -33,7 +33,7 @@ class Snippets:
     features: Tensor
 
 
-class AlignedSnippetLoss(nn.Module):
+class AlignedSnippetLoss(ContrastiveLoss):
     """InfoNCE over snippets whose positives are the key snippets that cover the same time of the recording.
 
     With query snippets q_i, key snippets k_j of the same clip window and queue entries n of other recordings:
@@ -55,9 +55,8 @@ class AlignedSnippetLoss(nn.Module):
         soft_targets: bool = True,
     ) -> None:
         """margin in seconds, between snippet borders. Raises InputError for a temperature that is not positive."""
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature, self.margin = temperature, margin
+        super().__init__(temperature)
+        self.margin = margin
         self.same_recording_negatives, self.soft_targets = same_recording_negatives, soft_targets
 
     def forward(self, query: Snippets, key: Snippets, queue: Tensor, negative_mask: Tensor | None = None) -> Tensor:
@@ -92,7 +91,7 @@ class AlignedSnippetLoss(nn.Module):
         return -(target * log_probs.masked_fill(~in_denominator, 0.0)).sum(dim=1).mean()
 
 
-class PaperSnippetLoss(nn.Module):
+class PaperSnippetLoss(ContrastiveLoss):
     """The paper's own snippet term as its release has it: arg-max positives, one negative vector per video.
 
     The positive of query snippet i is the key snippet j whose backbone feature has the largest dot product with that of
@@ -101,12 +100,6 @@ class PaperSnippetLoss(nn.Module):
 
         L = mean_i -1 / (1 + |N_i|) ( log P(k_j(i) | q_i) + sum_{n in N_i} log P(n | q_i) )
     """
-
-    def __init__(self, temperature: float = 0.07) -> None:
-        """temperature: of P's softmax. Raises InputError for one that is not positive."""
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature = temperature
 
     def forward(
         self,

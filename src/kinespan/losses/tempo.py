@@ -26,7 +26,7 @@ class RelativeTempoLoss(nn.Module):
             raise InputError(f"margin is {margin}, expected a positive number")
         self.margin = margin
 
-    def forward(self, query: Tensor, same: Tensor, other: Tensor) -> Tensor:
+    def forward(self, query: Tensor, same_tempo: Tensor, other_tempo: Tensor) -> Tensor:
         """Scalar of the query and the keys at the same and at the other tempo, each (B, D), L2-normalised."""
-        difference = (query * (same - other)).sum(dim=1)  # (B,)
+        difference = (query * (same_tempo - other_tempo)).sum(dim=1)  # (B,)
         return torch.relu(self.margin - difference).mean()

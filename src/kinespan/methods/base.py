@@ -1,4 +1,4 @@
-"""What a pretraining method is: a batch of clips in, a loss and the pyramids of two of their views out."""
+"""The contract of a pretraining method: a batch of clips in, a loss and the pyramids of two views of them out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Strength = Literal["basic", "extreme"]
 
 
 class EncoderInput(NamedTuple):
-    """What an encoder is given: streams (B, T, P, J, C), and the view that they were computed from."""
+    """The input of an encoder: streams (B, T, P, J, C), and the view that they were computed from."""
 
     streams: Tensor
     view: View
@@ -28,10 +28,10 @@ class EncoderInput(NamedTuple):
 
 @dataclass(frozen=True)
 class MethodInputs:
-    """What a method gets at each step: a batch of clips, and the means to make views of them.
+    """The inputs of a step: a batch of clips, and the means to make views of them.
 
-    clips as they were drawn; progress 0 at the first step, towards 1 at the last; augmentation by strength; input is
-    the encoder's InputSpec; generator is that of what is drawn at random.
+    clips: as they were drawn. progress: 0 at the first step, towards 1 at the last. augmentation: settings by strength.
+    input: the encoder's InputSpec. generator: the source of every random number.
     """
 
     clips: View
@@ -51,7 +51,7 @@ class MethodInputs:
 
 @dataclass(frozen=True)
 class MethodOutput:
-    """What one step of a method returns.
+    """The result of a step.
 
     loss is a scalar, parts its named terms, detached; query and key are the pyramids of two views, the key's without
     gradient, beside the views themselves: what the snippet term contrasts; embedding (B, D) is the L2-normalised query
@@ -119,6 +119,6 @@ def video_feature(pyramid: Pyramid) -> Tensor:
     return deepest.sum(dim=2) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def unit_length(x: Tensor, dim: int = -1) -> Tensor:
-    """x scaled to length 1 along `dim`, in float32."""
-    return F.normalize(x.float(), dim=dim)
+def unit_length(x: Tensor) -> Tensor:
+    """Vectors x (..., D) scaled to length 1, in float32."""
+    return F.normalize(x.float(), dim=-1)

@@ -7,6 +7,7 @@ Notable choices:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -50,6 +51,7 @@ class CrosSCLR(Method):
     """
 
     Options = CrosSCLROptions
+    members: Sequence[MoCo]
 
     def __init__(self, encoder: Encoder, config: MethodConfig, options: CrosSCLROptions) -> None:
         """Raises InputError for an encoder that is not one for each of several streams."""
@@ -60,7 +62,7 @@ class CrosSCLR(Method):
                 "--network.streams joint joint_motion bone"
             )
         self.options = options
-        self.members = nn.ModuleList(MoCo(member, config) for member in encoder.members if isinstance(member, Encoder))
+        self.members = nn.ModuleList(MoCo(member, config) for member in encoder.members)  # type: ignore[assignment]
         self.encoder = encoder
         self.loss = MultiPositiveLoss(config.temperature)
 
@@ -68,7 +70,7 @@ class CrosSCLR(Method):
         """The loss of two views, over streams or across them."""
         query, key = inputs.view(), inputs.view()
         recordings = inputs.clips.recording  # (B,)
-        members = [member for member in self.members if isinstance(member, MoCo)]
+        members = self.members
         query_pairs = zip(members, self._by_stream(query), strict=True)
         pyramids, queries = zip(*(member.query(stream) for member, stream in query_pairs), strict=True)  # (B, D) each
         key_pairs = zip(members, self._by_stream(key), strict=True)
@@ -80,13 +82,12 @@ class CrosSCLR(Method):
             for member, member_keys in zip(members, keys, strict=True):
                 member.queue.put(member_keys, recordings)
         embedding = unit_length(torch.cat(queries, dim=1))  # (B, streams D)
-        pyramid, key_pyramid = joined(list(pyramids)), joined(list(key_pyramids))
+        pyramid, key_pyramid = joined(pyramids), joined(key_pyramids)
         return MethodOutput(loss, pyramid, key_pyramid, query.view, key.view, embedding, {"video": loss.detach()})
 
     def after_step(self) -> None:
         """Move the key network of each stream towards its query network."""
         for member in self.members:
-            assert isinstance(member, MoCo)
             member.after_step()
 
     def _by_stream(self, inputs: EncoderInput) -> list[EncoderInput]:

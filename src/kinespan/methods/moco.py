@@ -1,4 +1,4 @@
-"""What methods with a momentum network and a queue share (He et al., MoCo, CVPR 2020).
+"""MoCo: the base of methods with a momentum network and a queue (He et al., CVPR 2020).
 
 Notable choices:
 - the video feature is the mean over valid time of the deepest map; the head is applied to it, not to steps

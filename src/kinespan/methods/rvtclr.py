@@ -123,16 +123,14 @@ class RVTCLR(MoCo):
 
     def embed(self, inputs: EncoderInput) -> Embeddings:
         """A view by the query network."""
-        pyramid = self.encoder(inputs.streams, inputs.view.valid)
-        feature = video_feature(pyramid)  # (B, C)
-        return Embeddings(pyramid, unit_length(self.head(feature)), unit_length(self.motion_head(feature)))
+        pyramid, appearance = self.query(inputs)
+        return Embeddings(pyramid, appearance, unit_length(self.motion_head(video_feature(pyramid))))
 
     @torch.no_grad()
     def embed_key(self, inputs: EncoderInput) -> Embeddings:
         """A view by the momentum network."""
-        pyramid = self.key_encoder(inputs.streams, inputs.view.valid)
-        feature = video_feature(pyramid)  # (B, C)
-        return Embeddings(pyramid, unit_length(self.key_head(feature)), unit_length(self.key_motion_head(feature)))
+        pyramid, appearance = self.key(inputs)
+        return Embeddings(pyramid, appearance, unit_length(self.key_motion_head(video_feature(pyramid))))
 
 
 def speed_preserving_view(inputs: MethodInputs, strength: Strength) -> View:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from ..config import SnippetConfig
+from ..config import MethodConfig, SnippetConfig
 from ..encoders.base import Pyramid
 from ..losses import AlignedSnippetLoss, PaperSnippetLoss, Snippets
 from ..transforms.augment import View
@@ -71,20 +71,18 @@ class SnippetTerm(nn.Module):
     (1x1, ReLU, 1x1) and L2-normalised; keys come from a momentum copy of the head.
     """
 
-    def __init__(
-        self, in_channels: int, config: SnippetConfig, *, dim: int, momentum: float, temperature: float
-    ) -> None:
-        """in_channels: of the deepest map; dim: of the projected vectors."""
+    def __init__(self, in_channels: int, config: SnippetConfig, contrast: MethodConfig) -> None:
+        """in_channels: of the deepest map; contrast: the method's settings, of which the term has its own queue."""
         super().__init__()
         self.config = config
-        self.head = projection(in_channels, dim)
+        self.head = projection(in_channels, contrast.dim)
         self.key_head = slow_copy(self.head)
-        self.momentum = Momentum(momentum)
-        self.queue = KeyQueue(config.queue, dim)
+        self.momentum = Momentum(contrast.momentum)
+        self.queue = KeyQueue(config.queue, contrast.dim)
         self.aligned = AlignedSnippetLoss(
-            temperature, config.margin, config.same_recording_negatives, config.soft_targets
+            contrast.temperature, config.margin, config.same_recording_negatives, config.soft_targets
         )
-        self.paper = PaperSnippetLoss(temperature)
+        self.paper = PaperSnippetLoss(contrast.temperature)
 
     def forward(self, query: Pyramid, key: Pyramid, query_view: View, key_view: View, progress: float = 0.0) -> Tensor:
         """Scalar snippet loss of two pyramids of the same clip windows; fills the queue while training.

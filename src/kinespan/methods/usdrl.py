@@ -156,16 +156,16 @@ def expander(in_channels: int, dim: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(dim, dim, bias=False))
 
 
-def alignment_weights(samples: GrainSamples, other: GrainSamples) -> Tensor:
-    """Weights (B, K, K') by which samples of another view are averaged, to be compared with each sample of this one.
+def alignment_weights(samples: GrainSamples, reference: GrainSamples) -> Tensor:
+    """Weights (B, K, K') that average the samples of a reference view for the comparison with each sample of a view.
 
-    By time, where samples have edges; else sample k is compared with sample k. Rows add up to 1, or are zero where
-    there is nothing to compare with: the other view has no valid sample, or shows less than half of the sample's time.
+    By overlap in time, where samples have edges; else sample k is compared with sample k. Rows add up to 1, or are zero
+    where the reference view has no valid sample, or shows less than half of the sample's time.
     """
-    if samples.edges is None or other.edges is None:
-        return torch.diag_embed(other.valid.float())  # (B, K, K)
-    overlap, _ = overlap_and_gap(samples.edges, other.edges)  # (B, K, K'), seconds
-    overlap = overlap * other.valid[:, None]
+    if samples.edges is None or reference.edges is None:
+        return torch.diag_embed(reference.valid.float())  # (B, K, K)
+    overlap, _ = overlap_and_gap(samples.edges, reference.edges)  # (B, K, K'), seconds
+    overlap = overlap * reference.valid[:, None]
     covered = overlap.sum(dim=2, keepdim=True)  # (B, K, 1)
     enough = covered >= 0.5 * samples.edges.diff(dim=1)[..., None]
     return torch.where(enough, overlap / covered.clamp(min=1e-9), 0.0)

@@ -1,1 +1,1 @@
-"""Networks that are used on recordings: encoder models, localizers, ensembles, and the file that holds one."""
+"""Models of recordings: encoder models, localizers and ensembles, and the file that holds a model."""

@@ -1,4 +1,4 @@
-"""What every model does with a recording: frame scores, and spans from them."""
+"""Model: frame scores of a recording, and spans of frame scores."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
+from ..arrays import Float32Array
 from ..data.annotation import LabelSet, Span
 from ..data.recording import Recording
 from ..decode import DecodeConfig, decode, segment_as
 from ..errors import InputError
 from .model_file import ModelSpec, save_weights
 
-Scores = NDArray[np.float32]
+Scores = Float32Array
 
 
 class Model(nn.Module):
@@ -34,7 +33,10 @@ class Model(nn.Module):
         self.labels = spec.labels
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
-        """Scores (T, C + 1) at the model's rate, column 0 background; see decode.py for what they mean.
+        """Scores (T, C + 1) at the model's rate, column 0 background.
+
+        Probabilities: those of a frame sum to 1 for exclusive labels; for overlapping ones each label has its own, and
+        background is 1 - the largest.
 
         window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
         """
@@ -66,12 +68,12 @@ class Model(nn.Module):
         return segment_as(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
     def save(self, path: str | Path) -> None:
-        """Write one safetensors file, enough in itself to localize."""
+        """Write one safetensors file, which is all that localizing needs."""
         save_weights(Path(path), self.state_dict(), self.spec)
 
 
 def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
-    """The recording as it is, or one for each person in it, with that person alone."""
+    """The recording, or, with `each`, a recording of each person alone, by slot."""
     if people == "together" or recording.num_people == 1:
         return [(None, recording)]
     recordings: list[tuple[int | None, Recording]] = []

@@ -27,11 +27,11 @@ class Embedding(NamedTuple):
     """Features of a recording, one vector for each of S steps of an encoder's deepest map."""
 
     features: Float32Array
-    """(S, C), zero where nobody is there."""
+    """(S, C), zero where nobody is present."""
     times: Float64Array
-    """(S,), in seconds: the middle of the frame that a step stands at."""
+    """(S,), in seconds: the middle of the frame of a step."""
     valid: BoolArray
-    """(S,), whether anybody is there in that frame."""
+    """(S,), whether anybody is present in that frame."""
 
 
 class EncoderModel(nn.Module):
@@ -46,7 +46,7 @@ class EncoderModel(nn.Module):
 
     @staticmethod
     def of_spec(spec: ModelSpec, dropout: float = 0.0) -> EncoderModel:
-        """An untrained one as a spec describes it. Raises InputError for an unknown encoder.
+        """An untrained EncoderModel as a spec describes it. Raises InputError for an unknown encoder.
 
         Weights come from torch's generator.
         """
@@ -98,21 +98,21 @@ class EncoderModel(nn.Module):
 
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Eval mode for a while; each submodule is then in the mode that it was in."""
-    modes = {part: part.training for part in module.modules()}
+    """Eval mode within a block; afterwards each submodule is in its earlier mode."""
+    modes = {submodule: submodule.training for submodule in module.modules()}
     module.eval()
     try:
         yield
     finally:
-        for part, training in modes.items():
-            part.training = training
+        for submodule, training in modes.items():
+            submodule.training = training
 
 
 @dataclass(frozen=True)
 class Windows:
     """Frame features of a recording of any length, computed in windows, so that memory does not grow with it.
 
-    network: from positions (B, T, P, J, 3) and valid (B, T, P) to features (B, C, T), zero where nobody is there.
+    network: from positions (B, T, P, J, 3) and valid (B, T, P) to features (B, C, T), zero where nobody is present.
     stride: the coarsest stride in it, in frames.
 
     Where the features of a frame depend on no more than `halo` frames to each side, windows overlap by it and start on
@@ -128,7 +128,7 @@ class Windows:
     clip_frames: int
 
     def chunks(self, frames: int, window: int) -> Iterator[tuple[int, int]]:
-        """First and last frame [start, stop) of stretches of WINDOWS_PER_CHUNK windows of so many frames."""
+        """Chunks [start, stop) of a recording's frames, each of WINDOWS_PER_CHUNK windows of `window` frames."""
         chunk = WINDOWS_PER_CHUNK * self._core(window)
         return ((start, min(frames, start + chunk)) for start in range(0, frames, chunk))
 
@@ -142,7 +142,7 @@ class Windows:
         return self._overlapped(motion, first, last, window, self.halo, device)
 
     def whole_steps(self, frames: int) -> int:
-        """The frames of the fewest steps of the stride that hold so many frames."""
+        """`frames`, rounded up to a multiple of the stride."""
         return -(-frames // self.stride) * self.stride
 
     def _core(self, window: int) -> int:
@@ -151,9 +151,9 @@ class Windows:
 
     def _pass(self, motion: Motion | LongMotion, starts: Sequence[int], length: int, device: torch.device) -> Tensor:
         """Features (N, length, C) of `length` frames from each of `starts` (N), in one pass."""
-        parts = [motion.window(start, start + length) for start in starts]
-        positions = np.stack([positions for positions, _ in parts])  # (N, length, P, J, 3)
-        valid = np.stack([valid for _, valid in parts])  # (N, length, P)
+        windows = [motion.window(start, start + length) for start in starts]
+        # (N, length, P, J, 3) and (N, length, P)
+        positions, valid = (np.stack(arrays) for arrays in zip(*windows, strict=True))
         if not valid.any():
             return torch.zeros(*valid.shape[:2], self.channels, device=device)
         valid_on_device = torch.from_numpy(valid).to(device)
@@ -165,13 +165,13 @@ class Windows:
     ) -> Tensor:
         """Features (N, C) of the frames [first, last) from windows that see a halo beside the frames they are for."""
         core, margin = self._core(window), self.whole_steps(halo)
-        parts = []
+        outputs = []
         for start in range(first, last, core):
             stop = min(last, start + core)
             begin, end = max(0, start - margin), min(motion.num_frames, stop + margin)
             features = self._pass(motion, [begin], end - begin, device)[0]  # (end - begin, C)
-            parts.append(features[start - begin : stop - begin])
-        return torch.cat(parts)
+            outputs.append(features[start - begin : stop - begin])
+        return torch.cat(outputs)
 
     def _blended(self, motion: Motion | LongMotion, first: int, last: int, window: int, device: torch.device) -> Tensor:
         """Features (N, C) of the frames [first, last) from clip-long windows, each half over the next.

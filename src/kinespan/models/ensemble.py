@@ -1,4 +1,4 @@
-"""Ensembles: several models, each of streams of its own as a rule, whose frame scores are averaged."""
+"""Ensembles: several models, often of different streams, whose frame scores are averaged."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class Ensemble(Model):
     as in every model, 1 - the largest of the mean scores.
     """
 
+    members: Sequence[Model]
+
     def __init__(self, spec: ModelSpec, members: Sequence[Model]) -> None:
-        """spec: of kind `ensemble`, as `ensemble_spec` makes it of the members'."""
+        """spec: of kind `ensemble`, which `ensemble_spec` makes of the members'."""
         super().__init__(spec)
-        self.members = nn.ModuleList(members)
+        self.members = nn.ModuleList(members)  # type: ignore[assignment]
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
         """Scores (T, C + 1) at the model's rate, column 0 background; see `Model.frame_scores`."""
-        return self.mean(
-            [member.frame_scores(recording, window) for member in self.members if isinstance(member, Model)]
-        )
+        return self.mean([member.frame_scores(recording, window) for member in self.members])
 
     def mean(self, member_scores: Sequence[Scores]) -> Scores:
         """The weighted mean (T, C + 1) of the members' scores, each (T, C + 1)."""
@@ -46,7 +46,7 @@ class Ensemble(Model):
 def ensemble(
     members: Sequence[Model], weights: Sequence[float] | None = None, names: Sequence[object] | None = None
 ) -> Ensemble:
-    """Members as one model; weights are equal where none are given. Raises InputError as `ensemble_spec` does."""
+    """An Ensemble of models; weights are equal where none are given. Raises InputError as `ensemble_spec` does."""
     return Ensemble(ensemble_spec([member.spec for member in members], weights, names), members)
 
 
@@ -96,8 +96,8 @@ def check_compatible(first: ModelSpec, first_name: object, second: ModelSpec, na
         return
     if first.labels.exclusive != second.labels.exclusive:
         kinds = {True: "exclusive", False: "overlapping"}
-        found, expected = kinds[second.labels.exclusive], kinds[first.labels.exclusive]
-        raise InputError(f"{name}: its labels are {found}, those of {first_name} {expected}; finetune on one corpus")
+        kind, first_kind = kinds[second.labels.exclusive], kinds[first.labels.exclusive]
+        raise InputError(f"{name}: its labels are {kind}, those of {first_name} {first_kind}; finetune on one corpus")
     wanted, own = first.labels.names, second.labels.names
     lacks, adds = [label for label in wanted if label not in own], [label for label in own if label not in wanted]
     parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(adds)} besides"] * bool(adds)

@@ -45,10 +45,10 @@ class Unit(nn.Module):
         self.conv = nn.Conv1d(in_channels, out_channels, 3, padding=1)
         self.norm = MaskedBatchNorm(out_channels)
 
-    def forward(self, x: Tensor, mask: Tensor, whole: bool = False) -> Tensor:
-        """(B, C, T) and mask (B, T) to (B, C', T); whole says that the mask is known to be True everywhere."""
+    def forward(self, x: Tensor, mask: Tensor, all_valid: bool = False) -> Tensor:
+        """(B, C, T) and mask (B, T) to (B, C', T); all_valid: the mask is known to be True everywhere."""
         hidden = self.conv(x).transpose(1, 2)  # (B, T, C')
-        hidden = self.norm.normalise(hidden, None if whole or bool(mask.all()) else mask).transpose(1, 2)
+        hidden = self.norm.normalise(hidden, None if all_valid or bool(mask.all()) else mask).transpose(1, 2)
         return torch.relu(hidden) * mask[:, None].to(x.dtype)  # (B, C', T)
 
 

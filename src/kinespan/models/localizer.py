@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor
 from ..config import Precision
 from ..data.recording import Recording
 from ..encoders import Encoder
-from ..errors import InputError
 from ..transforms.long_motion import LongMotion
 from ..transforms.normalise import Motion
 from .base import Model, Scores
@@ -21,7 +19,7 @@ from .encoder_model import EncoderModel, Windows, evaluation_mode
 from .ensemble import Ensemble
 from .fusion import Fusion, build_fusion
 from .head import FrameHead
-from .model_file import ModelSpec, read_spec, read_weights
+from .model_file import ModelSpec
 from .precision import in_bfloat16
 from .refinement import Refinement, probabilities
 
@@ -35,7 +33,7 @@ class Localizer(Model):
 
     ``precision`` is that of scoring a recording: float32, whose scores are the same on every machine but for rounding,
     unless it is set otherwise. bfloat16 keeps two to three digits of a probability and is about twice as fast where
-    there are units for it; what an encoder has to sum exactly it sums in float32 all the same.
+    there are units for it; sums that need the digits are in float32 all the same.
     """
 
     def __init__(self, spec: ModelSpec, dropout: float = 0.0) -> None:
@@ -80,7 +78,7 @@ class Localizer(Model):
         return self._stage_logits(self.fused_features(positions, valid), valid.any(dim=2))
 
     def _stage_logits(self, features: Tensor, present: Tensor) -> list[Tensor]:
-        """Logits of every stage, of fused features (B, C, T) and present (B, T), where somebody is there."""
+        """Logits of every stage, of fused features (B, C, T) and present (B, T), where somebody is present."""
         logits: Tensor = self.head(features)
         return [logits] if self.refine is None else [logits, *self.refine(logits, features, present)]
 
@@ -90,10 +88,7 @@ class Localizer(Model):
         return features
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
-        """Scores (T, C + 1) at the model's rate, column 0 background; see decode.py for what they mean.
-
-        window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
-        """
+        """Scores (T, C + 1) at the model's rate, column 0 background; see `Model.frame_scores`."""
         return self.motion_scores(self.spec.input.motion_in_parts(recording), window)
 
     @torch.no_grad()
@@ -111,13 +106,13 @@ class Localizer(Model):
                 logits = self._stage_logits(features.T[None], present_here[None])[-1]  # (1, C + 1, N)
                 chunk = probabilities(logits, self.labels.exclusive)[0].T[start - first : stop - first]
                 scores[start:stop] = chunk.cpu().numpy()
-        # frames where nobody is there are background
+        # frames where nobody is present are background
         scores[~present] = np.eye(1, scores.shape[1], dtype=np.float32)
         return scores
 
     @torch.no_grad()
     def motion_features(self, motion: Motion | LongMotion, window: float = 60.0) -> Tensor:
-        """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is there."""
+        """Fused features (T, C) of a Motion in eval mode, `window` seconds a pass; zero where nobody is present."""
         frames = int(window * self.spec.input.fps)
         with self._evaluating():
             return self._windows.features(motion, 0, motion.num_frames, frames, self._device)
@@ -129,7 +124,7 @@ class Localizer(Model):
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        """Eval mode and the precision of scoring for a while."""
+        """Eval mode and the precision of scoring within a block."""
         with evaluation_mode(self), self.autocast():
             yield
 
@@ -149,26 +144,3 @@ def build_model(spec: ModelSpec) -> Model:
     if spec.kind == "ensemble":
         return Ensemble(spec, [build_model(member) for member in spec.members])
     return Localizer(spec)
-
-
-def load_model(path: str | Path, device: str = "cpu", precision: Precision = "32") -> Model:
-    """The model in a model file or in the folder of a finetuning run, ready to localize.
-
-    precision: of scoring recordings (`Localizer`), of each member of an ensemble. Raises InputError for a file that is
-    not a kinespan localizer.
-    """
-    path = Path(path)
-    if path.is_dir():
-        path = path / "model.safetensors"
-    spec = read_spec(path)
-    if spec.kind == "encoder":
-        raise InputError(f"{path}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained on it")
-    model = build_model(spec)
-    try:
-        model.load_state_dict(read_weights(path))
-    except RuntimeError as error:
-        raise InputError(f"{path}: weights do not fit the model described in it: {error}") from None
-    for module in model.modules():
-        if isinstance(module, Localizer):
-            module.precision = precision
-    return model.to(device).eval()

@@ -25,10 +25,10 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What is needed to use weights, and where they come from.
+    """All that is needed to use a model's weights, and their origin.
 
     kind: `encoder` (pretrained, names no actions), `localizer`, or `ensemble` (several models whose scores are
-    averaged: see ensemble.py). training holds the settings and the data it was trained on, licence the terms of the
+    averaged, see `Ensemble`). training holds the settings and the data it was trained on, licence the terms of the
     weights. What was measured with a model stands in the metrics.json of its run, not here.
     """
 
@@ -37,7 +37,7 @@ class ModelSpec:
     encoder: str
     """The encoder's name."""
     fuse_streams: Literal["early", "late"] = "early"
-    """early: one encoder sees all streams; late: an encoder for each stream, their features joined."""
+    """early: one encoder for all streams; late: an encoder for each stream, whose features are joined."""
     clip_frames: int = 64
     """Frames of the clips that it was trained on: the windows of an encoder that looks at a whole clip."""
     fusion: str | None = None
@@ -52,7 +52,7 @@ class ModelSpec:
     licence: str = "not stated; the terms of the motion it was trained on hold"
     version: str = __version__
     members: tuple[ModelSpec, ...] = ()
-    """ensemble: the models, each with all that it needs."""
+    """ensemble: the spec of each model in it."""
     weights: tuple[float, ...] = ()
     """ensemble: how much each member's scores count; only their ratios matter."""
 
@@ -109,18 +109,17 @@ def _decode_config(data: Mapping[str, Any]) -> DecodeConfig:
 
 
 def _check_format(data: Mapping[str, Any], where: object) -> None:
-    """Raises InputError for metadata of another format than ours."""
-    found = data.get("format")
-    if found == FORMAT:
+    """Raise InputError for metadata of another format."""
+    version, advice = data.get("format"), "update kinespan"
+    if version == FORMAT:
         return
-    mend = "update kinespan"
-    if isinstance(found, int) and found < FORMAT:
-        mend = f"make it anew: {_command_that_makes(data)}"
-    raise InputError(f"{where}: model format is {found!r}, this version reads {FORMAT}; {mend}")
+    if isinstance(version, int) and version < FORMAT:
+        advice = f"make it anew: {_command_that_makes(data)}"
+    raise InputError(f"{where}: model format is {version!r}, this version reads {FORMAT}; {advice}")
 
 
 def _command_that_makes(data: Mapping[str, Any]) -> str:
-    """The command that made the model of some metadata, as far as that tells, also of an earlier format."""
+    """The command that made a model, as far as its metadata say, also those of an earlier format."""
     if data.get("members"):
         return "kinespan learn or, of its members made anew, kinespan ensemble"
     facts = data.get("training") or {}

@@ -16,5 +16,5 @@ def has_bf16_units(device: str) -> bool:
 
 
 def in_bfloat16(precision: Precision, device: str) -> bool:
-    """Whether a precision means bfloat16 on a device; auto does where there are units for it."""
+    """Whether a precision means bfloat16 on a device; auto does where the device has units for it."""
     return has_bf16_units(device) if precision == "auto" else precision == "bf16"

@@ -50,7 +50,7 @@ class Refinement(nn.Module):
     """Stages one after another; ``halo`` is how many frames to each side a refined score depends on.
 
     classes: labels + 1. features: channels of the fused features that every stage sees beside the scores; 0, none
-    (in MS-TCN they do harm). Frames where nobody is there are seen by no stage.
+    (in MS-TCN they do harm). Frames where nobody is present are seen by no stage.
     """
 
     def __init__(

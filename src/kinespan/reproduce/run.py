@@ -13,11 +13,12 @@ from ..config.parser import merged, parse_settings
 from ..corpus.store import Corpus
 from ..corpus.training_set import parse_source, training_set
 from ..files import write_atomically
-from ..models.localizer import Localizer, load_model
+from ..models.localizer import Localizer
 from ..prepare.prepare import prepare_recipe
 from ..prepare.recipes import RECIPES
 from ..progress import counting
 from ..runs.folder import CHECKPOINT, ENCODER_FILE, METRICS_FILE, MODEL_FILE
+from ..runs.load import load_model
 from ..train.finetuning import finetune
 from ..train.held_out import run_test
 from ..train.pretraining import pretrain

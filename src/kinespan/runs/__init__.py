@@ -1,1 +1,1 @@
-"""What lies in the folder of a run."""
+"""The folders of runs: the names of their files, settings, models, and what localizing writes."""

@@ -1,4 +1,4 @@
-"""What lies in the folder of a run, and whether a run can start or resume there; without torch, so told at once."""
+"""The folder of a run: the names of its files, and whether a run can start or resume in it. It needs no torch."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from pathlib import Path
 
 from ..config import FinetuneConfig
 from ..errors import InputError
-from ..models.model_file import read_spec
+from ..models.model_file import ModelSpec, read_spec
 from .settings import load_settings
 
 CHECKPOINT = "last.ckpt"
-ENCODER_FILE = "encoder.safetensors"
-MODEL_FILE = "model.safetensors"
+ENCODER_FILE, MODEL_FILE = "encoder.safetensors", "model.safetensors"
+LOG_FILE = "metrics.csv"
+"""Losses and other figures of training, by step."""
+PREDICTIONS_FILE, TRUTH_FILE, SPANS_FILE = "predictions.json", "truth.json", "spans.csv"
+SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
-"""The encoder that is part of the package, `--pretrained default`; pretrained/default.md tells of it."""
+"""The encoder that is part of the package, `--pretrained default`; pretrained/default.md describes it."""
 
 
 def check_run_folder(out: Path, resume: bool, result: str) -> Path | None:
@@ -22,31 +25,47 @@ def check_run_folder(out: Path, resume: bool, result: str) -> Path | None:
     Raises InputError where a fresh run would overwrite another, or where there is nothing to resume.
     """
     checkpoint = out / CHECKPOINT
-    if resume:
-        if not checkpoint.is_file():
-            raise InputError(f"{out}: no checkpoint ({CHECKPOINT}) to resume from; start without --resume")
-        return checkpoint
-    if checkpoint.exists() or (out / result).exists():
-        raise InputError(f"{out}: holds a run already; resume it with --resume, or name another --out")
-    return None
+    if not resume:
+        _check_free(out, checkpoint.exists() or (out / result).exists())
+        return None
+    if not checkpoint.is_file():
+        raise InputError(f"{out}: no checkpoint ({CHECKPOINT}) to resume from; start without --resume")
+    return checkpoint
 
 
 def check_learn_folder(out: Path, resume: bool) -> None:
     """Raise InputError where a fresh run of `learn` would overwrite another, or where there is none to resume."""
     stage = load_settings(out).get("stage")
-    if resume and stage != "learn":
+    if not resume:
+        _check_free(out, bool(stage) or (out / MODEL_FILE).exists())
+    elif stage != "learn":
         raise InputError(f"{out}: holds no run of kinespan learn to resume; start without --resume")
-    if not resume and (stage or (out / MODEL_FILE).exists()):
+
+
+def _check_free(out: Path, occupied: bool) -> None:
+    if occupied:
         raise InputError(f"{out}: holds a run already; resume it with --resume, or name another --out")
 
 
-def pretrained_path(text: str | None) -> Path | None:
-    """What --pretrained names: `default` is the encoder of the package, a folder of that name is ./default."""
-    return SHIPPED if text == "default" else None if text is None else Path(text)
+def localizer_file(path: str | Path) -> Path:
+    """The file of a model that localizes: `path` itself, or the model in the folder of a run.
+
+    Raises InputError where there is none, and for a pretrained encoder.
+    """
+    file = Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
+    if read_spec(file).kind == "encoder":
+        raise InputError(
+            f"{file}: a pretrained encoder, it names no actions; run kinespan finetune --pretrained {file}"
+        )
+    return file
 
 
-def pretrained_file(path: Path) -> Path:
-    """The model file that a path means: itself, or the encoder or model in the folder of a run."""
+def pretrained_file(path: str | Path) -> Path:
+    """The model file that --pretrained names: itself, or the encoder or model in the folder of a run.
+
+    The text `default` is the encoder of the package; a folder of that name is ./default.
+    """
+    path = SHIPPED if path == "default" else Path(path)
     if not path.is_dir():
         return path
     for name in (ENCODER_FILE, MODEL_FILE):
@@ -55,15 +74,13 @@ def pretrained_file(path: Path) -> Path:
     raise InputError(f"{path}: holds neither {ENCODER_FILE} nor {MODEL_FILE}; was the run finished?")
 
 
-PREDICTIONS_FILE, TRUTH_FILE, SPANS_FILE = "predictions.json", "truth.json", "spans.csv"
+def pretrained_spec(path: str | Path | None, config: FinetuneConfig | None = None) -> ModelSpec | None:
+    """The spec of the model that --pretrained names, None where it names none.
 
-
-SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
-
-
-def check_start(config: FinetuneConfig, pretrained: Path | None) -> None:
-    """Raise InputError where a run cannot start from `pretrained`, or there is no model there."""
-    if config.protocol == "scratch" and pretrained is not None:
+    Raises InputError where there is no model, and for one that a run of these settings cannot start from.
+    """
+    if path is None:
+        return None
+    if config is not None and config.protocol == "scratch":
         raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
-    if pretrained is not None:
-        read_spec(pretrained_file(pretrained))
+    return read_spec(pretrained_file(path))

@@ -16,10 +16,10 @@ from ..annotations import WRITERS
 from ..data.annotation import LabelSet
 from ..data.predictions import Predictions
 from ..files import write_atomically
+from .folder import PREDICTIONS_FILE, SCORES_FILE, SPANS_FILE
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..models.base import Scores
-from .folder import PREDICTIONS_FILE, SCORES_FILE, SPANS_FILE
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def write_scores(scores: Mapping[str, Scores], file: Path) -> None:
     """Write frame scores (T, C + 1) by recording as float16."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        # not numpy's savez: names are recordings', and `file` is one it cannot take
+        # not numpy's savez, which cannot take a recording that is named `file`
         for name, frame_scores in scores.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, frame_scores.astype(np.float16), allow_pickle=False)

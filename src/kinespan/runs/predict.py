@@ -1,4 +1,4 @@
-"""Localizing many recordings: predictions, their scores, the truth to score them against, and the files of both."""
+"""Localizing recordings: predictions and frame scores, and their evaluation against the annotations of a corpus."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def localize(
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> LocalizationResult:
-    """Find the actions in recordings, one by one.
+    """Localize the actions in recordings.
 
     Parameters:
         model: a model, or its file or run folder.
@@ -44,7 +44,7 @@ def localize(
     Raises InputError for two recordings of the same name, one that does not map, or an unknown decoder.
     """
     if isinstance(model, str | Path):
-        from ..models.localizer import load_model
+        from .load import load_model
 
         model = load_model(model)
     config = None if decoder is None else DECODERS[decoder]

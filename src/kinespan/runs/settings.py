@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
@@ -14,10 +15,8 @@ from ..errors import InputError
 from ..files import write_atomically
 
 SETTINGS_FILE = "settings.yaml"
-
-
 FREE_TO_CHANGE = ("save_every", "probe_every", "precision")
-"""Settings that a resumed run may have otherwise than before."""
+"""Settings in which a resumed run may differ from the run as it was started."""
 STARTED_FROM = ("pretrained", "teachers")
 """What a run started from; a resumed one has to name the same. Its corpus may have been moved."""
 
@@ -29,26 +28,24 @@ def save_settings(out: Path, stage: str, config: Any, facts: Mapping[str, Any], 
     was started with, naming the first.
     """
     out.mkdir(parents=True, exist_ok=True)
-    content = {"stage": stage, "version": __version__, **facts, "config": plain(asdict(config))}
+    settings = json.loads(json.dumps(asdict(config), default=str))  # tuples as lists, paths as text
+    content = {"stage": stage, "version": __version__, **facts, "config": settings}
     if resume:
         _check_same(out, load_settings(out), content)
     write_atomically(out / SETTINGS_FILE, yaml.safe_dump(content, sort_keys=False))
 
 
 def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for name in STARTED_FROM:
-        if before.get(name) != now.get(name):
-            _refuse(out, _flag(name, before.get(name)), _flag(name, now.get(name)))
-    kept = before.get("config", {})
-    for name, value in now["config"].items():
-        if name in kept and name not in FREE_TO_CHANGE and kept[name] != value:
-            _refuse(out, f"with {name} {kept[name]}", f"with {value}")
-
-
-def _refuse(out: Path, before: str, now: str) -> NoReturn:
-    raise InputError(
-        f"{out}: the run was started {before}, --resume came {now}; go on with the same command as before, and --resume"
-    )
+    old, new = before.get("config", {}), now["config"]
+    pairs = [(_flag(name, before.get(name)), _flag(name, now.get(name))) for name in STARTED_FROM]
+    fixed = [name for name in new if name in old and name not in FREE_TO_CHANGE]
+    pairs += [(f"with {name} {old[name]}", f"with {name} {new[name]}") for name in fixed]
+    for started, resumed in pairs:
+        if started != resumed:
+            raise InputError(
+                f"{out}: the run was started {started}, --resume came {resumed}; "
+                "go on with the same command as before, and --resume"
+            )
 
 
 def _flag(name: str, value: str | Sequence[str] | None) -> str:
@@ -61,12 +58,3 @@ def load_settings(out: Path) -> dict[str, Any]:
     """What `save_settings` wrote; empty where there is none."""
     file = out / SETTINGS_FILE
     return dict(yaml.safe_load(file.read_text())) if file.is_file() else {}
-
-
-def plain(value: Any) -> Any:
-    """value with tuples as lists and paths as text, as YAML and JSON write it."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
-    return str(value) if isinstance(value, Path) else value

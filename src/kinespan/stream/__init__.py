@@ -1,4 +1,4 @@
-"""Localize a recording while it is made: the scores of `Localizer.frame_scores`, a known number of seconds later."""
+"""Localize a recording while it is being made: the scores of `Localizer.frame_scores`, a few seconds later."""
 
 from .intake import torso_of
 from .stream_localizer import StreamLocalizer, Update, stream_recording

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, Float32Array
 from ..data.joint_map import joint_map
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
@@ -30,16 +30,14 @@ from ..transforms.normalise import (
 )
 from ..transforms.ntu_preprocessing import PREPROCESSINGS
 
-Positions = NDArray[np.float32]
-Valid = NDArray[np.bool_]
-Frames = tuple[Positions, Valid]
+Frames = tuple[Float32Array, BoolArray]
 """Positions (n, P, J, 3) and valid (n, P)."""
 
 
 class Stage(Protocol):
     """One step from recorded frames to those that a network sees."""
 
-    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
+    def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
         """The frames that these make final; see the head of this module."""
 
 
@@ -48,61 +46,61 @@ class GapFilling:
 
     def __init__(self, longest: int) -> None:
         self.longest = longest
-        self.held: Frames | None = None
-        """The latest frame that was passed on, from which a gap is filled, and the frames that wait."""
+        self.buffer: Frames | None = None
+        """The latest final frame, from which a gap is filled, and the frames that wait."""
 
-    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
+    def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
         """The frames of which it is certain who is present."""
-        start = 0 if self.held is None else 1
-        positions, valid = joined(self.held, positions, valid)
+        start = 0 if self.buffer is None else 1
+        positions, valid = joined(self.buffer, positions, valid)
         if not len(valid):
             return positions, valid
         positions, valid = fill_gaps(positions, valid, self.longest)
         stop = len(valid) - (0 if last else self._num_open(valid))
-        self.held = copied(positions, valid, since=stop - 1)
+        self.buffer = copied(positions, valid, since=stop - 1)
         return positions[start:stop], valid[start:stop]
 
-    def _num_open(self, valid: Valid) -> int:
+    def _num_open(self, valid: BoolArray) -> int:
         """How many of the latest frames lie in a gap that may yet be filled."""
-        since_seen = valid[::-1].argmax(axis=0)  # (P,)
-        may_return = valid.any(axis=0) & (since_seen <= self.longest)
-        return int(since_seen[may_return].max(initial=0))
+        since_present = valid[::-1].argmax(axis=0)  # (P,)
+        may_return = valid.any(axis=0) & (since_present <= self.longest)
+        return int(since_present[may_return].max(initial=0))
 
 
 class RateChange:
-    """Frames at another rate, as `resample` gives them, as soon as the recorded frames around them are there."""
+    """Frames at another rate, as `resample` gives them, as soon as the recorded frames around them have come."""
 
     def __init__(self, fps: float, target_fps: float) -> None:
         self.fps, self.target_fps = fps, target_fps
-        self.held: Frames | None = None
-        """The recorded frames that are still needed; ``first_held`` is the number of the first of them."""
-        self.first_held = 0
-        self.num_made = 0
+        self.buffer: Frames | None = None
+        """Recorded frames that are still needed; ``buffer_start`` is the number of the first."""
+        self.buffer_start = 0
+        self.num_returned = 0
 
-    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
+    def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
         """The frames at the target rate that lie between recorded ones."""
-        positions, valid = joined(self.held, positions, valid)
+        positions, valid = joined(self.buffer, positions, valid)
         if self.fps == self.target_fps or not len(valid):
             return positions, valid
-        recorded = self.first_held + len(valid)
+        recorded = self.buffer_start + len(valid)
         count = num_resampled(recorded, self.fps, self.target_fps)
         stop = count if last else self._stop(recorded, count)
-        made = self._between(self.num_made, stop, recorded).apply(positions, valid, self.first_held)
+        resampled = self._between(self.num_returned, stop, recorded).apply(positions, valid, self.buffer_start)
         needed = int(self._between(stop, stop + 1, recorded).low[0])
-        self.held = copied(positions, valid, since=needed - self.first_held)
-        self.num_made, self.first_held = stop, needed
-        return made
+        self.buffer = copied(positions, valid, since=needed - self.buffer_start)
+        self.num_returned, self.buffer_start = stop, needed
+        return resampled
 
     def _between(self, start: int, stop: int, recorded: int) -> Resampling:
         return Resampling.of(start, stop, recorded, self.fps, self.target_fps)
 
     def _stop(self, recorded: int, count: int) -> int:
         """The first frame at the target rate whose middle lies after that of the last recorded one."""
-        middles = (np.arange(self.num_made, count + 1) + 0.5) * self.fps / self.target_fps - 0.5
-        return self.num_made + int((middles <= recorded - 1).sum())
+        middles = (np.arange(self.num_returned, count + 1) + 0.5) * self.fps / self.target_fps - 0.5
+        return self.num_returned + int((middles <= recorded - 1).sum())
 
 
-class Placing:
+class Placement:
     """Origin, heading and size of kinespan's own normalisation.
 
     The first pose decides origin and heading. The size is `torso` metres from root to mid-shoulders; None: the median
@@ -113,40 +111,40 @@ class Placing:
         self.skeleton, self.normalisation = spec.input.skeleton, spec.input.normalisation
         self.size = 1.0 if spec.input.normalisation.size == "none" else torso
         self.settle_frames = settle_frames
-        self.held: Frames | None = None
-        self.place: ReferenceFrame | None = None
+        self.buffer: Frames | None = None
+        self.reference: ReferenceFrame | None = None
 
-    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
-        """Frames in place."""
-        positions, valid = joined(self.held, positions, valid)
+    def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
+        """The frames, placed."""
+        positions, valid = joined(self.buffer, positions, valid)
         if self.size is None:
             if not last and valid.any(axis=1).sum() < self.settle_frames:
-                self.held = positions, valid
+                self.buffer = positions, valid
                 return positions[:0], valid[:0]
             self.size = torso_length(positions[valid], self.skeleton) if valid.any() else 1.0
-            self.held = None
-        if self.place is None and valid.any():
-            self.place = ReferenceFrame.of(positions[first_valid(valid)], self.skeleton, self.normalisation)
-        if self.place is None:
+            self.buffer = None
+        if self.reference is None and valid.any():
+            self.reference = ReferenceFrame.of(positions[first_valid(valid)], self.skeleton, self.normalisation)
+        if self.reference is None:
             return positions, valid
-        return zero_invalid(self.place.apply(positions) / self.size, valid), valid
+        return zero_invalid(self.reference.apply(positions) / self.size, valid), valid
 
 
-class PublishedPlacing:
-    """The published ways to place motion, each frame as the whole recording would have it placed.
+class PublishedPlacement:
+    """The published preprocessings: each frame as the preprocessing of the whole recording would place it.
 
     The first person is the one of the lowest slot in the first frame with anybody in it; frames before it stay as they
     are. Absent people stay absent, also at the end, where `agcn` fills what is missing in a whole recording.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.place, self.skeleton = PREPROCESSINGS[spec.input.normalisation.preprocessing], spec.input.skeleton
+        self.preprocess, self.skeleton = PREPROCESSINGS[spec.input.normalisation.preprocessing], spec.input.skeleton
         self.person: int | None = None
         """The slot of the first person; ``anchors``: its first and its latest pose (J, 3)."""
-        self.anchors: list[Positions] = []
+        self.anchors: list[Float32Array] = []
 
-    def push(self, positions: Positions, valid: Valid, last: bool) -> Frames:
-        """Frames in place."""
+    def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
+        """The frames, placed."""
         if self.person is None:
             if not valid.any():
                 return positions, valid
@@ -160,10 +158,10 @@ class PublishedPlacing:
         around[2:-1], present[2:-1] = positions[:, slots], valid[:, slots]
         around[:2, 0], around[-1, 0] = self.anchors, self.anchors[1]
         present[:2, 0], present[-1] = True, True
-        placed = self.place(around, present, self.skeleton)[0][2:-1]
-        seen = np.flatnonzero(valid[:, self.person])
-        if len(seen):
-            self.anchors[1] = positions[seen[-1], self.person].copy()
+        placed = self.preprocess(around, present, self.skeleton)[0][2:-1]
+        present_frames = np.flatnonzero(valid[:, self.person])
+        if len(present_frames):
+            self.anchors[1] = positions[present_frames[-1], self.person].copy()
         return placed[:, np.argsort(slots)], valid
 
 
@@ -173,7 +171,7 @@ class Intake:
     def __init__(
         self, spec: ModelSpec, skeleton: Skeleton, fps: float, torso: float | None, settle_frames: int
     ) -> None:
-        """skeleton and fps: of the recorded frames. torso and settle_frames: see `Placing`.
+        """skeleton and fps: of the recorded frames. torso and settle_frames: see `Placement`.
 
         Raises InputError where the skeleton does not map to the model's.
         """
@@ -182,10 +180,10 @@ class Intake:
         self.stages: tuple[Stage, ...] = (
             GapFilling(round(spec.input.normalisation.fill_gap * fps)),
             RateChange(fps, spec.input.fps),
-            Placing(spec, torso, settle_frames) if own else PublishedPlacing(spec),
+            Placement(spec, torso, settle_frames) if own else PublishedPlacement(spec),
         )
 
-    def push(self, positions: Positions, valid: Valid, last: bool = False) -> Frames:
+    def push(self, positions: Float32Array, valid: BoolArray, last: bool = False) -> Frames:
         """The frames at the model's rate that recorded frames, positions (n, P, J, 3) and valid (n, P), make final.
 
         last: the recording ends with these frames; n may be 0.
@@ -207,14 +205,14 @@ def torso_of(model: Model, recording: Recording) -> float:
     return torso_length(motion.positions[motion.valid], model.spec.input.skeleton) if motion.valid.any() else 1.0
 
 
-def joined(held: Frames | None, positions: Positions, valid: Valid) -> Frames:
-    """The frames that are held, and those that follow."""
-    if held is None:
+def joined(buffer: Frames | None, positions: Float32Array, valid: BoolArray) -> Frames:
+    """The frames of a buffer, and those that follow."""
+    if buffer is None:
         return positions, valid
-    return np.concatenate([held[0], positions]), np.concatenate([held[1], valid])
+    return np.concatenate([buffer[0], positions]), np.concatenate([buffer[1], valid])
 
 
-def copied(positions: Positions, valid: Valid, since: int) -> Frames:
+def copied(positions: Float32Array, valid: BoolArray, since: int) -> Frames:
     """The frames from number `since` on, which keep nothing of the earlier ones in memory."""
     since = max(0, since)
     return positions[since:].copy(), valid[since:].copy()

@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array
 from ..data.annotation import LabelSet, Span
 from ..decode import segment
 from ..decode.frames import moving_mean
 
-Scores = NDArray[np.float32]
-LONGEST_WAIT = 60.0
-"""Seconds (or ten times `min_duration`) after which runs that are all too short to stand are settled as they are."""
+Scores = Float32Array
+MAX_WAIT = 60.0
+"""Seconds (or ten times `min_duration`, if longer) after which runs that are all too short are settled as they are."""
 
 
 @dataclass
@@ -26,10 +26,15 @@ class _Run:
     end: int
     total: float
 
-    def grow(self, row: NDArray[np.float32]) -> None:
+    def grow(self, row: Float32Array) -> None:
         """One frame longer, of scores (C + 1,)."""
         self.end += 1
         self.total += float(row[self.column])
+
+    def span(self, fps: float, labels: LabelSet) -> Span:
+        """The span of a run that is not background."""
+        mean = self.total / (self.end - self.start)
+        return Span(self.start / fps, self.end / fps, labels.names[self.column - 1], mean)
 
 
 class Segmenter:
@@ -43,13 +48,13 @@ class Segmenter:
     def __init__(self, fps: float, labels: LabelSet, min_duration: float, smooth: float) -> None:
         self.fps, self.labels, self.min_duration = fps, labels, min_duration
         self.min_frames = max(1, math.ceil(min_duration * fps - 1e-6))
-        self.max_unsettled = max(10 * self.min_frames, round(LONGEST_WAIT * fps))
+        self.max_unsettled = max(10 * self.min_frames, round(MAX_WAIT * fps))
         self.smooth, self.smooth_reach = smooth, math.floor(smooth * fps / 2 + 1e-6)
         self._raw: Scores = np.zeros((0, len(labels) + 1), dtype=np.float32)  # what the moving mean still looks at
         self._next_raw = 0  # the row in it whose mean comes next
         self._num_frames = 0
         self._standing: _Run | None = None  # exclusive labels
-        self._unsettled: list[NDArray[np.float32]] = []  # rows after the run that stands
+        self._unsettled: list[Float32Array] = []  # rows after the run that stands
         self._latest_run = (-1, 0)  # best column of the last row, and for how many unsettled rows it has been that
         self._above: dict[int, _Run] = {}  # overlapping labels: the runs that have not ended, by column
 
@@ -91,7 +96,7 @@ class Segmenter:
             self._num_frames += 1
         return self._spans(final)
 
-    def _overlapping(self, row: NDArray[np.float32]) -> list[_Run]:
+    def _overlapping(self, row: Float32Array) -> list[_Run]:
         """The runs that a row ends, each label for itself."""
         above = row > 0.5
         ended = [self._above.pop(column) for column in list(self._above) if not above[column]]
@@ -99,7 +104,7 @@ class Segmenter:
             self._above.setdefault(column, _Run(column, self._num_frames, self._num_frames, 0.0)).grow(row)
         return [run for run in ended if run.end - run.start >= self.min_frames]
 
-    def _exclusive(self, row: NDArray[np.float32]) -> list[_Run]:
+    def _exclusive(self, row: Float32Array) -> list[_Run]:
         """The runs that a row makes final; its best column counts."""
         best = int(row.argmax())
         if self._standing is not None and best == self._standing.column and not self._unsettled:
@@ -146,14 +151,5 @@ class Segmenter:
 
     def _spans(self, runs: list[_Run]) -> list[Span]:
         """The spans of runs, without background, in order of time."""
-        spans = [
-            Span(
-                run.start / self.fps,
-                run.end / self.fps,
-                self.labels.names[run.column - 1],
-                run.total / (run.end - run.start),
-            )
-            for run in runs
-            if run.column > 0
-        ]
+        spans = [run.span(self.fps, self.labels) for run in runs if run.column > 0]
         return sorted(spans, key=lambda span: (span.start, span.end, span.label))

@@ -1,4 +1,4 @@
-"""The StreamLocalizer: recorded frames in as they come, frame scores and Spans out as soon as they are final."""
+"""The StreamLocalizer: recorded frames in as they come; frame scores and Spans out as soon as they are final."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import BoolArray, Float32Array
 from ..data.annotation import Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
@@ -15,19 +16,19 @@ from ..errors import InputError
 from ..models.base import Model, Scores
 from ..models.ensemble import Ensemble
 from ..models.localizer import Localizer
-from .intake import Frames, Intake, Positions, Valid
+from .intake import Frames, Intake
 from .segmenter import Segmenter
 from .windows import WindowScorer, look_ahead_frames
 
-USUAL_HOP = 1.0
+DEFAULT_HOP = 1.0
 """Seconds of motion that are scored at once where no latency is asked for."""
-LEAST_SETTLE = 2.0
-"""Seconds of motion, at least, over which the size of a body is measured."""
+MIN_SETTLE = 2.0
+"""Least seconds of motion over which the size of a body is measured."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What pushed frames brought; none of it changes any more.
+    """The scores and spans that pushed frames made final; neither changes any more.
 
     scores (n, C + 1), column 0 background, of the frames from number ``first_frame`` on, at the model's rate; spans
     that are final, in order of time, scored by their mean probability.
@@ -39,7 +40,7 @@ class Update:
 
 
 class StreamLocalizer:
-    """Localizes a recording while it is made.
+    """Localizes a recording while it is being made.
 
     Scores are those that `Model.frame_scores` gives of the whole recording, but for rounding. They come late, because a
     score depends on motion after its frame: ``look_ahead`` seconds of it. Every so often the motion around the frames
@@ -111,8 +112,8 @@ class StreamLocalizer:
         """The spans that are not final, with their scores so far, as if the recording ended with the latest score."""
         return () if self._finished else tuple(self._segmenter.open())
 
-    def push(self, positions: Positions, valid: Valid | None = None) -> Update:
-        """What the next recorded frames bring.
+    def push(self, positions: Float32Array, valid: BoolArray | None = None) -> Update:
+        """Take the next recorded frames; returns what they make final.
 
         Parameters:
             positions: (n, P, J, 3), or (P, J, 3) for one frame, in metres, y up; P person slots. Copied.
@@ -134,7 +135,7 @@ class StreamLocalizer:
         self._finished = True
         return update
 
-    def _advance(self, positions: Positions, valid: Valid, last: bool) -> Update:
+    def _advance(self, positions: Float32Array, valid: BoolArray, last: bool) -> Update:
         """Take checked frames (n, P, J, 3) and valid (n, P), and score what has become final."""
         for scorer in self._scorers:
             scorer.push(positions, valid, last)
@@ -154,7 +155,7 @@ class StreamLocalizer:
 
     def _scorer(self, model: Localizer, torso: float | None) -> WindowScorer:
         """Scores of one localizer."""
-        settle_frames = max(look_ahead_frames(model), round(LEAST_SETTLE * model.spec.input.fps))
+        settle_frames = max(look_ahead_frames(model), round(MIN_SETTLE * model.spec.input.fps))
         return WindowScorer(model, Intake(model.spec, self.skeleton, self.fps, torso, settle_frames))
 
     def _latency_of(self, hop: int) -> float:
@@ -165,21 +166,21 @@ class StreamLocalizer:
 
     def _hop_for(self, latency: float | None) -> int:
         """Frames, at the model's rate, that are scored at once."""
-        rate, least = self.model.spec.input.fps, self._latency_of(hop=1)
+        rate, shortest = self.model.spec.input.fps, self._latency_of(hop=1)
         if latency is None:
-            return max(1, round(USUAL_HOP * rate))
-        if not (math.isfinite(latency) and latency >= least - 1e-9):
+            return max(1, round(DEFAULT_HOP * rate))
+        if not (math.isfinite(latency) and latency >= shortest - 1e-9):
             raise InputError(
-                f"latency: found {latency} s, expected {math.ceil(least * 100) / 100:.2f} s or more, since a score "
+                f"latency: found {latency} s, expected {math.ceil(shortest * 100) / 100:.2f} s or more, since a score "
                 f"depends on {self.look_ahead:.2f} s of the motion after its frame"
             )
-        return 1 + math.floor((latency - least) * rate + 1e-6)
+        return 1 + math.floor((latency - shortest) * rate + 1e-6)
 
-    def _checked(self, positions: Positions, valid: Valid | None) -> Frames:
+    def _checked(self, positions: Float32Array, valid: BoolArray | None) -> Frames:
         """Frames (n, P, J, 3), zero where not valid, and valid (n, P), in all slots. Raises InputError as `push`."""
         if self._finished:
             raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
-        frames = np.array(positions, dtype=np.float32)  # frames are held for a while, the caller's array may change
+        frames = np.array(positions, dtype=np.float32)  # frames are kept for a while, the caller's array may change
         frames = frames[None] if frames.ndim == 3 else frames
         joints, name = self.skeleton.num_joints, self.skeleton.name
         if frames.ndim != 4 or frames.shape[2:] != (joints, 3) or not frames.shape[1]:
@@ -192,7 +193,7 @@ class StreamLocalizer:
         frames[~present] = 0
         if not np.isfinite(frames).all():
             number = self._num_recorded + int(np.argmax(~np.isfinite(frames).all(axis=(1, 2, 3))))
-            raise InputError(f"frame {number} holds a value that is not finite; mark who was not seen as not valid")
+            raise InputError(f"frame {number} holds a value that is not finite; mark absent people as not valid")
         self._num_slots = self._num_slots or frames.shape[1]
         missing = self._num_slots - frames.shape[1]
         if missing < 0:

@@ -1,1 +1,1 @@
-"""Training: Lightning modules, their callbacks, and the two stages that use them."""
+"""Training: pretraining, finetuning, learning with pseudo-labels, and recognition on a frozen encoder."""

@@ -7,24 +7,22 @@ Notable choices:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from ..corpus.store import Corpus
+from ..arrays import Float32Array
 from ..data.annotation import IGNORE, Annotation, LabelSet
 from ..errors import InputError
-from ..models.input_spec import InputSpec
 from ..transforms.augment import TimeMap, View
 from ..transforms.normalise import Motion
 
 
 class FrameTargets(NamedTuple):
-    """What the frames of clips are trained on: values (B, T, C + 1) float32 in 0..1, and mask (B, T) bool.
+    """Targets of the frames of clips: values (B, T, C + 1) float32 in 0..1, and mask (B, T) bool.
 
     Column 0 is background, column c + 1 label c. mask is True for frames that have a target; values are zero elsewhere.
     """
@@ -34,7 +32,7 @@ class FrameTargets(NamedTuple):
 
 
 class ClipPool:
-    """Motions of some recordings, joined end to end on a device, and their frame targets where they are annotated.
+    """Motions of recordings, joined end to end on one device, and their frame targets where they are annotated.
 
     Of N frames in R recordings:
 
@@ -55,7 +53,6 @@ class ClipPool:
         motions: Sequence[Motion],
         annotations: Sequence[Annotation | None] | None = None,
         labels: LabelSet | None = None,
-        device: torch.device | str = "cpu",
     ) -> None:
         """Raises InputError for an empty pool."""
         if not motions:
@@ -64,13 +61,13 @@ class ClipPool:
         self.names = tuple(motion.name for motion in motions)
         self.fps = motions[0].fps
         self.motions = tuple(motions)
-        self.lengths = torch.tensor([motion.num_frames for motion in motions], device=device)
+        self.lengths = torch.tensor([motion.num_frames for motion in motions])
         self.starts = self.lengths.cumsum(0) - self.lengths
         self.weights = self.lengths.float()
-        positions = [_pad_people(motion.positions, people) for motion in motions]
-        valid = [_pad_people(motion.valid, people) for motion in motions]
-        self.positions = torch.from_numpy(np.concatenate(positions)).to(device)
-        self.valid = torch.from_numpy(np.concatenate(valid)).to(device)
+        positions = [pad_people(motion.positions, people) for motion in motions]
+        valid = [pad_people(motion.valid, people) for motion in motions]
+        self.positions = torch.from_numpy(np.concatenate(positions))
+        self.valid = torch.from_numpy(np.concatenate(valid))
         self.targets: Tensor | None = None
         self.target_mask: Tensor | None = None
         if annotations is not None and labels is not None:
@@ -78,7 +75,7 @@ class ClipPool:
                 frame_targets(annotation, labels, motion.num_frames, motion.fps)
                 for annotation, motion in zip(annotations, motions, strict=True)
             ]
-            self.targets = torch.from_numpy(np.concatenate(targets)).to(device)
+            self.targets = torch.from_numpy(np.concatenate(targets))
             self.target_mask = self.targets.any(dim=1)
 
     def __len__(self) -> int:
@@ -91,10 +88,10 @@ class ClipPool:
             setattr(self, name, None if value is None else value.to(device))
         return self
 
-    def add_pseudo_labels(self, scores: Mapping[str, NDArray[np.float32]], share: float) -> None:
-        """Make scores (T, C + 1) the targets of recordings by name, and draw that share of all clips from them.
+    def add_pseudo_labels(self, scores: Mapping[str, Float32Array], share: float) -> None:
+        """Make scores (T, C + 1) the targets of recordings by name, and draw this share of all clips from them.
 
-        The other recordings are the labelled ones, of which there must be some.
+        All other recordings are labelled ones; the pool must hold at least one.
         """
         assert self.targets is not None
         assert self.target_mask is not None
@@ -152,7 +149,7 @@ class ClipPool:
         return self.starts[recording][:, None] + torch.where(inside, frame, 0), inside
 
     def targets_of(self, view: View) -> FrameTargets | None:
-        """The targets of a view, found through its time map; None without labels.
+        """The targets of a view, by its time map; None without labels.
 
         Frames have none where nobody is present, beyond the recording, and where the view is mirrored in time.
         """
@@ -165,7 +162,7 @@ class ClipPool:
         return FrameTargets(values, self.target_mask[indices] & usable)
 
 
-def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: int, fps: float) -> NDArray[np.float32]:
+def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: int, fps: float) -> Float32Array:
     """Targets (T, C + 1), 0 or 1, at a model's rate: column 0 background, c + 1 label c; zero where unlabelled."""
     targets = np.zeros((num_frames, len(labels) + 1), np.float32)
     if annotation is None:
@@ -180,22 +177,7 @@ def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: i
     return targets
 
 
-def load_motions(
-    corpus: Corpus,
-    names: Sequence[str],
-    input_spec: InputSpec,
-    progress: Callable[[int], None] | None = None,
-) -> list[Motion]:
-    """The Motions of some recordings of a corpus. Raises InputError where a skeleton does not map."""
-    motions = []
-    for number, name in enumerate(names):
-        motions.append(input_spec.motion(corpus[name]))
-        if progress is not None:
-            progress(number + 1)
-    return motions
-
-
-def _pad_people(values: np.ndarray, people: int) -> np.ndarray:
+def pad_people(values: np.ndarray, people: int) -> np.ndarray:
     """values (T, P, ...) with empty person slots up to `people`."""
     missing = people - values.shape[1]
     return values if not missing else np.pad(values, [(0, 0), (0, missing)] + [(0, 0)] * (values.ndim - 2))

@@ -1,15 +1,14 @@
-"""What both stages of training share: seeds, precision, the trainer, checkpoints and how they are resumed."""
+"""What both stages of training share: batches, the learning rate, the trainer, checkpoints and how they are resumed."""
 
 from __future__ import annotations
 
+import csv
 import logging
 import math
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
@@ -22,20 +21,11 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..errors import Interrupted
-from ..files import write_atomically
 from ..models.precision import in_bfloat16
 from ..progress import Progress
-from ..runs.folder import CHECKPOINT
+from ..runs.folder import CHECKPOINT, LOG_FILE
 from .clip_pool import ClipPool
 from .malloc import freed_memory_kept
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Run a block (weights, dropout) under a seed and leave the global generators as they were."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield
 
 
 def lightning_precision(precision: Precision) -> Literal["32-true", "bf16-mixed"]:
@@ -63,7 +53,7 @@ class ClipBatches:
 
     It is a resumable loader in Lightning's sense (a length, ``state_dict``, ``load_state_dict``): a checkpoint keeps
     the state of its generator, which also serves augmentation, and of the global generator, which serves dropout. A
-    run that is resumed therefore sees what it would have seen.
+    resumed run therefore draws what the uninterrupted one would have drawn.
     """
 
     def __init__(self, pool: ClipPool, clips: int, frames: int, steps: int, seed: int, trainer: L.Trainer) -> None:
@@ -83,7 +73,7 @@ class ClipBatches:
 
     def __iter__(self) -> Iterator[Any]:
         self.pool.to(self.generator.device)
-        # torch's DataLoader draws a seed as it starts; so does this, so that dropout draws what it would behind one
+        # as torch's DataLoader draws a seed when it starts: dropout then draws the same numbers behind either
         torch.empty((), dtype=torch.int64).random_()
         if self._global_state is not None:
             torch.set_rng_state(self._global_state)
@@ -95,13 +85,13 @@ class ClipBatches:
         return {"clips": self.generator.get_state(), "global": torch.get_rng_state()}
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take up the generators where a checkpoint left them."""
+        """Set both generators to the state of a checkpoint."""
         self.generator.set_state(state["clips"])
         self._global_state = state["global"]
 
 
 class TrainingModule(L.LightningModule):
-    """What is trained on batches of clips: `training_step` takes what `ClipPool.draw` gives."""
+    """A LightningModule that is trained on the batches of `ClipPool.draw`."""
 
     batches: ClipBatches
     """Where its batches come from; `fit` sets it."""
@@ -119,8 +109,8 @@ class TrainingModule(L.LightningModule):
         """The generator of clips and augmentation, on the module's device."""
         return self.batches.generator
 
-    def show(self, **values: float) -> None:
-        """Log numbers and show them beside the progress bar."""
+    def show(self, **values: float | torch.Tensor) -> None:
+        """Log scalars and show them beside the progress bar."""
         self.log_dict({name: float(value) for name, value in values.items()}, prog_bar=True)
 
     def scheduled(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -155,7 +145,7 @@ class ShowProgress(ProgressBar):
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.interrupted = trainer.should_stop = True
-            signal.signal(signal.SIGINT, self._previous_handler)  # a second Ctrl-C is not waited for
+            signal.signal(signal.SIGINT, self._previous_handler)  # a second Ctrl-C stops at once
 
         if threading.current_thread() is threading.main_thread():
             self._previous_handler = signal.signal(signal.SIGINT, stop)
@@ -165,19 +155,33 @@ class ShowProgress(ProgressBar):
         figures = trainer.progress_bar_metrics.items()
         self.progress.update(trainer.global_step, "  ".join(f"{name} {value:.3g}" for name, value in figures))
 
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Close the bar."""
-        self._close()
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Close the bar."""
-        self._close()
-
-    def _close(self) -> None:
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """Close the bar and give Ctrl-C back."""
         self.progress.__exit__(None, None, None)
         if self._previous_handler is not None:
             signal.signal(signal.SIGINT, self._previous_handler)
             self._previous_handler = None
+
+    on_exception = on_train_end
+
+
+class EarlierLog(Callback):
+    """Puts the rows of metrics.csv from before a run was resumed in front of the new ones.
+
+    Lightning's logger would start the file anew, and keep the rows of steps after the checkpoint as well.
+    """
+
+    def __init__(self, out: Path) -> None:
+        """out: the folder of the run, whose log is read now."""
+        with (out / LOG_FILE).open(newline="", encoding="utf-8") as file:
+            # the last row may have been cut off
+            self.rows = [row for row in csv.DictReader(file) if (row.get("step") or "").isdigit()]
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Hand the rows of the steps before the checkpoint to the logger."""
+        if trainer.is_global_zero and isinstance(trainer.logger, CSVLogger):
+            trainer.logger.experiment.metrics[:0] = [row for row in self.rows if int(row["step"]) < trainer.global_step]
+            trainer.logger.save()
 
 
 def fit(
@@ -201,6 +205,7 @@ def fit(
         log_every_n_steps=max(1, min(10, config.steps // 10)),
         callbacks=[
             *callbacks,
+            *([EarlierLog(out)] if checkpoint is not None and (out / LOG_FILE).is_file() else []),
             ModelCheckpoint(out, "last", every_n_train_steps=config.save_every, enable_version_counter=False),
             show,
         ],
@@ -209,23 +214,9 @@ def fit(
     )
     batches = ClipBatches(module.pool, config.batch_size, config.clip_frames, config.steps, config.seed, trainer)
     module.batches = batches
-    log = out / "metrics.csv"
-    earlier = log.read_text().splitlines() if checkpoint is not None and log.is_file() else []
     with freed_memory_kept(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\.")  # its advice is to developers
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
-    if earlier and trainer.is_global_zero:
-        _prepend(log, earlier)
     if show.interrupted and trainer.global_step < config.steps:
         trainer.save_checkpoint(out / CHECKPOINT)
         raise Interrupted(f"stopped after step {trainer.global_step}; {out} keeps a checkpoint")
-
-
-def _prepend(log: Path, earlier: list[str]) -> None:
-    """Put the lines of a run's log from before it was resumed in front again; the logger starts a new file."""
-    later = log.read_text().splitlines() if log.is_file() else []
-    if later and later[0] == earlier[0]:
-        column = later[0].split(",").index("step")
-        first = int(later[1].split(",")[column]) if len(later) > 1 else sys.maxsize
-        kept = [line for line in earlier[1:] if int(line.split(",")[column]) < first]
-        write_atomically(log, "\n".join([earlier[0], *kept, *later[1:]]) + "\n")

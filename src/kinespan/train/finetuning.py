@@ -1,4 +1,4 @@
-"""Stage two: name actions, frame by frame, from the labels that there are."""
+"""Stage two: train a localizer on labels, frame by frame."""
 
 from __future__ import annotations
 
@@ -7,127 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from ..config import FinetuneConfig
-from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
-from ..data.annotation import LabelSet
-from ..data.mirror_labels import mirrored_labels
-from ..errors import InputError
-from ..losses import FrameLoss, SmoothingLoss
+from ..corpus.training_set import Source, labelled_names, training_set
+from ..data.annotation import Annotation
 from ..models.base import Scores
 from ..models.localizer import Localizer
-from ..models.model_file import ModelSpec, read_spec
-from ..progress import Progress
-from ..runs.folder import MODEL_FILE, check_run_folder, check_start, pretrained_file
-from ..runs.pretrained import load_pretrained
+from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
+from ..runs.load import load_encoder_weights
 from ..runs.settings import save_settings
-from ..transforms.augment import augment, mirror_some
-from .clip_pool import ClipPool, FrameTargets, load_motions
-from .engine import TrainingModule, fit, seeded
+from .clip_pool import ClipPool
 from .leakage import check_no_label_leakage
-from .spec import _decoding, _spec
-from .teachers import load_teachers
+from .seeding import seeded
+from .spec import decoding_of, localizer_spec
+from .teachers import pseudo_labels
 
 PSEUDO_LABEL_SHARE = 0.5
 """Share of the training clips that are of pseudo-labelled recordings, where there are teachers."""
-TEACHER_THRESHOLD = 0.5
-"""A label with a score above this counts as holding, where a target has to be yes or no."""
-
-
-class FinetuneModule(TrainingModule):
-    """Random clips through a Localizer under the frame loss; `linear` trains the head alone on fixed features."""
-
-    config: FinetuneConfig
-    other_side: Tensor
-
-    def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool) -> None:
-        super().__init__(config, pool)
-        self.localizer = localizer
-        self.loss = FrameLoss(localizer.labels.exclusive)
-        self.smoothing = SmoothingLoss(localizer.labels.exclusive)
-        self.smoothing_weight = config.smoothing_weight(localizer.spec.refine_stages)
-        self.linear = config.protocol == "linear"
-        sides = mirrored_labels(localizer.labels)
-        self.mirror = config.mirror == "on" or (config.mirror == "auto" and sides != tuple(range(len(sides))))
-        self.mirror_fades = config.mirror == "auto" and pool.targets is not None and _both_sides(pool.targets, sides)
-        self.register_buffer("other_side", torch.tensor([0, *(1 + side for side in sides)]), persistent=False)
-        self._features: Tensor | None = None
-        if self.linear:
-            for module in (localizer.encoder, localizer.fusion):
-                module.requires_grad_(False)
-
-    def on_train_start(self) -> None:
-        """For `linear`, compute the frozen features once, those of localizing, and standardise them."""
-        if self.linear:
-            features = torch.cat([self.localizer.motion_features(motion) for motion in self.pool.motions])  # (N, C)
-            self._mean, self._std = features.mean(dim=0), features.std(dim=0, correction=0).clamp(min=1e-6)  # (C,)
-            self._features = (features - self._mean) / self._std
-
-    def fold_standardisation(self) -> None:
-        """Give the head that was trained on standardised features the weights that do the same on plain ones."""
-        if self._features is None:
-            return
-        with torch.no_grad():
-            head = self.localizer.head.linear
-            assert head.bias is not None
-            head.weight /= self._std[None, :, None].to(head.weight.device)
-            head.bias -= head.weight[..., 0] @ self._mean.to(head.weight.device)
-        self._features = None
-
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """One step: augment, score every frame, compare with the labels."""
-        view, targets = batch
-        if self._features is not None:
-            indices, _ = self.pool.frame_indices(view.recording, view.times, self.config.clip_frames)  # (B, T)
-            stages = [self.localizer.head(self._features[indices].transpose(1, 2))]  # [(B, C + 1, T)]
-        else:
-            skeleton, mirrored = self.localizer.spec.input.skeleton, None
-            if self.mirror:
-                share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
-                view, mirrored = mirror_some(view, skeleton, share, self.generator)
-            view = augment(view, self.config.augment, skeleton, self.generator)
-            targets = self.pool.targets_of(view)
-            if mirrored is not None and targets is not None:
-                swapped = targets.values[..., self.other_side]  # (B, T, C + 1)
-                targets = targets._replace(values=torch.where(mirrored[:, None, None], swapped, targets.values))
-            stages = self.localizer.stage_logits(view.positions, view.valid)  # (B, C + 1, T) each
-        assert targets is not None
-        present = view.valid.any(dim=2)  # (B, T)
-        loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
-        self.show(loss=float(loss.detach()), frame_accuracy=_accuracy(stages[-1].detach(), targets))
-        return loss
-
-    def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:
-        """Scalar of a stage's logits (B, C + 1, T), its targets, and present (B, T), where there is somebody."""
-        loss: Tensor = self.loss(logits, targets.values, targets.mask)
-        if self.smoothing_weight:
-            loss = loss + self.smoothing_weight * self.smoothing(logits, present)
-        return loss
-
-    def configure_optimizers(self) -> Any:
-        """AdamW over the head and, unless the protocol is linear, over everything else."""
-        config, model = self.config, self.localizer
-        modules: list[nn.Module] = [model.head]
-        if not self.linear:
-            modules += [model.fusion, *([] if model.refine is None else [model.refine]), model.encoder]
-        trained = [parameter for module in modules for parameter in module.parameters()]
-        optimizer = torch.optim.AdamW(trained, lr=config.peak_lr, weight_decay=config.weight_decay)
-        return self.scheduled(optimizer)
-
-
-def _both_sides(targets: Tensor, sides: tuple[int, ...]) -> bool:
-    """Whether targets (N, C + 1) hold, of every label that they hold, its mirror image too."""
-    occurs = (targets > TEACHER_THRESHOLD).any(dim=0)[1:].tolist()
-    return all(occurs[side] for label, side in enumerate(sides) if occurs[label])
-
-
-def _accuracy(logits: Tensor, targets: FrameTargets) -> float:
-    """Share of the frames with a target whose highest logit (B, C + 1, T) is of a column that holds."""
-    best = logits.argmax(dim=1)  # (B, T)
-    right = (targets.values.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & targets.mask  # (B, T)
-    return float(right.sum() / targets.mask.sum().clamp(min=1))
 
 
 def finetune(
@@ -135,8 +30,8 @@ def finetune(
     out: str | Path,
     config: FinetuneConfig | None = None,
     *,
-    pretrained: Path | None = None,
-    teachers: Sequence[Path] = (),
+    pretrained: str | Path | None = None,
+    teachers: Sequence[str | Path] = (),
     resume: bool = False,
     quiet: bool = False,
 ) -> Localizer:
@@ -148,8 +43,8 @@ def finetune(
         source: a Corpus or the folder of one, of which the training recordings of config.split are read (all where it
             is none), or a TrainingSet. The labels of the share config.label_fraction of them, chosen by seed, are used.
         out: folder of the run.
-        config: the settings of `kinespan finetune`, by default all as they are there, from random weights.
-        pretrained: a run or a model file, whose encoder is trained further.
+        config: the settings of `kinespan finetune`; by default those that the command has.
+        pretrained: a run or a model file whose encoder is trained further, or `default`, the encoder of the package.
         teachers: runs or model files that pseudo-label the other recordings (see teachers.py).
         resume: continue the run that is in `out`.
         quiet: show no progress.
@@ -158,25 +53,37 @@ def finetune(
     that know labels which are held back here, and Interrupted after Ctrl-C.
     """
     out, config = Path(out), config or FinetuneConfig()
-    check_start(config, pretrained)
+    pretrained_model = pretrained_spec(pretrained, config)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
-    part = training_set(source, config.split, config.fold)
-    names, labels = labelled_names(part.corpus, part.names, part.drop_labels, config)
-    if pretrained is not None:
-        check_no_label_leakage(pretrained, read_spec(pretrained_file(pretrained)), part, config)
-    spec = _spec(part, config, labels, pretrained, names)
-    pool, spec, pseudo_labelled = _pool(part, config, spec, labels, names, teachers, quiet)
+    data = training_set(source, config.split, config.fold)
+    names, labels = labelled_names(data.corpus, data.names, data.drop_labels, config)
+    if pretrained_model is not None:
+        check_no_label_leakage(pretrained, pretrained_model, data, config)
+    spec = localizer_spec(data, config, labels, pretrained_model, names)
+    motions = [spec.input.motion(data.corpus[name]) for name in names]
+    annotations: list[Annotation | None] = [data.corpus.annotation(name, drop=data.drop_labels) for name in names]
+    spec = replace(spec, decode=decoding_of(spec, config, motions, annotations))
+    facts: dict[str, Any] = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
+    scores: dict[str, Scores] = {}
+    if teachers:
+        scores, descriptions = pseudo_labels(teachers, data, names, spec, config, quiet)
+        taught = {"teachers": descriptions, "taught_recordings": len(scores)}
+        spec = replace(spec, training={**spec.training, **taught})
+        facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(scores)}
+        motions += [spec.input.motion(data.corpus[name]) for name in scores]
+        annotations += [None] * len(scores)
+    pool = ClipPool(motions, annotations, labels)
+    if scores:
+        pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
+    # Lightning takes seconds to import, and nobody should wait for it to be told of a mistake
+    from .engine import fit
+    from .finetune_module import FinetuneModule
+
     with seeded(config.seed):
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
-            load_pretrained(localizer, pretrained)
+            load_encoder_weights(localizer.encoder, pretrained)
         module = FinetuneModule(config, localizer, pool)
-        facts: dict[str, Any] = {
-            "corpus": str(part.corpus.path),
-            "pretrained": None if pretrained is None else str(pretrained),
-        }
-        if teachers:
-            facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(pseudo_labelled)}
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
         stage = "linear probe" if config.protocol == "linear" else "finetuning"
         fit(module, out, stage=stage, checkpoint=checkpoint, quiet=quiet)
@@ -184,52 +91,3 @@ def finetune(
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
-
-
-def _pool(
-    part: TrainingSet,
-    config: FinetuneConfig,
-    spec: ModelSpec,
-    labels: LabelSet,
-    labelled: Sequence[str],
-    teachers: Sequence[Path],
-    quiet: bool,
-) -> tuple[ClipPool, ModelSpec, tuple[str, ...]]:
-    """The clips of labelled and pseudo-labelled recordings, the spec completed by them, and names of the latter."""
-    motions = load_motions(part.corpus, labelled, spec.input)
-    annotations = [part.corpus.annotation(name, drop=part.drop_labels) for name in labelled]
-    spec = replace(spec, decode=_decoding(spec, config, motions, annotations))
-    if not teachers:
-        return ClipPool(motions, annotations, labels), spec, ()
-    spec, scores = _pseudo_labels(teachers, part, config, spec, labelled, quiet)
-    pseudo_labelled = tuple(scores)
-    motions += load_motions(part.corpus, pseudo_labelled, spec.input)
-    pool = ClipPool(motions, [*annotations, *[None] * len(pseudo_labelled)], labels)
-    pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
-    return pool, spec, pseudo_labelled
-
-
-def _pseudo_labels(
-    teachers: Sequence[Path],
-    part: TrainingSet,
-    config: FinetuneConfig,
-    spec: ModelSpec,
-    labelled: Sequence[str],
-    quiet: bool,
-) -> tuple[ModelSpec, dict[str, Scores]]:
-    """The spec with the teachers in it, and their scores of the training recordings without labels.
-
-    Raises InputError where there are no such recordings, and as `load_teachers` does.
-    """
-    labelled_set = set(labelled)
-    unlabelled = [name for name in part.names if name not in labelled_set]
-    if not unlabelled:
-        raise InputError(
-            f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to teach "
-            "on; leave it out, or prepare recordings without labels in the same corpus"
-        )
-    loaded = load_teachers(teachers, part, config, spec)
-    with Progress("teaching", len(unlabelled), quiet=quiet) as progress:
-        scores = loaded.scores(part, unlabelled, progress.update)
-    facts = {"teachers": list(loaded.descriptions), "taught_recordings": len(unlabelled)}
-    return replace(spec, training={**spec.training, **facts}), scores

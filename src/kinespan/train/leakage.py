@@ -1,4 +1,4 @@
-"""Which recordings of a corpus a stage of training sees, and on which skeleton."""
+"""What a model was trained on, and that no labels leak: a run never starts from a model that knows held-out labels."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..errors import InputError
 from ..models.model_file import ModelSpec
 
 
-def trained_on(sets: Sequence[TrainingSet]) -> dict[str, Any]:
-    """Corpus, split and fold for a model file; of several corpora, in their order, joined by plus signs."""
-    split = " + ".join(part.split or "all" for part in sets) if any(part.split for part in sets) else None
+def training_data_facts(sets: Sequence[TrainingSet]) -> dict[str, Any]:
+    """Corpus, split and fold, for a model file; those of several corpora are joined by plus signs, in their order."""
+    split = " + ".join(data.split or "all" for data in sets) if any(data.split for data in sets) else None
     fold = sets[0].fold if len(sets) == 1 and split else None
-    return {"corpus": " + ".join(part.corpus.name for part in sets), "split": split, "fold": fold}
+    return {"corpus": " + ".join(data.corpus.name for data in sets), "split": split, "fold": fold}
 
 
 def training_recordings_of(spec: ModelSpec, corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:
-    """Which of `names`, recordings of a corpus, a model or a member of it may have been trained on.
+    """Those of `names`, recordings of a corpus, that a model or a member of it may have been trained on.
 
-    A model file states the name of the corpus, its split and fold. None, if the corpus no longer has that split.
+    A model file states the name of its corpus, the split and the fold. Empty where the corpus no longer has that split.
     """
     if spec.members:
         known = {name for member in spec.members for name in training_recordings_of(member, corpus, names)}
@@ -38,18 +38,19 @@ def training_recordings_of(spec: ModelSpec, corpus: Corpus, names: Sequence[str]
     return tuple(name for name in names if name in train)
 
 
-def check_no_label_leakage(path: Path, spec: ModelSpec, part: TrainingSet, config: FinetuneConfig) -> None:
-    """Raises InputError if a model, or a member of it, was trained on labels that a run on `part` must not know.
+def check_no_label_leakage(path: str | Path | None, spec: ModelSpec, data: TrainingSet, config: FinetuneConfig) -> None:
+    """Raise InputError if a model, or a member of it, was trained on labels that a run on `data` must not know.
 
     Those are labels of recordings that are held out, and of training recordings that label_fraction leaves out.
+    path: what the model is called in the error.
     """
     for member in spec.members:
-        check_no_label_leakage(path, member, part, config)
-    if spec.members or spec.kind == "encoder" or spec.training.get("corpus") != part.corpus.name:
+        check_no_label_leakage(path, member, data, config)
+    if spec.members or spec.kind == "encoder" or spec.training.get("corpus") != data.corpus.name:
         return
-    training_names = set(part.names)
-    held_out = [name for name in part.corpus.names if name not in training_names]
-    leaked = training_recordings_of(spec, part.corpus, held_out)
+    training_names = set(data.names)
+    held_out = [name for name in data.corpus.names if name not in training_names]
+    leaked = training_recordings_of(spec, data.corpus, held_out)
     if leaked:
         raise InputError(
             f"{path}: trained on the labels of {len(leaked)} recordings that are held out here, such as {leaked[0]!r}; "

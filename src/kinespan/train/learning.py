@@ -1,7 +1,7 @@
-"""From recordings, some of them labelled, to one model.
+"""`learn`: from recordings, some of them labelled, to one model.
 
 Pretrains an encoder on all recordings without their labels, trains it and a partner network of another kind on the
-labelled ones, uses both to pseudo-label the rest where there are many (see teaching.py), trains two students that start
+labelled ones, uses both to pseudo-label the rest where there are many (see teachers.py), trains two students that start
 from their encoders, and averages the last two. Every stage is a run like those of `pretrain` and `finetune`.
 """
 
@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..config import FinetuneConfig, LearnConfig
 from ..corpus.store import Corpus
 from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
 from ..models.ensemble import Ensemble, ensemble
-from ..models.localizer import load_model
-from ..models.model_file import read_spec
-from ..runs.folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_file
+from ..models.model_file import ModelSpec
+from ..runs.folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
+from ..runs.load import load_model
 from ..runs.settings import save_settings
 from .finetuning import finetune
 from .held_out import run_test
@@ -29,7 +29,7 @@ from .pretraining import pretrain
 
 @dataclass(frozen=True)
 class LearnResult:
-    """The model that `learn` made, and the run folders of the trainings that lead to it, in their order."""
+    """The model of `learn`, and the run folders of the finetunings that led to it, in their order."""
 
     model: Ensemble
     runs: tuple[Path, ...]
@@ -49,7 +49,7 @@ def learn(
     out: str | Path,
     config: LearnConfig | None = None,
     *,
-    pretrained: Path | None = None,
+    pretrained: str | Path | None = None,
     resume: bool = False,
     quiet: bool = False,
     log: Callable[[str], None] = lambda line: None,
@@ -60,8 +60,8 @@ def learn(
         source: a Corpus or the folder of one, of which the training recordings of config.split are read (all where it
             is none), or a TrainingSet.
         out: folder that gets a run folder for each stage, and model.safetensors, the mean of the last two networks.
-        config: the settings of `kinespan learn`, by default all as they are there.
-        pretrained: a run or a model file, whose encoder replaces pretraining.
+        config: the settings of `kinespan learn`; by default those that the command has.
+        pretrained: a run or a model file whose encoder replaces pretraining, or `default`, the encoder of the package.
         resume: continue the run that is in `out`; finished stages are skipped.
         quiet: show no progress.
         log: is called with a line before each stage.
@@ -70,58 +70,69 @@ def learn(
     """
     out, config = Path(out), config or LearnConfig()
     check_learn_folder(out, resume)
-    part = training_set(source, config.split, config.fold)
-    start = None if pretrained is None else read_spec(pretrained_file(pretrained))
-    pretrained_config = config.finetuning("finetune")
-    partner_config = config.finetuning("scratch", None if start is None else start.input.fps)
-    if pretrained is not None and start is not None:
-        check_no_label_leakage(pretrained, start, part, pretrained_config)
-    labelled, _ = labelled_names(part.corpus, part.names, part.drop_labels, pretrained_config)
-    num_unlabelled = len(part.names) - len(labelled)
-    teaching = config.teaches(len(labelled), num_unlabelled)
-    facts = {"corpus": str(part.corpus.path), "pretrained": None if pretrained is None else str(pretrained)}
+    data = training_set(source, config.split, config.fold)
+    start = pretrained_spec(pretrained)
+    if start is not None:
+        check_no_label_leakage(pretrained, start, data, config.finetuning())
+    labelled, _ = labelled_names(data.corpus, data.names, data.drop_labels, config.finetuning())
+    stages = _stages(data, out, config, pretrained, start, len(labelled), quiet)
+    facts = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
     save_settings(out, "learn", config, facts, resume=resume)
-    stages = _Stages((pretrained is None) + (4 if teaching else 2), log)
-    if pretrained is None:
-        pretrained = _pretrain(stages, part, out / "pretrain", config, quiet)
-
-    def train(run: Path, settings: FinetuneConfig, start: Path | None, teachers: Sequence[Path] = ()) -> Path:
-        encoder = settings.network.encoder if start is None else read_spec(pretrained_file(start)).encoder
-        taught = f", taught on {num_unlabelled} others" if teachers else ""
-        job = partial(finetune, part, run, settings, pretrained=start, teachers=teachers, quiet=quiet)
-        stages.run(run, MODEL_FILE, f"{encoder}, labels of {len(labelled)} recordings{taught}", job)
-        return run
-
-    runs = [train(out / "finetune", pretrained_config, pretrained), train(out / "scratch", partner_config, None)]
-    if teaching:
-        # a student starts from the encoder of the teacher of its own kind, with a new head
-        configs = pretrained_config, replace(partner_config, protocol="finetune")
-        pairs = zip(tuple(runs), configs, strict=True)
-        runs += [train(out / f"{run.name}_taught", settings, run, runs[:2]) for run, settings in pairs]
+    for number, stage in enumerate(stages, 1):
+        done = (stage.folder / stage.result).is_file()
+        log(f"{number} of {len(stages)}  {stage.folder.name}: {stage.description}{', done before' if done else ''}")
+        if not done:
+            stage.run(resume=(stage.folder / CHECKPOINT).is_file())
+    runs = tuple(stage.folder for stage in stages if stage.result == MODEL_FILE)
     model = ensemble([load_model(run) for run in runs[-2:]], names=runs[-2:])
     model.save(out / MODEL_FILE)
-    return LearnResult(model, tuple(runs))
+    return LearnResult(model, runs)
 
 
-def _pretrain(stages: _Stages, part: TrainingSet, run: Path, config: LearnConfig, quiet: bool) -> Path:
-    """The stage that pretrains the encoder; returns its run folder."""
-    about = f"{config.network.encoder}, snippets of {len(part.names)} recordings without their labels"
-    stages.run(run, ENCODER_FILE, about, partial(pretrain, part, run, config.pretraining(), quiet=quiet))
-    return run
+class _Stage(NamedTuple):
+    """A training of `learn`: its run folder, the file that it writes at its end, what it trains, and how it is run."""
+
+    folder: Path
+    result: str
+    description: str
+    run: Callable[..., object]
 
 
-@dataclass
-class _Stages:
-    """Runs stages one after another; finished ones are logged and skipped."""
+def _stages(
+    data: TrainingSet,
+    out: Path,
+    config: LearnConfig,
+    pretrained: str | Path | None,
+    start: ModelSpec | None,
+    num_labelled: int,
+    quiet: bool,
+) -> list[_Stage]:
+    """The trainings in their order. `start` is the spec of `pretrained`; without one, an encoder is pretrained first.
 
-    count: int
-    log: Callable[[str], None]
-    number: int = 0
+    Raises InputError as `LearnConfig.teaches` does.
+    """
+    encoder, partner = config.network.encoder if start is None else start.encoder, config.partner_encoder
+    num_unlabelled = len(data.names) - num_labelled
+    stages = []
 
-    def run(self, folder: Path, result: str, about: str, job: Callable[..., object]) -> None:
-        """Run a job whose result is a file in `folder`, resuming from its checkpoint if there is one."""
-        self.number += 1
-        done = (folder / result).is_file()
-        self.log(f"{self.number} of {self.count}  {folder.name}: {about}{', done before' if done else ''}")
-        if not done:
-            job(resume=(folder / CHECKPOINT).is_file())
+    def train(
+        name: str, encoder: str, settings: FinetuneConfig, start: str | Path | None, teachers: Sequence[Path] = ()
+    ) -> Path:
+        pseudo_labels = f", pseudo-labels of {num_unlabelled}" if teachers else ""
+        description = f"{encoder}, labels of {num_labelled} recordings{pseudo_labels}"
+        run = partial(finetune, data, out / name, settings, pretrained=start, teachers=teachers, quiet=quiet)
+        stages.append(_Stage(out / name, MODEL_FILE, description, run))
+        return out / name
+
+    if pretrained is None:
+        pretrained = out / "pretrain"
+        description = f"{encoder}, snippets of {len(data.names)} recordings without their labels"
+        run = partial(pretrain, data, pretrained, config.pretraining(), quiet=quiet)
+        stages.append(_Stage(pretrained, ENCODER_FILE, description, run))
+    own, partners = config.finetuning(), config.partner_training(None if start is None else start.input.fps)
+    teachers = train("finetune", encoder, own, pretrained), train("scratch", partner, partners, None)
+    if config.teaches(num_labelled, num_unlabelled):
+        # a student starts from the encoder of the teacher of its own kind, with a new head
+        train("finetune_taught", encoder, own, teachers[0], teachers)
+        train("scratch_taught", partner, replace(partners, protocol="finetune"), teachers[1], teachers)
+    return stages

@@ -1,4 +1,4 @@
-"""Memory that training gets back at every step instead of asking the system for it anew."""
+"""Freed memory that is kept during training, so that every step reuses it."""
 
 from __future__ import annotations
 

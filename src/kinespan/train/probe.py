@@ -1,4 +1,4 @@
-"""What is watched while pretraining: the spread of embeddings, and how well frame features tell labels apart."""
+"""Figures to watch during pretraining: the spread of embeddings, and how well frame features separate labels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from ..models.encoder_model import EncoderModel, evaluation_mode
 from .clip_pool import ClipPool
 from .engine import TrainingModule
 
+NEIGHBOURS = 20
+MAX_RECORDINGS, MAX_FRAMES = 16, 512
+"""Annotated recordings that are probed, and frames of each."""
+
 
 def embedding_spread(vectors: Tensor) -> Tensor:
     """Collapse indicator of L2-normalised vectors (B, D): mean standard deviation of a dimension, times sqrt(D).
@@ -24,13 +28,13 @@ def embedding_spread(vectors: Tensor) -> Tensor:
     return spread
 
 
-def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tensor, neighbours: int = 20) -> float:
+def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tensor) -> float:
     """Mean over classes of the share of queries (N, C) whose class their nearest bank vectors (M, C) give.
 
-    Cosine similarity, majority of the `neighbours` nearest; class ids (M,) and (N,) are small integers.
+    Cosine similarity, majority of the `NEIGHBOURS` nearest; class ids (M,) and (N,) are small integers.
     """
     similarity = F.normalize(query, dim=1) @ F.normalize(bank, dim=1).T  # (N, M)
-    neighbour_ids = bank_ids[similarity.topk(min(neighbours, len(bank)), dim=1).indices]  # (N, neighbours)
+    neighbour_ids = bank_ids[similarity.topk(min(NEIGHBOURS, len(bank)), dim=1).indices]  # (N, neighbours)
     votes = F.one_hot(neighbour_ids, int(max(bank_ids.max(), query_ids.max())) + 1).sum(dim=1)  # (N, classes)
     right = (votes.argmax(dim=1) == query_ids).float()  # (N,)
     return float(torch.stack([right[query_ids == label].mean() for label in torch.unique(query_ids)]).mean())
@@ -39,12 +43,11 @@ def knn_accuracy(bank: Tensor, bank_ids: Tensor, query: Tensor, query_ids: Tenso
 class FrameProbe(Callback):
     """Every few steps: kNN accuracy of the deepest features on annotated recordings, half of them as the bank.
 
-    It only reads: nothing of it reaches the training.
+    It never changes the training.
     """
 
-    def __init__(self, pool: ClipPool, every: int, most_recordings: int = 16, most_frames: int = 512) -> None:
+    def __init__(self, pool: ClipPool, every: int) -> None:
         self.pool, self.every = pool, every
-        self.most_recordings, self.most_frames = most_recordings, most_frames
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Probe when it is time."""
@@ -61,7 +64,7 @@ class FrameProbe(Callback):
         queries: list[tuple[Tensor, Tensor]] = []
         annotated = [index for index in range(len(self.pool)) if self.pool.annotated(index)]
         with evaluation_mode(model):
-            for number, index in enumerate(annotated[: self.most_recordings]):
+            for number, index in enumerate(annotated[:MAX_RECORDINGS]):
                 (queries if number % 2 else bank).append(self._labelled_features(model, index))
         bank_features, bank_ids = (torch.cat(tensors) for tensors in zip(*bank, strict=True))
         query_features, query_ids = (torch.cat(tensors) for tensors in zip(*queries, strict=True))
@@ -69,7 +72,7 @@ class FrameProbe(Callback):
 
     def _labelled_features(self, model: EncoderModel, index: int) -> tuple[Tensor, Tensor]:
         """Features (N, C) and target columns (N,) of the labelled steps of recording `index`."""
-        frames, stride = min(self.most_frames, int(self.pool.lengths[index])), model.encoder.strides[-1]
+        frames, stride = min(MAX_FRAMES, int(self.pool.lengths[index])), model.encoder.strides[-1]
         start = torch.zeros(1, dtype=torch.long, device=self.pool.lengths.device)
         view, targets = self.pool.clips(start + index, start, frames)
         assert targets is not None

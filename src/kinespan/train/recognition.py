@@ -8,9 +8,8 @@ that the encoder was trained on; where each recording is one action, as in NTU R
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,84 +27,64 @@ from ..methods.base import unit_length, video_feature
 from ..models.encoder_model import EncoderModel
 from ..models.model_file import ModelSpec, read_spec
 from ..runs.folder import pretrained_file
-from ..runs.pretrained import encoder_weights
+from ..runs.load import load_encoder
 from ..transforms.normalise import Motion
-from .clip_pool import load_motions
-from .engine import seeded
+from .clip_pool import pad_people
+from .seeding import seeded
+
+BATCH = 64
+"""Recordings that are read, and clips that are embedded, at once."""
 
 
-@dataclass(frozen=True)
-class Samples:
-    """Trimmed clips of some recordings: features (N, C) of the frozen encoder, label ids (N,), their recordings."""
+class Samples(NamedTuple):
+    """Trimmed clips: features (N, C) of the frozen encoder, and label ids (N,)."""
 
     features: Tensor
     ids: Tensor
-    recordings: tuple[str, ...]
 
 
 def recognize(
     corpus: Corpus,
     config: RecognizeConfig,
-    pretrained: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    pretrained: str | Path | None = None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
     """Classify the spans of a fold's test recordings by those of its training recordings; returns the figures.
 
     top1 and per_class_mean (mean recall over the labels that occur) in 0..1, recall by label, the confusion matrix
     (true label, predicted label) as counts, and the facts: protocol, split, labels used, seed. The classifier after the
-    last epoch is used; papers often give the best test epoch. Raises InputError for bad settings, and where a corpus
-    has no labels.
+    last epoch is used; papers often give the best test epoch. progress is called with the number of recordings whose
+    features are computed, of those to train and to test on. Raises InputError for bad settings, and where a corpus has
+    no labels.
     """
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
     parts = corpus_parts(corpus, config.split, config.fold)
     if corpus.labels is None:
         raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
-    labels = without_labels(corpus.labels, parts.drop_labels)
-    train = parts.train
+    labels, train = without_labels(corpus.labels, parts.drop_labels), parts.train
     if config.label_fraction < 1:
-        train = label_fraction(
-            train, config.label_fraction, config.seed, {name: corpus.annotation(name) for name in train}
-        )
-    spec, model = frozen_encoder(corpus, config, pretrained, train)
-    total, sides, done = len(train) + len(parts.test), [], 0
-    for names in (train, parts.test):
-        before = done
-        sides.append(
-            samples(
-                corpus, names, labels, model,
-                lambda count, before=before: progress and progress(before + count, total),  # type: ignore[misc]
-            )
-        )  # fmt: skip
-        done += len(names)
-    bank, test = sides
+        annotations = {name: corpus.annotation(name) for name in train}
+        train = label_fraction(train, config.label_fraction, config.seed, annotations)
+    if pretrained is None:
+        skeleton = choose_skeleton(config.network.skeleton, [TrainingSet(corpus, train)])
+        spec = ModelSpec.of_network(config.network, skeleton)
+        with seeded(config.seed):
+            model = EncoderModel.of_spec(spec).eval()
+    else:
+        spec, model = read_spec(pretrained_file(pretrained)), load_encoder(pretrained)
+    bank = samples(corpus, train, labels, model, progress)
+    test = samples(corpus, parts.test, labels, model, lambda done: progress(len(train) + done))
     if config.protocol == "knn":
         predicted = nearest(bank.features, bank.ids, test.features, config.neighbours)
     else:
         predicted = linear(bank.features, bank.ids, test.features, len(labels), config)
-    training = {} if pretrained is None else dict(spec.training)
     facts = {
         "corpus": corpus.name, "protocol": config.protocol, "split": config.split, "fold": config.fold,
         "label_fraction": config.label_fraction, "seed": config.seed, "encoder": spec.encoder,
-        "train_clips": len(bank.ids), "test_clips": len(test.ids), "pretrained": training or None,
+        "train_clips": len(bank.ids), "test_clips": len(test.ids), "pretrained": dict(spec.training) or None,
     }  # fmt: skip
     return {**scored(predicted, test.ids, labels), "facts": facts}
-
-
-def frozen_encoder(
-    corpus: Corpus, config: RecognizeConfig, pretrained: Path | None, names: Sequence[str]
-) -> tuple[ModelSpec, EncoderModel]:
-    """The encoder of a pretrained run, or an untrained one of the configuration, in eval mode, and its spec."""
-    if pretrained is not None:
-        spec = read_spec(pretrained_file(pretrained))
-    else:
-        skeleton = choose_skeleton(config.network.skeleton, [TrainingSet(corpus, tuple(names))])
-        spec = ModelSpec.of_network(config.network, skeleton)
-    with seeded(config.seed):
-        model = EncoderModel.of_spec(spec)
-    if pretrained is not None:
-        model.encoder.load_state_dict(encoder_weights(pretrained_file(pretrained)))
-    return spec, model.eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -114,28 +93,24 @@ def samples(
     names: Sequence[str],
     labels: LabelSet,
     model: EncoderModel,
-    progress: Callable[[int], Any] | None = None,
-    batch: int = 64,
+    progress: Callable[[int], None],
 ) -> Samples:
-    """The clips of some recordings. Raises InputError where they hold none."""
-    features, ids, owners = [], [], []
-    for first in range(0, len(names), batch):
-        batch_names = names[first : first + batch]
+    """The labelled spans of recordings as clips. Raises InputError where there are none."""
+    features, ids = [], []
+    for first in range(0, len(names), BATCH):
+        batch_names = names[first : first + BATCH]
         clips: list[tuple[np.ndarray, np.ndarray]] = []
-        for name, motion in zip(batch_names, load_motions(corpus, batch_names, model.input), strict=True):
-            annotation = corpus.annotation(name)
+        for name in batch_names:
+            motion, annotation = model.input.motion(corpus[name]), corpus.annotation(name)
             for span in annotation.spans if annotation is not None else ():
                 if span.label in labels.names:
                     clips.append(trimmed(motion, span.start, span.end, model.clip_frames))
                     ids.append(labels.names.index(span.label))
-                    owners.append(name)
-        for start in range(0, len(clips), batch):
-            features.append(_features(clips[start : start + batch], model))
-        if progress is not None:
-            progress(first + len(batch_names))
+        features += [_features(clips[start : start + BATCH], model) for start in range(0, len(clips), BATCH)]
+        progress(first + len(batch_names))
     if not features:
         raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings has a labelled span")
-    return Samples(torch.cat(features), torch.tensor(ids), tuple(owners))
+    return Samples(torch.cat(features), torch.tensor(ids))
 
 
 def trimmed(motion: Motion, start: float, end: float, frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -155,13 +130,9 @@ def trimmed(motion: Motion, start: float, end: float, frames: int) -> tuple[np.n
 def _features(clips: Sequence[tuple[np.ndarray, np.ndarray]], model: EncoderModel) -> Tensor:
     """Video features (N, C) of clips, which may hold different numbers of people."""
     people = max(valid.shape[1] for _, valid in clips)
-    frames, joints = clips[0][0].shape[0], clips[0][0].shape[2]
-    positions = torch.zeros(len(clips), frames, people, joints, 3)
-    valid = torch.zeros(len(clips), frames, people, dtype=torch.bool)
-    for number, (clip_positions, clip_valid) in enumerate(clips):
-        positions[number, :, : clip_valid.shape[1]] = torch.from_numpy(clip_positions)
-        valid[number, :, : clip_valid.shape[1]] = torch.from_numpy(clip_valid)
-    return video_feature(model(positions, valid))
+    positions = np.stack([pad_people(positions, people) for positions, _ in clips])  # (N, T, P, J, 3)
+    valid = np.stack([pad_people(valid, people) for _, valid in clips])  # (N, T, P)
+    return video_feature(model(torch.from_numpy(positions), torch.from_numpy(valid)))
 
 
 def nearest(bank: Tensor, ids: Tensor, query: Tensor, neighbours: int, block: int = 4096) -> Tensor:
@@ -188,15 +159,14 @@ def linear(bank: Tensor, ids: Tensor, query: Tensor, classes: int, config: Recog
     torch.nn.init.normal_(head.weight, std=0.02, generator=generator)
     torch.nn.init.zeros_(head.bias)
     optimizer = torch.optim.SGD(head.parameters(), lr=config.lr, momentum=0.9)
-    for epoch in range(config.epochs):
-        if epoch == config.lr_drop:
-            for group in optimizer.param_groups:
-                group["lr"] *= 0.1
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [config.lr_drop])
+    for _ in range(config.epochs):
         order = torch.randperm(len(bank), generator=generator)
         for indices in order.split(config.batch_size):  # type: ignore[no-untyped-call]
             optimizer.zero_grad()
             F.cross_entropy(head(bank[indices]), ids[indices]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+        schedule.step()
     with torch.no_grad():
         return torch.as_tensor(head(query).argmax(dim=1))
 

@@ -1,10 +1,9 @@
-"""What a new localizer is, from the settings and the pretrained run."""
+"""The ModelSpec of a new localizer, from the settings, the labels and the pretrained model."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 from ..config import FinetuneConfig
@@ -14,18 +13,20 @@ from ..decode import DecodeConfig
 from ..decode.durations import learn_durations
 from ..errors import InputError
 from ..models.encoder_model import EncoderModel
-from ..models.model_file import ModelSpec, read_spec
-from ..runs.folder import pretrained_file
+from ..models.model_file import ModelSpec
 from ..transforms.normalise import Motion
-from .engine import seeded
-from .leakage import trained_on
+from .leakage import training_data_facts
+from .seeding import seeded
 from .teachers import describe
 
 
-def _decoding(
+def decoding_of(
     spec: ModelSpec, config: FinetuneConfig, motions: Sequence[Motion], annotations: Sequence[Annotation | None]
 ) -> DecodeConfig:
-    """The way of decoding, with how long the labelled actions last. Raises InputError for viterbi and overlaps."""
+    """How the localizer decodes, with the durations of the labelled actions.
+
+    Raises InputError for viterbi with labels that overlap.
+    """
     assert spec.labels is not None
     if not spec.labels.exclusive:
         if config.segmentation == "viterbi":
@@ -34,32 +35,35 @@ def _decoding(
     pairs = zip(annotations, motions, strict=True)
     ids = [annotation.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation]
     durations = learn_durations(ids, spec.input.fps, len(spec.labels) + 1)
-    way: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
-    return replace(spec.decode, segmentation=way, durations=durations)
+    segmentation: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
+    return replace(spec.decode, segmentation=segmentation, durations=durations)
 
 
-def _spec(
-    part: TrainingSet, config: FinetuneConfig, labels: LabelSet, pretrained: Path | None, names: tuple[str, ...]
+def localizer_spec(
+    data: TrainingSet, config: FinetuneConfig, labels: LabelSet, pretrained: ModelSpec | None, names: tuple[str, ...]
 ) -> ModelSpec:
-    """What the new localizer is: the network of the pretrained run, or of the configuration."""
+    """The spec of a new localizer: the network of the pretrained model, or of the configuration.
+
+    names: the recordings whose labels are used.
+    """
     training: dict[str, Any] = {
-        "stage": "finetune", "protocol": config.protocol, **trained_on([part]), "label_fraction": config.label_fraction,
-        "labelled_recordings": len(names), "seed": config.seed, "steps": config.steps,
+        "stage": "finetune", "protocol": config.protocol, **training_data_facts([data]),
+        "label_fraction": config.label_fraction, "labelled_recordings": len(names), "seed": config.seed,
+        "steps": config.steps,
     }  # fmt: skip
-    if pretrained is not None:
-        base = read_spec(pretrained_file(pretrained))
-        before = base.training
+    clip_frames = config.clip_frames
+    if pretrained is None:
+        skeleton = choose_skeleton(config.network.skeleton, [replace(data, names=names)])
+        base = ModelSpec.of_network(config.network, skeleton)
+    else:
+        base, pretraining = pretrained, pretrained.training
         if base.kind != "encoder":  # it was trained on labels already, and may have been pretrained before that
             training["started_from"] = describe(base)
-            before = before.get("pretrained", {})
-        if before:
-            training["pretrained"] = dict(before)
-    else:
-        skeleton = choose_skeleton(config.network.skeleton, [replace(part, names=names)])
-        base = ModelSpec.of_network(config.network, skeleton)
-    # the linear probe leaves the encoder as it was pretrained, so its clips stay what it has seen
-    frozen = pretrained is not None and config.protocol == "linear"
-    clip_frames = base.clip_frames if frozen else config.clip_frames
+            pretraining = pretraining.get("pretrained", {})
+        if pretraining:
+            training["pretrained"] = dict(pretraining)
+        if config.protocol == "linear":  # its encoder stays as it was pretrained, and so does the length of its clips
+            clip_frames = base.clip_frames
     spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
     return replace(with_refinement(spec, config), training=training)
 
@@ -67,7 +71,7 @@ def _spec(
 def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
     """The spec with the stages of refinement that the settings mean for its encoder.
 
-    auto asks the encoder, built without a trace, for its resolutions. Raises InputError for an unknown one.
+    auto goes by the number of resolutions of the encoder. Raises InputError for an unknown encoder.
     """
     stages = config.refine_stages
     if stages == "auto":

@@ -1,4 +1,4 @@
-"""Teachers: finished models that pseudo-label the recordings that nobody labelled.
+"""Teachers: trained models that pseudo-label the recordings without labels.
 
 Notable choices:
 - pseudo-labels are soft: a student learns all scores of a frame, not the best label alone (Hinton et al., Distilling
@@ -10,53 +10,54 @@ Notable choices:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from ..config import FinetuneConfig
 from ..corpus.training_set import TrainingSet
-from ..models.base import Model, Scores
+from ..errors import InputError
+from ..models.base import Scores
 from ..models.ensemble import check_compatible, ensemble
-from ..models.localizer import load_model
 from ..models.model_file import ModelSpec
+from ..progress import Progress
+from ..runs.load import load_model
 from .leakage import check_no_label_leakage
 
 
-@dataclass(frozen=True)
-class Teachers:
-    """One or several models as one teacher, and a description of each in a few words."""
+def pseudo_labels(
+    teachers: Sequence[str | Path],
+    data: TrainingSet,
+    labelled: Sequence[str],
+    spec: ModelSpec,
+    config: FinetuneConfig,
+    quiet: bool = False,
+) -> tuple[dict[str, Scores], list[str]]:
+    """Scores (T, C + 1) of the recordings of `data` that are not labelled, and a description of each teacher.
 
-    model: Model
-    descriptions: tuple[str, ...]
-
-    def scores(
-        self, part: TrainingSet, names: Sequence[str], progress: Callable[[int], None] | None = None
-    ) -> dict[str, Scores]:
-        """The teachers' mean scores (T, C + 1) of recordings, by name."""
-        scores = {}
-        for number, name in enumerate(names):
-            scores[name] = self.model.frame_scores(part.corpus[name])
-            if progress is not None:
-                progress(number + 1)
-        return scores
-
-
-def load_teachers(paths: Sequence[Path], part: TrainingSet, config: FinetuneConfig, spec: ModelSpec) -> Teachers:
-    """The models in run folders or model files, as teachers of a student with this `spec` on the training side `part`.
-
-    Raises InputError for a file that is not a kinespan localizer, for one of other labels or another rate, and as
-    `check_no_label_leakage` does.
+    teachers: run folders or model files, whose scores are averaged; spec: the student's. Raises InputError for a file
+    that is not a kinespan localizer, for one of other labels or another rate, as `check_no_label_leakage` does, and
+    where every recording is labelled.
     """
+    unlabelled = [name for name in data.names if name not in set(labelled)]
+    if not unlabelled:
+        raise InputError(
+            f"--teachers: the labels of all {len(labelled)} training recordings are used, so there is nothing to "
+            "pseudo-label; leave it out, or prepare recordings without labels in the same corpus"
+        )
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    models = [load_model(path, device) for path in paths]
-    for path, model in zip(paths, models, strict=True):
+    models = [load_model(path, device) for path in teachers]
+    for path, model in zip(teachers, models, strict=True):
         check_compatible(spec, "this run", model.spec, path, "teach")
-        check_no_label_leakage(path, model.spec, part, config)
-    descriptions = tuple(describe(model.spec) for model in models)
-    return Teachers(models[0] if len(models) == 1 else ensemble(models, names=paths), descriptions)
+        check_no_label_leakage(path, model.spec, data, config)
+    teacher = models[0] if len(models) == 1 else ensemble(models, names=teachers)
+    scores = {}
+    with Progress("pseudo-labelling", len(unlabelled), quiet=quiet) as progress:
+        for name in unlabelled:
+            scores[name] = teacher.frame_scores(data.corpus[name])
+            progress.update(len(scores))
+    return scores, [describe(model.spec) for model in models]
 
 
 def describe(spec: ModelSpec) -> str:
