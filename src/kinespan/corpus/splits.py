@@ -10,6 +10,9 @@ from typing import Any
 from ..data.annotation import Annotation, LabelSet
 from ..errors import InputError
 
+Interval = tuple[float, float]
+"""Start and end in seconds."""
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -81,17 +84,23 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
     """
     dropped = set(names)
     labels = without_labels(annotation.labels, dropped)
-    covered = [(0.0, duration)] if annotation.covered is None else list(annotation.covered)
-    holes = [span for span in annotation.spans if span.label in dropped]
-    for hole in holes:
-        covered = [
-            (low, high)
-            for start, end in covered
-            for low, high in ((start, min(end, hole.start)), (max(start, hole.end), end))
-            if low < high
+    covered = annotation.covered
+    holes = [(span.start, span.end) for span in annotation.spans if span.label in dropped]
+    if holes:
+        covered = subtract(((0.0, duration),) if covered is None else covered, holes)
+    return Annotation(tuple(span for span in annotation.spans if span.label not in dropped), labels, covered)
+
+
+def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The intervals (start, end) without the time of the holes (start, end)."""
+    for low, high in holes:
+        intervals = [
+            (first, last)
+            for start, end in intervals
+            for first, last in ((start, min(end, low)), (max(start, high), end))
+            if first < last
         ]
-    spans = tuple(span for span in annotation.spans if span.label not in dropped)
-    return Annotation(spans, labels, tuple(covered) if holes else annotation.covered)
+    return tuple(intervals)
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:

@@ -26,7 +26,7 @@ from ...io import amass, smplh
 from . import babel_json, babel_motion, babel_rules
 from .babel_json import Sequence
 from .babel_labels import OVERLAPPING, Labels, label_set
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey, official_split
 
 STAL_POINTS = (0, 3, 12, 15, 16, 18, 20, 22, 17, 19, 21, 37, 1, 4, 7, 10, 2, 5, 8, 11, 9, 63, 64, 68, 69)
 """The point of the body for each NTU joint, as in STAL and BABEL: the tips of thumb and index finger are swapped, so
@@ -165,9 +165,8 @@ class Babel(Recipe):
 
     def splits(self, infos: SequenceOf[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``official``, fold 1: trains on train (and extra_train), tests on val (and extra_val)."""
-        parts = [info.attributes.get("part", "") for info in infos]
-        fold = official_fold([info.name for info in infos], parts, {"train", "extra_train"}, {"val", "extra_val"})
-        return official_split("official", {1: fold})
+        parts = [info.attributes.get("part") for info in infos]
+        return official_split("official", infos, parts, {1: ({"train", "extra_train"}, {"val", "extra_val"})})
 
     # ---- which sequences ---------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from ...arrays import IntArray
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from .babel_json import Segment, Sequence
+from .base import union
 
 FPS = 30
 """Frames a second of the result."""
@@ -87,9 +88,9 @@ def fixed_annotation(sequence: Sequence, labels: LabelSet, duration: float) -> A
     pieces = _shortest(segments, labels) if labels.exclusive else _each(segments, labels)
     spans = []
     for index, name in enumerate(labels.names):
-        intervals_of_label = _union((start, end) for start, end, label in pieces if label == index)
+        intervals_of_label = union((start, end) for start, end, label in pieces if label == index)
         spans += [Span(start, end, name) for start, end in intervals_of_label]
-    covered = _union((segment.start, segment.end) for segment in segments)
+    covered = union((segment.start, segment.end) for segment in segments)
     return Annotation(tuple(spans), labels, None if covered == [(0.0, duration)] else tuple(covered))
 
 
@@ -123,14 +124,3 @@ def _cut(segment: Segment, duration: float) -> Segment | None:
     """The segment cut to the recording; None if nothing is left or it has no categories."""
     start, end = max(0.0, segment.start), min(duration, segment.end)
     return Segment(start, end, segment.categories) if start < end and segment.categories else None
-
-
-def _union(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The union of intervals (start, end), in order."""
-    union: list[tuple[float, float]] = []
-    for start, end in sorted(intervals):
-        if union and start <= union[-1][1]:
-            union[-1] = (union[-1][0], max(end, union[-1][1]))
-        else:
-            union.append((start, end))
-    return union

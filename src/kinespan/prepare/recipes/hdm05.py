@@ -13,11 +13,11 @@ from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
 from ...data.annotation import Annotation, LabelSet, Span, natural_key
 from ...errors import InputError
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey, official_split
 
 TRAIN_ACTORS = frozenset({"bd", "bk", "dg"})
 TEST_ACTORS = frozenset({"mm", "tr"})
-_CLIP = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120")
+_CLIP = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120(?i:\.amc)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Hdm05(Recipe):
     def survey(self, raw: Path) -> Survey:
         """Every clip below `raw`. Raises InputError where there is none."""
         files = [path for path in sorted(raw.rglob("*")) if path.is_file()]
-        clips = [(path, match) for path in files if path.suffix.lower() == ".amc" and (match := _match(path))]
+        clips = [(path, match) for path in files if (match := _CLIP.fullmatch(path.name))]
         if not clips:
             expected = "expected names such as HDM_bd_squat1Reps_001_120.amc"
             raise InputError(f"{raw}: no clip of HDM05 among {len(files)} files; {expected}")
@@ -78,10 +78,5 @@ class Hdm05(Recipe):
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``cross-actor``: fold 1 trains on actors bd, bk and dg and tests mm and tr."""
-        actors = [info.attributes.get("actor", "") for info in infos]
-        fold = official_fold([info.name for info in infos], actors, TRAIN_ACTORS, TEST_ACTORS)
-        return official_split("cross-actor", {1: fold})
-
-
-def _match(path: Path) -> re.Match[str] | None:
-    return _CLIP.fullmatch(path.stem)
+        actors = [info.attributes.get("actor") for info in infos]
+        return official_split("cross-actor", infos, actors, {1: (TRAIN_ACTORS, TEST_ACTORS)})

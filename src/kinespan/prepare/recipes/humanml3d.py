@@ -21,7 +21,7 @@ from ...data.skeletons import SMPL_22
 from ...errors import InputError
 from ...io import Take
 from ...io.base import read_text
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey, official_split, union
 
 FPS = 20.0
 PARTS = ("train", "val", "test")
@@ -102,11 +102,10 @@ class HumanML3D(Recipe):
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``official`` trains on train.txt and tests test.txt; ``validation`` tests val.txt."""
-        names = [info.name for info in infos]
         parts = [info.attributes.get("part") for info in infos]
         return (
-            *official_split("official", {1: official_fold(names, parts, {"train"}, {"test"})}),
-            *official_split("validation", {1: official_fold(names, parts, {"train"}, {"val"})}),
+            *official_split("official", infos, parts, {1: ({"train"}, {"test"})}),
+            *official_split("validation", infos, parts, {1: ({"train"}, {"val"})}),
         )
 
     @cached_property
@@ -117,15 +116,16 @@ class HumanML3D(Recipe):
     def _annotation(self, captions: Sequence[Caption], duration: float) -> Annotation | None:
         if self._labels is None or not captions:
             return None
-        spans: set[Span] = set()
-        for caption in captions:
-            start, end = caption.time or (0.0, duration)
-            end = min(end, duration)
-            for label, phrases in self._labels.items():
-                if start < end and any(_contains(caption.words, phrase) for phrase in phrases):
-                    spans.add(Span(start, end, label))
-        labels = LabelSet(tuple(self._labels), exclusive=False)
-        return Annotation(_merged(spans), labels)
+        spans: list[Span] = []
+        for label, phrases in self._labels.items():
+            times = [
+                caption.time or (0.0, duration)
+                for caption in captions
+                if any(_contains(caption.words, phrase) for phrase in phrases)
+            ]
+            inside = ((start, min(end, duration)) for start, end in times if start < duration)
+            spans += [Span(start, end, label) for start, end in union(inside)]  # captions repeat an action
+        return Annotation(tuple(spans), LabelSet(tuple(self._labels), exclusive=False))
 
 
 def read_joints(file: Path) -> Float32Array:
@@ -187,22 +187,9 @@ def read_categories(file: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
 
 
 def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
-    size = len(phrase)
-    return any(
-        tuple(words[start_index : start_index + size]) == tuple(phrase) for start_index in range(len(words) - size + 1)
-    )
-
-
-def _merged(spans: set[Span]) -> tuple[Span, ...]:
-    """Spans with those of one label that touch or overlap merged: several captions describe the same action."""
-    merged: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.label, span.start, span.end)):
-        last = merged[-1] if merged else None
-        if last is not None and last.label == span.label and span.start <= last.end:
-            merged[-1] = Span(last.start, max(last.end, span.end), span.label)
-        else:
-            merged.append(span)
-    return tuple(merged)
+    """Whether the words of the phrase follow each other somewhere in the words."""
+    starts = range(len(words) - len(phrase) + 1)
+    return any(tuple(words[start : start + len(phrase)]) == tuple(phrase) for start in starts)
 
 
 def _caption_line(caption: Caption) -> str:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import Fold, Split
+from ...corpus.splits import Split
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io import ReadOptions, Take
 from ...io.base import finish, read_text
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey, official_split
 from .ntu_lists import ACTIONS, PERFORMERS_60, PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
-
-_LICENCE = "academic research only, no redistribution (rose1.ntu.edu.sg/dataset/actionRecognition)"
 
 
 @dataclass(frozen=True)
 class _Ntu(Recipe):
     """What NTU RGB+D 60 and 120 share: .skeleton files named SsssCcccPpppRrrrAaaa, in any folders below the raw one."""
 
-    licence: ClassVar[str] = _LICENCE
+    licence: ClassVar[str] = "academic research only, no redistribution (rose1.ntu.edu.sg/dataset/actionRecognition)"
     actions: ClassVar[int]
     setups: ClassVar[int]
     train_performers: ClassVar[frozenset[int]]
     performers: ClassVar[int]
+    second_split: ClassVar[tuple[str, str, Container[int], Container[int]]]
+    """The official split beside xsub: name, attribute, and the values that train and test."""
 
     bodies: Literal["all", "first", "energy", "denoised"] = "all"
     """Which bodies are kept. all: every tracked one, in a person slot of its own. first: the first two of each frame
@@ -77,9 +76,7 @@ class _Ntu(Recipe):
         attributes = name_attributes(item.name)
         assert attributes is not None  # survey lists no other names
         bodies = _select_bodies(read_bodies(item.file), self.bodies)
-        recording = replace(
-            finish(item.file, "ntu", bodies.motion(attributes), ReadOptions()).recording, name=item.name
-        )
+        recording = finish(item.file, "ntu", bodies.motion(attributes), ReadOptions()).recording
         labels = self.labels()
         span = Span(0.0, recording.duration, labels.names[int(attributes["action"]) - 1])
         return Take(recording, Annotation((span,), labels))
@@ -94,12 +91,12 @@ class _Ntu(Recipe):
             return ()
         performers = [int(info.attributes["performer"]) for info in infos]
         tests = frozenset(range(1, self.performers + 1)) - self.train_performers
-        xsub = official_fold([info.name for info in infos], performers, self.train_performers, tests)
-        return (*official_split("xsub", {1: xsub}), *self.other_split(infos))
-
-    @abstractmethod
-    def other_split(self, infos: Sequence[RecordingInfo]) -> tuple[Split, ...]:
-        """The official split beside xsub."""
+        name, attribute, trains, second_tests = self.second_split
+        values = [int(info.attributes[attribute]) for info in infos]
+        return (
+            *official_split("xsub", infos, performers, {1: (self.train_performers, tests)}),
+            *official_split(name, infos, values, {1: (trains, second_tests)}),
+        )
 
 
 @RECIPES.register("ntu60")
@@ -117,10 +114,7 @@ class Ntu60(_Ntu):
     setups: ClassVar[int] = 17
     train_performers: ClassVar[frozenset[int]] = TRAIN_PERFORMERS_60
     performers: ClassVar[int] = PERFORMERS_60
-
-    def other_split(self, infos: Sequence[RecordingInfo]) -> tuple[Split, ...]:
-        """``xview``."""
-        return official_split("xview", {1: _by(infos, "camera", {2, 3}, {1})})
+    second_split = ("xview", "camera", {2, 3}, {1})
 
 
 @RECIPES.register("ntu120")
@@ -138,10 +132,7 @@ class Ntu120(_Ntu):
     setups: ClassVar[int] = 32
     train_performers: ClassVar[frozenset[int]] = TRAIN_PERFORMERS_120
     performers: ClassVar[int] = PERFORMERS_120
-
-    def other_split(self, infos: Sequence[RecordingInfo]) -> tuple[Split, ...]:
-        """``xset``."""
-        return official_split("xset", {1: _by(infos, "setup", set(range(2, 33, 2)), set(range(1, 32, 2)))})
+    second_split = ("xset", "setup", range(2, 33, 2), range(1, 32, 2))
 
 
 def read_missing(file: Path) -> frozenset[str]:
@@ -174,8 +165,3 @@ def _select_bodies(bodies: Bodies, option: str) -> Bodies:
     before, after = bodies.valid.shape[1], valid.shape[1]
     note = f"bodies {option}: {before} tracked, {after} person slot{'s' if after > 1 else ''} kept"
     return replace(bodies, positions=positions, valid=valid, notes=(*bodies.notes, note))
-
-
-def _by(infos: Sequence[RecordingInfo], attribute: str, trains: set[int], tests: set[int]) -> Fold | None:
-    values = [int(info.attributes[attribute]) for info in infos]
-    return official_fold([info.name for info in infos], values, trains, tests)

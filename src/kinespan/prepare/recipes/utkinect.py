@@ -13,14 +13,14 @@ import numpy as np
 
 from ...arrays import Float64Array, IntArray
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import Fold, Split
+from ...corpus.splits import Split, subtract
 from ...data.annotation import Annotation, LabelSet, Span
 from ...data.recording import Recording
 from ...data.skeletons import KINECT_20
 from ...errors import InputError
 from ...io import Take
 from ...io.base import first_not_number, floats, read_text
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey, official_split
 
 LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands"))
 """The actions in the order of the recordings."""
@@ -30,8 +30,8 @@ _LABEL = re.compile(r"(?P<label>\w+)\s*:\s*(?P<start>\S+)\s+(?P<end>\S+)")
 _MAX_NUMBERS = 108_000
 """Largest difference of frame numbers: an hour at 30 a second; more cannot be right."""
 
-Marks = tuple[tuple[str, int | None, int | None], ...]
-"""(label, first frame number, last frame number) of each action, None where the number is not given."""
+Mark = tuple[str, int | None, int | None]
+"""Label, first and last frame number of an action; None where the number is not given."""
 
 
 @RECIPES.register("utkinect")
@@ -108,24 +108,21 @@ class UTKinect(Recipe):
         k-th recording, that is 2 (performer - 1) + take."""
         try:
             performers = [int(info.attributes["performer"]) for info in infos]
-            sequences = [2 * (int(info.attributes["performer"]) - 1) + int(info.attributes["take"]) for info in infos]
+            takes = [int(info.attributes["take"]) for info in infos]
         except (KeyError, ValueError):
             return ()
-        names = [info.name for info in infos]
-
-        def leave_one(values: list[int]) -> dict[int, Fold | None]:
-            return {k: official_fold(names, values, set(values) - {k}, {k}) for k in sorted(set(values))}
-
-        return (
-            *official_split("leave-one-performer", leave_one(performers)),
-            *official_split("leave-one-sequence", leave_one(sequences)),
-        )
+        sequences = [2 * (performer - 1) + take for performer, take in zip(performers, takes, strict=True)]
+        splits: list[Split] = []
+        for name, values in (("leave-one-performer", performers), ("leave-one-sequence", sequences)):
+            folds = {k: (set(values) - {k}, {k}) for k in sorted(set(values))}
+            splits += official_split(name, infos, values, folds)
+        return tuple(splits)
 
 
-def read_labels(file: Path) -> dict[tuple[int, int], Marks]:
+def read_labels(file: Path) -> dict[tuple[int, int], tuple[Mark, ...]]:
     """The actions of each (performer, take). Raises InputError naming a line that is not an action."""
-    marks: dict[tuple[int, int], list[tuple[str, int | None, int | None]]] = {}
-    current: list[tuple[str, int | None, int | None]] | None = None
+    marks: dict[tuple[int, int], list[Mark]] = {}
+    current: list[Mark] | None = None
     for number, line in enumerate(read_text(file).split("\n"), start=1):
         text = line.strip()
         if not text:
@@ -134,8 +131,8 @@ def read_labels(file: Path) -> dict[tuple[int, int], Marks]:
         if heading:
             current = marks.setdefault((int(heading["performer"]), int(heading["take"])), [])
         elif label and current is not None and label["label"] in LABELS.names:
-            bounds = [_bound(file, number, label[side]) for side in ("start", "end")]
-            current.append((label["label"], bounds[0], bounds[1]))
+            start, end = (_bound(file, number, label[side]) for side in ("start", "end"))
+            current.append((label["label"], start, end))
         else:
             raise InputError(
                 f"{file}:{number}: found {text[:60]!r}, expected 's01 e01' or an action such as 'walk: 252 390'"
@@ -180,7 +177,7 @@ def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
     return frame_numbers, np.stack(rows)
 
 
-def annotate(marks: Marks, first: int, clock: float, duration: float) -> tuple[Annotation, tuple[str, ...]]:
+def annotate(marks: Sequence[Mark], first: int, clock: float, duration: float) -> tuple[Annotation, tuple[str, ...]]:
     """The actions in seconds from frame number `first` on, [start, end), and notes on those that are not usable.
 
     An action without both bounds leaves a hole in the covered time, from the end of the action listed before it (or
@@ -210,7 +207,5 @@ def annotate(marks: Marks, first: int, clock: float, duration: float) -> tuple[A
             spans.append(Span(seconds(low), seconds(high), label))
         else:
             notes.append(f"{label}: nobody was tracked in frames {low} to {high}")
-    covered: list[tuple[float, float]] = [(0.0, duration)]
-    for low_s, high_s in gaps:
-        covered = [(a, b) for x, y in covered for a, b in ((x, min(y, low_s)), (max(x, high_s), y)) if a < b]
-    return Annotation(tuple(spans), LABELS, tuple(covered) if gaps else None), tuple(notes)
+    covered = subtract(((0.0, duration),), gaps) if gaps else None
+    return Annotation(tuple(spans), LABELS, covered), tuple(notes)
