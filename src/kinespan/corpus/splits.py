@@ -103,6 +103,13 @@ def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[
     return tuple(intervals)
 
 
+def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
+    """All labels in order of first appearance, exclusive where all sets are; None for no label set."""
+    unique = list(dict.fromkeys(label_sets))
+    names = tuple(dict.fromkeys(name for labels in unique for name in labels.names))
+    return LabelSet(names, all(labels.exclusive for labels in unique)) if unique else None
+
+
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
     """The label set without `names`, in order. Raises InputError for a name that it does not have."""
     dropped = set(names)

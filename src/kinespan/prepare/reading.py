@@ -21,7 +21,7 @@ from .recipes import Item, Recipe
 
 _POOL_BYTES = 24 * 2**20
 _POOL_FILES = 1000
-"""With less to read than both, starting processes costs more than it saves."""
+"""With fewer bytes and fewer files to read, starting processes costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,7 @@ def read_one(recipe: Recipe, item: Item) -> ReadResult:
 
 def cores() -> int:
     """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _size(item: Item) -> int:
@@ -80,7 +78,7 @@ def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterat
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(recipe,))
 
     def submit(batch: Iterable[Item]) -> None:
-        with _interrupts_held():  # a submission may start a process, which inherits the signal mask
+        with _interrupts_blocked():  # a submission may start a process, which inherits the signal mask
             running.extend(pool.submit(_read_in_worker, item) for item in batch)
 
     running: deque[Future[ReadResult]] = deque()
@@ -100,7 +98,7 @@ def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterat
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def _interrupts_blocked() -> Iterator[None]:
     """Block Ctrl-C for a moment. It reaches every process of a terminal; only the one that writes handles it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -115,7 +113,7 @@ def _interrupts_held() -> Iterator[None]:
 # ---- in a worker -----------------------------------------------------------------------------------------------
 
 _recipe: list[Recipe] = []
-"""The recipe of this worker process, kept so that what it has loaded is reused for all items."""
+"""The recipe of this worker process; files that it has loaded serve all items."""
 
 
 def _start_worker(recipe: Recipe) -> None:
