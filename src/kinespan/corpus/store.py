@@ -23,11 +23,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import AnyArray, BoolArray, Float32Array
-from ..data.annotation import Annotation, LabelSet
+from ..data.annotation import Annotation
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
 from .index import Index, decode, decode_annotation
-from .info import RecordingInfo
 from .splits import Fold, Split, drop_labels
 
 INDEX_FILE = "index.json"
@@ -44,8 +43,19 @@ class Corpus:
 
     def __init__(self, path: Path, index: Index) -> None:
         self.path = path
-        self._index = index
-        self._index_of = {info.name: number for number, info in enumerate(index.infos)}
+        """The folder of the corpus."""
+        self.name = index.name
+        """The name of the corpus."""
+        self.labels = index.labels
+        """The label set of all annotations, None where nothing is annotated."""
+        self.infos = index.infos
+        """The RecordingInfo of each recording, in order."""
+        self.names = tuple(info.name for info in index.infos)
+        """The names of the recordings, in order."""
+        self.splits = {split.name: split for split in index.splits}
+        """The stored splits by name."""
+        self._annotations = index.annotations
+        self._index_of = {name: number for number, name in enumerate(self.names)}
         people = np.array([info.num_frames * info.num_people for info in index.infos], dtype=np.int64)
         joints = np.array([info.skeleton.num_joints for info in index.infos], dtype=np.int64)
         self._valid_starts = np.concatenate([[0], np.cumsum(people)])
@@ -67,33 +77,8 @@ class Corpus:
             raise InputError(f"{file}: cannot be read ({error})") from None
         return cls(folder, decode(text, file))
 
-    @property
-    def name(self) -> str:
-        """The name of the corpus."""
-        return self._index.name
-
-    @property
-    def labels(self) -> LabelSet | None:
-        """The label set of all annotations, None where nothing is annotated."""
-        return self._index.labels
-
-    @property
-    def infos(self) -> tuple[RecordingInfo, ...]:
-        """The RecordingInfo of each recording, in order."""
-        return self._index.infos
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the recordings, in order."""
-        return tuple(self._index_of)
-
-    @property
-    def splits(self) -> dict[str, Split]:
-        """The stored splits by name."""
-        return {split.name: split for split in self._index.splits}
-
     def __len__(self) -> int:
-        return len(self._index.infos)
+        return len(self.infos)
 
     def __iter__(self) -> Iterator[Recording]:
         return (self[index] for index in range(len(self)))
@@ -123,7 +108,7 @@ class Corpus:
     def annotation(self, key: int | str, drop: Sequence[str] = ()) -> Annotation | None:
         """The annotation of a recording, None without one, without the labels in `drop` (see `drop_labels`)."""
         index = self.index(key)
-        data, labels = self._index.annotations[index], self.labels
+        data, labels = self._annotations[index], self.labels
         if data is None or labels is None:
             return None
         annotation = decode_annotation(data, labels)

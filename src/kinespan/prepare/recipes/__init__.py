@@ -6,7 +6,7 @@ A new recipe is a file here and its import below; see `Recipe`.
 from __future__ import annotations
 
 from . import babel, hdm05, humanml3d, ntu, pku_mmd, precog, utkinect
-from .base import RECIPES, Item, Recipe, Survey, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 __all__ = [
     "RECIPES",
@@ -17,7 +17,6 @@ __all__ = [
     "hdm05",
     "humanml3d",
     "ntu",
-    "official_split",
     "pku_mmd",
     "precog",
     "utkinect",

@@ -17,6 +17,7 @@ from ... import io
 from ...arrays import Float64Array, IntArray
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, spans_from_frames
 from ...data.recording import Recording
 from ...data.skeleton import Skeleton
@@ -26,7 +27,7 @@ from ...io import amass, smplh
 from . import babel_json, babel_motion, babel_rules
 from .babel_json import Sequence
 from .babel_labels import OVERLAPPING, Labels, label_set
-from .base import RECIPES, Item, Recipe, Survey, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 STAL_POINTS = (0, 3, 12, 15, 16, 18, 20, 22, 17, 19, 21, 37, 1, 4, 7, 10, 2, 5, 8, 11, 9, 63, 64, 68, 69)
 """The point of the body for each NTU joint, as in STAL and BABEL: the tips of thumb and index finger are swapped, so
@@ -166,7 +167,7 @@ class Babel(Recipe):
     def splits(self, infos: SequenceOf[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``official``, fold 1: trains on train (and extra_train), tests on val (and extra_val)."""
         parts = [info.attributes.get("part") for info in infos]
-        return official_split("official", infos, parts, {1: ({"train", "extra_train"}, {"val", "extra_val"})})
+        return split_by_values("official", infos, parts, {1: ({"train", "extra_train"}, {"val", "extra_val"})})
 
     # ---- which sequences ---------------------------------------------------------------------------------------
 

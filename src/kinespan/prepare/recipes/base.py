@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import Fold, Split
+from ...corpus.splits import Split
 from ...data.annotation import LabelSet
 from ...io import Take
 from ...registry import Registry
@@ -76,27 +76,6 @@ class Recipe(ABC):
 
 RECIPES: Registry[type[Recipe]] = Registry("recipe")
 """Recipes by name. One with the name of a file format also splits folders in which all files have that format."""
-
-
-def official_split(
-    name: str,
-    infos: Sequence[RecordingInfo],
-    values: Iterable[object],
-    folds: Mapping[int, tuple[Container[object], Container[object]]],
-    drop_labels: tuple[str, ...] = (),
-) -> tuple[Split, ...]:
-    """A tuple of the split by the values (one a recording); empty where no fold has recordings on both sides.
-
-    `folds` has, by number, the values that train and the values that test. A recording with any other value is on
-    neither side.
-    """
-    named_values = [(info.name, value) for info, value in zip(infos, values, strict=True)]
-    complete: dict[int, Fold] = {}
-    for number, sides in folds.items():
-        train, test = (tuple(name for name, value in named_values if value in side) for side in sides)
-        if train and test:
-            complete[number] = Fold(train, test)
-    return (Split(name, complete, drop_labels),) if complete else ()
 
 
 def union(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -11,9 +11,10 @@ from typing import ClassVar
 from ... import io
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span, natural_key
 from ...errors import InputError
-from .base import RECIPES, Item, Recipe, Survey, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 TRAIN_ACTORS = frozenset({"bd", "bk", "dg"})
 TEST_ACTORS = frozenset({"mm", "tr"})
@@ -79,4 +80,4 @@ class Hdm05(Recipe):
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``cross-actor``: fold 1 trains on actors bd, bk and dg and tests mm and tr."""
         actors = [info.attributes.get("actor") for info in infos]
-        return official_split("cross-actor", infos, actors, {1: (TRAIN_ACTORS, TEST_ACTORS)})
+        return split_by_values("cross-actor", infos, actors, {1: (TRAIN_ACTORS, TEST_ACTORS)})

@@ -15,13 +15,14 @@ import numpy as np
 from ...arrays import Float32Array
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...data.recording import Recording
 from ...data.skeletons import SMPL_22
 from ...errors import InputError
 from ...io import Take
 from ...io.base import read_text
-from .base import RECIPES, Item, Recipe, Survey, official_split, union
+from .base import RECIPES, Item, Recipe, Survey, union
 
 FPS = 20.0
 PARTS = ("train", "val", "test")
@@ -104,8 +105,8 @@ class HumanML3D(Recipe):
         """``official`` trains on train.txt and tests test.txt; ``validation`` tests val.txt."""
         parts = [info.attributes.get("part") for info in infos]
         return (
-            *official_split("official", infos, parts, {1: ({"train"}, {"test"})}),
-            *official_split("validation", infos, parts, {1: ({"train"}, {"val"})}),
+            *split_by_values("official", infos, parts, {1: ({"train"}, {"test"})}),
+            *split_by_values("validation", infos, parts, {1: ({"train"}, {"val"})}),
         )
 
     @cached_property

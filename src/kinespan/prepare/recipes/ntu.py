@@ -9,13 +9,14 @@ from typing import ClassVar, Literal
 
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io import ReadOptions, Take
 from ...io.base import finish, read_text
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
-from .base import RECIPES, Item, Recipe, Survey, official_split
+from .base import RECIPES, Item, Recipe, Survey
 from .ntu_lists import ACTIONS, PERFORMERS_60, PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
 
 
@@ -94,8 +95,8 @@ class _Ntu(Recipe):
         name, attribute, trains, second_tests = self.second_split
         values = [int(info.attributes[attribute]) for info in infos]
         return (
-            *official_split("xsub", infos, performers, {1: (self.train_performers, tests)}),
-            *official_split(name, infos, values, {1: (trains, second_tests)}),
+            *split_by_values("xsub", infos, performers, {1: (self.train_performers, tests)}),
+            *split_by_values(name, infos, values, {1: (trains, second_tests)}),
         )
 
 

@@ -11,11 +11,12 @@ from typing import ClassVar, Literal
 from ... import io
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io.base import HEAD_BYTES, READERS, read_text
 from ...io.pku_mmd import FPS, LabelLine, read_labels
-from .base import RECIPES, Item, Recipe, Survey, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 LABELS = LabelSet(
     (
@@ -113,7 +114,7 @@ class _PkuMmd(Recipe):
         splits: list[Split] = []
         for name in _SPLIT_NAMES:
             sides = [info.attributes.get(name.replace("-", "_")) for info in infos]
-            splits += official_split(name, infos, sides, {1: ({"train"}, {"test"})})
+            splits += split_by_values(name, infos, sides, {1: ({"train"}, {"test"})})
         return tuple(splits)
 
 

@@ -10,9 +10,10 @@ from typing import ClassVar
 from ... import io
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import LabelSet
 from ...io.precog import LABELS
-from .base import RECIPES, Item, Recipe, Survey, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 TRAIN_SCRIPTS = frozenset({1, 2, 3, 5})
 TEST_SCRIPTS = frozenset({4, 6})
@@ -58,6 +59,6 @@ class Precog(Recipe):
         folds = {k: ({0, 1, 2, 3} - {k % 4}, {k % 4}) for k in range(1, 5)}
         dropped = (ONLY_IN_TEST,) if labels is not None and ONLY_IN_TEST in labels.names else ()
         return (
-            *official_split("cross-performer", infos, residues, folds),
-            *official_split("cross-script", infos, scripts, {1: (TRAIN_SCRIPTS, TEST_SCRIPTS)}, dropped),
+            *split_by_values("cross-performer", infos, residues, folds),
+            *split_by_values("cross-script", infos, scripts, {1: (TRAIN_SCRIPTS, TEST_SCRIPTS)}, dropped),
         )

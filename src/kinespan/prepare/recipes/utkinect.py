@@ -14,13 +14,14 @@ import numpy as np
 from ...arrays import Float64Array, IntArray
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split, subtract
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...data.recording import Recording
 from ...data.skeletons import KINECT_20
 from ...errors import InputError
 from ...io import Take
 from ...io.base import first_not_number, floats, read_text
-from .base import RECIPES, Item, Recipe, Survey, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands"))
 """The actions in the order of the recordings."""
@@ -115,7 +116,7 @@ class UTKinect(Recipe):
         splits: list[Split] = []
         for name, values in (("leave-one-performer", performers), ("leave-one-sequence", sequences)):
             folds = {k: (set(values) - {k}, {k}) for k in sorted(set(values))}
-            splits += official_split(name, infos, values, folds)
+            splits += split_by_values(name, infos, values, folds)
         return tuple(splits)
 
 
