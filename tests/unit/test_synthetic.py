@@ -14,18 +14,23 @@ from kinespan.data.annotation import Annotation, Span
 from kinespan.data.recording import Recording
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
-from kinespan.prepare.synthetic.actions import DISTRACTORS, TARGETS, Draw, smooth_step, through
+from kinespan.prepare.synthetic.actions import DISTRACTORS, LABELLED, Draw, smooth_step, through
 from kinespan.prepare.synthetic.body import CHANNELS, INDEX, Body, forward_kinematics, mirrored, pose
 from kinespan.prepare.synthetic.takes import (
     ACTIONS,
     NUM_PERFORMERS,
-    PAIRS,
     SyntheticConfig,
     make_recording,
     synthetic_takes,
 )
 
 Take = tuple[Recording, Annotation]
+
+PAIRS = (
+    ("sit down", "stand up"), ("pick up", "put down"), ("push", "pull"), ("circle clockwise", "circle anticlockwise"),
+    ("turn left", "turn right"), ("walk forward", "walk backward"),
+)  # fmt: skip
+"""Pairs of labelled actions that only direction or order distinguishes."""
 
 JOINT = {name: index for index, name in enumerate(NTU_25.joints)}
 CLEAN = SyntheticConfig(recordings=24, noise=0.0, dropouts=0.0)
@@ -131,8 +136,8 @@ def test_smooth_step_is_the_minimum_jerk_rise() -> None:
 def test_through_meets_its_keys_without_overshoot_and_rests_at_the_ends() -> None:
     high, low = pose(arm_flex=90), pose(arm_flex=30)
     motion = through(1.0, (0.3, high), (0.4, high), (1.0, low))
-    assert np.allclose(motion.at(np.array([0.0, 0.3, 0.35, 1.0])), np.stack((0 * high, high, high, low)))
-    curve = motion.at(np.linspace(0, 1, 2001))[:, INDEX["l_arm_flex"]]
+    assert np.allclose(motion.offsets(np.array([0.0, 0.3, 0.35, 1.0])), np.stack((0 * high, high, high, low)))
+    curve = motion.offsets(np.linspace(0, 1, 2001))[:, INDEX["l_arm_flex"]]
     assert curve.min() >= 0
     assert curve.max() <= np.deg2rad(90) + 1e-12
     speed = np.diff(curve) * 2000
@@ -141,14 +146,14 @@ def test_through_meets_its_keys_without_overshoot_and_rests_at_the_ends() -> Non
     assert np.abs(np.diff(speed)).max() < 0.1  # no jump in velocity
 
 
-@pytest.mark.parametrize("kind", [*TARGETS, *range(len(DISTRACTORS))])
+@pytest.mark.parametrize("kind", [*LABELLED, *range(len(DISTRACTORS))])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_gesture_begins_at_zero_and_leaves_the_body_in_its_state(kind: str | int, seed: int) -> None:
     seat, carry = pose(hip_flex=80, knee=80), pose(elbow=80)
     draw = Draw(np.random.default_rng(seed), 1.0, 0.5, seat=seat, carry=carry)
-    gesture = TARGETS[kind] if isinstance(kind, str) else DISTRACTORS[kind]
+    gesture = LABELLED[kind] if isinstance(kind, str) else DISTRACTORS[kind]
     motion = gesture.make(draw)
-    ends = motion.at(np.array([0.0, 1.0]))
+    ends = motion.offsets(np.array([0.0, 1.0]))
     assert np.allclose(ends[0], 0, atol=1e-9)
     pose_of = {"standing": 0 * seat, "seated": seat, "carrying": carry}
     change = pose_of[gesture.leaves] - pose_of[gesture.during[0]] if gesture.leaves else 0 * seat
@@ -285,7 +290,7 @@ def test_a_second_person_comes_and_goes_and_leaves_the_first_as_they_were(clean:
     ("field", "value"),
     [
         ("recordings", 0), ("seconds", (3.0, 10.0)), ("seconds", (30.0, 20.0)), ("fps", 0.0), ("seed", -1),
-        ("noise", -0.1), ("noise", float("nan")), ("distractors", 1.5), ("second_person", -0.1),
+        ("noise", -0.1), ("noise", float("nan")), ("second_person", -0.1),
     ],
 )  # fmt: skip
 def test_a_config_out_of_range_is_refused_by_name(field: str, value: object) -> None:
