@@ -1,4 +1,4 @@
-"""What a report shows: recordings with their truth and predictions, metrics, and the facts behind the figures."""
+"""The content of a report: recordings with their truth and predictions, metrics, and the facts behind the figures."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..data.recording import Recording
 from ..errors import InputError
 
 ROUNDING = 1e-3
-"""How far outside [0, 1] a score may lie and still be taken for a rounding error."""
+"""Scores this far outside [0, 1] count as rounding errors."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReportRecording:
-    """One Recording and what is known and predicted of it.
+    """A Recording with its truth and predictions.
 
     ``predictions`` are scored Spans that may overlap, ``segmentation`` exclusive ones (the arg-max over time).
     ``scores`` (T', C + 1) are in [0, 1] at ``scores_fps`` per second; column 0 is background, column c + 1 is
@@ -61,10 +61,10 @@ class ReportRecording:
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """All that one report shows.
+    """The content of a report.
 
     ``metrics`` is the content of a metrics.json, fractions in [0, 1]; a missing key leaves its table out.
-    ``facts`` says, in order, what stands behind the figures (model, protocol, split, fold, seeds, command, ...).
+    ``facts`` are those behind the figures, in order (model, protocol, split, fold, seeds, command, ...).
     ``curves`` holds training curves, name to (step, value) pairs.
 
     Raises InputError where a span's label is outside the label set or scores have a wrong number of columns.

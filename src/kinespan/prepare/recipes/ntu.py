@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,23 +17,21 @@ from ...io.base import finish, read_text
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
 from .base import RECIPES, Item, Recipe, Survey
-from .ntu_lists import ACTIONS, PERFORMERS_60, PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
+from .ntu_lists import ACTIONS, TEST_PERFORMERS_60, TEST_PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
 
 
 @dataclass(frozen=True)
 class _Ntu(Recipe):
-    """What NTU RGB+D 60 and 120 share: .skeleton files named SsssCcccPpppRrrrAaaa, in any folders below the raw one."""
+    """The base of both data sets: .skeleton files named SsssCcccPpppRrrrAaaa, in any folders below the raw one."""
 
     licence: ClassVar[str] = "academic research only, no redistribution (rose1.ntu.edu.sg/dataset/actionRecognition)"
     actions: ClassVar[int]
     setups: ClassVar[int]
-    train_performers: ClassVar[frozenset[int]]
-    performers: ClassVar[int]
-    second_split: ClassVar[tuple[str, str, Container[int], Container[int]]]
-    """The official split beside xsub: name, attribute, and the values that train and test."""
+    sides: ClassVar[Mapping[str, tuple[str, Container[int], Container[int]]]]
+    """By name of an official split: its attribute, and the values that train and test."""
 
     bodies: Literal["all", "first", "energy", "denoised"] = "all"
-    """Which bodies are kept. all: every tracked one, in a person slot of its own. first: the first two of each frame
+    """Which bodies are read. all: every tracked one, in a person slot of its own. first: the first two of each frame
     (CrosSCLR, AimCLR). energy: of the first four the two with the largest spread (2s-AGCN, ISC, CMD, USDRL). denoised:
     short and wide tracks dropped, the rest ranked by motion, two slots (CTR-GCN)."""
     missing: Path | None = None
@@ -47,8 +45,6 @@ class _Ntu(Recipe):
         names and, for NTU RGB+D 60, those of the 60 later actions are skipped. Raises InputError where there is none.
         """
         listed = frozenset() if self.missing is None else read_missing(self.missing)
-        if not raw.is_dir():
-            raise InputError(f"{raw}: no such folder; expected the one with the .skeleton files of {self.title}")
         items: dict[str, Item] = {}
         refused: list[tuple[Path, str]] = []
         skipped: list[Path] = []
@@ -90,14 +86,11 @@ class _Ntu(Recipe):
         """The official splits, one fold each, without those with an empty side."""
         if any(name_attributes(info.name) is None for info in infos):
             return ()
-        performers = [int(info.attributes["performer"]) for info in infos]
-        tests = frozenset(range(1, self.performers + 1)) - self.train_performers
-        name, attribute, trains, second_tests = self.second_split
-        values = [int(info.attributes[attribute]) for info in infos]
-        return (
-            *split_by_values("xsub", infos, performers, {1: (self.train_performers, tests)}),
-            *split_by_values(name, infos, values, {1: (trains, second_tests)}),
-        )
+        splits: list[Split] = []
+        for name, (attribute, trains, tests) in self.sides.items():
+            values = [int(info.attributes[attribute]) for info in infos]
+            splits += split_by_values(name, infos, values, {1: (trains, tests)})
+        return tuple(splits)
 
 
 @RECIPES.register("ntu60")
@@ -113,9 +106,10 @@ class Ntu60(_Ntu):
     paper: ClassVar[str] = "Shahroudy et al., NTU RGB+D, CVPR 2016"
     actions: ClassVar[int] = 60
     setups: ClassVar[int] = 17
-    train_performers: ClassVar[frozenset[int]] = TRAIN_PERFORMERS_60
-    performers: ClassVar[int] = PERFORMERS_60
-    second_split = ("xview", "camera", {2, 3}, {1})
+    sides: ClassVar[Mapping[str, tuple[str, Container[int], Container[int]]]] = {
+        "xsub": ("performer", TRAIN_PERFORMERS_60, TEST_PERFORMERS_60),
+        "xview": ("camera", {2, 3}, {1}),
+    }
 
 
 @RECIPES.register("ntu120")
@@ -131,9 +125,10 @@ class Ntu120(_Ntu):
     paper: ClassVar[str] = "Liu et al., NTU RGB+D 120, TPAMI 2020"
     actions: ClassVar[int] = 120
     setups: ClassVar[int] = 32
-    train_performers: ClassVar[frozenset[int]] = TRAIN_PERFORMERS_120
-    performers: ClassVar[int] = PERFORMERS_120
-    second_split = ("xset", "setup", range(2, 33, 2), range(1, 32, 2))
+    sides: ClassVar[Mapping[str, tuple[str, Container[int], Container[int]]]] = {
+        "xsub": ("performer", TRAIN_PERFORMERS_120, TEST_PERFORMERS_120),
+        "xset": ("setup", range(2, 33, 2), range(1, 32, 2)),
+    }
 
 
 def read_missing(file: Path) -> frozenset[str]:

@@ -43,7 +43,7 @@ _PHASES = {1: re.compile(r"v1|phase[-_ #]*1"), 2: re.compile(r"v2|phase[-_ #]*2"
 
 @dataclass(frozen=True)
 class _PkuMmd(Recipe):
-    """What both phases share: skeleton text, label text and split text, in any folders below the raw one.
+    """The base of both phases: skeleton text, label text and split text, in any folders below the raw one.
 
     A skeleton file lies in a folder with "skeleton" in its name, a label file in one with "label"; elsewhere the first
     line decides. Where an older and the final version exist (PKU_Skeleton and PKU_Skeleton_Renew, labels and
@@ -178,12 +178,10 @@ def read_split(file: Path) -> dict[str, str]:
 
 
 def _find_files(raw: Path, phase: int) -> tuple[dict[str, dict[str, Path]], list[Path]]:
-    """Files below `raw` by kind (skeleton, label, split) and name, and all others. Raises InputError without a folder.
+    """Files below `raw` by kind (skeleton, label, split) and name, and all others.
 
     Where there are several of one name the preferred version counts, and the rest are among the others.
     """
-    if not raw.is_dir():
-        raise InputError(f"{raw}: no such folder; expected that of PKU-MMD phase {phase}")
     files: dict[str, dict[str, Path]] = {"skeleton": {}, "label": {}, "split": {}}
     others: list[Path] = []
     for kind, name, file in sorted(
