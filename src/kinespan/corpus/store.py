@@ -27,7 +27,7 @@ from ..data.annotation import Annotation
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
 from .index import Index, decode, decode_annotation
-from .splits import Fold, Split, drop_labels
+from .splits import Fold, drop_labels
 
 INDEX_FILE = "index.json"
 FRAMES_FILE = "frames.f32"
@@ -65,14 +65,14 @@ class Corpus:
 
     @classmethod
     def open(cls, path: str | Path) -> Corpus:
-        """Open the corpus in a folder. Raises InputError, naming the file, where a part is missing, cut or changed."""
+        """Open the corpus in a folder. Raises InputError, naming the file, where a file is missing, cut or changed."""
         folder = Path(path)
         file = folder / INDEX_FILE
         try:
             text = file.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
-            what = "has no index.json" if folder.is_dir() else "is not a folder"
-            raise InputError(f"{folder}: not a corpus, it {what}; make one with `kinespan prepare`") from None
+            reason = "has no index.json" if folder.is_dir() else "is not a folder"
+            raise InputError(f"{folder}: not a corpus, it {reason}; make one with `kinespan prepare`") from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{file}: cannot be read ({error})") from None
         return cls(folder, decode(text, file))
@@ -128,20 +128,12 @@ class Corpus:
         positions, valid = self._arrays(index)
         return positions[start_frame:stop_frame], valid[start_frame:stop_frame]
 
-    def fold(self, split: str | Split, number: int) -> Fold:
-        """A fold of a stored split, given by name, or of another Split.
-
-        Raises InputError for an unknown split or fold, and for a fold with a recording that is not in the corpus.
-        """
-        if isinstance(split, str):
-            if split not in self.splits:
-                known = ", ".join(self.splits) or "none"
-                raise InputError(f"corpus {self.name!r} has no split {split!r}; available: {known}")
-            split = self.splits[split]
-        fold = split.fold(number)
-        for name in (*fold.train, *fold.test):
-            self.index(name)  # raises for an unknown one
-        return fold
+    def fold(self, split: str, number: int) -> Fold:
+        """A fold of a stored split, given by name. Raises InputError for an unknown split or fold."""
+        if split not in self.splits:
+            known = ", ".join(self.splits) or "none"
+            raise InputError(f"corpus {self.name!r} has no split {split!r}; available: {known}")
+        return self.splits[split].fold(number)
 
     def verify(self) -> None:
         """Compare all frames with the checksums. Raises InputError naming each recording that differs."""

@@ -1,4 +1,4 @@
-"""Which recordings of a corpus a stage of training sees, and on which skeleton."""
+"""The recordings of a corpus that a stage of training uses, and their skeleton."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> FoldSides:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Recordings of a corpus to train on: the training side of a split and fold, less some labels."""
+    """Recordings of a corpus to train on: the training side of a split and fold, without the labels that it drops."""
 
     corpus: Corpus
     names: tuple[str, ...]
@@ -45,11 +45,11 @@ class TrainingSet:
 
 
 Source = Corpus | TrainingSet | str | Path
-"""What is trained on: a corpus, the folder of one, or a choice of its recordings."""
+"""Training data: a corpus, its folder, or some of its recordings."""
 
 
 def training_set(source: Source, split: str | None = None, fold: int = 1) -> TrainingSet:
-    """The training side of a split; a TrainingSet stays what it is.
+    """The training side of a split; a TrainingSet is returned unchanged.
 
     Raises InputError for a folder that holds no corpus, and for an unknown split or fold.
     """
@@ -108,7 +108,7 @@ def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
 
 
 def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
-    """The annotation of each recording of all sets over one label set, that of all corpora together."""
+    """The annotation of each recording of all sets over one label set, the union of those of the corpora."""
     annotations = [chosen.corpus.annotation(name) for chosen in sets for name in chosen.names]
     labels = union_of(chosen.corpus.labels for chosen in sets if chosen.corpus.labels is not None)
     if labels is None:

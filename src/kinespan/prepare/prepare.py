@@ -1,4 +1,4 @@
-"""From files to a corpus: read what can be read, list the rest, resume an interrupted run, finish atomically."""
+"""From files to a corpus: read good files, list refused ones, resume an interrupted run, finish atomically."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class _Job:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def all_settings(self) -> dict[str, str]:
-        """By name, what must be equal in a run that resumes an interrupted one."""
+        """The settings, by name, that must be equal in a run that resumes an interrupted one."""
         listing = hashlib.sha256()
         for item in self.survey.items:
             listing.update(f"{item.name}\t{relative(item.file, self.raw)}\t{_stamp(item.file)}\t".encode())

@@ -10,14 +10,14 @@ from pathlib import Path
 REFUSED_FILE = "refused.txt"
 """File in the folder of a corpus that lists refused files, if any."""
 _MAX_FILES = 3
-"""At most so many files with one reason are listed one by one."""
+"""The most files with the same reason that are listed singly."""
 _MAX_REASONS = 20
-"""At most so many reasons are listed."""
+"""The most reasons that are listed."""
 
 
 @dataclass(frozen=True)
 class PrepareSummary:
-    """What was read, what was refused and why, and how much motion of each label there is."""
+    """The files that were read, those that were refused and why, and the motion of each label."""
 
     path: Path
     name: str
@@ -35,7 +35,7 @@ class PrepareSummary:
     refused: tuple[tuple[Path, str], ...] = ()
     """(file, reason) of each file that could not be used."""
     skipped: tuple[Path, ...] = ()
-    """Files of no known format, or of another than the one asked for."""
+    """Files of no known format, or of another than the requested one."""
     cut_spans: int = 0
     """Number of spans that were cut to the end of their recording."""
     resumed: int = 0
@@ -83,7 +83,7 @@ class PrepareSummary:
 
 
 def refusal_lines(refused: Sequence[tuple[Path, str]]) -> list[str]:
-    """The refused files for people: one by one or, for a reason that many share, their number, the reason and a few.
+    """The refused files for people: singly or, where many share a reason, their number, the reason and a few names.
 
     Reasons that differ only in numbers count as one; the first of them is shown.
     """

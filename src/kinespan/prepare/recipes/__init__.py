@@ -1,4 +1,4 @@
-"""Public data sets: how they are read, and their official splits.
+"""Recipes of public data sets: how they are read, and their official splits.
 
 A new recipe is a file here and its import below; see `Recipe`.
 """

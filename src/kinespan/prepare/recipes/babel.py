@@ -35,15 +35,15 @@ that a "hand tip" is a thumb's. Under ``fixed`` they are `smplh.NTU_POINTS`."""
 
 CMU_AMC = "cmu-amc"
 _CMU_FPS = (120.0, 60.0)
-"""CMU's rates; AMC files do not say which."""
+"""CMU's rates; AMC files do not state theirs."""
 _TOLERANCE = 0.5
-"""Seconds by which motion may be longer or shorter than BABEL says it is."""
+"""Largest difference, in seconds, between the length of the motion and the one that BABEL states."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is needed to read a recording: the labelled sequence, the label set, the rate if a table gives it, and the
-    file of the body if one is needed."""
+    """The source of a recording: the labelled sequence, the label set, the rate (None: that of the file), and the file
+    of the body (None for CMU's own skeletons)."""
 
     sequence: Sequence
     labels: LabelSet
@@ -53,7 +53,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Motion:
-    """Positions (T, P, J, 3) in metres, y up, at 30 frames a second, and how they were made."""
+    """Positions (T, P, J, 3) in metres, y up, at 30 frames a second, and their history."""
 
     positions: Float64Array
     skeleton: Skeleton
@@ -118,7 +118,7 @@ class Babel(Recipe):
             raise InputError(f"--longest is {self.longest}, expected a number of frames, or 0 for no limit")
 
     def survey(self, raw: Path) -> Survey:
-        """The sequences that the rules keep and whose motion exists; those without motion are refused by name."""
+        """The sequences that the rules select and whose motion exists; those without motion are refused by name."""
         release = babel_json.find_release(raw)
         root, body = self._motion_root(raw)
         sequences, refused = self._sequences(release)
@@ -139,15 +139,15 @@ class Babel(Recipe):
             else:
                 source = Source(sequence, labels, rates.get(sequence.motion), body)
                 items[sequence.sid] = Item(sequence.sid, file, source)
-        unread = [release / f"{part}.json" for part in babel_json.NOT_READ]
-        return Survey(tuple(items.values()), tuple(refused), tuple(path for path in unread if path.is_file()), labels)
+        test = release / "test.json"  # without labels; it ranks submissions, so it is not for pretraining either
+        return Survey(tuple(items.values()), tuple(refused), (test,) if test.is_file() else (), labels)
 
     def read(self, item: Item) -> io.Take:
         """The recording at 30 frames a second and its annotation; see `babel_rules`."""
         source: Source = item.details
         motion = self._cmu_motion(item) if self.motion else self._amass_motion(item)
         motion, annotation = self._annotated(item, motion)
-        parts = Path(source.sequence.motion).parts
+        folders = Path(source.sequence.motion).parts[:-1]
         recording = Recording(
             positions=motion.positions.astype(np.float32),
             fps=float(babel_rules.FPS),
@@ -157,8 +157,8 @@ class Babel(Recipe):
             attributes={
                 "part": source.sequence.part,
                 "motion": source.sequence.motion,
-                "dataset": parts[0],
-                "subject": "/".join(parts[:-1]),
+                "dataset": Path(source.sequence.motion).parts[0],
+                "subject": "/".join(folders),
             },
             history=motion.history,
         )
@@ -169,7 +169,7 @@ class Babel(Recipe):
         parts = [info.attributes.get("part") for info in infos]
         return split_by_values("official", infos, parts, {1: ({"train", "extra_train"}, {"val", "extra_val"})})
 
-    # ---- which sequences ---------------------------------------------------------------------------------------
+    # ---- the sequences -----------------------------------------------------------------------------------------
 
     def _sequences(self, release: Path) -> tuple[list[Sequence], list[tuple[Path, str]]]:
         """The records of every part that exists, and those that are broken."""
@@ -184,7 +184,7 @@ class Babel(Recipe):
         return sequences, refused
 
     def _is_selected(self, sequence: Sequence, labels: LabelSet) -> bool:
-        """Whether the rules keep a sequence, decided without its motion."""
+        """Whether the rules select a sequence; its motion is not read."""
         if self.motion is not None and Path(sequence.motion).parts[0] != babel_motion.CMU:
             return False
         if self.everything:
@@ -212,7 +212,7 @@ class Babel(Recipe):
         if self.motion is not None:
             return root, None
         body = smplh.find_body(self.body_model) if self.body_model else smplh.find_body(raw, root)
-        smplh.load_body(body)  # a bad body is refused now, not with every file
+        smplh.load_body(body)  # refuses a bad body now, not with every file
         return root, body
 
     def _amass_motion(self, item: Item) -> Motion:
@@ -242,7 +242,7 @@ class Babel(Recipe):
         )
 
     def _frames(self, item: Item, num_frames: int, fps: float) -> tuple[IntArray, tuple[str, ...]]:
-        """The frames to keep for 30 a second. Raises InputError where motion and labels are of different lengths."""
+        """The frames for 30 a second, and a note. Raises InputError where motion and labels differ in length."""
         duration = item.details.sequence.duration
         is_checked = self.rules == "fixed" or self.motion is not None  # STAL uses AMASS as it is
         if is_checked and abs(num_frames / fps - duration) > _TOLERANCE:
@@ -250,11 +250,8 @@ class Babel(Recipe):
                 f"{item.file}: {num_frames} frames at {fps:g} a second are {num_frames / fps:.2f} s, but BABEL's "
                 f"record {item.name} is {duration:.2f} s long: another take, or a release in which it was cut"
             )
-        try:
-            choose = babel_rules.stal_frames if self.rules == "stal" else babel_rules.even_frames
-            return choose(num_frames, fps), (f"{num_frames} frames at {fps:g} fps brought to 30 fps ({self.rules})",)
-        except InputError as error:
-            raise InputError(f"{item.file}: {error}") from None
+        select = babel_rules.stal_frames if self.rules == "stal" else babel_rules.even_frames
+        return select(num_frames, fps), (f"{num_frames} frames at {fps:g} fps brought to 30 fps ({self.rules})",)
 
     def _annotated(self, item: Item, motion: Motion) -> tuple[Motion, Annotation | None]:
         """The annotation by the rules and, under STAL's, the motion cut to as many frames as are labelled."""
@@ -266,10 +263,10 @@ class Babel(Recipe):
         ids = babel_rules.stal_ids(source.sequence, source.labels)
         if not len(ids):
             return motion, None
-        num_kept = min(frames, len(ids))
-        note = f"the first {num_kept} of {frames} frames: as many as are labelled"
-        motion = replace(motion, positions=motion.positions[:num_kept], history=(*motion.history, note))
-        return motion, spans_from_frames(ids[:num_kept], float(babel_rules.FPS), source.labels)
+        labelled = min(frames, len(ids))
+        note = f"the first {labelled} of {frames} frames: as many as are labelled"
+        motion = replace(motion, positions=motion.positions[:labelled], history=(*motion.history, note))
+        return motion, spans_from_frames(ids[:labelled], float(babel_rules.FPS), source.labels)
 
 
 def _few(root: Path, paths: SequenceOf[str]) -> str:

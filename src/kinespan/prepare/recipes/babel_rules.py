@@ -3,13 +3,13 @@
 ``stal`` is the build of STAL (Yu and Fujiwara, AAAI 2023), on which the published figures stand, errors included:
 
 * Rates are brought to 30 by dropping frames, in a pattern that starts anew each second (`stal_frames`).
-* Time that no category labels is taken out of the labels, not of the motion: labels after a gap come too early.
-* A frame with several labels of the set keeps one. STAL keeps whichever comes first in a hash table, which differs
+* Time without any category is cut from the labels but not from the motion: labels after a gap come too early.
+* A frame with several labels of the set gets one of them. In STAL the order of a hash table decides, which differs
   from run to run; here it is the first in the order of the label set.
 
-``fixed`` has none of these: frames are evenly spaced, unlabelled time is not covered (neither action nor background),
-and where labels of an exclusive set overlap the shorter one holds, being the more specific, of equals the first in the
-order of the set. Labels that overlap or touch are one span where they are the same.
+``fixed`` has none of these errors: frames are evenly spaced, and unlabelled time is not covered (neither action nor
+background). Where labels of an exclusive set overlap, the shorter one counts, as the more specific; of equally long
+ones, the first in the order of the set. Spans of the same label that overlap or touch are merged.
 """
 
 from __future__ import annotations

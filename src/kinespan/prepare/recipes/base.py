@@ -1,9 +1,9 @@
-"""What a recipe is: how a public data set, as distributed, becomes recordings with labels and official splits."""
+"""The contract of a recipe: how a public data set, as distributed, becomes recordings with labels and splits."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
 from ...data.annotation import LabelSet
 from ...io import Take
+from ...io.base import read_text
 from ...registry import Registry
 
 
@@ -66,7 +67,7 @@ class Recipe(ABC):
     def read(self, item: Item) -> Take:
         """The recording of an item and its annotation. Runs in worker processes; the caller names it `Item.name`.
 
-        Raises InputError, naming the file, for a broken file, which is then left out and reported.
+        Raises InputError for a broken file, which is then left out and reported by its name.
         """
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
@@ -76,6 +77,13 @@ class Recipe(ABC):
 
 RECIPES: Registry[type[Recipe]] = Registry("recipe")
 """Recipes by name. One with the name of a file format also splits folders in which all files have that format."""
+
+
+def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
+    """Location, as in ``FILE:12``, and text of each line that is not blank. Raises InputError as `read_text` does."""
+    for number, line in enumerate(read_text(file).split("\n"), start=1):
+        if line.strip():
+            yield f"{file}:{number}", line.strip()
 
 
 def union(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

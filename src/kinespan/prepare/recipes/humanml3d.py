@@ -22,7 +22,7 @@ from ...data.skeletons import SMPL_22
 from ...errors import InputError
 from ...io import Take
 from ...io.base import read_text
-from .base import RECIPES, Item, Recipe, Survey, union
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines, union
 
 FPS = 20.0
 PARTS = ("train", "val", "test")
@@ -93,13 +93,10 @@ class HumanML3D(Recipe):
         attributes = {"captions": "\n".join(map(_caption_line, captions))} if captions else {}
         attributes |= {"mirrored": "yes" if item.name.startswith("M") else "no"} | ({"part": part} if part else {})
         history = (f"read as humanml3d: {FPS:g} fps, metres, y up, from {self.joints}",)
-        try:
-            recording = Recording(
-                positions, FPS, SMPL_22, item.name, source=item.file.name, attributes=attributes, history=history
-            )
-            return Take(recording, self._annotation(captions, recording.duration))
-        except InputError as error:
-            raise InputError(f"{item.file}: {error}") from None
+        recording = Recording(
+            positions, FPS, SMPL_22, item.name, source=item.file.name, attributes=attributes, history=history
+        )
+        return Take(recording, self._annotation(captions, recording.duration))
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``official`` trains on train.txt and tests test.txt; ``validation`` tests val.txt."""
@@ -151,20 +148,16 @@ def read_captions(file: Path) -> tuple[Caption, ...]:
     Raises InputError naming a line that is not a caption.
     """
     captions = []
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        if not line.strip():
-            continue
+    for location, line in numbered_lines(file):
         text, *rest = (field.strip() for field in line.rsplit("#", 3))
         if len(rest) != 3:
-            raise InputError(f"{file}:{number}: found {line[:60]!r}, expected caption#words#start#end")
+            raise InputError(f"{location}: found {line[:60]!r}, expected caption#words#start#end")
         try:
             start, end = (0.0 if math.isnan(float(value)) else float(value) for value in rest[1:])
         except ValueError:
-            raise InputError(f"{file}:{number}: start and end are {rest[1:]}, expected seconds") from None
+            raise InputError(f"{location}: start and end are {rest[1:]}, expected seconds") from None
         if not (0 <= start < end < math.inf or start == end == 0):
-            raise InputError(
-                f"{file}:{number}: start is {start:g} and end {end:g}, expected 0 <= start < end, or 0 and 0"
-            )
+            raise InputError(f"{location}: start is {start:g} and end {end:g}, expected 0 <= start < end, or 0 and 0")
         words = tuple(token.rpartition("/")[0].lower() for token in rest[0].split() if "/" in token)
         captions.append(Caption(text, words, (start, end) if end else None))
     return tuple(captions)
@@ -173,14 +166,14 @@ def read_captions(file: Path) -> tuple[Caption, ...]:
 def read_categories(file: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
     """Phrases by label. Raises InputError naming a line that is not ``label: word, word``, or a label given twice."""
     categories: dict[str, tuple[tuple[str, ...], ...]] = {}
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    for location, line in numbered_lines(file):
+        if line.startswith("#"):
             continue
-        label, colon, rest = (part.strip() for part in line.partition(":"))
+        label, colon, rest = (field.strip() for field in line.partition(":"))
         phrases = tuple(tuple(phrase.lower().split()) for phrase in rest.split(",") if phrase.strip())
         if not (label and colon and phrases) or label in categories:
             reason = f"label {label!r} is given twice" if label in categories else f"found {line[:60]!r}"
-            raise InputError(f"{file}:{number}: {reason}, expected a label and words, as in 'jump: jump, hop'")
+            raise InputError(f"{location}: {reason}, expected a label and words, as in 'jump: jump, hop'")
         categories[label] = phrases
     if not categories:
         raise InputError(f"{file}: holds no label, expected lines such as 'jump: jump, hop'")

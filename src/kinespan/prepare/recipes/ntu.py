@@ -13,10 +13,10 @@ from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io import ReadOptions, Take
-from ...io.base import finish, read_text
+from ...io.base import finish
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
-from .base import RECIPES, Item, Recipe, Survey
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines
 from .ntu_lists import ACTIONS, TEST_PERFORMERS_60, TEST_PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
 
 
@@ -138,12 +138,11 @@ def read_missing(file: Path) -> frozenset[str]:
     list without names and for a line among the names that is none.
     """
     names: set[str] = set()
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        word = line.strip()
+    for location, word in numbered_lines(file):
         if name_attributes(word[:20]) is not None and (len(word) == 20 or word[20] in "._"):
             names.add(word[:20])
-        elif word and names:
-            raise InputError(f"{file}:{number}: found {word[:60]!r}, expected a name such as S001C002P005R002A008")
+        elif names:
+            raise InputError(f"{location}: found {word[:60]!r}, expected a name such as S001C002P005R002A008")
     if not names:
         raise InputError(f"{file}: no line is the name of a sample such as S001C002P005R002A008")
     return frozenset(names)

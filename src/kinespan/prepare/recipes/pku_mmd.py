@@ -14,9 +14,9 @@ from ...corpus.splits import Split
 from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
-from ...io.base import HEAD_BYTES, READERS, read_text
+from ...io.base import HEAD_BYTES, READERS
 from ...io.pku_mmd import FPS, LabelLine, read_labels
-from .base import RECIPES, Item, Recipe, Survey
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines
 
 LABELS = LabelSet(
     (
@@ -158,22 +158,20 @@ def read_split(file: Path) -> dict[str, str]:
     listed twice, and a side that is missing or empty.
     """
     sides: dict[str, str] = {}
-    side = None
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        heading = line.strip().lower()
+    side: str | None = None
+    for location, line in numbered_lines(file):
+        heading = line.lower()
         if heading.startswith(("train", "valid", "test")) and "," not in heading:
             side = "train" if heading.startswith("train") else "test"
             continue
-        for name in (word.strip() for word in line.split(",")):
-            if name and side is None:
-                raise InputError(f"{file}:{number}: found {name[:40]!r}, expected a heading such as 'Training videos:'")
+        for name in filter(None, map(str.strip, line.split(","))):
+            if side is None:
+                raise InputError(f"{location}: found {name[:40]!r}, expected a heading such as 'Training videos:'")
             if name in sides:
-                raise InputError(f"{file}:{number}: {name} is listed twice")
-            if name and side is not None:
-                sides[name] = side
-    for side in ("train", "test"):
-        if side not in sides.values():
-            raise InputError(f"{file}: lists no video to {side} on; expected two headings, each with a list of videos")
+                raise InputError(f"{location}: {name} is listed twice")
+            sides[name] = side
+    for missing in {"train", "test"}.difference(sides.values()):
+        raise InputError(f"{file}: lists no video to {missing} on; expected two headings, each with a list of videos")
     return sides
 
 

@@ -20,8 +20,8 @@ from ...data.recording import Recording
 from ...data.skeletons import KINECT_20
 from ...errors import InputError
 from ...io import Take
-from ...io.base import first_not_number, floats, read_text
-from .base import RECIPES, Item, Recipe, Survey
+from ...io.base import first_not_number, floats
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines
 
 LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands"))
 """The actions in the order of the recordings."""
@@ -95,13 +95,8 @@ class UTKinect(Recipe):
         annotation, notes = annotate(marks, int(numbers[0]), self.clock, duration)
         tracked = f"frames {numbers[0]} to {numbers[-1]} at {self.clock:g} a second, {int(valid.sum())} tracked"
         history = (f"read as utkinect: {tracked}, metres, y up", *notes)
-        try:
-            recording = Recording(
-                positions, self.fps, KINECT_20, item.name, valid, item.file.name,
-                {"performer": str(performer), "take": str(take)}, history,
-            )  # fmt: skip
-        except InputError as error:
-            raise InputError(f"{item.file}: {error}") from None
+        attributes = {"performer": str(performer), "take": str(take)}
+        recording = Recording(positions, self.fps, KINECT_20, item.name, valid, item.file.name, attributes, history)
         return Take(recording, annotation)
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
@@ -124,28 +119,25 @@ def read_labels(file: Path) -> dict[tuple[int, int], tuple[Mark, ...]]:
     """The actions of each (performer, take). Raises InputError naming a line that is not an action."""
     marks: dict[tuple[int, int], list[Mark]] = {}
     current: list[Mark] | None = None
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        text = line.strip()
-        if not text:
-            continue
+    for location, text in numbered_lines(file):
         heading, label = _HEADING.fullmatch(text), _LABEL.fullmatch(text)
         if heading:
             current = marks.setdefault((int(heading["performer"]), int(heading["take"])), [])
         elif label and current is not None and label["label"] in LABELS.names:
-            start, end = (_bound(file, number, label[side]) for side in ("start", "end"))
+            start, end = (_bound(location, label[side]) for side in ("start", "end"))
             current.append((label["label"], start, end))
         else:
             raise InputError(
-                f"{file}:{number}: found {text[:60]!r}, expected 's01 e01' or an action such as 'walk: 252 390'"
+                f"{location}: found {text[:60]!r}, expected 's01 e01' or an action such as 'walk: 252 390'"
             )
     return {key: tuple(actions) for key, actions in marks.items()}
 
 
-def _bound(file: Path, number: int, text: str) -> int | None:
+def _bound(location: str, text: str) -> int | None:
     if text.lower() == "nan":
         return None
     if not (text.isascii() and text.isdigit()):
-        raise InputError(f"{file}:{number}: found {text!r}, expected a frame number or NaN")
+        raise InputError(f"{location}: found {text!r}, expected a frame number or NaN")
     return int(text)
 
 
@@ -153,11 +145,8 @@ def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
     """Frame numbers (N,), ascending, and joints (N, 20, 3). Raises InputError naming a bad line."""
     numbers: list[int] = []
     rows: list[Float64Array] = []
-    for line_number, line in enumerate(read_text(file).split("\n"), start=1):
+    for location, line in numbered_lines(file):
         tokens = line.split()
-        if not tokens:
-            continue
-        location = f"{file}:{line_number}"
         if len(tokens) != 61:
             raise InputError(f"{location}: found {len(tokens)} numbers, expected a frame number and 60 coordinates")
         values = floats(tokens)

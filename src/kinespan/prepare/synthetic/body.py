@@ -70,7 +70,7 @@ class Body:
 
     @staticmethod
     def of(height: float, legs: float = 1.0, arms: float = 1.0, width: float = 1.0) -> Body:
-        """A body of this height (metres); the other factors stretch legs, arms and breadth around the average.
+        """A body of this height (metres); the factors `legs`, `arms` and `width` scale average proportions.
 
         The fractions of the height are rounded from Winter, "Biomechanics and Motor Control of Human Movement".
         """

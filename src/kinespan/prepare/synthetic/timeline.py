@@ -1,4 +1,4 @@
-"""What a synthetic performer does in a take: build and habits, idle movement, and gestures one after another."""
+"""Synthetic performers, and their takes: build and habits, idle movement, and a sequence of gestures."""
 
 from __future__ import annotations
 
