@@ -49,8 +49,8 @@ def read_one(recipe: Recipe, item: Item) -> ReadResult:
     try:
         take = recipe.read(item)
     except InputError as error:
-        named = str(item.file) in str(error)
-        return ReadResult(item, None, str(error) if named else f"{item.file}: {error}")
+        has_name = str(item.file) in str(error)
+        return ReadResult(item, None, str(error) if has_name else f"{item.file}: {error}")
     except OSError as error:
         return ReadResult(item, None, f"{item.file}: {error.strerror or error}")
     except Exception as error:  # one bad file in thousands must not lose the others

@@ -18,7 +18,7 @@ from ...arrays import Float64Array, IntArray
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
 from ...corpus.splitting import split_by_values
-from ...data.annotation import Annotation, LabelSet, spans_from_frames
+from ...data.annotation import LabelSet, spans_from_frames
 from ...data.recording import Recording
 from ...data.skeleton import Skeleton
 from ...data.skeletons import NTU_25
@@ -51,13 +51,8 @@ class Source:
     body: Path | None
 
 
-@dataclass(frozen=True)
-class Motion:
-    """Positions (T, P, J, 3) in metres, y up, at 30 frames a second, and their history."""
-
-    positions: Float64Array
-    skeleton: Skeleton
-    history: tuple[str, ...]
+Motion = tuple[Float64Array, Skeleton, tuple[str, ...]]
+"""Positions (T, P, J, 3) in metres, y up, at 30 frames a second; their skeleton; their history."""
 
 
 @RECIPES.register("babel")
@@ -145,13 +140,20 @@ class Babel(Recipe):
     def read(self, item: Item) -> io.Take:
         """The recording at 30 frames a second and its annotation; see `babel_rules`."""
         source: Source = item.details
-        motion = self._cmu_motion(item) if self.motion else self._amass_motion(item)
-        motion, annotation = self._annotated(item, motion)
+        positions, skeleton, history = self._cmu_motion(item) if self.motion else self._amass_motion(item)
+        frames = len(positions)
+        annotation = None
+        if self.rules == "fixed":
+            annotation = babel_rules.fixed_annotation(source.sequence, source.labels, frames / babel_rules.FPS)
+        elif len(ids := babel_rules.stal_ids(source.sequence, source.labels)):
+            positions, ids = positions[: len(ids)], ids[:frames]
+            history = (*history, f"the first {len(ids)} of {frames} frames: as many as are labelled")
+            annotation = spans_from_frames(ids, float(babel_rules.FPS), source.labels)
         folders = Path(source.sequence.motion).parts[:-1]
         recording = Recording(
-            positions=motion.positions.astype(np.float32),
+            positions=positions.astype(np.float32),
             fps=float(babel_rules.FPS),
-            skeleton=motion.skeleton,
+            skeleton=skeleton,
             name=item.name,
             source=source.sequence.motion,
             attributes={
@@ -160,7 +162,7 @@ class Babel(Recipe):
                 "dataset": Path(source.sequence.motion).parts[0],
                 "subject": "/".join(folders),
             },
-            history=motion.history,
+            history=history,
         )
         return io.Take(recording, annotation)
 
@@ -225,7 +227,7 @@ class Babel(Recipe):
         points = STAL_POINTS if self.rules == "stal" else smplh.NTU_POINTS
         positions = amass.joints(motion, smplh.load_body(source.body), points, self.translation) @ amass.Y_UP.T
         note = f"joints of the SMPL-H body {source.body.name}, mean shape, turned from z up"
-        return Motion(positions, NTU_25, (*motion.notes, note, *history))
+        return positions, NTU_25, (*motion.notes, note, *history)
 
     def _cmu_motion(self, item: Item) -> Motion:
         """Joints of the performer's own skeleton from CMU."""
@@ -237,9 +239,8 @@ class Babel(Recipe):
         positions = recording.positions[frames].astype(np.float64)
         if not self.translation:
             positions -= positions[:, :, list(recording.skeleton.root)].mean(axis=2, keepdims=True)
-        return Motion(
-            positions, recording.skeleton, (f"CMU's {item.file.name} on its performer's own skeleton", *history)
-        )
+        note = f"CMU's {item.file.name} on its performer's own skeleton"
+        return positions, recording.skeleton, (note, *history)
 
     def _frames(self, item: Item, num_frames: int, fps: float) -> tuple[IntArray, tuple[str, ...]]:
         """The frames for 30 a second, and a note. Raises InputError where motion and labels differ in length."""
@@ -252,21 +253,6 @@ class Babel(Recipe):
             )
         select = babel_rules.stal_frames if self.rules == "stal" else babel_rules.even_frames
         return select(num_frames, fps), (f"{num_frames} frames at {fps:g} fps brought to 30 fps ({self.rules})",)
-
-    def _annotated(self, item: Item, motion: Motion) -> tuple[Motion, Annotation | None]:
-        """The annotation by the rules and, under STAL's, the motion cut to as many frames as are labelled."""
-        source: Source = item.details
-        frames = len(motion.positions)
-        if self.rules == "fixed":
-            duration = frames / babel_rules.FPS
-            return motion, babel_rules.fixed_annotation(source.sequence, source.labels, duration)
-        ids = babel_rules.stal_ids(source.sequence, source.labels)
-        if not len(ids):
-            return motion, None
-        labelled = min(frames, len(ids))
-        note = f"the first {labelled} of {frames} frames: as many as are labelled"
-        motion = replace(motion, positions=motion.positions[:labelled], history=(*motion.history, note))
-        return motion, spans_from_frames(ids[:labelled], float(babel_rules.FPS), source.labels)
 
 
 def _few(root: Path, paths: SequenceOf[str]) -> str:

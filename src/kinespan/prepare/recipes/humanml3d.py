@@ -62,28 +62,28 @@ class HumanML3D(Recipe):
 
     def survey(self, raw: Path) -> Survey:
         """The motion files, in order of their names. Raises InputError where the folder or all lists are missing."""
-        root = next((folder for folder in (raw, raw / "HumanML3D") if (folder / self.joints).is_dir()), None)
-        parts = {} if root is None else {part: root / f"{part}.txt" for part in PARTS}
-        parts = {part: file for part, file in parts.items() if file.is_file()}
-        if root is None or not parts:
-            missing = f"folder {self.joints}" if root is None else "train.txt, val.txt or test.txt"
+        root = raw if (raw / self.joints).is_dir() else raw / "HumanML3D"
+        lists = [file for part in PARTS if (file := root / f"{part}.txt").is_file()]
+        has_joints = (root / self.joints).is_dir()
+        if not has_joints or not lists:
+            missing = "train.txt, val.txt or test.txt" if has_joints else f"folder {self.joints}"
             raise InputError(
                 f"{raw}: not HumanML3D, no {missing} in it; give the folder that holds {self.joints}/ and texts/"
             )
-        part_of = {name: part for part, file in parts.items() for name in read_text(file).split()}
-        items: list[Item] = []
-        files = sorted((root / self.joints).glob("*.npy"))
-        for file in files:
-            if self.mirrored or not file.stem.startswith("M"):
-                items.append(Item(file.stem, file, (part_of.get(file.stem), root / "texts" / f"{file.stem}.txt")))
-        existing = {file.stem for file in files}
+        part_of = {name: file.stem for file in lists for name in read_text(file).split()}
+        files = {file.stem: file for file in sorted((root / self.joints).glob("*.npy"))}
+        items = tuple(
+            Item(name, file, (part_of.get(name), root / "texts" / f"{name}.txt"))
+            for name, file in files.items()
+            if self._is_selected(name)
+        )
         refused = tuple(
             (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but no such file")
             for name, part in part_of.items()
-            if name not in existing and (self.mirrored or not name.startswith("M"))
+            if name not in files and self._is_selected(name)
         )
         labels = None if self._labels is None else LabelSet(tuple(self._labels), exclusive=False)
-        return Survey(tuple(items), refused, labels=labels)
+        return Survey(items, refused, labels=labels)
 
     def read(self, item: Item) -> Take:
         """The motion, its captions and, with categories, their labels."""
@@ -105,6 +105,9 @@ class HumanML3D(Recipe):
             *split_by_values("official", infos, parts, {1: ({"train"}, {"test"})}),
             *split_by_values("validation", infos, parts, {1: ({"train"}, {"val"})}),
         )
+
+    def _is_selected(self, name: str) -> bool:
+        return self.mirrored or not name.startswith("M")
 
     @cached_property
     def _labels(self) -> dict[str, tuple[tuple[str, ...], ...]] | None:

@@ -170,7 +170,7 @@ def read_split(file: Path) -> dict[str, str]:
             if name in sides:
                 raise InputError(f"{location}: {name} is listed twice")
             sides[name] = side
-    for missing in {"train", "test"}.difference(sides.values()):
+    for missing in sorted({"train", "test"}.difference(sides.values())):
         raise InputError(f"{file}: lists no video to {missing} on; expected two headings, each with a list of videos")
     return sides
 
