@@ -78,7 +78,7 @@ def prepare(
         survey = replace(survey, skipped=tuple(p for p in survey.skipped if p.absolute() != file.absolute()))
         settings = {"annotations": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
     formats = {item.details.format for item in survey.items}
-    official = RECIPES[min(formats)]() if len(formats) == 1 and formats <= set(RECIPES) else recipe
+    official = RECIPES[min(formats)]() if len(formats) == 1 and min(formats) in RECIPES else recipe
     job = _Job(recipe, survey, source, official, split or SplitRule(), given, settings)
     return _run(job, out, name, progress, overwrite, workers)
 

@@ -20,7 +20,7 @@ from ...data.skeletons import NTU_25
 from ...errors import InputError
 from .actions import LABELLED
 from .body import INDEX, forward_kinematics
-from .timeline import Performer, Timeline, make_performer
+from .timeline import Timeline, make_performer
 
 ACTIONS = LabelSet(tuple(LABELLED), exclusive=True)
 """The labels of the built-in corpus; at most one at a time."""
@@ -84,7 +84,7 @@ def make_recording(name: str, index: int, config: SyntheticConfig) -> tuple[Reco
     """Recording `index` of the corpus, named `name`, and its annotation.
 
     The Recording has positions (T, P, 25, 3) of NTU_25 in metres, y up, on the ground y = 0; P = 1, or 2 where the
-    config asks for second people (the one who acts is person 0); attributes ``performer`` and ``group``. Noise and
+    config asks for a second person (person 0 acts); attributes ``performer`` and ``group``. Noise and
     dropouts are drawn apart from the motion: another noise, or another fps, shows the same motion.
     """
     rng = np.random.default_rng([config.seed, 1, index])
@@ -94,7 +94,7 @@ def make_recording(name: str, index: int, config: SyntheticConfig) -> tuple[Reco
     timeline = Timeline(performer, rng, seconds)
     timeline.act()
     origin = rng.uniform(-0.8, 0.8, 2)
-    positions = _positions(performer, timeline, origin, rng.uniform(-np.pi, np.pi))[:, None]
+    positions = _positions(timeline, origin, rng.uniform(-np.pi, np.pi))[:, None]
     valid = np.ones((num_frames, 1), dtype=bool)
     spans = timeline.spans
     if config.second_person > 0:
@@ -115,11 +115,11 @@ def make_recording(name: str, index: int, config: SyntheticConfig) -> tuple[Reco
     return recording, Annotation(tuple(spans), ACTIONS)
 
 
-def _positions(performer: Performer, timeline: Timeline, origin: Float64Array, heading: float) -> Float64Array:
+def _positions(timeline: Timeline, origin: Float64Array, heading: float) -> Float64Array:
     """Joint positions (T, J, 3) of a timeline that starts at an origin (x, z) with a heading in radians."""
     track = timeline.track
     track[:, INDEX["heading"]] += heading
-    return np.asarray(forward_kinematics(performer.body, track) + np.array([origin[0], 0.0, origin[1]]))
+    return np.asarray(forward_kinematics(timeline.performer.body, track) + np.array([origin[0], 0.0, origin[1]]))
 
 
 def _second_person(
@@ -132,7 +132,7 @@ def _second_person(
     timeline.loiter()
     direction, distance = rng.uniform(-np.pi, np.pi), rng.uniform(1.2, 2.2)
     origin = origin + distance * np.array([np.sin(direction), np.cos(direction)])
-    positions = _positions(performer, timeline, origin, direction + np.pi)
+    positions = _positions(timeline, origin, direction + np.pi)
     first, share = rng.uniform(0.0, 0.6), rng.uniform(0.2, 0.8)
     time_share = seconds / seconds[-1]
     is_present = (time_share >= first) & (time_share <= first + share) & (rng.random() < config.second_person)
@@ -150,10 +150,9 @@ def _sense(
     noise = config.noise * _NOISE_SCALE[:, None] * slow
     is_tracked = np.ones((num_frames, people), dtype=bool)
     for person in range(people):
-        for _ in range(rng.poisson(4 * minutes)):  # a limb is hidden for a moment and guessed badly
+        for _ in range(rng.poisson(4 * minutes)):  # a limb is hidden for a moment, its position guessed badly
             limb = list(_LIMBS[rng.integers(len(_LIMBS))])
-            hidden = _short_slice(rng, num_frames, config.fps)
-            noise[hidden, person, limb] *= 4.0
+            noise[_short_slice(rng, num_frames, config.fps), person, limb] *= 4.0
         for _ in range(rng.poisson(config.dropouts * minutes)):
             is_tracked[_short_slice(rng, num_frames, config.fps), person] = False
     return positions + noise, is_tracked
