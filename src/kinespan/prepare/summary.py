@@ -41,7 +41,7 @@ class PrepareSummary:
     resumed: int = 0
     """Number of files that an earlier, interrupted run had processed."""
 
-    def lines(self) -> tuple[str, ...]:
+    def __str__(self) -> str:
         """The summary for people, a line a fact."""
         lines = [
             f"corpus {self.name!r}: {self.recordings} recordings, {_duration(self.seconds)} of motion, "
@@ -62,7 +62,7 @@ class PrepareSummary:
         refusals = refusal_lines(self.refused)
         if len(refusals) < len(self.refused):
             refusals.append(f"each of the {len(self.refused)} refused files: {self.path / REFUSED_FILE}")
-        return (*lines, *refusals, f"written to {self.path}")
+        return "\n".join((*lines, *refusals, f"written to {self.path}"))
 
     def _label_lines(self) -> list[str]:
         if not self.annotated:
@@ -77,9 +77,6 @@ class PrepareSummary:
             more = ", ..." if len(unused) > 6 else ""
             lines.append(f"  labels that do not occur: {len(unused)} ({', '.join(unused[:6])}{more})")
         return lines
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
 
 
 def refusal_lines(refused: Sequence[tuple[Path, str]]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,12 +52,6 @@ class ReportRecording:
                 "apply softmax or sigmoid first"
             )
 
-    def spans(self) -> Iterator[Span]:
-        """Every Span of the recording: truth, segmentation, predictions."""
-        yield from self.truth.spans if self.truth is not None else ()
-        yield from self.segmentation
-        yield from self.predictions
-
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
@@ -81,7 +75,8 @@ class ReportData:
         """Check that recordings and label set agree."""
         for item in self.recordings:
             what = f"recording {item.recording.name!r}"
-            unknown = sorted({span.label for span in item.spans()} - set(self.labels.names))
+            spans = (*(item.truth.spans if item.truth else ()), *item.segmentation, *item.predictions)
+            unknown = sorted({span.label for span in spans} - set(self.labels.names))
             if unknown:
                 raise InputError(f"{what}: label {unknown[0]!r} is not in the report's label set {self.labels.names}")
             if item.scores is not None and np.shape(item.scores)[1] != len(self.labels) + 1:

@@ -74,8 +74,8 @@ def _files(inputs: Sequence[Path]) -> tuple[Path, Path | None]:
         else:
             raise InputError(f"{path}: neither a run's folder, predictions (results) nor metrics (map)")
     if predictions is None or not predictions.is_file():
-        where = predictions or inputs[0]
-        raise InputError(f"{where}: no predictions to show; run kinespan localize, or finetune with --split")
+        missing = predictions or inputs[0]
+        raise InputError(f"{missing}: no predictions to show; run kinespan localize, or finetune with --split")
     return predictions, metrics
 
 

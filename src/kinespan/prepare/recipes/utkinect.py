@@ -65,7 +65,7 @@ class UTKinect(Recipe):
     def survey(self, raw: Path) -> Survey:
         """The joints files that have labels. Raises InputError where there are none, or no label file."""
         files = [path for path in sorted(raw.rglob("*.txt")) if path.is_file()]
-        joints = [(path, match) for path in files if (match := _FILE.fullmatch(path.stem))]
+        joints = {path: match for path in files if (match := _FILE.fullmatch(path.stem))}
         tables = [path for path in files if path.name.lower() == "actionlabel.txt"]
         if not joints or not tables:
             missing = "joints_s01_e01.txt and its like" if not joints else "actionLabel.txt"
@@ -73,14 +73,14 @@ class UTKinect(Recipe):
         marks = read_labels(tables[0])
         items: list[Item] = []
         refused: list[tuple[Path, str]] = []
-        for path, match in joints:
+        for path, match in joints.items():
             key = (int(match["performer"]), int(match["take"]))
             if key in marks:
                 items.append(Item(f"s{key[0]:02d}_e{key[1]:02d}", path, (*key, marks[key])))
             else:
                 refused.append((path, f"{tables[0].name} has no labels for s{key[0]:02d} e{key[1]:02d}"))
-        used = {path for path, _ in joints} | {tables[0]}
-        return Survey(tuple(items), tuple(refused), tuple(path for path in files if path not in used), LABELS)
+        skipped = tuple(path for path in files if path not in joints and path != tables[0])
+        return Survey(tuple(items), tuple(refused), skipped, LABELS)
 
     def read(self, item: Item) -> Take:
         """The recording on an even grid of time, with its actions."""
