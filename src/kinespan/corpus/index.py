@@ -144,7 +144,7 @@ def encode_annotation(annotation: Annotation) -> dict[str, Any]:
 
 def decode_annotation(data: Mapping[str, Any], labels: LabelSet) -> Annotation:
     """The Annotation that `encode_annotation` wrote."""
-    spans = tuple(Span(start, end, labels.names[label], score, who) for start, end, label, score, who in data["spans"])
+    spans = tuple(Span(start, end, labels.names[label], *rest) for start, end, label, *rest in data["spans"])
     covered = data["covered"]
     return Annotation(spans, labels, None if covered is None else tuple((start, end) for start, end in covered))
 

@@ -170,5 +170,5 @@ def label_fraction(
         order.append(best)
         missing -= labels[best]
     count = max(1, math.floor(fraction * len(labels) + 0.5))
-    chosen = set((order + remaining)[:count])
-    return tuple(name for name in names if name in chosen)
+    selection = set((order + remaining)[:count])
+    return tuple(name for name in names if name in selection)

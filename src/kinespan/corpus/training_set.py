@@ -29,8 +29,8 @@ def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> FoldSides:
     """The two sides of a fold. Without a split nothing is held out: every recording is on both sides."""
     if split is None:
         return FoldSides(corpus.names, corpus.names)
-    chosen = corpus.fold(split, fold)
-    return FoldSides(chosen.train, chosen.test, chosen.drop_labels)
+    sides = corpus.fold(split, fold)
+    return FoldSides(sides.train, sides.test, sides.drop_labels)
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,17 @@ def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
     """
     if name != "auto":
         return SKELETONS[name]
-    skeletons = {chosen.corpus.infos[chosen.corpus.index(name)].skeleton for chosen in sets for name in chosen.names}
+    skeletons = {source.corpus.infos[source.corpus.index(name)].skeleton for source in sets for name in source.names}
     if not skeletons:
-        corpora = ", ".join(repr(chosen.corpus.name) for chosen in sets)
+        corpora = ", ".join(repr(source.corpus.name) for source in sets)
         raise InputError(f"corpus {corpora}: no recordings to choose a skeleton from")
     return skeletons.pop() if len(skeletons) == 1 else NTU_25
 
 
 def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
     """The annotation of each recording of all sets over one label set, the union of those of the corpora."""
-    annotations = [chosen.corpus.annotation(name) for chosen in sets for name in chosen.names]
-    labels = union_of(chosen.corpus.labels for chosen in sets if chosen.corpus.labels is not None)
+    annotations = [source.corpus.annotation(name) for source in sets for name in source.names]
+    labels = union_of(source.corpus.labels for source in sets if source.corpus.labels is not None)
     if labels is None:
         return annotations, None
     return [annotation and replace(annotation, labels=labels) for annotation in annotations], labels

@@ -69,17 +69,17 @@ def prepare(
     source, out = Path(source), Path(out)
     recipe = OwnFiles(format, options or io.ReadOptions())
     survey = recipe.survey(source)
-    given: dict[str, Annotation] | None = None
+    by_recording: dict[str, Annotation] | None = None
     settings = {"annotations": "none"}
     if annotations is not None:
         file = Path(annotations)
-        given = read_annotations(file)
-        check_names(given, [item.name for item in survey.items], file)
+        by_recording = read_annotations(file)
+        check_names(by_recording, [item.name for item in survey.items], file)
         survey = replace(survey, skipped=tuple(p for p in survey.skipped if p.absolute() != file.absolute()))
         settings = {"annotations": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
     formats = {item.details.format for item in survey.items}
     official = RECIPES[min(formats)]() if len(formats) == 1 and min(formats) in RECIPES else recipe
-    job = _Job(recipe, survey, source, official, split or SplitRule(), given, settings)
+    job = _Job(recipe, survey, source, official, split or SplitRule(), by_recording, settings)
     return _run(job, out, name, progress, overwrite, workers)
 
 
@@ -144,7 +144,7 @@ class _Job:
     """The recipe whose official splits are used."""
     split: SplitRule
     """How to split without official splits, or where it names a group."""
-    given: Mapping[str, Annotation] | None = None
+    annotations: Mapping[str, Annotation] | None = None
     """Annotations by recording in place of those of the files."""
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -192,7 +192,7 @@ def _run(
         entries = list(writer.entries)
         resumed = len(entries)
         for result in read_all(job.recipe, items[resumed:], workers):
-            entries.append(_entry(writer, result, job.given, job.survey.labels))
+            entries.append(_entry(writer, result, job.annotations, job.survey.labels))
             writer.journal(entries[-1])
             if progress is not None:
                 progress(len(entries), len(items))
@@ -208,12 +208,12 @@ def _run(
 
 
 def _entry(
-    writer: CorpusWriter, result: ReadResult, given: Mapping[str, Annotation] | None, labels: LabelSet | None
+    writer: CorpusWriter, result: ReadResult, annotations: Mapping[str, Annotation] | None, labels: LabelSet | None
 ) -> Entry:
-    """Write the recording of a file; its annotation is its own or the given one. A bad file is refused."""
+    """Write the recording of a file; its annotation is its own or that of `annotations`. A bad file is refused."""
     item, reason = result.item, result.reason
     if result.take is not None:
-        annotation = result.take.annotation if given is None else given.get(item.name)
+        annotation = result.take.annotation if annotations is None else annotations.get(item.name)
         try:
             return _add(writer, result.take.recording, annotation, labels)
         except InputError as error:

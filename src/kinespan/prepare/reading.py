@@ -41,10 +41,10 @@ def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iter
     if workers is None:
         is_much = len(items) >= _POOL_FILES or sum(map(_size, items)) >= _POOL_BYTES
         workers = min(cores(), len(items)) if is_much else 1
-    yield from map(partial(read_one, recipe), items) if workers <= 1 else _in_processes(recipe, items, workers)
+    yield from map(partial(read_item, recipe), items) if workers <= 1 else _in_processes(recipe, items, workers)
 
 
-def read_one(recipe: Recipe, item: Item) -> ReadResult:
+def read_item(recipe: Recipe, item: Item) -> ReadResult:
     """Read an item, in any process. Never raises: one that cannot be read has a reason."""
     try:
         take = recipe.read(item)
@@ -126,7 +126,7 @@ def _start_worker(recipe: Recipe) -> None:
 
 
 def _read_in_worker(item: Item) -> ReadResult:
-    return read_one(_recipe[0], item)
+    return read_item(_recipe[0], item)
 
 
 def _end_with_parent() -> None:

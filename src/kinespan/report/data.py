@@ -40,15 +40,15 @@ class ReportRecording:
         """Check the scores."""
         if self.scores is None:
             return
-        what = f"recording {self.recording.name!r}"
+        name = f"recording {self.recording.name!r}"
         scores = np.asarray(self.scores)
         if scores.ndim != 2 or 0 in scores.shape:
-            raise InputError(f"{what}: scores have shape {scores.shape}, expected (frames, labels + 1)")
+            raise InputError(f"{name}: scores have shape {scores.shape}, expected (frames, labels + 1)")
         if self.scores_fps is None or not (math.isfinite(self.scores_fps) and self.scores_fps > 0):
-            raise InputError(f"{what}: scores_fps is {self.scores_fps}, expected the scores' frames per second")
+            raise InputError(f"{name}: scores_fps is {self.scores_fps}, expected the scores' frames per second")
         if not np.isfinite(scores).all() or scores.min() < -ROUNDING or scores.max() > 1 + ROUNDING:
             raise InputError(
-                f"{what}: scores lie in [{scores.min():.3g}, {scores.max():.3g}], expected probabilities in [0, 1]; "
+                f"{name}: scores lie in [{scores.min():.3g}, {scores.max():.3g}], expected probabilities in [0, 1]; "
                 "apply softmax or sigmoid first"
             )
 
@@ -74,13 +74,13 @@ class ReportData:
     def __post_init__(self) -> None:
         """Check that recordings and label set agree."""
         for item in self.recordings:
-            what = f"recording {item.recording.name!r}"
+            name = f"recording {item.recording.name!r}"
             spans = (*(item.truth.spans if item.truth else ()), *item.segmentation, *item.predictions)
             unknown = sorted({span.label for span in spans} - set(self.labels.names))
             if unknown:
-                raise InputError(f"{what}: label {unknown[0]!r} is not in the report's label set {self.labels.names}")
+                raise InputError(f"{name}: label {unknown[0]!r} is not in the report's label set {self.labels.names}")
             if item.scores is not None and np.shape(item.scores)[1] != len(self.labels) + 1:
                 raise InputError(
-                    f"{what}: scores have {np.shape(item.scores)[1]} columns, expected {len(self.labels) + 1}: "
+                    f"{name}: scores have {np.shape(item.scores)[1]} columns, expected {len(self.labels) + 1}: "
                     f"background and {len(self.labels)} labels"
                 )

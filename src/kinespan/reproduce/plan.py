@@ -73,7 +73,7 @@ class Scale:
     def includes(self, row: Row) -> bool:
         """Whether a row is run."""
         pairs = ((row.method, self.methods), (row.snippets, self.snippets), (row.protocol, self.protocols))
-        return all(not chosen or value in chosen for value, chosen in pairs)
+        return all(not names or value in names for value, names in pairs)
 
 
 @dataclass(frozen=True)

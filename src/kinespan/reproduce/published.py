@@ -24,5 +24,5 @@ def published(plan: Plan) -> list[Published]:
     """The published figures for the data sets of a table."""
     with open(tables_folder() / "published.csv", encoding="utf-8", newline="") as file:
         rows = [Published(**row) for row in csv.DictReader(file)]
-    wanted = plan.content["published"].get("dataset", [])
-    return [row for row in rows if row.dataset in wanted and not row.metric.startswith(("top", "params"))]
+    datasets = plan.content["published"].get("dataset", [])
+    return [row for row in rows if row.dataset in datasets and not row.metric.startswith(("top", "params"))]

@@ -115,7 +115,7 @@ def _pretrain(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], ou
         sets.append(training_set(corpora[name], split, fold))
     values = {**plan.pretrain_settings(row), "seed": seed}
     values = merged(values, DRY_PRETRAIN) if dry else values
-    values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(chosen.names) for chosen in sets))
+    values = with_steps(values, plan.content["pretrain"].get("epochs"), sum(len(training.names) for training in sets))
     config = parse_settings(PretrainConfig, values, f"{plan.file}: {row.method}, snippets {row.snippets}")
     pretrain(sets, out, config, resume=(out / CHECKPOINT).is_file())
     (out / CHECKPOINT).unlink(missing_ok=True)

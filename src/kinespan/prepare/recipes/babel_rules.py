@@ -85,7 +85,7 @@ def fixed_annotation(sequence: Sequence, labels: LabelSet, duration: float) -> A
     if sequence.segments is None:
         return None
     segments = [segment for segment in (_cut(segment, duration) for segment in sequence.segments) if segment]
-    pieces = _shortest(segments, labels) if labels.exclusive else _each(segments, labels)
+    pieces = _shortest(segments, labels) if labels.exclusive else _label_pieces(segments, labels)
     spans = []
     for index, name in enumerate(labels.names):
         intervals_of_label = union((start, end) for start, end, label in pieces if label == index)
@@ -98,14 +98,14 @@ Piece = tuple[float, float, int]
 """Start and end in seconds, and the index of the label."""
 
 
-def _each(segments: Iterable[Segment], labels: LabelSet) -> list[Piece]:
+def _label_pieces(segments: Iterable[Segment], labels: LabelSet) -> list[Piece]:
     """Every label of every segment."""
     return [(segment.start, segment.end, index) for segment in segments for index in _label_indices(segment, labels)]
 
 
 def _shortest(segments: Iterable[Segment], labels: LabelSet) -> list[Piece]:
     """One label at a time: of several, that of the shortest segment."""
-    all_pieces = _each(segments, labels)
+    all_pieces = _label_pieces(segments, labels)
     bounds = sorted({bound for start, end, _ in all_pieces for bound in (start, end)})
     pieces: list[Piece] = []
     for start, end in itertools.pairwise(bounds):

@@ -29,9 +29,9 @@ NUM_PERFORMERS = 12
 """Recording i is of performer i modulo this."""
 
 _LIMBS = tuple(
-    tuple(joint for joint, name in enumerate(NTU_25.joints) if name.startswith(side) and name.split()[1] in parts)
+    tuple(joint for joint, name in enumerate(NTU_25.joints) if name.startswith(side) and name.split()[1] in joints)
     for side in ("left", "right")
-    for parts in (("elbow", "wrist", "hand", "thumb"), ("knee", "ankle", "foot"))
+    for joints in (("elbow", "wrist", "hand", "thumb"), ("knee", "ankle", "foot"))
 )
 _NOISE_SCALE = np.array(
     [1.0 + 0.8 * name.endswith(("hand", "tip", "thumb", "foot", "ankle")) for name in NTU_25.joints]

@@ -98,12 +98,12 @@ class Timeline:
         self.state = str(self.rng.choice([STANDING, SEATED, CARRYING], p=[0.7, 0.15, 0.15]))
         self.track += {STANDING: 0 * SEAT, SEATED: self.draw.seat, CARRYING: self.draw.carry}[self.state]
         now = float(self.rng.uniform(0.4, 2.0))
-        done: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         tries = 0
-        while done.total() < MAX_ACTIONS:
+        while counts.total() < MAX_ACTIONS:
             if not tries and self.rng.random() < DISTRACTION:
                 now = self._distract(now) + float(self.rng.uniform(0.1, 0.8))
-            label = self._choose(done)
+            label = self._choose(counts)
             times = self._add(LABELLED[label], now)
             if times is None:  # too long for the rest of the take
                 tries += 1
@@ -114,7 +114,7 @@ class Timeline:
             if self.spans:  # motions blend into each other, labels are exclusive
                 start = max(start, self.spans[-1].end)
             self.spans.append(Span(start, end, label))
-            done[label] += 1
+            counts[label] += 1
             now += -0.25 if self.rng.random() < 0.2 else 0.3 + min(float(self.rng.exponential(0.8)), 3.0)
         self.loiter(now)
 
@@ -126,10 +126,10 @@ class Timeline:
                 now = self._distract(now)
             now += float(self.rng.uniform(0.5, 3.0))
 
-    def _choose(self, done: Counter[str]) -> str:
+    def _choose(self, counts: Counter[str]) -> str:
         """The next action, which must be possible in this state; actions done less often are more likely."""
         possible = [label for label, gesture in LABELLED.items() if self.state in gesture.during]
-        weights = np.array([(1.0 + done[label]) ** -2 for label in possible])
+        weights = np.array([(1.0 + counts[label]) ** -2 for label in possible])
         weights *= [2.5 if len(LABELLED[label].during) == 1 else 1.0 for label in possible]  # rarely possible
         return str(self.rng.choice(possible, p=weights / weights.sum()))
 
