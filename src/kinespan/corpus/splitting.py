@@ -95,7 +95,7 @@ def default_split(infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0)
 
 
 def _balanced_split(name: str, infos: Sequence[RecordingInfo], groups: Sequence[str], folds: int, seed: int) -> Split:
-    """Folds of about equal length over groups, one a recording, as `group_split` says."""
+    """Folds of about equal length over groups, one per recording; see `group_split`."""
     durations: dict[str, list[float]] = defaultdict(list)
     for info, group in zip(infos, groups, strict=True):
         durations[group].append(info.duration)
@@ -125,7 +125,7 @@ def split_by_values(
     folds: Mapping[int, tuple[Container[object], Container[object]]],
     drop_labels: tuple[str, ...] = (),
 ) -> tuple[Split, ...]:
-    """A tuple of the split by values, one a recording; empty where no fold has recordings on both sides.
+    """A tuple of the split by values, one per recording; empty where no fold has recordings on both sides.
 
     `folds` has, by number, the values that train and the values that test. A recording with any other value is on
     neither side.

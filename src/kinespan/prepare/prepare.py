@@ -58,7 +58,7 @@ def prepare(
         name: the name of the corpus, by default that of the folder.
         progress: called after each file.
         overwrite: replace an existing corpus.
-        workers: processes that read, by default one a core where there is much to read. They are spawned, so a script
+        workers: processes that read, by default one per core where there is much to read. They are spawned, so a script
             calls this under ``if __name__ == "__main__"``. The corpus does not depend on it.
         split: how to split annotated recordings where the format has no official splits, or where it names a group.
 

@@ -34,7 +34,7 @@ class ReadResult:
 
 
 def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iterator[ReadResult]:
-    """The result of each item, in order, read by `workers` processes; None: one a core where there is much to read.
+    """The result of each item, in order, read by `workers` processes; None: one per core where there is much to read.
 
     Raises InputError where a reading process dies.
     """

@@ -42,7 +42,7 @@ class PrepareSummary:
     """Number of files that an earlier, interrupted run had processed."""
 
     def __str__(self) -> str:
-        """The summary for people, a line a fact."""
+        """The summary for people, one fact per line."""
         lines = [
             f"corpus {self.name!r}: {self.recordings} recordings, {_duration(self.seconds)} of motion, "
             f"{self.frames} frames, up to {self.people} {'person' if self.people == 1 else 'people'}",

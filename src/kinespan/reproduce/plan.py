@@ -16,7 +16,7 @@ finetune:
   settings: {...}                   # FinetuneConfig, for all protocols
   protocols: {linear: {...}, finetune: {...}, semi 20 %: {...}}
 evaluate: {rule: stal, decoder: stal, figures: {mAP .1-.5: map.average}}
-published: {dataset: [BABEL]}       # which rows of published.csv are shown beside ours
+published: {dataset: [BABEL]}       # the rows of published.csv to compare with
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Source:
 
 
 Motion = tuple[Float64Array, Skeleton, tuple[str, ...]]
-"""Positions (T, P, J, 3) in metres, y up, at 30 frames a second; their skeleton; their history."""
+"""Positions (T, P, J, 3) in metres, y up, at 30 frames per second; their skeleton; their history."""
 
 
 @RECIPES.register("babel")
@@ -60,9 +60,9 @@ Motion = tuple[Float64Array, Skeleton, tuple[str, ...]]
 class Babel(Recipe):
     """BABEL v1.0: ``babel_v1.0_release/{train,val,extra_train,extra_val}.json`` with AMASS, or CMU's own files.
 
-    Joints are those of an SMPL-H body, `body_model`, at 30 frames a second. Recordings are named after their number in
-    BABEL and have the attributes part (train, val, ...), motion (path in AMASS), dataset and subject. Only labels in
-    time are used, not those of whole sequences.
+    Joints are those of an SMPL-H body, `body_model`, at 30 frames per second. Recordings are named after their number
+    in BABEL and have the attributes part (train, val, ...), motion (path in AMASS), dataset and subject. Only labels
+    in time are used, not those of whole sequences.
     """
 
     title: ClassVar[str] = "BABEL"
@@ -84,12 +84,12 @@ class Babel(Recipe):
     """Label set: STAL's subset1, subset2, subset3 (4 labels each); babel60, babel120 (the most frequent categories);
     tal20, tal60 (for detection, overlapping; they need the rules "fixed")."""
     classes: Path | None = None
-    """For tal20 and tal60: text file with a category a line, in place of those most often labelled in train.json."""
+    """For tal20 and tal60: text file with one category per line, in place of the most frequent labels of train.json."""
     rules: Literal["stal", "fixed"] = "stal"
     """stal: as the published benchmark was built, faults included (labels after an unlabelled gap come too early).
     fixed: unlabelled time is left unlabelled, frames are evenly spaced, the shorter of overlapping labels holds."""
     longest: int = 1000
-    """Most frames, at 30 a second, of a recording; longer ones are left out, as in STAL. 0: no limit."""
+    """The most frames of a recording, at 30 per second; longer ones are left out, as in STAL. 0: no limit."""
     everything: bool = False
     """Also recordings without any label of the set, or without labels, of any length: to pretrain on."""
     extra: bool = False
@@ -104,7 +104,7 @@ class Babel(Recipe):
         if self.motion is not None and (self.amass is not None or self.body_model is not None):
             raise InputError("--motion takes the place of AMASS: leave out --amass and --body-model")
         if self.labels in OVERLAPPING and self.rules != "fixed":
-            raise InputError(f"--labels {self.labels} may overlap, the STAL build has one a frame: add --rules fixed")
+            raise InputError(f"--labels {self.labels} may overlap, the STAL build has one per frame: add --rules fixed")
         if self.classes is not None and self.labels not in OVERLAPPING:
             raise InputError(f"--classes goes with --labels {' or '.join(OVERLAPPING)}, not {self.labels}")
         if self.translation and self.rules != "fixed":
@@ -138,7 +138,7 @@ class Babel(Recipe):
         return Survey(tuple(items.values()), tuple(refused), (test,) if test.is_file() else (), labels)
 
     def read(self, item: Item) -> io.Take:
-        """The recording at 30 frames a second and its annotation; see `babel_rules`."""
+        """The recording at 30 frames per second and its annotation; see `babel_rules`."""
         source: Source = item.details
         positions, skeleton, history = self._cmu_motion(item) if self.motion else self._amass_motion(item)
         frames = len(positions)
@@ -243,7 +243,7 @@ class Babel(Recipe):
         return positions, recording.skeleton, (note, *history)
 
     def _frames(self, item: Item, num_frames: int, fps: float) -> tuple[IntArray, tuple[str, ...]]:
-        """The frames for 30 a second, and a note. Raises InputError where motion and labels differ in length."""
+        """The frames for 30 per second, and a note. Raises InputError where motion and labels differ in length."""
         duration = item.details.sequence.duration
         is_checked = self.rules == "fixed" or self.motion is not None  # STAL uses AMASS as it is
         if is_checked and abs(num_frames / fps - duration) > _TOLERANCE:

@@ -66,7 +66,7 @@ def first_existing(root: Path, paths: tuple[str, ...]) -> Path | None:
 
 
 def read_rates(release: Path, raw: Path) -> dict[str, float]:
-    """Frames a second by feat_p, from featp_2_fps.json beside BABEL's files; empty without it.
+    """Frames per second by feat_p, from featp_2_fps.json in BABEL's folder; empty without it.
 
     Raises InputError for a rate that is no positive number.
     """
@@ -76,7 +76,7 @@ def read_rates(release: Path, raw: Path) -> dict[str, float]:
     rates = read_json(path)
     for motion, rate in rates.items():
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not (math.isfinite(rate) and rate > 0):
-            raise InputError(f"{path}: {motion!r} has rate {rate!r}, expected frames a second")
+            raise InputError(f"{path}: {motion!r} has rate {rate!r}, expected frames per second")
     return {motion: float(rate) for motion, rate in rates.items()}
 
 

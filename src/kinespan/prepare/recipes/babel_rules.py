@@ -1,4 +1,4 @@
-"""From BABEL's labels in seconds to spans of a recording at 30 frames a second, in two ways.
+"""From BABEL's labels in seconds to spans of a recording at 30 frames per second, in two ways.
 
 ``stal`` is the build of STAL (Yu and Fujiwara, AAAI 2023), on which the published figures stand, errors included:
 
@@ -26,21 +26,21 @@ from .babel_json import Segment, Sequence
 from .base import union
 
 FPS = 30
-"""Frames a second of the result."""
+"""Frames per second of the result."""
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------
 
 
 def stal_frames(num_frames: int, fps: float) -> IntArray:
-    """Indices of the frames that STAL keeps of `num_frames` at `fps`, for 30 a second.
+    """Indices of the frames that STAL keeps of `num_frames` at `fps`, for 30 per second.
 
     A rate whose whole part is a multiple of 30 keeps every (fps / 30)-th. Any other keeps, of each int(fps) frames,
     floor(n fps / 30) for n = 0..29; the last second may be cut short. Raises InputError for less than 1 fps.
     """
     whole_rate = int(fps)
     if whole_rate < 1:
-        raise InputError(f"the rate is {fps} frames a second, expected 1 or more")
+        raise InputError(f"the rate is {fps} frames per second, expected 1 or more")
     if whole_rate % FPS == 0:
         return np.arange(0, num_frames, fps / FPS).astype(np.int64)
     pattern = np.floor(fps / FPS * np.arange(FPS)).astype(np.int64)

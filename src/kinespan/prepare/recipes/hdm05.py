@@ -35,8 +35,8 @@ class _Clip:
 class Hdm05(Recipe):
     """The cut clips of HDM05: ``HDM_<actor>_<action>_<nnn>_120.amc`` anywhere below the folder.
 
-    ``HDM_<actor>.asf``, the skeleton of an actor, may lie beside the clip or anywhere else. The action covers the whole
-    clip. Takes that were not cut into clips (``HDM_bd_01-01_01_120.amc``) have no labels and are skipped.
+    ``HDM_<actor>.asf``, the skeleton of an actor, may be in the folder of the clip or in any other. The action covers
+    the whole clip. Takes that were not cut into clips (``HDM_bd_01-01_01_120.amc``) have no labels and are skipped.
     """
 
     title: ClassVar[str] = "HDM05"

@@ -43,8 +43,8 @@ class Caption:
 class HumanML3D(Recipe):
     """HumanML3D's joints: ``new_joints/<id>.npy`` (T, 22, 3), ``texts/<id>.txt``, and lists of names.
 
-    The lists are ``train.txt``, ``val.txt`` and ``test.txt``. 20 frames a second, metres, y up, SMPL's first 22 joints.
-    Ids that begin with M are mirror images. The captions become the attribute ``captions``, a line each. They are not
+    The lists are ``train.txt``, ``val.txt`` and ``test.txt``. 20 fps, metres, y up, SMPL's first 22 joints.
+    Ids that begin with M are mirror images. The captions become the attribute ``captions``, one per line. They are not
     labels, so recordings stay unlabelled unless ``categories`` names a file.
     """
 
@@ -57,7 +57,7 @@ class HumanML3D(Recipe):
     mirrored: bool = True
     """Also read the mirror images, which the official lists include."""
     categories: Path | None = None
-    """File of labels, a line each: the label, a colon, and words separated by commas, as in "jump: jump, hop, leap".
+    """File of labels, one per line: the label, a colon, and words separated by commas, as in "jump: jump, hop, leap".
     A caption with one of the words (in any form: jumps, jumping) gives its time that label."""
 
     def survey(self, raw: Path) -> Survey:

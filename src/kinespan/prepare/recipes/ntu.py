@@ -35,8 +35,8 @@ class _Ntu(Recipe):
     (CrosSCLR, AimCLR). energy: of the first four the two with the largest spread (2s-AGCN, ISC, CMD, USDRL). denoised:
     short and wide tracks dropped, the rest ranked by motion, two slots (CTR-GCN)."""
     missing: Path | None = None
-    """The published list of samples with missing or incomplete skeletons (302 of NTU RGB+D 60, 535 of 120), a name a
-    line, which are refused. Without it a file without any body is refused when it is read."""
+    """The published list of samples with missing or incomplete skeletons (302 of NTU RGB+D 60, 535 of 120), one
+    name per line; they are refused. Without it a file without any body is refused when it is read."""
 
     def survey(self, raw: Path) -> Survey:
         """Every .skeleton file of the data set's actions under `raw`, sorted by name.
@@ -132,7 +132,7 @@ class Ntu120(_Ntu):
 
 
 def read_missing(file: Path) -> frozenset[str]:
-    """The sample names of a published list: a name a line, with or without a heading before the first.
+    """The sample names of a published list: one name per line, with or without a heading before the first.
 
     A suffix such as ``.skeleton`` or ``_rgb.avi`` may follow a name. Raises InputError, naming file and line, for a
     list without names and for a line among the names that is none.

@@ -24,7 +24,7 @@ ONLY_IN_TEST = "ElbowStrike"
 @RECIPES.register("precog")
 @dataclass(frozen=True)
 class Precog(Recipe):
-    """PRECOG's text files, one a recording, labels included; names and contents as `kinespan.io.precog` reads them."""
+    """PRECOG's text files, one per recording, with labels; `kinespan.io.precog` has the form of names and contents."""
 
     title: ClassVar[str] = "PRECOG"
     paper: ClassVar[str] = "Jardim, PRECOG data set, 2016 (github.com/DavidJardim/precog_dataset_16)"

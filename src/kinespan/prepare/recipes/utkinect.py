@@ -29,7 +29,7 @@ _FILE = re.compile(r"joints_s(?P<performer>\d+)_e(?P<take>\d+)", re.IGNORECASE)
 _HEADING = re.compile(r"s(?P<performer>\d+)\s*_?\s*e(?P<take>\d+)", re.IGNORECASE)
 _LABEL = re.compile(r"(?P<label>\w+)\s*:\s*(?P<start>\S+)\s+(?P<end>\S+)")
 _MAX_NUMBERS = 108_000
-"""Largest difference of frame numbers: an hour at 30 a second; more cannot be right."""
+"""Largest difference of frame numbers: an hour at 30 per second; more cannot be right."""
 
 Mark = tuple[str, int | None, int | None]
 """Label, first and last frame number of an action; None where the number is not given."""
@@ -53,9 +53,9 @@ class UTKinect(Recipe):
     licence: ClassVar[str] = "for research, see the page of the data set; cite the paper"
 
     clock: float = 30.0
-    """Frame numbers a second: the rate of the sensor, since the files have no times."""
+    """Frame numbers per second: the rate of the sensor, since the files have no times."""
     fps: float = 15.0
-    """Frames a second of the recordings; about so many have lines. At the rate of the clock no line is dropped."""
+    """Frames per second of the recordings, about the rate of the lines. At the rate of the clock no line is dropped."""
 
     def __post_init__(self) -> None:
         """Check the rates."""

@@ -171,7 +171,7 @@ def _circle(draw: Draw) -> Motion:
 
 
 def _march(draw: Draw, rate: float, lift: float, seconds: float) -> Motion:
-    """Steps on the spot, `rate` a second, with either foot first."""
+    """Steps on the spot, `rate` per second, with either foot first."""
     start = np.pi * draw.rng.integers(2)
 
     def wobble(t: Float64Array) -> Float64Array:

@@ -47,7 +47,7 @@ class SyntheticConfig:
     seconds: tuple[float, float] = (20.0, 40.0)
     """Shortest and longest recording, seconds."""
     fps: float = 30.0
-    """Frames a second."""
+    """Frames per second."""
     seed: int = 0
     """Seed of the performers and recordings."""
     noise: float = 0.006
