@@ -85,7 +85,7 @@ def test_hdm05_bodies_are_as_tall_as_people(real_motion):
         assert 1.5 < np.ptp(positions[:, 1]) < 2.0
 
 
-def test_precog_flicker_goes_when_merged(real_motion):
+def test_precog_flicker_disappears_when_short_runs_are_merged(real_motion):
     runs = Counter()
     for path in sorted((real_motion / "precog/csv").glob("Seq*.csv")):
         if path.name in ZEROS:

@@ -46,12 +46,12 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def test_the_tables_of_the_paper_are_there() -> None:
+def test_the_tables_of_the_paper_are_shipped() -> None:
     assert plan_names() == ("babel-1", "babel-2", "babel-3", "pku-transfer")
 
 
 @pytest.mark.parametrize("name", plan_names())
-def test_every_row_of_a_table_is_a_run_that_means_something(name: str) -> None:
+def test_every_row_of_a_table_has_valid_settings(name: str) -> None:
     """Each method with and without snippets, each protocol; the settings are those that trainings take."""
     plan = find_plan(name)
     rows = list(plan.rows())
@@ -91,7 +91,7 @@ def test_the_whole_table_runs_dry(raw: Path, tmp_path: Path, command: Command) -
     assert (out / "dry" / "table.txt").read_text() in done.out + "\n"
 
 
-def test_a_transfer_runs_dry_and_goes_on_where_it_was(raw: Path, tmp_path: Path) -> None:
+def test_a_dry_run_of_a_transfer_is_resumed(raw: Path, tmp_path: Path) -> None:
     plan, scale = find_plan("pku-transfer"), Scale(methods=("skeletonclr",), snippets=("aligned",), dry=True)
     said: list[str] = []
     rows = reproduce(plan, raw, tmp_path, scale, said.append)
@@ -121,7 +121,7 @@ def test_means_and_spreads_are_over_seeds() -> None:
     assert summary(rows)[1] == ["A", "m", "off", "linear", "30.0 ± 14.1", "-", "2"]
 
 
-def test_figures_are_found_by_their_path() -> None:
+def test_figures_are_looked_up_by_dotted_path() -> None:
     metrics = {"map": {"0.5": 0.25, "average": 0.5}, "figures": {"mAP_a": {"0.5": None}}, "edit": None}
     assert figure(metrics, "map.0.5") == 0.25
     assert figure(metrics, "map.average") == 0.5
@@ -138,7 +138,7 @@ def test_figures_are_found_by_their_path() -> None:
         ({"corpora": {"babel": {"raw": "babel"}, "whole": {"recipe": "babel", "raw": "b"}}}, "recipe is missing"),
     ],
 )
-def test_a_table_of_ones_own_is_checked(tmp_path: Path, change: dict[str, Any], named: str) -> None:
+def test_a_table_from_a_yaml_file_is_validated(tmp_path: Path, change: dict[str, Any], named: str) -> None:
     content = {**find_plan("babel-1").content, **change}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(dict(content)))
     with pytest.raises(InputError, match=named):

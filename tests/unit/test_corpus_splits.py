@@ -18,7 +18,6 @@ from kinespan.corpus import (
     drop_labels,
     group_split,
     label_fraction,
-    leave_out,
 )
 from kinespan.corpus.splitting import SplitRule, recording_split, ruled_split
 from kinespan.data.annotation import BACKGROUND, IGNORE, Annotation, LabelSet, Span
@@ -78,19 +77,6 @@ def test_group_split_refuses_missing_attributes_and_too_many_folds() -> None:
         group_split([info("x")], "site", 2, 0)
     with pytest.raises(InputError):
         group_split(infos, "actor", 1, 0)
-
-
-def test_leave_out_makes_a_fold_for_each_value() -> None:
-    infos = [info(f"r{who}", actor=str(who)) for who in (10, 9, 1)]
-    split = leave_out(infos, "actor")
-    assert {number: fold.test for number, fold in split.folds.items()} == {1: ("r1",), 2: ("r9",), 3: ("r10",)}
-    assert split.name == "leave-out-actor"
-    named = leave_out(infos, "actor", ("1", "10"), name="official")
-    assert named == Split("official", {1: Fold(("r9",), ("r10", "r1"))})
-    with pytest.raises(InputError, match="no recording has actor = '7'; available: 1, 9, 10"):
-        leave_out(infos, "actor", ("7",))
-    with pytest.raises(InputError, match="no recording to train on"):
-        leave_out(infos, "actor", ("1", "9", "10"))
 
 
 def test_default_split_uses_the_first_group_attribute() -> None:

@@ -44,7 +44,7 @@ def place(number):
     return f"CMU/CMU/{number:02d}/{number:02d}_01_poses.npz"
 
 
-def test_missing_motion_is_refused_with_what_was_tried(tmp_path):
+def test_missing_motion_is_refused_with_the_paths_that_were_tried(tmp_path):
     parts = {"train": [record(n, place(n), 2.0, [(0, 2, ["walk"])]) for n in (1, 2)]}
     raw = release(tmp_path, parts)
     (raw / "amass" / "CMU" / "02" / "02_01_poses.npz").unlink()
@@ -221,7 +221,7 @@ def test_cmu_motion_of_another_length_is_refused(tmp_path):
         recipe.read(item)
 
 
-def test_cmu_with_translation(tmp_path):
+def test_the_cmu_body_moves_with_translation(tmp_path):
     raw, recipe = cmu_release(tmp_path)
     moving = Babel(motion=recipe.motion, rules="fixed", translation=True)
     root = read_all(moving, raw)[1]["1"].recording.positions[:, 0, 0]
@@ -360,7 +360,7 @@ def test_a_sequence_listed_twice_is_read_once(tmp_path):
     assert "val.json, record 1: another file lists it already" in survey.refused[0][1]
 
 
-def test_motion_that_differs_by_category_can_be_told_apart(tmp_path):
+def test_a_classifier_separates_motion_of_different_categories(tmp_path):
     """The maker's use: a dry run of training needs classes that move differently."""
     rng = np.random.default_rng(0)
     still = poses_of(limb_angles(rng, [(0, 2, ["walk"])], 2.0, 30.0))

@@ -163,7 +163,7 @@ def spans(annotation):
     return [(span.start, span.end, span.label) for span in annotation.spans]
 
 
-def test_gaps_are_not_covered_and_labels_stay_where_they_are():
+def test_gaps_are_not_covered_and_do_not_shift_labels():
     found = fixed_annotation(sequence([(0, 1, ["walk"]), (1, 1.5, None), (2, 3, ["bend"])], 4.0), SUBSET_1, 4.0)
     assert spans(found) == [(0, 1, "walk")]
     assert found.covered == ((0, 1), (2, 3))
@@ -235,7 +235,7 @@ def test_fixed_labels_agree_with_the_slow_reference(segments):
         ("ACCAD/ACCAD/Male1/Walk B10 - turn_poses.npz", "ACCAD/Male1/Walk_B10_-_turn_stageii.npz"),
     ],
 )
-def test_renamed_motion_is_found(feat_p, lies):
+def test_motion_is_located_under_the_names_of_all_releases(feat_p, lies):
     assert lies in amass_paths(feat_p)
     assert len(amass_paths(feat_p)) < 40
     assert len(set(amass_paths(feat_p))) == len(amass_paths(feat_p))

@@ -126,7 +126,7 @@ def test_samples_on_the_list_are_refused(raw, tmp_path):
         ("", "missing.txt: the file is empty"),
     ],
 )
-def test_a_list_of_something_else_is_refused(raw, tmp_path, text, says):
+def test_a_missing_list_without_sample_names_is_refused(raw, tmp_path, text, says):
     (tmp_path / "missing.txt").write_text(text)
     with pytest.raises(InputError) as caught:
         Ntu60(missing=tmp_path / "missing.txt").survey(raw)

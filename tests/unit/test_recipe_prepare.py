@@ -17,13 +17,14 @@ from kinespan.config.parser import setting_texts
 from kinespan.corpus import Corpus
 from kinespan.corpus.info import RecordingInfo
 from kinespan.corpus.splits import Split
+from kinespan.corpus.splitting import split_by_values
 from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.data.recording import Recording
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import Take
 from kinespan.prepare.prepare import prepare_recipe
-from kinespan.prepare.recipes import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from kinespan.prepare.recipes import RECIPES, Item, Recipe, Survey
 from kinespan.prepare.summary import refusal_lines
 from makers import utkinect
 
@@ -65,7 +66,7 @@ class Made(Recipe):
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         sides = [info.attributes["side"] for info in infos]
-        return official_split("sides", {1: official_fold([info.name for info in infos], sides, {"0"}, {"1"})})
+        return split_by_values("sides", infos, sides, {1: ({"0"}, {"1"})})
 
 
 @pytest.fixture

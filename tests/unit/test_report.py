@@ -87,7 +87,7 @@ def test_positions_survive_to_half_a_step(reach: float, unit: float | None) -> N
     assert_allclose(unpacked(motion), positions, atol=0.5 * motion["unit"] + 1e-4)
 
 
-def test_no_bone_goes_to_a_root_that_only_says_where_the_body_is() -> None:
+def test_a_root_outside_the_body_has_no_bone() -> None:
     count = NTU_25.num_joints
     parts = {"joints": (*NTU_25.joints, "reference"), "body_parts": (*NTU_25.body_parts, None)}
     parents = tuple(count if parent < 0 else parent for parent in NTU_25.parents)
@@ -109,7 +109,7 @@ def test_recording_that_does_not_move_or_has_one_frame() -> None:
     assert_allclose(unpacked(motion), positions, atol=1e-3)
 
 
-def test_unseen_person_keeps_the_last_pose_and_one_never_seen_is_left_out() -> None:
+def test_invalid_frames_repeat_the_last_pose_and_absent_people_are_left_out() -> None:
     recording = make_recording(frames=6, people=3)
     valid = np.array([[0, 0, 1], [1, 0, 1], [1, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 1]], dtype=bool)
     recording = make_recording(positions=recording.positions, valid=valid)
@@ -123,7 +123,7 @@ def test_unseen_person_keeps_the_last_pose_and_one_never_seen_is_left_out() -> N
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 4000), st.floats(1, 500))
-def test_shown_frames_are_those_that_hold_at_their_time(num_frames: int, fps: float) -> None:
+def test_shown_frames_match_their_times(num_frames: int, fps: float) -> None:
     picks, shown_fps = frame_picks(num_frames, fps)
     assert shown_fps == min(fps, MAX_FPS)
     assert np.all(np.diff(picks) >= 0)
@@ -135,7 +135,7 @@ def test_shown_frames_are_those_that_hold_at_their_time(num_frames: int, fps: fl
         assert frame == min(math.floor(time * fps + 1e-6), num_frames - 1) or fps <= MAX_FPS
 
 
-def test_120_fps_is_shown_at_30_with_scores_alike() -> None:
+def test_motion_and_scores_at_120_fps_are_shown_at_30_fps() -> None:
     scores = np.tile(np.linspace(0, 1, 480)[:, None], (1, 4))
     item = ReportRecording(make_recording(480, fps=120.0), scores=scores, scores_fps=120.0)
     packed = payload_of(item)
@@ -146,7 +146,7 @@ def test_120_fps_is_shown_at_30_with_scores_alike() -> None:
 
 
 @pytest.mark.parametrize(("turn", "facing"), [(0.0, 0.0), (np.pi / 2, np.pi / 2), (-1.0, -1.0)])
-def test_facing_is_the_way_the_person_looks(turn: float, facing: float) -> None:
+def test_facing_is_the_direction_of_the_body(turn: float, facing: float) -> None:
     positions = np.zeros((3, 1, 25, 3), dtype=np.float32)
     # Looking along +z with y up, a person's left is at +x.
     for landmark, side in ((4, 1), (12, 1), (8, -1), (16, -1)):
@@ -196,7 +196,7 @@ def test_names_cannot_become_markup(evil: str) -> None:
     assert data["facts"][0] == [evil, evil]
 
 
-def test_page_names_nothing_outside_itself() -> None:
+def test_page_loads_nothing_external() -> None:
     page = render_report(full_data())
     for pattern in (
         r"https?://",

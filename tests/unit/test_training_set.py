@@ -37,7 +37,7 @@ def corpus_of(path: Path, *skeletons: Skeleton, split: Split | None = None) -> C
     return Corpus.open(path)
 
 
-def test_auto_takes_the_shared_skeleton_and_else_ntus(tmp_path: Path) -> None:
+def test_auto_chooses_the_shared_skeleton_or_else_ntu25(tmp_path: Path) -> None:
     mixed = corpus_of(tmp_path / "mixed", KINECT_20, KINECT_20, NTU_25)
     assert choose_skeleton("auto", [TrainingSet(mixed, ("r0", "r1"))]) == KINECT_20
     assert choose_skeleton("auto", [TrainingSet(mixed, mixed.names)]) == NTU_25
@@ -66,7 +66,7 @@ def test_a_source_may_name_its_own_split(text: str, expected: tuple[str, str, in
     assert parse_source(text, "given", 3) == expected
 
 
-def test_a_folder_that_is_there_is_no_split(tmp_path: Path) -> None:
+def test_an_existing_folder_with_an_at_sign_is_not_a_split(tmp_path: Path) -> None:
     (tmp_path / "a@b").mkdir()
     assert parse_source(str(tmp_path / "a@b")) == (str(tmp_path / "a@b"), None, 1)
     with pytest.raises(InputError, match="fold 'x'"):

@@ -2,7 +2,7 @@
 
 from .info import RecordingInfo
 from .splits import Fold, Split, drop_labels
-from .splitting import default_split, group_split, label_fraction, leave_out
+from .splitting import default_split, group_split, label_fraction, split_by_values
 from .store import Corpus
 from .writer import CorpusWriter
 
@@ -16,5 +16,5 @@ __all__ = [
     "drop_labels",
     "group_split",
     "label_fraction",
-    "leave_out",
+    "split_by_values",
 ]

@@ -77,7 +77,7 @@ def encode_info(info: RecordingInfo, skeleton: int, annotation: dict[str, Any] |
 def decode(text: str, file: Path) -> Index:
     """The Index that `encode` wrote; `file` is named in errors.
 
-    Raises InputError for another format, a newer version, a changed text and a field that is missing or wrong.
+    Raises InputError for another format or version, a changed text, and a field that is missing or wrong.
     """
     advice = "run `kinespan prepare` again"
     try:
@@ -87,12 +87,10 @@ def decode(text: str, file: Path) -> Index:
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise InputError(f"{file}: not the index of a corpus, expected format {FORMAT!r}; {advice}")
     version = body.get("version")
-    if not isinstance(version, int) or version < 1:
-        raise InputError(f"{file}: version is {version!r}, expected {VERSION}; {advice}")
-    if version > VERSION:
-        raise InputError(
-            f"{file}: written in version {version} of the layout, this kinespan reads up to {VERSION}; update kinespan"
-        )
+    if version != VERSION:
+        is_newer = isinstance(version, int) and version > VERSION
+        mend = "update kinespan" if is_newer else advice
+        raise InputError(f"{file}: version is {version!r}, this kinespan reads {VERSION}; {mend}")
     if body.pop("digest", None) != _digest(body):
         raise InputError(f"{file}: changed after it was written (its digest differs); restore it or {advice}")
     try:
@@ -146,7 +144,7 @@ def encode_annotation(annotation: Annotation) -> dict[str, Any]:
 
 def decode_annotation(data: Mapping[str, Any], labels: LabelSet) -> Annotation:
     """The Annotation that `encode_annotation` wrote."""
-    spans = tuple(Span(start, end, labels.names[label], score, who) for start, end, label, score, who in data["spans"])
+    spans = tuple(Span(start, end, labels.names[label], *rest) for start, end, label, *rest in data["spans"])
     covered = data["covered"]
     return Annotation(spans, labels, None if covered is None else tuple((start, end) for start, end in covered))
 

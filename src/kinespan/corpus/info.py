@@ -1,4 +1,4 @@
-"""What a corpus says of one recording without reading its frames."""
+"""The facts of a recording that a corpus knows without reading its frames."""
 
 from __future__ import annotations
 

@@ -10,6 +10,9 @@ from typing import Any
 from ..data.annotation import Annotation, LabelSet
 from ..errors import InputError
 
+Interval = tuple[float, float]
+"""Start and end in seconds."""
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -81,17 +84,30 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
     """
     dropped = set(names)
     labels = without_labels(annotation.labels, dropped)
-    covered = [(0.0, duration)] if annotation.covered is None else list(annotation.covered)
-    holes = [span for span in annotation.spans if span.label in dropped]
-    for hole in holes:
-        covered = [
-            (low, high)
-            for start, end in covered
-            for low, high in ((start, min(end, hole.start)), (max(start, hole.end), end))
-            if low < high
+    covered = annotation.covered
+    holes = [(span.start, span.end) for span in annotation.spans if span.label in dropped]
+    if holes:
+        covered = subtract(((0.0, duration),) if covered is None else covered, holes)
+    return Annotation(tuple(span for span in annotation.spans if span.label not in dropped), labels, covered)
+
+
+def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The intervals (start, end) without the time of the holes (start, end)."""
+    for low, high in holes:
+        intervals = [
+            (first, last)
+            for start, end in intervals
+            for first, last in ((start, min(end, low)), (max(start, high), end))
+            if first < last
         ]
-    spans = tuple(span for span in annotation.spans if span.label not in dropped)
-    return Annotation(spans, labels, tuple(covered) if holes else annotation.covered)
+    return tuple(intervals)
+
+
+def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
+    """All labels in order of first appearance, exclusive where all sets are; None for no label set."""
+    unique = list(dict.fromkeys(label_sets))
+    names = tuple(dict.fromkeys(name for labels in unique for name in labels.names))
+    return LabelSet(names, all(labels.exclusive for labels in unique)) if unique else None
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:

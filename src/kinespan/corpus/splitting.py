@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +20,7 @@ GROUP_ATTRIBUTES = ("performer", "actor", "subject", "person", "participant", "p
 
 
 def group_split(
-    infos: Iterable[RecordingInfo], attribute: str, folds: int, seed: int, name: str | None = None
+    infos: Sequence[RecordingInfo], attribute: str, folds: int, seed: int, name: str | None = None
 ) -> Split:
     """Folds 1 to `folds` over groups of recordings with one value of an attribute; each group tests in one fold.
 
@@ -27,41 +28,16 @@ def group_split(
     the folds are about equally long. The default name is ``by-<attribute>``.
     Raises InputError for fewer than 2 folds, fewer groups than folds, and recordings without the attribute.
     """
-    infos = tuple(infos)
-    groups = _groups(infos, attribute)
-    if not 2 <= folds <= len(groups):
+    without = [info.name for info in infos if attribute not in info.attributes]
+    if without or not infos:
+        known = sorted({key for info in infos for key in info.attributes})
         raise InputError(
-            f"split by {attribute!r}: {folds} folds of {len(groups)} groups ({', '.join(list(groups)[:12])}); "
-            f"choose between 2 and {len(groups)} folds"
+            f"split by {attribute!r}: {len(without)} of {len(infos)} recordings have no such attribute"
+            f"{', such as ' + repr(without[0]) if without else ''}; known attributes: {', '.join(known) or 'none'}"
         )
-    seconds = {group: sum(info.duration for info in members) for group, members in groups.items()}
-    shuffled = [list(groups)[i] for i in np.random.default_rng(seed).permutation(len(groups))]
-    loads = [0.0] * folds
-    tested: dict[int, set[str]] = {number: set() for number in range(1, folds + 1)}
-    for group in sorted(shuffled, key=lambda group: -seconds[group]):
-        lightest = loads.index(min(loads))
-        loads[lightest] += seconds[group]
-        tested[lightest + 1].add(group)
-    return Split(name or f"by-{attribute}", {n: _fold(infos, attribute, values) for n, values in tested.items()})
-
-
-def leave_out(
-    infos: Iterable[RecordingInfo], attribute: str, values: Sequence[str] | None = None, name: str | None = None
-) -> Split:
-    """Leave-one-group-out: one fold that tests `values`, or a fold for each value of the attribute.
-
-    Without `values`, fold k tests the k-th value in natural order ("9" before "10"). The default name is
-    ``leave-out-<attribute>``.
-    Raises InputError for unknown values, a side that would be empty, and recordings without the attribute.
-    """
-    infos = tuple(infos)
-    groups = _groups(infos, attribute)
-    for value in values or ():
-        if value not in groups:
-            raise InputError(f"no recording has {attribute} = {value!r}; available: {', '.join(groups)}")
-    tested = [{group} for group in groups] if values is None else [set(values)]
-    folds = {number: _fold(infos, attribute, held_out) for number, held_out in enumerate(tested, start=1)}
-    return Split(name or f"leave-out-{attribute}", folds)
+    return _balanced_split(
+        name or f"by-{attribute}", infos, [info.attributes[attribute] for info in infos], folds, seed
+    )
 
 
 @dataclass(frozen=True)
@@ -77,12 +53,11 @@ class SplitRule:
     """Seed of the shuffle of groups."""
 
 
-def ruled_split(infos: Iterable[RecordingInfo], rule: SplitRule) -> Split:
+def ruled_split(infos: Sequence[RecordingInfo], rule: SplitRule) -> Split:
     """The split ``by-group`` of a rule with a `group`.
 
     Raises InputError for a bad expression, a recording that it does not match, and fewer groups than folds.
     """
-    infos = tuple(infos)
     assert rule.group is not None
     if all(rule.group in info.attributes for info in infos):
         return group_split(infos, rule.group, rule.folds, rule.seed, name="by-group")
@@ -90,34 +65,79 @@ def ruled_split(infos: Iterable[RecordingInfo], rule: SplitRule) -> Split:
         pattern = re.compile(rule.group)
     except re.error as error:
         raise InputError(f"group {rule.group!r}: neither an attribute nor a regular expression ({error})") from None
-    named = []
+    groups = []
     for info in infos:
         match = pattern.search(info.name)
         if match is None:
             raise InputError(
                 f"group {rule.group!r}: no attribute of all recordings, and does not match the name {info.name!r}"
             )
-        named.append(replace(info, attributes={"group": match.group(1) if pattern.groups else match.group()}))
-    return group_split(named, "group", rule.folds, rule.seed, name="by-group")
+        groups.append(match[1] if pattern.groups else match[0])
+    return _balanced_split("by-group", infos, groups, rule.folds, rule.seed)
 
 
-def recording_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
+def recording_split(infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
     """The split ``by-recording``, in which each recording is a group; None with fewer than two."""
-    alone = [replace(info, attributes={"recording": info.name}) for info in infos]
-    return group_split(alone, "recording", min(folds, len(alone)), seed) if len(alone) > 1 else None
+    names = [info.name for info in infos]
+    return _balanced_split("by-recording", infos, names, min(folds, len(names)), seed) if len(names) > 1 else None
 
 
-def default_split(infos: Iterable[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
+def default_split(infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
     """The split ``by-group`` by the first of `GROUP_ATTRIBUTES` that every recording has, with at least two values.
 
     None where there is no such attribute.
     """
-    infos = tuple(infos)
     for attribute in GROUP_ATTRIBUTES:
         values = {info.attributes.get(attribute) for info in infos}
         if None not in values and len(values) >= 2:
             return group_split(infos, attribute, min(folds, len(values)), seed, name="by-group")
     return None
+
+
+def _balanced_split(name: str, infos: Sequence[RecordingInfo], groups: Sequence[str], folds: int, seed: int) -> Split:
+    """Folds of about equal length over groups, one per recording; see `group_split`."""
+    durations: dict[str, list[float]] = defaultdict(list)
+    for info, group in zip(infos, groups, strict=True):
+        durations[group].append(info.duration)
+    unique = sorted(durations, key=natural_key)
+    if not 2 <= folds <= len(unique):
+        raise InputError(
+            f"split {name!r}: {folds} folds of {len(unique)} groups ({', '.join(unique[:12])}); "
+            f"choose between 2 and {len(unique)} folds"
+        )
+    seconds = {group: sum(durations[group]) for group in unique}
+    shuffled = [unique[i] for i in np.random.default_rng(seed).permutation(len(unique))]
+    loads = dict.fromkeys(range(1, folds + 1), 0.0)  # seconds by fold
+    fold_of: dict[str, int] = {}
+    for group in sorted(shuffled, key=lambda group: -seconds[group]):
+        fold_of[group] = min(loads, key=loads.__getitem__)
+        loads[fold_of[group]] += seconds[group]
+    test_folds = [fold_of[group] for group in groups]
+    sides = {fold: (loads.keys() - {fold}, {fold}) for fold in loads}
+    (split,) = split_by_values(name, infos, test_folds, sides)
+    return split
+
+
+def split_by_values(
+    name: str,
+    infos: Sequence[RecordingInfo],
+    values: Sequence[object],
+    folds: Mapping[int, tuple[Container[object], Container[object]]],
+    drop_labels: tuple[str, ...] = (),
+) -> tuple[Split, ...]:
+    """A tuple of the split by values, one per recording; empty where no fold has recordings on both sides.
+
+    `folds` has, by number, the values that train and the values that test. A recording with any other value is on
+    neither side.
+    """
+    complete: dict[int, Fold] = {}
+    for number, sides in folds.items():
+        train, test = (
+            tuple(info.name for info, value in zip(infos, values, strict=True) if value in side) for side in sides
+        )
+        if train and test:
+            complete[number] = Fold(train, test)
+    return (Split(name, complete, drop_labels),) if complete else ()
 
 
 def label_fraction(
@@ -150,27 +170,5 @@ def label_fraction(
         order.append(best)
         missing -= labels[best]
     count = max(1, math.floor(fraction * len(labels) + 0.5))
-    chosen = set((order + remaining)[:count])
-    return tuple(name for name in names if name in chosen)
-
-
-def _groups(infos: Sequence[RecordingInfo], attribute: str) -> dict[str, list[RecordingInfo]]:
-    """Recordings by the value of an attribute, values in natural order."""
-    without = [info.name for info in infos if attribute not in info.attributes]
-    if without or not infos:
-        known = sorted({key for info in infos for key in info.attributes})
-        raise InputError(
-            f"split by {attribute!r}: {len(without)} of {len(infos)} recordings have no such attribute"
-            f"{', such as ' + repr(without[0]) if without else ''}; known attributes: {', '.join(known) or 'none'}"
-        )
-    groups: dict[str, list[RecordingInfo]] = {}
-    for info in infos:
-        groups.setdefault(info.attributes[attribute], []).append(info)
-    return dict(sorted(groups.items(), key=lambda item: natural_key(item[0])))
-
-
-def _fold(infos: Sequence[RecordingInfo], attribute: str, tested: set[str]) -> Fold:
-    return Fold(
-        train=tuple(info.name for info in infos if info.attributes[attribute] not in tested),
-        test=tuple(info.name for info in infos if info.attributes[attribute] in tested),
-    )
+    selection = set((order + remaining)[:count])
+    return tuple(name for name in names if name in selection)

@@ -23,12 +23,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import AnyArray, BoolArray, Float32Array
-from ..data.annotation import Annotation, LabelSet
+from ..data.annotation import Annotation
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
 from .index import Index, decode, decode_annotation
-from .info import RecordingInfo
-from .splits import Fold, Split, drop_labels
+from .splits import Fold, drop_labels
 
 INDEX_FILE = "index.json"
 FRAMES_FILE = "frames.f32"
@@ -44,8 +43,19 @@ class Corpus:
 
     def __init__(self, path: Path, index: Index) -> None:
         self.path = path
-        self._index = index
-        self._index_of = {info.name: number for number, info in enumerate(index.infos)}
+        """The folder of the corpus."""
+        self.name = index.name
+        """The name of the corpus."""
+        self.labels = index.labels
+        """The label set of all annotations, None where nothing is annotated."""
+        self.infos = index.infos
+        """The RecordingInfo of each recording, in order."""
+        self.names = tuple(info.name for info in index.infos)
+        """The names of the recordings, in order."""
+        self.splits = {split.name: split for split in index.splits}
+        """The stored splits by name."""
+        self._annotations = index.annotations
+        self._index_of = {name: number for number, name in enumerate(self.names)}
         people = np.array([info.num_frames * info.num_people for info in index.infos], dtype=np.int64)
         joints = np.array([info.skeleton.num_joints for info in index.infos], dtype=np.int64)
         self._valid_starts = np.concatenate([[0], np.cumsum(people)])
@@ -55,45 +65,20 @@ class Corpus:
 
     @classmethod
     def open(cls, path: str | Path) -> Corpus:
-        """Open the corpus in a folder. Raises InputError, naming the file, where a part is missing, cut or changed."""
+        """Open the corpus in a folder. Raises InputError, naming the file, where a file is missing, cut or changed."""
         folder = Path(path)
         file = folder / INDEX_FILE
         try:
             text = file.read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
-            what = "has no index.json" if folder.is_dir() else "is not a folder"
-            raise InputError(f"{folder}: not a corpus, it {what}; make one with `kinespan prepare`") from None
+            reason = "has no index.json" if folder.is_dir() else "is not a folder"
+            raise InputError(f"{folder}: not a corpus, it {reason}; make one with `kinespan prepare`") from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{file}: cannot be read ({error})") from None
         return cls(folder, decode(text, file))
 
-    @property
-    def name(self) -> str:
-        """The name of the corpus."""
-        return self._index.name
-
-    @property
-    def labels(self) -> LabelSet | None:
-        """The label set of all annotations, None where nothing is annotated."""
-        return self._index.labels
-
-    @property
-    def infos(self) -> tuple[RecordingInfo, ...]:
-        """The RecordingInfo of each recording, in order."""
-        return self._index.infos
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the recordings, in order."""
-        return tuple(self._index_of)
-
-    @property
-    def splits(self) -> dict[str, Split]:
-        """The stored splits by name."""
-        return {split.name: split for split in self._index.splits}
-
     def __len__(self) -> int:
-        return len(self._index.infos)
+        return len(self.infos)
 
     def __iter__(self) -> Iterator[Recording]:
         return (self[index] for index in range(len(self)))
@@ -123,7 +108,7 @@ class Corpus:
     def annotation(self, key: int | str, drop: Sequence[str] = ()) -> Annotation | None:
         """The annotation of a recording, None without one, without the labels in `drop` (see `drop_labels`)."""
         index = self.index(key)
-        data, labels = self._index.annotations[index], self.labels
+        data, labels = self._annotations[index], self.labels
         if data is None or labels is None:
             return None
         annotation = decode_annotation(data, labels)
@@ -143,20 +128,12 @@ class Corpus:
         positions, valid = self._arrays(index)
         return positions[start_frame:stop_frame], valid[start_frame:stop_frame]
 
-    def fold(self, split: str | Split, number: int) -> Fold:
-        """A fold of a stored split, given by name, or of another Split.
-
-        Raises InputError for an unknown split or fold, and for a fold with a recording that is not in the corpus.
-        """
-        if isinstance(split, str):
-            if split not in self.splits:
-                known = ", ".join(self.splits) or "none"
-                raise InputError(f"corpus {self.name!r} has no split {split!r}; available: {known}")
-            split = self.splits[split]
-        fold = split.fold(number)
-        for name in (*fold.train, *fold.test):
-            self.index(name)  # raises for an unknown one
-        return fold
+    def fold(self, split: str, number: int) -> Fold:
+        """A fold of a stored split, given by name. Raises InputError for an unknown split or fold."""
+        if split not in self.splits:
+            known = ", ".join(self.splits) or "none"
+            raise InputError(f"corpus {self.name!r} has no split {split!r}; available: {known}")
+        return self.splits[split].fold(number)
 
     def verify(self) -> None:
         """Compare all frames with the checksums. Raises InputError naming each recording that differs."""

@@ -1,9 +1,9 @@
-"""Which recordings of a corpus a stage of training sees, and on which skeleton."""
+"""The recordings of a corpus that a stage of training uses, and their skeleton."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,30 +12,30 @@ from ..data.annotation import Annotation, LabelSet
 from ..data.skeleton import Skeleton
 from ..data.skeletons import NTU_25, SKELETONS
 from ..errors import InputError
-from .splits import without_labels
+from .splits import union_of, without_labels
 from .splitting import label_fraction
 from .store import Corpus
 
 
-class Parts(NamedTuple):
-    """Names of the recordings to train on and to test on, and labels that the split leaves out."""
+class FoldSides(NamedTuple):
+    """Names of the recordings that train and that test, and labels that the split leaves out."""
 
     train: tuple[str, ...]
     test: tuple[str, ...]
     drop_labels: tuple[str, ...] = ()
 
 
-def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> Parts:
+def corpus_parts(corpus: Corpus, split: str | None, fold: int) -> FoldSides:
     """The two sides of a fold. Without a split nothing is held out: every recording is on both sides."""
     if split is None:
-        return Parts(corpus.names, corpus.names)
-    chosen = corpus.fold(split, fold)
-    return Parts(chosen.train, chosen.test, chosen.drop_labels)
+        return FoldSides(corpus.names, corpus.names)
+    sides = corpus.fold(split, fold)
+    return FoldSides(sides.train, sides.test, sides.drop_labels)
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Recordings of a corpus to train on: the training side of a split and fold, less some labels."""
+    """Recordings of a corpus to train on: the training side of a split and fold, without the labels that it drops."""
 
     corpus: Corpus
     names: tuple[str, ...]
@@ -45,19 +45,19 @@ class TrainingSet:
 
 
 Source = Corpus | TrainingSet | str | Path
-"""What is trained on: a corpus, the folder of one, or a choice of its recordings."""
+"""Training data: a corpus, its folder, or some of its recordings."""
 
 
 def training_set(source: Source, split: str | None = None, fold: int = 1) -> TrainingSet:
-    """The training side of a split; a TrainingSet stays what it is.
+    """The training side of a split; a TrainingSet is returned unchanged.
 
     Raises InputError for a folder that holds no corpus, and for an unknown split or fold.
     """
     if isinstance(source, TrainingSet):
         return source
     corpus = source if isinstance(source, Corpus) else Corpus.open(source)
-    parts = corpus_parts(corpus, split, fold)
-    return TrainingSet(corpus, parts.train, split, fold, parts.drop_labels)
+    sides = corpus_parts(corpus, split, fold)
+    return TrainingSet(corpus, sides.train, split, fold, sides.drop_labels)
 
 
 def labelled_names(
@@ -79,12 +79,12 @@ def labelled_names(
 
 
 def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[str, str | None, int]:
-    """Path, split and fold of FOLDER, FOLDER@SPLIT or FOLDER@SPLIT/FOLD; what it does not say is as given.
+    """Path, split and fold of FOLDER, FOLDER@SPLIT or FOLDER@SPLIT/FOLD; for FOLDER alone, `split` and `fold`.
 
     Raises InputError where the fold is not a whole number.
     """
-    path, at, rest = text.rpartition("@")
-    if not at or Path(text).exists():
+    path, separator, rest = text.rpartition("@")
+    if not separator or Path(text).exists():
         return text, split, fold
     name, slash, number = rest.partition("/")
     if slash and not number.isdigit():
@@ -93,26 +93,24 @@ def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[st
 
 
 def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
-    """The skeleton that all recordings are mapped to: one known by name, or the one that they share, else NTU's.
+    """The skeleton that all recordings are mapped to: by name or, for auto, the one that they share, else NTU's.
 
-    Files of one source can differ by a joint, which nothing could stand in for; the 25 joints of NTU RGB+D are
-    what any whole body has. Raises InputError for an unknown name or no recordings.
+    Files of one source can differ by a joint, for which there is no substitute; any whole body has the 25 joints of
+    NTU RGB+D. Raises InputError for an unknown name or no recordings.
     """
     if name != "auto":
         return SKELETONS[name]
-    found = {part.corpus.infos[part.corpus.index(name)].skeleton for part in sets for name in part.names}
-    if not found:
-        corpora = ", ".join(repr(part.corpus.name) for part in sets)
+    skeletons = {source.corpus.infos[source.corpus.index(name)].skeleton for source in sets for name in source.names}
+    if not skeletons:
+        corpora = ", ".join(repr(source.corpus.name) for source in sets)
         raise InputError(f"corpus {corpora}: no recordings to choose a skeleton from")
-    return found.pop() if len(found) == 1 else NTU_25
+    return skeletons.pop() if len(skeletons) == 1 else NTU_25
 
 
 def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
-    """The annotation of each recording of all sets over one label set, that of all corpora together."""
-    found = [part.corpus.annotation(name) for part in sets for name in part.names]
-    labels = [part.corpus.labels for part in sets if part.corpus.labels is not None]
-    if not labels:
-        return found, None
-    names = tuple(dict.fromkeys(name for one in labels for name in one.names))
-    together = LabelSet(names, all(one.exclusive for one in labels))
-    return [one and Annotation(one.spans, together, one.covered) for one in found], together
+    """The annotation of each recording of all sets over one label set, the union of those of the corpora."""
+    annotations = [source.corpus.annotation(name) for source in sets for name in source.names]
+    labels = union_of(source.corpus.labels for source in sets if source.corpus.labels is not None)
+    if labels is None:
+        return annotations, None
+    return [annotation and replace(annotation, labels=labels) for annotation in annotations], labels

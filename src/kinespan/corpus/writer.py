@@ -1,4 +1,4 @@
-"""Writing a corpus atomically: it is complete, or it does not exist."""
+"""Writing a corpus atomically: it is complete or absent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CorpusWriter:
     Everything goes into a hidden folder beside `path`; leaving the block without an error writes the index, syncs all
     to disk and renames the folder to `path`. An error removes the folder. A killed process leaves it behind, without
     an index, until the next writer to the same path removes it. `labels` is the label set of all annotations, by
-    default that of the first. `overwrite` allows to replace an older corpus, which stays until the new one is complete.
+    default that of the first. With `overwrite` an older corpus is replaced when the new one is complete.
 
     Raises InputError for a path that exists, a recording name given twice, annotations over another label set, splits
     that name unknown recordings or labels, and a corpus without recordings.
@@ -54,17 +54,16 @@ class CorpusWriter:
         _sweep(self.path)
         try:
             self._folder = self._begin()
-            # for appending: a writer that resumes continues at their ends
-            files = [(self._folder / name).open("ab") for name in (FRAMES_FILE, VALID_FILE)]
+            for name in (FRAMES_FILE, VALID_FILE):  # for appending: a writer that resumes continues at their ends
+                self._files.append(self._open.enter_context((self._folder / name).open("ab")))
         except BaseException:
             self._open.close()
             raise
-        self._files = [self._open.enter_context(file) for file in files]
         return self
 
     def _begin(self) -> Path:
         """Create and lock the folder to write into."""
-        folder = self._beside("partial")
+        folder = self._hidden_folder("partial")
         self._lock(folder)
         return folder
 
@@ -139,8 +138,8 @@ class CorpusWriter:
     def annotate(self, name: str, annotation: Annotation) -> None:
         """Add the annotation of a recording that was written without one. Raises InputError."""
         if name not in self._infos or name in self._annotations:
-            what = "is annotated already" if name in self._infos else "is not in the corpus"
-            raise InputError(f"corpus {self.name!r}: recording {name!r} {what}")
+            reason = "is annotated already" if name in self._infos else "is not in the corpus"
+            raise InputError(f"corpus {self.name!r}: recording {name!r} {reason}")
         self._annotations[name] = self._encode(name, annotation)
 
     def add_split(self, split: Split) -> None:
@@ -179,16 +178,16 @@ class CorpusWriter:
             file.flush()
             os.fsync(file.fileno())
         _sync(folder)
-        self._put(folder)
+        self._publish(folder)
         _sync(self.path.parent)
 
-    def _put(self, folder: Path) -> None:
+    def _publish(self, folder: Path) -> None:
         """Rename the finished folder to the path; an older corpus is moved aside first, and back if that fails."""
         _check_target(self.path, self.overwrite)
         if not self.path.exists():
             os.rename(folder, self.path)
             return
-        replaced = self._beside("replaced")
+        replaced = self._hidden_folder("replaced")
         os.rename(self.path, replaced / "old")
         try:
             os.rename(folder, self.path)
@@ -198,9 +197,9 @@ class CorpusWriter:
         finally:
             shutil.rmtree(replaced, ignore_errors=True)
 
-    def _beside(self, what: str) -> Path:
+    def _hidden_folder(self, purpose: str) -> Path:
         """A new hidden folder beside the path, on the same file system."""
-        folder = self.path.with_name(f".{self.path.name}.{what}-{secrets.token_hex(6)}")
+        folder = self.path.with_name(f".{self.path.name}.{purpose}-{secrets.token_hex(6)}")
         folder.mkdir()
         return folder
 
@@ -223,7 +222,7 @@ class CorpusWriter:
         joints = [info.skeleton.num_joints for info in self._infos.values()]
         expected = [12 * sum(n * j for n, j in zip(entries, joints, strict=True)), sum(entries)]
         if [file.tell() for file in self._files] != expected:
-            raise InputError(f"corpus {self.name!r}: a recording was written incompletely; nothing was kept")
+            raise InputError(f"corpus {self.name!r}: a recording was written incompletely; the corpus is discarded")
 
 
 def _check_target(path: Path, overwrite: bool) -> None:

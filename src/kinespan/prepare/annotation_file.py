@@ -1,4 +1,4 @@
-"""Whether the annotations of a file, as `kinespan prepare --annotations FILE` takes it, fit the recordings."""
+"""Checks that the annotations of `kinespan prepare --annotations FILE` fit the recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import InputError
 
 
 def check_names(annotated: Collection[str], known: Collection[str], file: Path) -> None:
-    """Check that annotated recordings are known. Raises InputError naming the others and the nearest names."""
+    """Check that annotated recordings are known. Raises InputError naming the unknown ones and the nearest names."""
     known_names = set(known)
     unknown = [name for name in annotated if name not in known_names]
     if not unknown:

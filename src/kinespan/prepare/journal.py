@@ -10,9 +10,10 @@ another checksum; the rest is cut off.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -47,12 +48,12 @@ class Entry:
 class JournalledWriter(CorpusWriter):
     """A `CorpusWriter` whose work can be resumed by the next one to the same path.
 
-    `settings` are, by name, what the result depends on. A writer with the same settings has the files processed so far
-    in `entries`, their recordings already written; the caller continues with the next file and adds each to the
-    `journal`. ``NAME.partial`` is removed when the corpus is complete, or where nothing was written to it.
+    `settings` holds, by name, everything that the result depends on. A writer with the same settings has the files
+    processed so far in `entries`, their recordings already written; the caller continues with the next file and adds
+    each to the `journal`. ``NAME.partial`` is removed when the corpus is complete, or where nothing was written to it.
 
     Raises InputError where ``NAME.partial`` has other settings (unless `overwrite`), is being written by another
-    process, or is something else.
+    process, or is not the folder of an interrupted writer.
     """
 
     def __init__(self, path: str | Path, name: str, settings: Mapping[str, str], overwrite: bool = False) -> None:
@@ -115,7 +116,7 @@ class JournalledWriter(CorpusWriter):
         return folder
 
     def _resume(self, folder: Path, resumable: _Resumable) -> None:
-        """Truncate the files to what can be resumed, and adopt its recordings."""
+        """Truncate the files to the resumable part, and adopt its recordings."""
         for name in (INDEX_FILE, REFUSED_FILE):
             (folder / name).unlink(missing_ok=True)
         for name, size in ((FRAMES_FILE, resumable.frame_bytes), (VALID_FILE, resumable.valid_bytes)):
@@ -141,7 +142,7 @@ class JournalledWriter(CorpusWriter):
 
 
 class _Resumable:
-    """What an interrupted writer left that can be resumed, and its size in each file."""
+    """The part of an interrupted writer's work that can be resumed, and its size in each file."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = dict(settings)
@@ -167,19 +168,17 @@ class _Resumable:
             self.entries.append(Entry(info, annotation, int(data["cut"])))
 
     def _check_motion(self, info: RecordingInfo, frames: IO[bytes], valid: IO[bytes]) -> None:
-        people = info.num_frames * info.num_people
-        sizes = (12 * people * info.skeleton.num_joints, people)
-        shape = (info.num_frames, info.num_people)
-        positions = np.frombuffer(frames.read(sizes[0]), dtype="<f4").reshape(*shape, info.skeleton.num_joints, 3)
-        valid_mask = np.frombuffer(valid.read(sizes[1]), dtype=np.bool_).reshape(shape)
+        shape = (info.num_frames, info.num_people, info.skeleton.num_joints, 3)
+        positions = np.frombuffer(frames.read(4 * math.prod(shape)), dtype="<f4").reshape(shape)
+        valid_mask = np.frombuffer(valid.read(math.prod(shape[:2])), dtype=np.bool_).reshape(shape[:2])
         if motion_checksum(info.fps, positions, valid_mask) != info.checksum:
             raise ValueError("the frames differ from those that were written")
-        self.frame_bytes += sizes[0]
-        self.valid_bytes += sizes[1]
+        self.frame_bytes += positions.nbytes
+        self.valid_bytes += valid_mask.nbytes
 
 
 def _read(folder: Path) -> _Resumable:
-    """What the folder of an interrupted writer holds, up to the first incomplete line."""
+    """The work of an interrupted writer in its folder, up to the first incomplete line."""
     resumable = _Resumable({})
     try:
         with (
@@ -192,7 +191,9 @@ def _read(folder: Path) -> _Resumable:
                 return resumable
             resumable.settings = dict(header["settings"])
             resumable.journal_bytes = journal.tell()
-            for line in _complete_lines(journal):
+            for line in journal:
+                if not line.endswith(b"\n"):
+                    break
                 resumable.add_line(json.loads(line), frames, valid)
                 resumable.journal_bytes += len(line)
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, InputError):
@@ -200,18 +201,12 @@ def _read(folder: Path) -> _Resumable:
     return resumable
 
 
-def _complete_lines(file: IO[bytes]) -> Iterator[bytes]:
-    for line in file:
-        if line.endswith(b"\n"):
-            yield line
-
-
 def _line(data: Mapping[str, Any]) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def _is_partial(folder: Path) -> bool:
-    """Whether a folder is what an interrupted writer left, and nothing else."""
+    """Whether a folder holds the files of an interrupted writer and no others."""
     known = {JOURNAL_FILE, FRAMES_FILE, VALID_FILE, INDEX_FILE, REFUSED_FILE}
     if folder.is_symlink() or not folder.is_dir():
         return False

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from .. import io
 from .recipes import Item, Recipe, Survey
@@ -32,7 +32,7 @@ class OwnFiles(Recipe):
     format: str = "auto"
     """The only format to read, or auto: each file's own."""
     options: io.ReadOptions = field(default_factory=io.ReadOptions)
-    """How to read what the files do not say."""
+    """Frame rate, unit and the like where the files do not state them."""
 
     def survey(self, raw: Path) -> Survey:
         """All files of the format below a folder, or the file itself."""
@@ -48,10 +48,9 @@ class OwnFiles(Recipe):
         """The recording; its source is the path in the folder unless the file states one."""
         details: OwnFile = item.details
         take = io.read(item.file, details.format, self.options)
-        changes: dict[str, Any] = {"name": item.name}
-        if take.recording.source == item.file.name:
-            changes["source"] = details.source
-        return replace(take, recording=replace(take.recording, **changes))
+        if take.recording.source != item.file.name:
+            return take
+        return replace(take, recording=replace(take.recording, source=details.source))
 
 
 def relative(file: Path, source: Path) -> str:

@@ -21,7 +21,7 @@ from .recipes import Item, Recipe
 
 _POOL_BYTES = 24 * 2**20
 _POOL_FILES = 1000
-"""With less to read than both, starting processes costs more than it saves."""
+"""With fewer bytes and fewer files to read, starting processes costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,23 @@ class ReadResult:
 
 
 def read_all(recipe: Recipe, items: Sequence[Item], workers: int | None) -> Iterator[ReadResult]:
-    """The result of each item, in order, read by `workers` processes; None: one a core where there is much to read.
+    """The result of each item, in order, read by `workers` processes; None: one per core where there is much to read.
 
     Raises InputError where a reading process dies.
     """
     if workers is None:
         is_much = len(items) >= _POOL_FILES or sum(map(_size, items)) >= _POOL_BYTES
         workers = min(cores(), len(items)) if is_much else 1
-    yield from map(partial(read_one, recipe), items) if workers <= 1 else _in_processes(recipe, items, workers)
+    yield from map(partial(read_item, recipe), items) if workers <= 1 else _in_processes(recipe, items, workers)
 
 
-def read_one(recipe: Recipe, item: Item) -> ReadResult:
+def read_item(recipe: Recipe, item: Item) -> ReadResult:
     """Read an item, in any process. Never raises: one that cannot be read has a reason."""
     try:
         take = recipe.read(item)
     except InputError as error:
-        return ReadResult(item, None, str(error))
+        has_name = str(item.file) in str(error)
+        return ReadResult(item, None, str(error) if has_name else f"{item.file}: {error}")
     except OSError as error:
         return ReadResult(item, None, f"{item.file}: {error.strerror or error}")
     except Exception as error:  # one bad file in thousands must not lose the others
@@ -62,9 +63,7 @@ def read_one(recipe: Recipe, item: Item) -> ReadResult:
 
 def cores() -> int:
     """The number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _size(item: Item) -> int:
@@ -80,7 +79,7 @@ def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterat
     pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(recipe,))
 
     def submit(batch: Iterable[Item]) -> None:
-        with _interrupts_held():  # a submission may start a process, which inherits the signal mask
+        with _interrupts_blocked():  # a submission may start a process, which inherits the signal mask
             running.extend(pool.submit(_read_in_worker, item) for item in batch)
 
     running: deque[Future[ReadResult]] = deque()
@@ -100,7 +99,7 @@ def _in_processes(recipe: Recipe, items: Sequence[Item], workers: int) -> Iterat
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def _interrupts_blocked() -> Iterator[None]:
     """Block Ctrl-C for a moment. It reaches every process of a terminal; only the one that writes handles it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -115,7 +114,7 @@ def _interrupts_held() -> Iterator[None]:
 # ---- in a worker -----------------------------------------------------------------------------------------------
 
 _recipe: list[Recipe] = []
-"""The recipe of this worker process, kept so that what it has loaded is reused for all items."""
+"""The recipe of this worker process; files that it has loaded serve all items."""
 
 
 def _start_worker(recipe: Recipe) -> None:
@@ -127,7 +126,7 @@ def _start_worker(recipe: Recipe) -> None:
 
 
 def _read_in_worker(item: Item) -> ReadResult:
-    return read_one(_recipe[0], item)
+    return read_item(_recipe[0], item)
 
 
 def _end_with_parent() -> None:

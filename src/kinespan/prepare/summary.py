@@ -10,14 +10,14 @@ from pathlib import Path
 REFUSED_FILE = "refused.txt"
 """File in the folder of a corpus that lists refused files, if any."""
 _MAX_FILES = 3
-"""At most so many files with one reason are listed one by one."""
+"""The most files with the same reason that are listed singly."""
 _MAX_REASONS = 20
-"""At most so many reasons are listed."""
+"""The most reasons that are listed."""
 
 
 @dataclass(frozen=True)
 class PrepareSummary:
-    """What was read, what was refused and why, and how much motion of each label there is."""
+    """The files that were read, those that were refused and why, and the motion of each label."""
 
     path: Path
     name: str
@@ -35,14 +35,14 @@ class PrepareSummary:
     refused: tuple[tuple[Path, str], ...] = ()
     """(file, reason) of each file that could not be used."""
     skipped: tuple[Path, ...] = ()
-    """Files of no known format, or of another than the one asked for."""
+    """Files of no known format, or of another than the requested one."""
     cut_spans: int = 0
     """Number of spans that were cut to the end of their recording."""
     resumed: int = 0
     """Number of files that an earlier, interrupted run had processed."""
 
-    def lines(self) -> tuple[str, ...]:
-        """The summary for people, a line a fact."""
+    def __str__(self) -> str:
+        """The summary for people, one fact per line."""
         lines = [
             f"corpus {self.name!r}: {self.recordings} recordings, {_duration(self.seconds)} of motion, "
             f"{self.frames} frames, up to {self.people} {'person' if self.people == 1 else 'people'}",
@@ -62,7 +62,7 @@ class PrepareSummary:
         refusals = refusal_lines(self.refused)
         if len(refusals) < len(self.refused):
             refusals.append(f"each of the {len(self.refused)} refused files: {self.path / REFUSED_FILE}")
-        return (*lines, *refusals, f"written to {self.path}")
+        return "\n".join((*lines, *refusals, f"written to {self.path}"))
 
     def _label_lines(self) -> list[str]:
         if not self.annotated:
@@ -78,12 +78,9 @@ class PrepareSummary:
             lines.append(f"  labels that do not occur: {len(unused)} ({', '.join(unused[:6])}{more})")
         return lines
 
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
 
 def refusal_lines(refused: Sequence[tuple[Path, str]]) -> list[str]:
-    """The refused files for people: one by one or, for a reason that many share, their number, the reason and a few.
+    """The refused files for people: singly or, where many share a reason, their number, the reason and a few names.
 
     Reasons that differ only in numbers count as one; the first of them is shown.
     """

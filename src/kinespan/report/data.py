@@ -1,9 +1,9 @@
-"""What a report shows: recordings with their truth and predictions, metrics, and the facts behind the figures."""
+"""The content of a report: recordings with their truth and predictions, metrics, and the facts behind the figures."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,12 @@ from ..data.recording import Recording
 from ..errors import InputError
 
 ROUNDING = 1e-3
-"""How far outside [0, 1] a score may lie and still be taken for a rounding error."""
+"""Scores this far outside [0, 1] count as rounding errors."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReportRecording:
-    """One Recording and what is known and predicted of it.
+    """A Recording with its truth and predictions.
 
     ``predictions`` are scored Spans that may overlap, ``segmentation`` exclusive ones (the arg-max over time).
     ``scores`` (T', C + 1) are in [0, 1] at ``scores_fps`` per second; column 0 is background, column c + 1 is
@@ -40,31 +40,25 @@ class ReportRecording:
         """Check the scores."""
         if self.scores is None:
             return
-        what = f"recording {self.recording.name!r}"
+        name = f"recording {self.recording.name!r}"
         scores = np.asarray(self.scores)
         if scores.ndim != 2 or 0 in scores.shape:
-            raise InputError(f"{what}: scores have shape {scores.shape}, expected (frames, labels + 1)")
+            raise InputError(f"{name}: scores have shape {scores.shape}, expected (frames, labels + 1)")
         if self.scores_fps is None or not (math.isfinite(self.scores_fps) and self.scores_fps > 0):
-            raise InputError(f"{what}: scores_fps is {self.scores_fps}, expected the scores' frames per second")
+            raise InputError(f"{name}: scores_fps is {self.scores_fps}, expected the scores' frames per second")
         if not np.isfinite(scores).all() or scores.min() < -ROUNDING or scores.max() > 1 + ROUNDING:
             raise InputError(
-                f"{what}: scores lie in [{scores.min():.3g}, {scores.max():.3g}], expected probabilities in [0, 1]; "
+                f"{name}: scores lie in [{scores.min():.3g}, {scores.max():.3g}], expected probabilities in [0, 1]; "
                 "apply softmax or sigmoid first"
             )
-
-    def spans(self) -> Iterator[Span]:
-        """Every Span of the recording: truth, segmentation, predictions."""
-        yield from self.truth.spans if self.truth is not None else ()
-        yield from self.segmentation
-        yield from self.predictions
 
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """All that one report shows.
+    """The content of a report.
 
     ``metrics`` is the content of a metrics.json, fractions in [0, 1]; a missing key leaves its table out.
-    ``facts`` says, in order, what stands behind the figures (model, protocol, split, fold, seeds, command, ...).
+    ``facts`` are those behind the figures, in order (model, protocol, split, fold, seeds, command, ...).
     ``curves`` holds training curves, name to (step, value) pairs.
 
     Raises InputError where a span's label is outside the label set or scores have a wrong number of columns.
@@ -80,12 +74,13 @@ class ReportData:
     def __post_init__(self) -> None:
         """Check that recordings and label set agree."""
         for item in self.recordings:
-            what = f"recording {item.recording.name!r}"
-            unknown = sorted({span.label for span in item.spans()} - set(self.labels.names))
+            name = f"recording {item.recording.name!r}"
+            spans = (*(item.truth.spans if item.truth else ()), *item.segmentation, *item.predictions)
+            unknown = sorted({span.label for span in spans} - set(self.labels.names))
             if unknown:
-                raise InputError(f"{what}: label {unknown[0]!r} is not in the report's label set {self.labels.names}")
+                raise InputError(f"{name}: label {unknown[0]!r} is not in the report's label set {self.labels.names}")
             if item.scores is not None and np.shape(item.scores)[1] != len(self.labels) + 1:
                 raise InputError(
-                    f"{what}: scores have {np.shape(item.scores)[1]} columns, expected {len(self.labels) + 1}: "
+                    f"{name}: scores have {np.shape(item.scores)[1]} columns, expected {len(self.labels) + 1}: "
                     f"background and {len(self.labels)} labels"
                 )

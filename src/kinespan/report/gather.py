@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import io
 from ..annotations.activitynet import read_predictions, read_truth
-from ..corpus.store import Corpus
+from ..corpus.store import INDEX_FILE, Corpus
 from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
@@ -24,10 +24,10 @@ from .data import ReportData, ReportRecording
 def gather(
     inputs: Sequence[Path], *, recordings: Path | None = None, most: int = 12, title: str | None = None
 ) -> ReportData:
-    """The report of a run's folder, or of predictions and metrics files; truth and scores are taken from beside them.
+    """The report of a run's folder, or of predictions and metrics files; truth and scores are read from their folder.
 
-    Recordings are found where predictions.json says that they were, or at `recordings` (a corpus, a folder of motion
-    files or one file). At most `most` are shown. Raises InputError for files that are missing or are something else.
+    Recordings are read from the corpus or the files that predictions.json names, or from `recordings` (a corpus, a
+    folder of motion files or a file). At most `most` are shown. Raises InputError for missing and for other files.
     """
     predictions_file, metrics_file = _files(inputs)
     predictions = read_predictions(predictions_file)
@@ -36,11 +36,11 @@ def gather(
     metrics = None if metrics_file is None else _json(metrics_file)
     scores = read_scores(folder / SCORES_FILE)
     names = sorted(predictions.spans)[:most]
-    found = _recordings(predictions, names, recordings, predictions_file)
+    motion = _recordings(predictions, names, recordings, predictions_file)
     details = predictions.details
     shown = [
         ReportRecording(
-            recording=found[name],
+            recording=motion[name],
             truth=None if truth is None else truth.annotations.get(name),
             predictions=predictions.spans[name],
             segmentation=(predictions.segmentation or {}).get(name, ()),
@@ -49,14 +49,13 @@ def gather(
         )
         for name in names
     ]
+    total = len(predictions.spans)
     return ReportData(
-        title=title
-        or "kinespan: "
-        + (names[0] if len(predictions.spans) == 1 else f"{len(predictions.spans)} recordings localized"),
+        title=title or f"kinespan: {names[0] if total == 1 else f'{total} recordings localized'}",
         labels=_labels(predictions, truth),
         recordings=shown,
         metrics=metrics,
-        facts=_facts(details, metrics, len(predictions.spans), len(names)),
+        facts=_facts(details, metrics, total, len(names)),
         curves=_curves(folder),
     )
 
@@ -75,8 +74,8 @@ def _files(inputs: Sequence[Path]) -> tuple[Path, Path | None]:
         else:
             raise InputError(f"{path}: neither a run's folder, predictions (results) nor metrics (map)")
     if predictions is None or not predictions.is_file():
-        where = predictions or inputs[0]
-        raise InputError(f"{where}: no predictions to show; run kinespan localize, or finetune with --split")
+        missing = predictions or inputs[0]
+        raise InputError(f"{missing}: no predictions to show; run kinespan localize, or finetune with --split")
     return predictions, metrics
 
 
@@ -91,38 +90,36 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _recordings(
-    predictions: Predictions, names: Sequence[str], moved: Path | None, file: Path
+    predictions: Predictions, names: Sequence[str], source: Path | None, file: Path
 ) -> Mapping[str, Recording]:
-    """The recordings that were localized, by name."""
+    """The localized recordings by name: from `source`, else from the corpus or the files that the predictions name."""
     details = predictions.details
     hint = "say where they are with --recordings"
-    if moved is None and "corpus" in details:
-        moved = Path(details["corpus"])
-        if not moved.is_dir():
-            raise InputError(f"{file}: its corpus {moved} is gone; {hint}")
-    if moved is None:
+    options = io.ReadOptions(**details.get("read", {}))
+    if source is None and "corpus" in details:
+        source = Path(details["corpus"])
+        if not source.is_dir():
+            raise InputError(f"{file}: its corpus {source} is gone; {hint}")
+    if source is None:
         sources = details.get("files", {})
         missing = [name for name in names if not Path(sources.get(name, "")).is_file()]
         if missing:
             raise InputError(f"{file}: the motion of {missing[0]!r} is not where it was; {hint}")
-        options = io.ReadOptions(**details.get("read", {}))
         return {name: io.read(sources[name], options=options).recording for name in names}
-    found: dict[str, Recording] = {}
-    if (moved / "index.json").is_file():
-        corpus = Corpus.open(moved)
-        found = {name: corpus[name] for name in names if name in corpus}
+    if (source / INDEX_FILE).is_file():
+        corpus = Corpus.open(source)
+        recordings = {name: corpus[name] for name in names if name in corpus}
     else:
-        options = io.ReadOptions(**details.get("read", {}))
-        files = [path for path, _ in io.find_files(moved)] if moved.is_dir() else [moved]
-        found = {path.stem: io.read(path, options=options).recording for path in files if path.stem in names}
-    lost = [name for name in names if name not in found]
-    if lost:
-        raise InputError(f"{moved}: does not hold recording {lost[0]!r} of {file}")
-    return found
+        files = [path for path, _ in io.find_files(source)] if source.is_dir() else [source]
+        recordings = {path.stem: io.read(path, options=options).recording for path in files if path.stem in names}
+    missing = [name for name in names if name not in recordings]
+    if missing:
+        raise InputError(f"{source}: does not hold recording {missing[0]!r} of {file}")
+    return recordings
 
 
 def _labels(predictions: Predictions, truth: Truth | None) -> LabelSet:
-    """The label set: as declared by the model, else of the truth, else of the spans."""
+    """The label set: that of the model, else of the truth, else of the spans."""
     declared = predictions.details.get("labels")
     if declared:
         return LabelSet(tuple(declared), bool(predictions.details.get("exclusive", True)))
@@ -132,14 +129,18 @@ def _labels(predictions: Predictions, truth: Truth | None) -> LabelSet:
 
 
 def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total: int, shown: int) -> dict[str, str]:
-    """What the figures rest on, in the order in which a reader asks."""
+    """The facts behind the figures: training, pretraining, the rule of the mAP, the number of recordings."""
     training = dict(details.get("training") or {})
     pretrained = training.pop("pretrained", None)
-    facts = {name.replace("_", " "): _words(value) for name, value in training.items() if value is not None}
+    facts = {
+        name.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in training.items()
+        if value is not None
+    }
     if isinstance(pretrained, Mapping):
-        how = f"{pretrained.get('method')}, snippets {pretrained.get('snippets')}"
-        some = f" ({pretrained['models']} models)" if "models" in pretrained else ""
-        facts["pretrained"] = f"{how}, {pretrained.get('steps')} steps, seed {pretrained.get('seed')}{some}"
+        method = f"{pretrained.get('method')}, snippets {pretrained.get('snippets')}"
+        models = f" ({pretrained['models']} models)" if "models" in pretrained else ""
+        facts["pretrained"] = f"{method}, {pretrained.get('steps')} steps, seed {pretrained.get('seed')}{models}"
     elif training:
         facts["pretrained"] = "no"
     if metrics is not None:
@@ -148,25 +149,15 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
     return facts
 
 
-def _words(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
-    """Training curves of a run, by name: (step, value); of one that is made of others, those of each of them."""
-    if (folder / "metrics.csv").is_file():
-        return _curves_of(folder / "metrics.csv")
-    parts = {file.parent.name: _curves_of(file) for file in sorted(folder.glob("*/metrics.csv"))}
-    return {f"{run}: {name}": curve for run, curves in parts.items() for name, curve in curves.items()}
-
-
-def _curves_of(file: Path) -> dict[str, list[tuple[float, float]]]:
+    """Training curves of a run, (step, value) by name; without curves of its own, those of the runs in its folder."""
+    own = folder / "metrics.csv"
     curves: dict[str, list[tuple[float, float]]] = {}
-    with open(file, newline="", encoding="utf-8") as handle:
-        for row in csv.DictReader(handle):
-            for name, text in row.items():
-                if name not in ("epoch", "step") and text:
-                    value = float(text)
-                    if math.isfinite(value):
-                        curves.setdefault(name, []).append((float(row["step"]), value))
+    for file in [own] if own.is_file() else sorted(folder.glob("*/metrics.csv")):
+        prefix = "" if file == own else f"{file.parent.name}: "
+        with open(file, newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream):
+                for name, text in row.items():
+                    if name not in ("epoch", "step") and text and math.isfinite(float(text)):
+                        curves.setdefault(prefix + name, []).append((float(row["step"]), float(text)))
     return curves

@@ -1,4 +1,4 @@
-"""The report's HTML: template, style, scripts and data put into one file that needs nothing from outside."""
+"""The report's HTML: template, style, scripts and data in one file that needs no other."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .data import ReportData
 from .payload import build_payload
 
 SCRIPTS = ("base.js", "motion.js", "player.js", "timeline.js", "scores.js", "tables.js", "app.js")
-"""In the order in which they are put together; one scope, so a later one uses what an earlier one names."""
+"""In the order in which they are joined; they share one scope, so a later one uses names of earlier ones."""
 
 
 def write_report(data: ReportData, path: Path) -> None:
-    """Write the report as one HTML file; the file appears whole or not at all.
+    """Write the report as one HTML file, which is complete or absent.
 
     Raises InputError where the folder is missing or cannot be written to.
     """
@@ -39,7 +39,7 @@ def render_report(data: ReportData) -> str:
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    parts = {
+    fields = {
         "policy": policy,
         "title": html.escape(data.title),
         "style": style,
@@ -47,12 +47,12 @@ def render_report(data: ReportData) -> str:
         "data": script_json(build_payload(data)),
         "version": html.escape(__version__),
     }
-    # One pass, so that braces inside a part are left alone.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
+    # one pass, so that braces inside a field are left alone
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], _asset("page.html"))
 
 
 def script_json(value: object) -> str:
-    """JSON that can stand inside a script element: no text in it can close the element or open a comment."""
+    """JSON for the inside of a script element: no text in it can close the element or open a comment."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 

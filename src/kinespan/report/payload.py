@@ -23,7 +23,7 @@ INT16_MAX = 32767
 
 
 def build_payload(data: ReportData) -> dict[str, Any]:
-    """All that the page needs, as JSON values; a number that is not finite becomes None."""
+    """The data of the page as JSON values; a number that is not finite becomes None."""
     payload = {
         "title": data.title,
         "labels": list(data.labels.names),
@@ -40,8 +40,9 @@ def frame_picks(num_frames: int, fps: float) -> tuple[IntArray, float]:
     if fps <= MAX_FPS:
         return np.arange(num_frames), fps
     shown = max(1, math.ceil(num_frames / fps * MAX_FPS - 1e-9))
-    at = (np.arange(shown) + 0.5) * (fps / MAX_FPS) + 1e-6  # a frame's start belongs to it, also after rounding
-    return np.minimum(at.astype(np.int64), num_frames - 1), MAX_FPS
+    # the start of a frame belongs to it, also after rounding
+    frames = (np.arange(shown) + 0.5) * (fps / MAX_FPS) + 1e-6
+    return np.minimum(frames.astype(np.int64), num_frames - 1), MAX_FPS
 
 
 def _recording(item: ReportRecording, labels: LabelSet) -> dict[str, Any]:
@@ -80,36 +81,36 @@ def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
     return {
         "name": skeleton.name,
         "joints": skeleton.num_joints,
-        "bones": [list(bone) for bone in skeleton.bones if not _carries(skeleton, bone[1])],
+        "bones": [list(bone) for bone in skeleton.bones if not _is_bare_root(skeleton, bone[1])],
         "sides": sides,
         "torso": [list(corner) for corner in corners],
         "head": skeleton.body_parts.index("head") if "head" in skeleton.body_parts else -1,
     }
 
 
-def _carries(skeleton: Skeleton, joint: int) -> bool:
-    """Whether a joint is a root that only says where the body is, often on the floor: no part of it, with one child.
+def _is_bare_root(skeleton: Skeleton, joint: int) -> bool:
+    """Whether a joint is a root outside the body, often on the floor, that only carries it: one child, no body part.
 
-    In a skeleton of which no part is known, any joint may be of the body.
+    In a skeleton without known body parts, any joint may be of the body.
     """
-    apart = skeleton.body_parts[joint] is None and any(skeleton.body_parts)
-    return apart and skeleton.parents[joint] < 0 and skeleton.parents.count(joint) == 1
+    is_outside = skeleton.body_parts[joint] is None and any(skeleton.body_parts)
+    return is_outside and skeleton.parents[joint] < 0 and skeleton.parents.count(joint) == 1
 
 
 def _motion(recording: Recording) -> dict[str, Any]:
     """Positions as int16 steps of `unit` metres around `origin`, differences over time, deflated.
 
-    People who are never seen are left out. Where a person is not seen the last pose seen stands in (the first one
-    before that), for the page to show as a ghost; `valid` (T', P') says where. `facing` is the direction in
-    radians, from +z towards +x, that the first person seen looks at first.
+    People who are never valid are left out. In frames where a person is not valid the last valid pose (before it the
+    first) stands in, which the page shows as a ghost; `valid` (T', P') is the mask. `facing` is the direction in
+    radians, from +z towards +x, that the first person faces in the first second.
     """
     picks, fps = frame_picks(recording.num_frames, recording.fps)
     mask = recording.mask[picks]
     people = np.flatnonzero(mask.any(axis=0))
-    if people.size == 0:  # seen only in frames that are not shown
+    if people.size == 0:  # valid only in frames that are not shown
         people = np.flatnonzero(recording.mask.any(axis=0))
     mask = mask[:, people]
-    positions = np.stack([_held(recording, int(person))[picks] for person in people], axis=1).astype(np.float64)
+    positions = np.stack([_without_gaps(recording, int(person))[picks] for person in people], axis=1).astype(np.float64)
     low, high = positions.min(axis=(0, 1, 2)), positions.max(axis=(0, 1, 2))
     origin = (low + high) / 2
     unit = max(MILLIMETRE, float((high - low).max()) / 2 / INT16_MAX)
@@ -127,16 +128,15 @@ def _motion(recording: Recording) -> dict[str, Any]:
     }
 
 
-def _held(recording: Recording, person: int) -> Float32Array:
-    """Positions (T, J, 3) of one person, each unseen frame replaced by the last seen one (or the first seen)."""
-    seen = np.flatnonzero(recording.mask[:, person])
-    last = np.searchsorted(seen, np.arange(recording.num_frames), side="right") - 1
-    held: Float32Array = recording.positions[seen[np.maximum(last, 0)], person]
-    return held
+def _without_gaps(recording: Recording, person: int) -> Float32Array:
+    """Positions (T, J, 3) of a person; frames that are not valid repeat the last valid one, or else the first."""
+    valid_frames = np.flatnonzero(recording.mask[:, person])
+    last = np.searchsorted(valid_frames, np.arange(recording.num_frames), side="right") - 1
+    return np.asarray(recording.positions[valid_frames[np.maximum(last, 0)], person])
 
 
 def _facing(positions: Float64Array, skeleton: Skeleton, fps: float) -> float:
-    """Direction that a person (T, J, 3) looks in during the first second: left across the body, times up."""
+    """Direction that a person (T, J, 3) faces during the first second: from right to left across the body, times up."""
     opening = positions[: max(1, round(fps))]
     left = opening[:, [*skeleton.left_shoulder, *skeleton.left_hip]].mean(axis=(0, 1))
     right = opening[:, [*skeleton.right_shoulder, *skeleton.right_hip]].mean(axis=(0, 1))
@@ -159,13 +159,11 @@ def _deflated(array: AnyArray) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """JSON values of Python and numpy ones; not-finite numbers become None."""
+    """JSON values of Python and NumPy ones; numbers that are not finite become None."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(part) for name, part in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return _plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

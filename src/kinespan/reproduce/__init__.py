@@ -1,4 +1,4 @@
-"""The tables of papers, run row by row from YAML, with our figures beside the published ones."""
+"""The tables of papers, run row by row from YAML."""
 
 from .plan import Plan, Row, Scale, find_plan, plan_names
 

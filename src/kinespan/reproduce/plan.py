@@ -1,11 +1,11 @@
-"""What a table of a paper consists of: corpora, pretrainings, protocols and how they are measured, read from YAML.
+"""The plan of a paper's table, read from YAML: corpora, pretrainings, protocols and metrics.
 
 title: BABEL, subset 1
-paper: where the table comes from
+paper: the paper and the number of the table
 corpora:                      # by the name that the rest of the file uses
   babel: {recipe: babel, raw: babel, options: {labels: subset1}}    # raw: the folder below --raw
 pretrain:
-  data: {BABEL: [babel@official]}   # one block of rows for each; corpora with the split that is trained on
+  data: {BABEL: [babel@official]}   # a block of rows for each name; corpora with the split to train on
   epochs: 600                       # turned into steps when the number of recordings is known
   settings: {...}                   # PretrainConfig, for all methods
   methods: {skeletonclr: {...}}     # settings of a method on top
@@ -16,7 +16,7 @@ finetune:
   settings: {...}                   # FinetuneConfig, for all protocols
   protocols: {linear: {...}, finetune: {...}, semi 20 %: {...}}
 evaluate: {rule: stal, decoder: stal, figures: {mAP .1-.5: map.average}}
-published: {dataset: [BABEL]}       # which rows of published.csv are shown beside ours
+published: {dataset: [BABEL]}       # the rows of published.csv to compare with
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
+from itertools import product, starmap
 from pathlib import Path
 from typing import Any
 
 from ..config.parser import merged, read_yaml
 from ..errors import InputError, unknown
 
-NEEDED = {"title": str, "paper": str} | dict.fromkeys(
+BLOCKS = {"title": str, "paper": str} | dict.fromkeys(
     ("corpora", "pretrain", "finetune", "evaluate", "published"), dict
 )
-"""The blocks of a table and what each is."""
+"""The blocks of a table and their types."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: what was pretrained on, with which method and snippets, and the protocol that follows."""
+    """A row of a table: the data, method and snippet variant of its pretraining, and the protocol that follows."""
 
     source: str
     method: str
@@ -51,29 +51,29 @@ class Row:
         return f"{self.source}, {self.method}, snippets {self.snippets}, {self.protocol}"
 
     @property
-    def start(self) -> tuple[str, str, str]:
-        """The pretraining that the row begins with."""
+    def pretraining(self) -> tuple[str, str, str]:
+        """Data, method and snippet variant of the pretraining, which rows share."""
         return self.source, self.method, self.snippets
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of a table is run: which rows, which seeds, and whether it is only tried out."""
+    """The share of a table that is run: rows, seeds, and whether it is a dry run."""
 
     methods: tuple[str, ...] = ()
-    """Only these methods; none: all."""
+    """Only these methods; empty: all."""
     snippets: tuple[str, ...] = ()
     """Only these variants of the snippet term."""
     protocols: tuple[str, ...] = ()
     """Only these protocols."""
     seeds: tuple[int, ...] = (0,)
     dry: bool = False
-    """One step of everything, on few clips and few test recordings: it proves the way, not the figures."""
+    """One step of everything, on few clips and few test recordings: it shows that all steps work."""
 
-    def takes(self, row: Row) -> bool:
+    def includes(self, row: Row) -> bool:
         """Whether a row is run."""
         pairs = ((row.method, self.methods), (row.snippets, self.snippets), (row.protocol, self.protocols))
-        return all(not chosen or value in chosen for value, chosen in pairs)
+        return all(not names or value in names for value, names in pairs)
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,13 @@ class Plan:
 
     @property
     def title(self) -> str:
-        """What the table shows."""
+        """The title of the table."""
         return str(self.content["title"])
 
     def rows(self) -> Iterator[Row]:
-        """All rows, those of one pretraining after another."""
+        """All rows; those that share a pretraining follow each other."""
         pretrain, finetune = self.content["pretrain"], self.content["finetune"]
-        for parts in product(pretrain["data"], pretrain["methods"], pretrain["snippets"], finetune["protocols"]):
-            yield Row(*parts)
+        return starmap(Row, product(pretrain["data"], pretrain["methods"], pretrain["snippets"], finetune["protocols"]))
 
     def pretrain_settings(self, row: Row) -> dict[str, Any]:
         """The settings of a row's pretraining, as PretrainConfig names them."""
@@ -108,7 +107,7 @@ class Plan:
 
 
 def figure(metrics: Mapping[str, Any], path: str) -> float | None:
-    """The number at a dotted path of metrics.json, such as map.average or map.0.5; None where there is none."""
+    """The number at a dotted path of metrics.json, such as map.average or map.0.5; None where it is missing."""
     value: Any = metrics
     rest = path
     while isinstance(value, Mapping) and rest:
@@ -120,7 +119,7 @@ def figure(metrics: Mapping[str, Any], path: str) -> float | None:
 
 
 def tables_folder() -> Path:
-    """Where the shipped tables lie: configs/reproduce of a source tree, else share/kinespan of the installation."""
+    """The folder of the shipped tables: configs/reproduce of a source tree, else share/kinespan of the installation."""
     schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
     installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "kinespan" / "reproduce" for scheme in schemes]
     folders = [Path(__file__).parents[3] / "configs" / "reproduce", *installed]
@@ -136,25 +135,25 @@ def plan_names() -> tuple[str, ...]:
 
 
 def find_plan(table: str) -> Plan:
-    """A shipped table by its name, or a YAML file of one's own. Raises InputError naming what is wrong in it."""
+    """A shipped table by name, or the table of a YAML file. Raises InputError naming the file and the wrong block."""
     file = Path(table) if table.endswith((".yaml", ".yml")) else tables_folder() / f"{table}.yaml"
     if not file.is_file():
         raise unknown("table", table, [*plan_names(), "FILE.yaml"])
     content = read_yaml(file)
-    for name, kind in NEEDED.items():
+    for name, kind in BLOCKS.items():
         if not isinstance(content.get(name), kind):
             raise InputError(f"{file}: {name} is missing or not a {'text' if kind is str else 'block'}")
-    for block, parts in {"pretrain": ("data", "methods", "snippets"), "finetune": ("data", "protocols")}.items():
-        for part in parts:
-            if not content[block].get(part):
-                raise InputError(f"{file}: {block}.{part} is missing")
+    for block, keys in {"pretrain": ("data", "methods", "snippets"), "finetune": ("data", "protocols")}.items():
+        for key in keys:
+            if not content[block].get(key):
+                raise InputError(f"{file}: {block}.{key} is missing")
         content[block].setdefault("settings", {})
     _check_sources(file, content)
     return Plan(file.stem, file, content)
 
 
 def _check_sources(file: Path, content: Mapping[str, Any]) -> None:
-    """Every corpus that is named is one of `corpora`, and says how it is made."""
+    """Check that all data are corpora of `corpora`, and that these have a recipe and a folder. Raises InputError."""
     used = [source for sources in content["pretrain"]["data"].values() for source in sources]
     for source in [*used, content["finetune"]["data"]]:
         if source.partition("@")[0] not in content["corpora"]:
@@ -162,6 +161,6 @@ def _check_sources(file: Path, content: Mapping[str, Any]) -> None:
                 f"{file}: {source!r} names no corpus of the block corpora: {', '.join(content['corpora'])}"
             )
     for name, corpus in content["corpora"].items():
-        missing = [part for part in ("recipe", "raw") if part not in corpus]
+        missing = [key for key in ("recipe", "raw") if key not in corpus]
         if missing:
             raise InputError(f"{file}: corpora.{name}: {missing[0]} is missing")

@@ -1,4 +1,4 @@
-"""The figures that papers and repositories state, with their sources, to be read beside ours."""
+"""The figures that papers and repositories state, with their sources, for comparison with ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .plan import Plan, tables_folder
 
 
 class Published(NamedTuple):
-    """A published figure; ``source`` says where it was read, and whether it could be checked there."""
+    """A published figure; ``source`` is the document that states it, and whether we could check it."""
 
     paper: str
     method: str
@@ -21,8 +21,8 @@ class Published(NamedTuple):
 
 
 def published(plan: Plan) -> list[Published]:
-    """The published figures that a table is held beside: those of its data sets."""
+    """The published figures for the data sets of a table."""
     with open(tables_folder() / "published.csv", encoding="utf-8", newline="") as file:
         rows = [Published(**row) for row in csv.DictReader(file)]
-    wanted = plan.content["published"].get("dataset", [])
-    return [row for row in rows if row.dataset in wanted and not row.metric.startswith(("top", "params"))]
+    datasets = plan.content["published"].get("dataset", [])
+    return [row for row in rows if row.dataset in datasets and not row.metric.startswith(("top", "params"))]

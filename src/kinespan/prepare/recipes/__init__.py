@@ -1,4 +1,4 @@
-"""Public data sets: how they are read, and their official splits.
+"""Recipes of public data sets: how they are read, and their official splits.
 
 A new recipe is a file here and its import below; see `Recipe`.
 """
@@ -6,7 +6,7 @@ A new recipe is a file here and its import below; see `Recipe`.
 from __future__ import annotations
 
 from . import babel, hdm05, humanml3d, ntu, pku_mmd, precog, utkinect
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 __all__ = [
     "RECIPES",
@@ -17,8 +17,6 @@ __all__ = [
     "hdm05",
     "humanml3d",
     "ntu",
-    "official_fold",
-    "official_split",
     "pku_mmd",
     "precog",
     "utkinect",

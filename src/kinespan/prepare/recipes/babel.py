@@ -17,7 +17,8 @@ from ... import io
 from ...arrays import Float64Array, IntArray
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
-from ...data.annotation import Annotation, LabelSet, spans_from_frames
+from ...corpus.splitting import split_by_values
+from ...data.annotation import LabelSet, spans_from_frames
 from ...data.recording import Recording
 from ...data.skeleton import Skeleton
 from ...data.skeletons import NTU_25
@@ -26,7 +27,7 @@ from ...io import amass, smplh
 from . import babel_json, babel_motion, babel_rules
 from .babel_json import Sequence
 from .babel_labels import OVERLAPPING, Labels, label_set
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 STAL_POINTS = (0, 3, 12, 15, 16, 18, 20, 22, 17, 19, 21, 37, 1, 4, 7, 10, 2, 5, 8, 11, 9, 63, 64, 68, 69)
 """The point of the body for each NTU joint, as in STAL and BABEL: the tips of thumb and index finger are swapped, so
@@ -34,15 +35,15 @@ that a "hand tip" is a thumb's. Under ``fixed`` they are `smplh.NTU_POINTS`."""
 
 CMU_AMC = "cmu-amc"
 _CMU_FPS = (120.0, 60.0)
-"""CMU's rates; AMC files do not say which."""
+"""CMU's rates; AMC files do not state theirs."""
 _TOLERANCE = 0.5
-"""Seconds by which motion may be longer or shorter than BABEL says it is."""
+"""Largest difference, in seconds, between the length of the motion and the one that BABEL states."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is needed to read a recording: the labelled sequence, the label set, the rate if a table gives it, and the
-    file of the body if one is needed."""
+    """The source of a recording: the labelled sequence, the label set, the rate (None: that of the file), and the file
+    of the body (None for CMU's own skeletons)."""
 
     sequence: Sequence
     labels: LabelSet
@@ -50,13 +51,8 @@ class Source:
     body: Path | None
 
 
-@dataclass(frozen=True)
-class Motion:
-    """Positions (T, P, J, 3) in metres, y up, at 30 frames a second, and how they were made."""
-
-    positions: Float64Array
-    skeleton: Skeleton
-    history: tuple[str, ...]
+Motion = tuple[Float64Array, Skeleton, tuple[str, ...]]
+"""Positions (T, P, J, 3) in metres, y up, at 30 frames per second; their skeleton; their history."""
 
 
 @RECIPES.register("babel")
@@ -64,9 +60,9 @@ class Motion:
 class Babel(Recipe):
     """BABEL v1.0: ``babel_v1.0_release/{train,val,extra_train,extra_val}.json`` with AMASS, or CMU's own files.
 
-    Joints are those of an SMPL-H body, `body_model`, at 30 frames a second. Recordings are named after their number in
-    BABEL and have the attributes part (train, val, ...), motion (path in AMASS), dataset and subject. Only labels in
-    time are used, not those of whole sequences.
+    Joints are those of an SMPL-H body, `body_model`, at 30 frames per second. Recordings are named after their number
+    in BABEL and have the attributes part (train, val, ...), motion (path in AMASS), dataset and subject. Only labels
+    in time are used, not those of whole sequences.
     """
 
     title: ClassVar[str] = "BABEL"
@@ -88,12 +84,12 @@ class Babel(Recipe):
     """Label set: STAL's subset1, subset2, subset3 (4 labels each); babel60, babel120 (the most frequent categories);
     tal20, tal60 (for detection, overlapping; they need the rules "fixed")."""
     classes: Path | None = None
-    """For tal20 and tal60: text file with a category a line, in place of those most often labelled in train.json."""
+    """For tal20 and tal60: text file with one category per line, in place of the most frequent labels of train.json."""
     rules: Literal["stal", "fixed"] = "stal"
     """stal: as the published benchmark was built, faults included (labels after an unlabelled gap come too early).
     fixed: unlabelled time is left unlabelled, frames are evenly spaced, the shorter of overlapping labels holds."""
     longest: int = 1000
-    """Most frames, at 30 a second, of a recording; longer ones are left out, as in STAL. 0: no limit."""
+    """The most frames of a recording, at 30 per second; longer ones are left out, as in STAL. 0: no limit."""
     everything: bool = False
     """Also recordings without any label of the set, or without labels, of any length: to pretrain on."""
     extra: bool = False
@@ -108,7 +104,7 @@ class Babel(Recipe):
         if self.motion is not None and (self.amass is not None or self.body_model is not None):
             raise InputError("--motion takes the place of AMASS: leave out --amass and --body-model")
         if self.labels in OVERLAPPING and self.rules != "fixed":
-            raise InputError(f"--labels {self.labels} may overlap, the STAL build has one a frame: add --rules fixed")
+            raise InputError(f"--labels {self.labels} may overlap, the STAL build has one per frame: add --rules fixed")
         if self.classes is not None and self.labels not in OVERLAPPING:
             raise InputError(f"--classes goes with --labels {' or '.join(OVERLAPPING)}, not {self.labels}")
         if self.translation and self.rules != "fixed":
@@ -117,7 +113,7 @@ class Babel(Recipe):
             raise InputError(f"--longest is {self.longest}, expected a number of frames, or 0 for no limit")
 
     def survey(self, raw: Path) -> Survey:
-        """The sequences that the rules keep and whose motion exists; those without motion are refused by name."""
+        """The sequences that the rules select and whose motion exists; those without motion are refused by name."""
         release = babel_json.find_release(raw)
         root, body = self._motion_root(raw)
         sequences, refused = self._sequences(release)
@@ -138,38 +134,44 @@ class Babel(Recipe):
             else:
                 source = Source(sequence, labels, rates.get(sequence.motion), body)
                 items[sequence.sid] = Item(sequence.sid, file, source)
-        unread = [release / f"{part}.json" for part in babel_json.NOT_READ]
-        return Survey(tuple(items.values()), tuple(refused), tuple(path for path in unread if path.is_file()), labels)
+        test = release / "test.json"  # without labels; it ranks submissions, so it is not for pretraining either
+        return Survey(tuple(items.values()), tuple(refused), (test,) if test.is_file() else (), labels)
 
     def read(self, item: Item) -> io.Take:
-        """The recording at 30 frames a second and its annotation; see `babel_rules`."""
+        """The recording at 30 frames per second and its annotation; see `babel_rules`."""
         source: Source = item.details
-        motion = self._cmu_motion(item) if self.motion else self._amass_motion(item)
-        motion, annotation = self._annotated(item, motion)
-        parts = Path(source.sequence.motion).parts
+        positions, skeleton, history = self._cmu_motion(item) if self.motion else self._amass_motion(item)
+        frames = len(positions)
+        annotation = None
+        if self.rules == "fixed":
+            annotation = babel_rules.fixed_annotation(source.sequence, source.labels, frames / babel_rules.FPS)
+        elif len(ids := babel_rules.stal_ids(source.sequence, source.labels)):
+            positions, ids = positions[: len(ids)], ids[:frames]
+            history = (*history, f"the first {len(ids)} of {frames} frames: as many as are labelled")
+            annotation = spans_from_frames(ids, float(babel_rules.FPS), source.labels)
+        folders = Path(source.sequence.motion).parts[:-1]
         recording = Recording(
-            positions=motion.positions.astype(np.float32),
+            positions=positions.astype(np.float32),
             fps=float(babel_rules.FPS),
-            skeleton=motion.skeleton,
+            skeleton=skeleton,
             name=item.name,
             source=source.sequence.motion,
             attributes={
                 "part": source.sequence.part,
                 "motion": source.sequence.motion,
-                "dataset": parts[0],
-                "subject": "/".join(parts[:-1]),
+                "dataset": Path(source.sequence.motion).parts[0],
+                "subject": "/".join(folders),
             },
-            history=motion.history,
+            history=history,
         )
         return io.Take(recording, annotation)
 
     def splits(self, infos: SequenceOf[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``official``, fold 1: trains on train (and extra_train), tests on val (and extra_val)."""
-        parts = [info.attributes.get("part", "") for info in infos]
-        fold = official_fold([info.name for info in infos], parts, {"train", "extra_train"}, {"val", "extra_val"})
-        return official_split("official", {1: fold})
+        parts = [info.attributes.get("part") for info in infos]
+        return split_by_values("official", infos, parts, {1: ({"train", "extra_train"}, {"val", "extra_val"})})
 
-    # ---- which sequences ---------------------------------------------------------------------------------------
+    # ---- the sequences -----------------------------------------------------------------------------------------
 
     def _sequences(self, release: Path) -> tuple[list[Sequence], list[tuple[Path, str]]]:
         """The records of every part that exists, and those that are broken."""
@@ -184,7 +186,7 @@ class Babel(Recipe):
         return sequences, refused
 
     def _is_selected(self, sequence: Sequence, labels: LabelSet) -> bool:
-        """Whether the rules keep a sequence, decided without its motion."""
+        """Whether the rules select a sequence; its motion is not read."""
         if self.motion is not None and Path(sequence.motion).parts[0] != babel_motion.CMU:
             return False
         if self.everything:
@@ -212,7 +214,7 @@ class Babel(Recipe):
         if self.motion is not None:
             return root, None
         body = smplh.find_body(self.body_model) if self.body_model else smplh.find_body(raw, root)
-        smplh.load_body(body)  # a bad body is refused now, not with every file
+        smplh.load_body(body)  # refuses a bad body now, not with every file
         return root, body
 
     def _amass_motion(self, item: Item) -> Motion:
@@ -225,7 +227,7 @@ class Babel(Recipe):
         points = STAL_POINTS if self.rules == "stal" else smplh.NTU_POINTS
         positions = amass.joints(motion, smplh.load_body(source.body), points, self.translation) @ amass.Y_UP.T
         note = f"joints of the SMPL-H body {source.body.name}, mean shape, turned from z up"
-        return Motion(positions, NTU_25, (*motion.notes, note, *history))
+        return positions, NTU_25, (*motion.notes, note, *history)
 
     def _cmu_motion(self, item: Item) -> Motion:
         """Joints of the performer's own skeleton from CMU."""
@@ -237,12 +239,11 @@ class Babel(Recipe):
         positions = recording.positions[frames].astype(np.float64)
         if not self.translation:
             positions -= positions[:, :, list(recording.skeleton.root)].mean(axis=2, keepdims=True)
-        return Motion(
-            positions, recording.skeleton, (f"CMU's {item.file.name} on its performer's own skeleton", *history)
-        )
+        note = f"CMU's {item.file.name} on its performer's own skeleton"
+        return positions, recording.skeleton, (note, *history)
 
     def _frames(self, item: Item, num_frames: int, fps: float) -> tuple[IntArray, tuple[str, ...]]:
-        """The frames to keep for 30 a second. Raises InputError where motion and labels are of different lengths."""
+        """The frames for 30 per second, and a note. Raises InputError where motion and labels differ in length."""
         duration = item.details.sequence.duration
         is_checked = self.rules == "fixed" or self.motion is not None  # STAL uses AMASS as it is
         if is_checked and abs(num_frames / fps - duration) > _TOLERANCE:
@@ -250,26 +251,8 @@ class Babel(Recipe):
                 f"{item.file}: {num_frames} frames at {fps:g} a second are {num_frames / fps:.2f} s, but BABEL's "
                 f"record {item.name} is {duration:.2f} s long: another take, or a release in which it was cut"
             )
-        try:
-            choose = babel_rules.stal_frames if self.rules == "stal" else babel_rules.even_frames
-            return choose(num_frames, fps), (f"{num_frames} frames at {fps:g} fps brought to 30 fps ({self.rules})",)
-        except InputError as error:
-            raise InputError(f"{item.file}: {error}") from None
-
-    def _annotated(self, item: Item, motion: Motion) -> tuple[Motion, Annotation | None]:
-        """The annotation by the rules and, under STAL's, the motion cut to as many frames as are labelled."""
-        source: Source = item.details
-        frames = len(motion.positions)
-        if self.rules == "fixed":
-            duration = frames / babel_rules.FPS
-            return motion, babel_rules.fixed_annotation(source.sequence, source.labels, duration)
-        ids = babel_rules.stal_ids(source.sequence, source.labels)
-        if not len(ids):
-            return motion, None
-        num_kept = min(frames, len(ids))
-        note = f"the first {num_kept} of {frames} frames: as many as are labelled"
-        motion = replace(motion, positions=motion.positions[:num_kept], history=(*motion.history, note))
-        return motion, spans_from_frames(ids[:num_kept], float(babel_rules.FPS), source.labels)
+        select = babel_rules.stal_frames if self.rules == "stal" else babel_rules.even_frames
+        return select(num_frames, fps), (f"{num_frames} frames at {fps:g} fps brought to 30 fps ({self.rules})",)
 
 
 def _few(root: Path, paths: SequenceOf[str]) -> str:

@@ -14,13 +14,11 @@ from ...errors import InputError
 RELEASE = "babel_v1.0_release"
 PARTS = ("train", "val")
 EXTRA_PARTS = ("extra_train", "extra_val")
-NOT_READ = ("test",)
-"""Its labels are withheld, and others are ranked on its motion, so it is not used for pretraining either."""
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A segment of a sequence, in seconds, and its categories, none where nobody named them."""
+    """A segment of a sequence, in seconds, and its categories (empty where BABEL has none)."""
 
     start: float
     end: float
@@ -29,10 +27,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class Sequence:
-    """One record: its number, the motion's path in AMASS, its length in seconds, the file (part) that lists it.
+    """A record: its number, the path of the motion in AMASS, its length in seconds, the file (part) that lists it.
 
-    ``segments`` in the order of the file, which is none in particular; they may overlap. None: labelled as a whole,
-    if at all, not in time.
+    ``segments`` are in the arbitrary order of the file and may overlap. None: not labelled in time.
     """
 
     sid: str
@@ -43,7 +40,7 @@ class Sequence:
 
 
 def find_release(raw: Path) -> Path:
-    """The folder of BABEL's json files: `raw` or its folder ``babel_v1.0_release`` (``babel_v1-0_release``).
+    """The folder of BABEL's JSON files: `raw` or its folder ``babel_v1.0_release`` (``babel_v1-0_release``).
 
     Raises InputError where none of them holds train.json or val.json.
     """
@@ -70,7 +67,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def read_part(path: Path) -> tuple[list[Sequence], list[tuple[Path, str]]]:
     """Sequences of a file, ordered by number, and (file, reason) of the records that cannot be used.
 
-    Where several annotators labelled a sequence, as in the extra files, the first that did so in time counts.
+    Where several annotators labelled a sequence, as in the extra files, the first with labels in time counts.
     Raises InputError where the file is no JSON object.
     """
     sequences, refused = [], []

@@ -35,12 +35,12 @@ KNOWN_RANKS = {
 def label_set(labels: Labels, release: Path, train: Iterable[Sequence], classes: Path | None) -> LabelSet:
     """The label set of that name, in its official order.
 
-    ``babel60`` and ``babel120`` are the categories of place under 60 and 120 in the data set's own
-    action_label_2_idx.json. ``tal20`` and ``tal60`` may overlap. The published lists of BABEL-TAL (LocATe, arXiv
-    2203.10719) are not in our sources: their place is taken by the 20 and 60 categories with the most frame labels
-    in `train`, transitions apart, ties by name; `classes`, a file with a category a line, gives them as they are.
+    ``babel60`` and ``babel120`` are the categories with a rank under 60 and 120 in the data set's own
+    action_label_2_idx.json. ``tal20`` and ``tal60`` may overlap. They are the 20 and 60 categories with the most frame
+    labels in `train`, transitions apart, ties by name, as we do not have the published lists of BABEL-TAL (LocATe,
+    arXiv 2203.10719); `classes`, a file with one category per line, gives others.
 
-    Raises InputError where the file of the order or of the classes is missing or is not as it should be.
+    Raises InputError where the file of the ranks or of the classes is missing or wrong.
     """
     if labels in SUBSETS:
         return LabelSet(SUBSETS[labels])
@@ -53,7 +53,7 @@ def label_set(labels: Labels, release: Path, train: Iterable[Sequence], classes:
 
 def _by_rank(path: Path, count: int) -> tuple[str, ...]:
     if not path.is_file():
-        raise InputError(f"{path}: no such file; BABEL's release has it, and it says which {count} are meant")
+        raise InputError(f"{path}: no such file; BABEL's release has it, and it names the {count} categories")
     ranks = read_json(path)
     for name, rank in KNOWN_RANKS.items():
         if ranks.get(name) != rank:
@@ -69,10 +69,10 @@ def _read_classes(path: Path) -> tuple[str, ...]:
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error}); expected a category a line") from None
+        raise InputError(f"{path}: cannot be read as text ({error}); expected one category per line") from None
     names = tuple(line for line in lines if line and not line.startswith("#"))
     if not names or len(set(names)) != len(names):
-        raise InputError(f"{path}: expected categories, one a line, none of them twice; found {len(names)} lines")
+        raise InputError(f"{path}: expected categories, one per line, each once; found {len(names)} lines")
     return names
 
 

@@ -23,7 +23,7 @@ SAME_FOLDER = (
     ("SSM", "SSM_synced", "SSMsynced"),
     ("EyesJapanDataset", "Eyes_Japan_Dataset", "EyesJapan"),
 )
-"""Names of one data set in BABEL and in the releases of AMASS."""
+"""The names that a data set has in BABEL and in the releases of AMASS."""
 _ENDINGS = ("_poses.npz", "_stageii.npz")
 
 
@@ -34,7 +34,7 @@ def amass_paths(motion: str) -> tuple[str, ...]:
     side or each into a folder of its name; later releases have other names, endings, and no blanks in file names.
     """
     archive, *inside = PurePosixPath(motion).parts
-    if len(inside) < 2:  # no path in an archive: taken as it is
+    if len(inside) < 2:  # not a path in an archive: used unchanged
         archive, inside = "", list(PurePosixPath(motion).parts)
     folders = dict.fromkeys([*_names(inside[0]), *(_names(archive) if archive else ())])
     stems = dict.fromkeys(["/".join(inside[1:]), "/".join(inside[1:]).replace(" ", "_")])
@@ -66,7 +66,7 @@ def first_existing(root: Path, paths: tuple[str, ...]) -> Path | None:
 
 
 def read_rates(release: Path, raw: Path) -> dict[str, float]:
-    """Frames a second by feat_p, from featp_2_fps.json beside BABEL's files; empty without it.
+    """Frames per second by feat_p, from featp_2_fps.json in BABEL's folder; empty without it.
 
     Raises InputError for a rate that is no positive number.
     """
@@ -76,7 +76,7 @@ def read_rates(release: Path, raw: Path) -> dict[str, float]:
     rates = read_json(path)
     for motion, rate in rates.items():
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not (math.isfinite(rate) and rate > 0):
-            raise InputError(f"{path}: {motion!r} has rate {rate!r}, expected frames a second")
+            raise InputError(f"{path}: {motion!r} has rate {rate!r}, expected frames per second")
     return {motion: float(rate) for motion, rate in rates.items()}
 
 

@@ -1,15 +1,15 @@
-"""From BABEL's labels in seconds to spans of a recording at 30 frames a second, in two ways.
+"""From BABEL's labels in seconds to spans of a recording at 30 frames per second, in two ways.
 
 ``stal`` is the build of STAL (Yu and Fujiwara, AAAI 2023), on which the published figures stand, errors included:
 
 * Rates are brought to 30 by dropping frames, in a pattern that starts anew each second (`stal_frames`).
-* Time that no category labels is taken out of the labels, not of the motion: labels after a gap come too early.
-* A frame with several labels of the set keeps one. STAL keeps whichever comes first in a hash table, which differs
+* Time without any category is cut from the labels but not from the motion: labels after a gap come too early.
+* A frame with several labels of the set gets one of them. In STAL the order of a hash table decides, which differs
   from run to run; here it is the first in the order of the label set.
 
-``fixed`` has none of these: frames are evenly spaced, unlabelled time is not covered (neither action nor background),
-and where labels of an exclusive set overlap the shorter one holds, being the more specific, of equals the first in the
-order of the set. Labels that overlap or touch are one span where they are the same.
+``fixed`` has none of these errors: frames are evenly spaced, and unlabelled time is not covered (neither action nor
+background). Where labels of an exclusive set overlap, the shorter one counts, as the more specific; of equally long
+ones, the first in the order of the set. Spans of the same label that overlap or touch are merged.
 """
 
 from __future__ import annotations
@@ -23,23 +23,24 @@ from ...arrays import IntArray
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from .babel_json import Segment, Sequence
+from .base import union
 
 FPS = 30
-"""Frames a second of the result."""
+"""Frames per second of the result."""
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------
 
 
 def stal_frames(num_frames: int, fps: float) -> IntArray:
-    """Indices of the frames that STAL keeps of `num_frames` at `fps`, for 30 a second.
+    """Indices of the frames that STAL keeps of `num_frames` at `fps`, for 30 per second.
 
     A rate whose whole part is a multiple of 30 keeps every (fps / 30)-th. Any other keeps, of each int(fps) frames,
     floor(n fps / 30) for n = 0..29; the last second may be cut short. Raises InputError for less than 1 fps.
     """
     whole_rate = int(fps)
     if whole_rate < 1:
-        raise InputError(f"the rate is {fps} frames a second, expected 1 or more")
+        raise InputError(f"the rate is {fps} frames per second, expected 1 or more")
     if whole_rate % FPS == 0:
         return np.arange(0, num_frames, fps / FPS).astype(np.int64)
     pattern = np.floor(fps / FPS * np.arange(FPS)).astype(np.int64)
@@ -84,12 +85,12 @@ def fixed_annotation(sequence: Sequence, labels: LabelSet, duration: float) -> A
     if sequence.segments is None:
         return None
     segments = [segment for segment in (_cut(segment, duration) for segment in sequence.segments) if segment]
-    pieces = _shortest(segments, labels) if labels.exclusive else _each(segments, labels)
+    pieces = _shortest(segments, labels) if labels.exclusive else _label_pieces(segments, labels)
     spans = []
     for index, name in enumerate(labels.names):
-        intervals_of_label = _union((start, end) for start, end, label in pieces if label == index)
+        intervals_of_label = union((start, end) for start, end, label in pieces if label == index)
         spans += [Span(start, end, name) for start, end in intervals_of_label]
-    covered = _union((segment.start, segment.end) for segment in segments)
+    covered = union((segment.start, segment.end) for segment in segments)
     return Annotation(tuple(spans), labels, None if covered == [(0.0, duration)] else tuple(covered))
 
 
@@ -97,14 +98,14 @@ Piece = tuple[float, float, int]
 """Start and end in seconds, and the index of the label."""
 
 
-def _each(segments: Iterable[Segment], labels: LabelSet) -> list[Piece]:
+def _label_pieces(segments: Iterable[Segment], labels: LabelSet) -> list[Piece]:
     """Every label of every segment."""
     return [(segment.start, segment.end, index) for segment in segments for index in _label_indices(segment, labels)]
 
 
 def _shortest(segments: Iterable[Segment], labels: LabelSet) -> list[Piece]:
     """One label at a time: of several, that of the shortest segment."""
-    all_pieces = _each(segments, labels)
+    all_pieces = _label_pieces(segments, labels)
     bounds = sorted({bound for start, end, _ in all_pieces for bound in (start, end)})
     pieces: list[Piece] = []
     for start, end in itertools.pairwise(bounds):
@@ -123,14 +124,3 @@ def _cut(segment: Segment, duration: float) -> Segment | None:
     """The segment cut to the recording; None if nothing is left or it has no categories."""
     start, end = max(0.0, segment.start), min(duration, segment.end)
     return Segment(start, end, segment.categories) if start < end and segment.categories else None
-
-
-def _union(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The union of intervals (start, end), in order."""
-    union: list[tuple[float, float]] = []
-    for start, end in sorted(intervals):
-        if union and start <= union[-1][1]:
-            union[-1] = (union[-1][0], max(end, union[-1][1]))
-        else:
-            union.append((start, end))
-    return union

@@ -1,27 +1,26 @@
-"""What a recipe is: how a public data set, as distributed, becomes recordings with labels and official splits."""
+"""The contract of a recipe: how a public data set, as distributed, becomes recordings with labels and splits."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import Fold, Split
+from ...corpus.splits import Split
 from ...data.annotation import LabelSet
 from ...io import Take
+from ...io.base import read_text
 from ...registry import Registry
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Item:
     """One recording to read: its name, the file that errors name, and what else `Recipe.read` needs.
 
-    ``details`` is sent to another process: it must be small and allow that.
+    ``details`` is sent to another process: it must be small and can be pickled.
     """
 
     name: str
@@ -31,7 +30,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Survey:
-    """The content of a raw folder: the recordings to read, in a fixed order, and what is left out."""
+    """The content of a raw folder: the recordings to read, in a fixed order, and the files that are left out."""
 
     items: tuple[Item, ...]
     refused: tuple[tuple[Path, str], ...] = ()
@@ -66,9 +65,9 @@ class Recipe(ABC):
 
     @abstractmethod
     def read(self, item: Item) -> Take:
-        """The recording of an item, named `Item.name`, and its annotation. Runs in worker processes.
+        """The recording of an item and its annotation. Runs in worker processes; the caller names it `Item.name`.
 
-        Raises InputError, naming the file, for a broken file, which is then left out and reported.
+        Raises InputError for a broken file, which is then left out and reported by its name.
         """
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
@@ -80,17 +79,19 @@ RECIPES: Registry[type[Recipe]] = Registry("recipe")
 """Recipes by name. One with the name of a file format also splits folders in which all files have that format."""
 
 
-def official_fold(
-    names: Sequence[str], values: Iterable[Value], trains: Container[Value], tests: Container[Value]
-) -> Fold | None:
-    """The fold of the recordings whose value (one a name) is in `trains` or `tests`; None if a side is empty."""
-    named_values = list(zip(names, values, strict=True))
-    train = tuple(name for name, value in named_values if value in trains)
-    test = tuple(name for name, value in named_values if value in tests)
-    return Fold(train, test) if train and test else None
+def numbered_lines(file: Path) -> Iterator[tuple[str, str]]:
+    """Location, as in ``FILE:12``, and text of each line that is not blank. Raises InputError as `read_text` does."""
+    for number, line in enumerate(read_text(file).split("\n"), start=1):
+        if line.strip():
+            yield f"{file}:{number}", line.strip()
 
 
-def official_split(name: str, folds: dict[int, Fold | None], drop_labels: tuple[str, ...] = ()) -> tuple[Split, ...]:
-    """A tuple of the split of the folds that are not None; empty without any."""
-    existing = {number: fold for number, fold in folds.items() if fold is not None}
-    return (Split(name, existing, drop_labels),) if existing else ()
+def union(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The union of intervals (start, end), in order of start; intervals that touch are merged."""
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

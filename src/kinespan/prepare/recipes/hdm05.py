@@ -11,13 +11,14 @@ from typing import ClassVar
 from ... import io
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span, natural_key
 from ...errors import InputError
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 TRAIN_ACTORS = frozenset({"bd", "bk", "dg"})
 TEST_ACTORS = frozenset({"mm", "tr"})
-_CLIP = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120")
+_CLIP = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120(?i:\.amc)")
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class _Clip:
 class Hdm05(Recipe):
     """The cut clips of HDM05: ``HDM_<actor>_<action>_<nnn>_120.amc`` anywhere below the folder.
 
-    ``HDM_<actor>.asf``, the skeleton of an actor, may lie beside the clip or anywhere else. The action covers the whole
-    clip. Takes that were not cut into clips (``HDM_bd_01-01_01_120.amc``) have no labels and are skipped.
+    ``HDM_<actor>.asf``, the skeleton of an actor, may be in the folder of the clip or in any other. The action covers
+    the whole clip. Takes that were not cut into clips (``HDM_bd_01-01_01_120.amc``) have no labels and are skipped.
     """
 
     title: ClassVar[str] = "HDM05"
@@ -45,30 +46,25 @@ class Hdm05(Recipe):
     def survey(self, raw: Path) -> Survey:
         """Every clip below `raw`. Raises InputError where there is none."""
         files = [path for path in sorted(raw.rglob("*")) if path.is_file()]
-        clips = [(path, match) for path in files if path.suffix.lower() == ".amc" and (match := _match(path))]
+        clips = {path: match for path in files if (match := _CLIP.fullmatch(path.name))}
+        skeletons = [path for path in files if path.suffix.lower() == ".asf"]
         if not clips:
             expected = "expected names such as HDM_bd_squat1Reps_001_120.amc"
             raise InputError(f"{raw}: no clip of HDM05 among {len(files)} files; {expected}")
-        skeletons: dict[str, list[Path]] = {}
-        for path in files:
-            if path.suffix.lower() == ".asf":
-                skeletons.setdefault(path.stem.lower(), []).append(path)
-        labels = LabelSet(tuple(sorted({match["action"] for _, match in clips}, key=natural_key)))
-        items: list[Item] = []
+        labels = LabelSet(tuple(sorted({match["action"] for match in clips.values()}, key=natural_key)))
+        items: dict[str, Item] = {}
         refused: list[tuple[Path, str]] = []
-        file_of: dict[str, Path] = {}
-        for path, match in clips:
-            candidates = skeletons.get(f"hdm_{match['actor'].lower()}", [])
+        for path, match in clips.items():
+            candidates = [asf for asf in skeletons if asf.stem.lower() == f"hdm_{match['actor'].lower()}"]
             if not candidates:
                 refused.append((path, f"no skeleton HDM_{match['actor']}.asf below {raw}"))
-            elif path.stem in file_of:
-                refused.append((path, f"the same clip as {file_of[path.stem]}"))
+            elif path.stem in items:
+                refused.append((path, f"the same clip as {items[path.stem].file}"))
             else:
-                file_of[path.stem] = path
                 asf = next((asf for asf in candidates if asf.parent == path.parent), candidates[0])
-                items.append(Item(path.stem, path, _Clip(match["action"], asf, labels)))
-        known_files = {path for path, _ in clips} | {path for members in skeletons.values() for path in members}
-        return Survey(tuple(items), tuple(refused), tuple(path for path in files if path not in known_files), labels)
+                items[path.stem] = Item(path.stem, path, _Clip(match["action"], asf, labels))
+        skipped = tuple(path for path in files if path not in clips and path not in skeletons)
+        return Survey(tuple(items.values()), tuple(refused), skipped, labels)
 
     def read(self, item: Item) -> io.Take:
         """The clip, its action from the first frame to the last."""
@@ -78,10 +74,5 @@ class Hdm05(Recipe):
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``cross-actor``: fold 1 trains on actors bd, bk and dg and tests mm and tr."""
-        actors = [info.attributes.get("actor", "") for info in infos]
-        fold = official_fold([info.name for info in infos], actors, TRAIN_ACTORS, TEST_ACTORS)
-        return official_split("cross-actor", {1: fold})
-
-
-def _match(path: Path) -> re.Match[str] | None:
-    return _CLIP.fullmatch(path.stem)
+        actors = [info.attributes.get("actor") for info in infos]
+        return split_by_values("cross-actor", infos, actors, {1: (TRAIN_ACTORS, TEST_ACTORS)})

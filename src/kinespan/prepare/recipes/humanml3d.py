@@ -15,13 +15,14 @@ import numpy as np
 from ...arrays import Float32Array
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...data.recording import Recording
 from ...data.skeletons import SMPL_22
 from ...errors import InputError
 from ...io import Take
 from ...io.base import read_text
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines, union
 
 FPS = 20.0
 PARTS = ("train", "val", "test")
@@ -42,8 +43,8 @@ class Caption:
 class HumanML3D(Recipe):
     """HumanML3D's joints: ``new_joints/<id>.npy`` (T, 22, 3), ``texts/<id>.txt``, and lists of names.
 
-    The lists are ``train.txt``, ``val.txt`` and ``test.txt``. 20 frames a second, metres, y up, SMPL's first 22 joints.
-    Ids that begin with M are mirror images. The captions become the attribute ``captions``, a line each. They are not
+    The lists are ``train.txt``, ``val.txt`` and ``test.txt``. 20 fps, metres, y up, SMPL's first 22 joints.
+    Ids that begin with M are mirror images. The captions become the attribute ``captions``, one per line. They are not
     labels, so recordings stay unlabelled unless ``categories`` names a file.
     """
 
@@ -56,33 +57,33 @@ class HumanML3D(Recipe):
     mirrored: bool = True
     """Also read the mirror images, which the official lists include."""
     categories: Path | None = None
-    """File of labels, a line each: the label, a colon, and words separated by commas, as in "jump: jump, hop, leap".
+    """File of labels, one per line: the label, a colon, and words separated by commas, as in "jump: jump, hop, leap".
     A caption with one of the words (in any form: jumps, jumping) gives its time that label."""
 
     def survey(self, raw: Path) -> Survey:
         """The motion files, in order of their names. Raises InputError where the folder or all lists are missing."""
-        root = next((folder for folder in (raw, raw / "HumanML3D") if (folder / self.joints).is_dir()), None)
-        parts = {} if root is None else {part: root / f"{part}.txt" for part in PARTS}
-        parts = {part: file for part, file in parts.items() if file.is_file()}
-        if root is None or not parts:
-            missing = f"folder {self.joints}" if root is None else "train.txt, val.txt or test.txt"
+        root = raw if (raw / self.joints).is_dir() else raw / "HumanML3D"
+        lists = [file for part in PARTS if (file := root / f"{part}.txt").is_file()]
+        has_joints = (root / self.joints).is_dir()
+        if not has_joints or not lists:
+            missing = "train.txt, val.txt or test.txt" if has_joints else f"folder {self.joints}"
             raise InputError(
                 f"{raw}: not HumanML3D, no {missing} in it; give the folder that holds {self.joints}/ and texts/"
             )
-        part_of = {name: part for part, file in parts.items() for name in read_text(file).split()}
-        items: list[Item] = []
-        files = sorted((root / self.joints).glob("*.npy"))
-        for file in files:
-            if self.mirrored or not file.stem.startswith("M"):
-                items.append(Item(file.stem, file, (part_of.get(file.stem), root / "texts" / f"{file.stem}.txt")))
-        existing = {file.stem for file in files}
+        part_of = {name: file.stem for file in lists for name in read_text(file).split()}
+        files = {file.stem: file for file in sorted((root / self.joints).glob("*.npy"))}
+        items = tuple(
+            Item(name, file, (part_of.get(name), root / "texts" / f"{name}.txt"))
+            for name, file in files.items()
+            if self._is_selected(name)
+        )
         refused = tuple(
             (root / self.joints / f"{name}.npy", f"listed in {part}.txt, but no such file")
             for name, part in part_of.items()
-            if name not in existing and (self.mirrored or not name.startswith("M"))
+            if name not in files and self._is_selected(name)
         )
         labels = None if self._labels is None else LabelSet(tuple(self._labels), exclusive=False)
-        return Survey(tuple(items), refused, labels=labels)
+        return Survey(items, refused, labels=labels)
 
     def read(self, item: Item) -> Take:
         """The motion, its captions and, with categories, their labels."""
@@ -92,22 +93,21 @@ class HumanML3D(Recipe):
         attributes = {"captions": "\n".join(map(_caption_line, captions))} if captions else {}
         attributes |= {"mirrored": "yes" if item.name.startswith("M") else "no"} | ({"part": part} if part else {})
         history = (f"read as humanml3d: {FPS:g} fps, metres, y up, from {self.joints}",)
-        try:
-            recording = Recording(
-                positions, FPS, SMPL_22, item.name, source=item.file.name, attributes=attributes, history=history
-            )
-            return Take(recording, self._annotation(captions, recording.duration))
-        except InputError as error:
-            raise InputError(f"{item.file}: {error}") from None
+        recording = Recording(
+            positions, FPS, SMPL_22, item.name, source=item.file.name, attributes=attributes, history=history
+        )
+        return Take(recording, self._annotation(captions, recording.duration))
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``official`` trains on train.txt and tests test.txt; ``validation`` tests val.txt."""
-        names = [info.name for info in infos]
         parts = [info.attributes.get("part") for info in infos]
         return (
-            *official_split("official", {1: official_fold(names, parts, {"train"}, {"test"})}),
-            *official_split("validation", {1: official_fold(names, parts, {"train"}, {"val"})}),
+            *split_by_values("official", infos, parts, {1: ({"train"}, {"test"})}),
+            *split_by_values("validation", infos, parts, {1: ({"train"}, {"val"})}),
         )
+
+    def _is_selected(self, name: str) -> bool:
+        return self.mirrored or not name.startswith("M")
 
     @cached_property
     def _labels(self) -> dict[str, tuple[tuple[str, ...], ...]] | None:
@@ -117,15 +117,16 @@ class HumanML3D(Recipe):
     def _annotation(self, captions: Sequence[Caption], duration: float) -> Annotation | None:
         if self._labels is None or not captions:
             return None
-        spans: set[Span] = set()
-        for caption in captions:
-            start, end = caption.time or (0.0, duration)
-            end = min(end, duration)
-            for label, phrases in self._labels.items():
-                if start < end and any(_contains(caption.words, phrase) for phrase in phrases):
-                    spans.add(Span(start, end, label))
-        labels = LabelSet(tuple(self._labels), exclusive=False)
-        return Annotation(_merged(spans), labels)
+        spans: list[Span] = []
+        for label, phrases in self._labels.items():
+            times = [
+                caption.time or (0.0, duration)
+                for caption in captions
+                if any(_contains(caption.words, phrase) for phrase in phrases)
+            ]
+            inside = ((start, min(end, duration)) for start, end in times if start < duration)
+            spans += [Span(start, end, label) for start, end in union(inside)]  # captions repeat an action
+        return Annotation(tuple(spans), LabelSet(tuple(self._labels), exclusive=False))
 
 
 def read_joints(file: Path) -> Float32Array:
@@ -150,20 +151,16 @@ def read_captions(file: Path) -> tuple[Caption, ...]:
     Raises InputError naming a line that is not a caption.
     """
     captions = []
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        if not line.strip():
-            continue
+    for location, line in numbered_lines(file):
         text, *rest = (field.strip() for field in line.rsplit("#", 3))
         if len(rest) != 3:
-            raise InputError(f"{file}:{number}: found {line[:60]!r}, expected caption#words#start#end")
+            raise InputError(f"{location}: found {line[:60]!r}, expected caption#words#start#end")
         try:
             start, end = (0.0 if math.isnan(float(value)) else float(value) for value in rest[1:])
         except ValueError:
-            raise InputError(f"{file}:{number}: start and end are {rest[1:]}, expected seconds") from None
+            raise InputError(f"{location}: start and end are {rest[1:]}, expected seconds") from None
         if not (0 <= start < end < math.inf or start == end == 0):
-            raise InputError(
-                f"{file}:{number}: start is {start:g} and end {end:g}, expected 0 <= start < end, or 0 and 0"
-            )
+            raise InputError(f"{location}: start is {start:g} and end {end:g}, expected 0 <= start < end, or 0 and 0")
         words = tuple(token.rpartition("/")[0].lower() for token in rest[0].split() if "/" in token)
         captions.append(Caption(text, words, (start, end) if end else None))
     return tuple(captions)
@@ -172,14 +169,14 @@ def read_captions(file: Path) -> tuple[Caption, ...]:
 def read_categories(file: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
     """Phrases by label. Raises InputError naming a line that is not ``label: word, word``, or a label given twice."""
     categories: dict[str, tuple[tuple[str, ...], ...]] = {}
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
+    for location, line in numbered_lines(file):
+        if line.startswith("#"):
             continue
-        label, colon, rest = (part.strip() for part in line.partition(":"))
+        label, colon, rest = (field.strip() for field in line.partition(":"))
         phrases = tuple(tuple(phrase.lower().split()) for phrase in rest.split(",") if phrase.strip())
         if not (label and colon and phrases) or label in categories:
             reason = f"label {label!r} is given twice" if label in categories else f"found {line[:60]!r}"
-            raise InputError(f"{file}:{number}: {reason}, expected a label and words, as in 'jump: jump, hop'")
+            raise InputError(f"{location}: {reason}, expected a label and words, as in 'jump: jump, hop'")
         categories[label] = phrases
     if not categories:
         raise InputError(f"{file}: holds no label, expected lines such as 'jump: jump, hop'")
@@ -187,22 +184,9 @@ def read_categories(file: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
 
 
 def _contains(words: Sequence[str], phrase: Sequence[str]) -> bool:
-    size = len(phrase)
-    return any(
-        tuple(words[start_index : start_index + size]) == tuple(phrase) for start_index in range(len(words) - size + 1)
-    )
-
-
-def _merged(spans: set[Span]) -> tuple[Span, ...]:
-    """Spans with those of one label that touch or overlap merged: several captions describe the same action."""
-    merged: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.label, span.start, span.end)):
-        last = merged[-1] if merged else None
-        if last is not None and last.label == span.label and span.start <= last.end:
-            merged[-1] = Span(last.start, max(last.end, span.end), span.label)
-        else:
-            merged.append(span)
-    return tuple(merged)
+    """Whether the words of the phrase follow each other somewhere in the words."""
+    starts = range(len(words) - len(phrase) + 1)
+    return any(tuple(words[start : start + len(phrase)]) == tuple(phrase) for start in starts)
 
 
 def _caption_line(caption: Caption) -> str:

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import Fold, Split
+from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io import ReadOptions, Take
-from ...io.base import finish, read_text
+from ...io.base import finish
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
-from .ntu_lists import ACTIONS, PERFORMERS_60, PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
-
-_LICENCE = "academic research only, no redistribution (rose1.ntu.edu.sg/dataset/actionRecognition)"
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines
+from .ntu_lists import ACTIONS, TEST_PERFORMERS_60, TEST_PERFORMERS_120, TRAIN_PERFORMERS_60, TRAIN_PERFORMERS_120
 
 
 @dataclass(frozen=True)
 class _Ntu(Recipe):
-    """What NTU RGB+D 60 and 120 share: .skeleton files named SsssCcccPpppRrrrAaaa, in any folders below the raw one."""
+    """The base of both data sets: .skeleton files named SsssCcccPpppRrrrAaaa, in any folders below the raw one."""
 
-    licence: ClassVar[str] = _LICENCE
+    licence: ClassVar[str] = "academic research only, no redistribution (rose1.ntu.edu.sg/dataset/actionRecognition)"
     actions: ClassVar[int]
     setups: ClassVar[int]
-    train_performers: ClassVar[frozenset[int]]
-    performers: ClassVar[int]
+    sides: ClassVar[Mapping[str, tuple[str, Container[int], Container[int]]]]
+    """By name of an official split: its attribute, and the values that train and test."""
 
     bodies: Literal["all", "first", "energy", "denoised"] = "all"
-    """Which bodies are kept. all: every tracked one, in a person slot of its own. first: the first two of each frame
+    """Which bodies are read. all: every tracked one, in a person slot of its own. first: the first two of each frame
     (CrosSCLR, AimCLR). energy: of the first four the two with the largest spread (2s-AGCN, ISC, CMD, USDRL). denoised:
     short and wide tracks dropped, the rest ranked by motion, two slots (CTR-GCN)."""
     missing: Path | None = None
-    """The published list of samples with missing or incomplete skeletons (302 of NTU RGB+D 60, 535 of 120), a name a
-    line, which are refused. Without it a file without any body is refused when it is read."""
+    """The published list of samples with missing or incomplete skeletons (302 of NTU RGB+D 60, 535 of 120), one
+    name per line; they are refused. Without it a file without any body is refused when it is read."""
 
     def survey(self, raw: Path) -> Survey:
         """Every .skeleton file of the data set's actions under `raw`, sorted by name.
@@ -47,8 +45,6 @@ class _Ntu(Recipe):
         names and, for NTU RGB+D 60, those of the 60 later actions are skipped. Raises InputError where there is none.
         """
         listed = frozenset() if self.missing is None else read_missing(self.missing)
-        if not raw.is_dir():
-            raise InputError(f"{raw}: no such folder; expected the one with the .skeleton files of {self.title}")
         items: dict[str, Item] = {}
         refused: list[tuple[Path, str]] = []
         skipped: list[Path] = []
@@ -77,9 +73,7 @@ class _Ntu(Recipe):
         attributes = name_attributes(item.name)
         assert attributes is not None  # survey lists no other names
         bodies = _select_bodies(read_bodies(item.file), self.bodies)
-        recording = replace(
-            finish(item.file, "ntu", bodies.motion(attributes), ReadOptions()).recording, name=item.name
-        )
+        recording = finish(item.file, "ntu", bodies.motion(attributes), ReadOptions()).recording
         labels = self.labels()
         span = Span(0.0, recording.duration, labels.names[int(attributes["action"]) - 1])
         return Take(recording, Annotation((span,), labels))
@@ -92,14 +86,11 @@ class _Ntu(Recipe):
         """The official splits, one fold each, without those with an empty side."""
         if any(name_attributes(info.name) is None for info in infos):
             return ()
-        performers = [int(info.attributes["performer"]) for info in infos]
-        tests = frozenset(range(1, self.performers + 1)) - self.train_performers
-        xsub = official_fold([info.name for info in infos], performers, self.train_performers, tests)
-        return (*official_split("xsub", {1: xsub}), *self.other_split(infos))
-
-    @abstractmethod
-    def other_split(self, infos: Sequence[RecordingInfo]) -> tuple[Split, ...]:
-        """The official split beside xsub."""
+        splits: list[Split] = []
+        for name, (attribute, trains, tests) in self.sides.items():
+            values = [int(info.attributes[attribute]) for info in infos]
+            splits += split_by_values(name, infos, values, {1: (trains, tests)})
+        return tuple(splits)
 
 
 @RECIPES.register("ntu60")
@@ -115,12 +106,10 @@ class Ntu60(_Ntu):
     paper: ClassVar[str] = "Shahroudy et al., NTU RGB+D, CVPR 2016"
     actions: ClassVar[int] = 60
     setups: ClassVar[int] = 17
-    train_performers: ClassVar[frozenset[int]] = TRAIN_PERFORMERS_60
-    performers: ClassVar[int] = PERFORMERS_60
-
-    def other_split(self, infos: Sequence[RecordingInfo]) -> tuple[Split, ...]:
-        """``xview``."""
-        return official_split("xview", {1: _by(infos, "camera", {2, 3}, {1})})
+    sides: ClassVar[Mapping[str, tuple[str, Container[int], Container[int]]]] = {
+        "xsub": ("performer", TRAIN_PERFORMERS_60, TEST_PERFORMERS_60),
+        "xview": ("camera", {2, 3}, {1}),
+    }
 
 
 @RECIPES.register("ntu120")
@@ -136,27 +125,24 @@ class Ntu120(_Ntu):
     paper: ClassVar[str] = "Liu et al., NTU RGB+D 120, TPAMI 2020"
     actions: ClassVar[int] = 120
     setups: ClassVar[int] = 32
-    train_performers: ClassVar[frozenset[int]] = TRAIN_PERFORMERS_120
-    performers: ClassVar[int] = PERFORMERS_120
-
-    def other_split(self, infos: Sequence[RecordingInfo]) -> tuple[Split, ...]:
-        """``xset``."""
-        return official_split("xset", {1: _by(infos, "setup", set(range(2, 33, 2)), set(range(1, 32, 2)))})
+    sides: ClassVar[Mapping[str, tuple[str, Container[int], Container[int]]]] = {
+        "xsub": ("performer", TRAIN_PERFORMERS_120, TEST_PERFORMERS_120),
+        "xset": ("setup", range(2, 33, 2), range(1, 32, 2)),
+    }
 
 
 def read_missing(file: Path) -> frozenset[str]:
-    """The sample names of a published list: a name a line, with or without a heading before the first.
+    """The sample names of a published list: one name per line, with or without a heading before the first.
 
     A suffix such as ``.skeleton`` or ``_rgb.avi`` may follow a name. Raises InputError, naming file and line, for a
     list without names and for a line among the names that is none.
     """
     names: set[str] = set()
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        word = line.strip()
+    for location, word in numbered_lines(file):
         if name_attributes(word[:20]) is not None and (len(word) == 20 or word[20] in "._"):
             names.add(word[:20])
-        elif word and names:
-            raise InputError(f"{file}:{number}: found {word[:60]!r}, expected a name such as S001C002P005R002A008")
+        elif names:
+            raise InputError(f"{location}: found {word[:60]!r}, expected a name such as S001C002P005R002A008")
     if not names:
         raise InputError(f"{file}: no line is the name of a sample such as S001C002P005R002A008")
     return frozenset(names)
@@ -174,8 +160,3 @@ def _select_bodies(bodies: Bodies, option: str) -> Bodies:
     before, after = bodies.valid.shape[1], valid.shape[1]
     note = f"bodies {option}: {before} tracked, {after} person slot{'s' if after > 1 else ''} kept"
     return replace(bodies, positions=positions, valid=valid, notes=(*bodies.notes, note))
-
-
-def _by(infos: Sequence[RecordingInfo], attribute: str, trains: set[int], tests: set[int]) -> Fold | None:
-    values = [int(info.attributes[attribute]) for info in infos]
-    return official_fold([info.name for info in infos], values, trains, tests)

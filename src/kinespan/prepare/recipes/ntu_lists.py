@@ -1,4 +1,4 @@
-"""What NTU RGB+D publishes beside its files: class names and training performers."""
+"""Class names of NTU RGB+D, and the performers that train and test."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ ACTIONS = (
 """Names of the actions A001 to A120, as the data set's page writes them; the first 60 are those of NTU RGB+D 60."""
 
 TRAIN_PERFORMERS_60 = frozenset({1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38})
-"""Performers that train in xsub of NTU RGB+D 60; the other 20 test."""
+"""Performers that train in xsub of NTU RGB+D 60."""
+TEST_PERFORMERS_60 = frozenset(range(1, 41)) - TRAIN_PERFORMERS_60
 TRAIN_PERFORMERS_120 = TRAIN_PERFORMERS_60 | {
     45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94,
     95, 97, 98, 100, 103,
 }  # fmt: skip
-"""Performers that train in xsub of NTU RGB+D 120; the other 53 test."""
-PERFORMERS_60, PERFORMERS_120 = 40, 106
-"""How many performers there are."""
+"""Performers that train in xsub of NTU RGB+D 120."""
+TEST_PERFORMERS_120 = frozenset(range(1, 107)) - TRAIN_PERFORMERS_120

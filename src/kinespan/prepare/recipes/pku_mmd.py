@@ -11,11 +11,12 @@ from typing import ClassVar, Literal
 from ... import io
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
-from ...io.base import HEAD_BYTES, READERS, read_text
+from ...io.base import HEAD_BYTES, READERS
 from ...io.pku_mmd import FPS, LabelLine, read_labels
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines
 
 LABELS = LabelSet(
     (
@@ -35,7 +36,6 @@ LABELS = LabelSet(
 )  # fmt: skip
 """The labels 1..51 of the label files, in order; phase 2 uses some of them."""
 
-SIDES = ("train", "test")
 _SUFFIXES = frozenset({".txt", ".skeleton", ".label"})
 _SPLIT_NAMES = {"cross-subject": re.compile(r"cross[-_ ]?subject"), "cross-view": re.compile(r"cross[-_ ]?view")}
 _PHASES = {1: re.compile(r"v1|phase[-_ #]*1"), 2: re.compile(r"v2|phase[-_ #]*2")}
@@ -43,7 +43,7 @@ _PHASES = {1: re.compile(r"v1|phase[-_ #]*1"), 2: re.compile(r"v2|phase[-_ #]*2"
 
 @dataclass(frozen=True)
 class _PkuMmd(Recipe):
-    """What both phases share: skeleton text, label text and split text, in any folders below the raw one.
+    """The base of both phases: skeleton text, label text and split text, in any folders below the raw one.
 
     A skeleton file lies in a folder with "skeleton" in its name, a label file in one with "label"; elsewhere the first
     line decides. Where an older and the final version exist (PKU_Skeleton and PKU_Skeleton_Renew, labels and
@@ -64,27 +64,24 @@ class _PkuMmd(Recipe):
         Missing official split files are listed among the refused; second files of a name and those of the other phase
         are skipped. Raises InputError where there is no skeleton file, and for a bad split file.
         """
-        files = _Files.find(raw, self.phase)
-        if not files.skeletons:
+        files, others = _find_files(raw, self.phase)
+        if not files["skeleton"]:
             raise InputError(
                 f"{raw}: no skeleton file of {self.title} found; expected files such as "
                 "PKU_Skeleton_Renew/0002-L.txt, Train_Label_PKU_final/0002-L.txt and "
                 f"Split/{self.split_files['cross-subject']}"
             )
-        sides = {name: read_split(file) for name, file in files.splits.items()}
+        sides = {name: read_split(file) for name, file in files["split"].items()}
         refused = [
-            (
-                raw / name,
-                f"the official split file {self.split_files[name]} is missing, so the corpus lacks that split",
-            )
-            for name in _SPLIT_NAMES
+            (raw / name, f"the official split file {file} is missing, so the corpus lacks that split")
+            for name, file in self.split_files.items()
             if name not in sides
         ]
         items = []
-        for name, file in sorted(files.skeletons.items()):
-            own_phase = {split: names[name] for split, names in sides.items() if name in names}
-            items.append(Item(name, file, (files.labels.get(name), own_phase)))
-        return Survey(tuple(items), tuple(refused), tuple(files.others), LABELS)
+        for name, file in sorted(files["skeleton"].items()):
+            own_sides = {split: side_of[name] for split, side_of in sides.items() if name in side_of}
+            items.append(Item(name, file, (files["label"].get(name), own_sides)))
+        return Survey(tuple(items), tuple(refused), tuple(others), LABELS)
 
     def read(self, item: Item) -> io.Take:
         """The recording with its sides of the splits as attributes; no annotation without a label file.
@@ -95,7 +92,7 @@ class _PkuMmd(Recipe):
         label_file, sides = item.details
         recording = io.read(item.file, "pku-mmd").recording
         attributes = {**recording.attributes, **{split.replace("-", "_"): side for split, side in sides.items()}}
-        recording = replace(recording, name=item.name, attributes=attributes)
+        recording = replace(recording, attributes=attributes)
         if label_file is None:
             return io.Take(recording, None)
         lines = read_labels(label_file, len(LABELS))
@@ -117,8 +114,7 @@ class _PkuMmd(Recipe):
         splits: list[Split] = []
         for name in _SPLIT_NAMES:
             sides = [info.attributes.get(name.replace("-", "_")) for info in infos]
-            fold = official_fold([info.name for info in infos], sides, {"train"}, {"test"})
-            splits += official_split(name, {1: fold})
+            splits += split_by_values(name, infos, sides, {1: ({"train"}, {"test"})})
         return tuple(splits)
 
 
@@ -156,70 +152,61 @@ class PkuMmd2(_PkuMmd):
 def read_split(file: Path) -> dict[str, str]:
     """The side ("train" or "test") of each video of an official split file.
 
-    The file has a heading, a list of videos separated by commas, a second heading and a second list. Headings are told
-    by their beginning (the published files spell the second one "Validataion"); lists may end in a comma and may go
-    over several lines. Raises InputError, naming file and line, for a list before the first heading, a video that is
+    The file has a heading, a list of videos separated by commas, a second heading and a second list. Headings are
+    recognised by how they begin (the published files spell the second one "Validataion"); lists may end in a comma and
+    go over several lines. Raises InputError, naming file and line, for a list before the first heading, a video that is
     listed twice, and a side that is missing or empty.
     """
     sides: dict[str, str] = {}
-    side = None
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        heading = line.strip().lower()
+    side: str | None = None
+    for location, line in numbered_lines(file):
+        heading = line.lower()
         if heading.startswith(("train", "valid", "test")) and "," not in heading:
             side = "train" if heading.startswith("train") else "test"
             continue
-        for name in (word.strip() for word in line.split(",")):
-            if name and side is None:
-                raise InputError(f"{file}:{number}: found {name[:40]!r}, expected a heading such as 'Training videos:'")
+        for name in filter(None, map(str.strip, line.split(","))):
+            if side is None:
+                raise InputError(f"{location}: found {name[:40]!r}, expected a heading such as 'Training videos:'")
             if name in sides:
-                raise InputError(f"{file}:{number}: {name} is listed twice")
-            if name and side is not None:
-                sides[name] = side
-    for side in SIDES:
-        if side not in sides.values():
-            raise InputError(f"{file}: lists no video to {side} on; expected two headings, each with a list of videos")
+                raise InputError(f"{location}: {name} is listed twice")
+            sides[name] = side
+    for missing in sorted({"train", "test"}.difference(sides.values())):
+        raise InputError(f"{file}: lists no video to {missing} on; expected two headings, each with a list of videos")
     return sides
 
 
-@dataclass(frozen=True)
-class _Files:
-    """The files: of skeletons and labels by recording, of splits by split, and all others."""
+def _find_files(raw: Path, phase: int) -> tuple[dict[str, dict[str, Path]], list[Path]]:
+    """Files below `raw` by kind (skeleton, label, split) and name, and all others.
 
-    skeletons: Mapping[str, Path]
-    labels: Mapping[str, Path]
-    splits: Mapping[str, Path]
-    others: Sequence[Path]
-
-    @staticmethod
-    def find(raw: Path, phase: int) -> _Files:
-        """The files under `raw`, except those whose path names only the other phase."""
-        if not raw.is_dir():
-            raise InputError(f"{raw}: no such folder; expected that of PKU-MMD phase {phase}")
-        kinds: dict[str, dict[str, Path]] = {"skeleton": {}, "label": {}, "split": {}}
-        others: list[Path] = []
-        candidates = _candidates(raw, phase)
-        for kind, name, file in sorted(
-            candidates, key=lambda candidate: not _preferred(candidate[0], candidate[2].relative_to(raw))
-        ):
-            if kind == "other" or name in kinds[kind]:
-                others.append(file)
-            else:
-                kinds[kind][name] = file
-        return _Files(kinds["skeleton"], kinds["label"], kinds["split"], sorted(others))
+    Where there are several of one name the preferred version counts, and the rest are among the others.
+    """
+    files: dict[str, dict[str, Path]] = {"skeleton": {}, "label": {}, "split": {}}
+    others: list[Path] = []
+    for kind, name, file in sorted(
+        _candidates(raw, phase), key=lambda candidate: not _is_preferred(candidate[0], candidate[2].relative_to(raw))
+    ):
+        if kind == "other" or name in files[kind]:
+            others.append(file)
+        else:
+            files[kind][name] = file
+    return files, sorted(others)
 
 
 def _candidates(raw: Path, phase: int) -> Iterator[tuple[str, str, Path]]:
-    """(kind, name, file) of each text file: kind skeleton, label, split or other; names of splits are ours."""
+    """(kind, name, file) of each text file: kind skeleton, label, split or other; the name of a split file is ours.
+
+    Files whose path names only the other phase are of kind other.
+    """
     for file in sorted(raw.rglob("*")):
         relative = file.relative_to(raw)
-        if file.suffix.lower() not in _SUFFIXES or not file.is_file() or any(p.startswith(".") for p in relative.parts):
+        is_hidden = any(name.startswith(".") for name in relative.parts)
+        if file.suffix.lower() not in _SUFFIXES or not file.is_file() or is_hidden:
             continue
         path = f"{raw.resolve().name}/{relative.as_posix()}".lower()
         split = next((name for name, pattern in _SPLIT_NAMES.items() if pattern.search(file.stem.lower())), None)
-        own_phase, other = _PHASES[phase].search(path), _PHASES[3 - phase].search(path)
-        if (other and not own_phase) or (
-            split and phase == 2 and not own_phase
-        ):  # those of phase 1 have no number of their own
+        names_this, names_other = _PHASES[phase].search(path), _PHASES[3 - phase].search(path)
+        # the split files of phase 1 have no number of their own
+        if not names_this and (names_other or (split and phase == 2)):
             yield "other", file.stem, file
         elif split is not None:
             yield "split", split, file
@@ -229,7 +216,7 @@ def _candidates(raw: Path, phase: int) -> Iterator[tuple[str, str, Path]]:
 
 
 def _kind(file: Path, path: str) -> str:
-    """skeleton, label or other: by suffix, by the innermost folder that tells, by the first line."""
+    """skeleton, label or other: by suffix, else by the innermost folder that names a kind, else by the first line."""
     suffix = file.suffix.lower()
     if suffix != ".txt":
         return suffix[1:]
@@ -244,7 +231,7 @@ def _kind(file: Path, path: str) -> str:
     return "label" if re.match(rb"\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,\s*\d+", head) else "other"
 
 
-def _preferred(kind: str, file: Path) -> bool:
+def _is_preferred(kind: str, file: Path) -> bool:
     """Whether the path below the raw folder says that this is the renewed, final or (a split) numbered version."""
     words = {"skeleton": ("renew",), "label": ("final",), "split": ("v1", "v2")}.get(kind, ())
     return any(word in file.as_posix().lower() for word in words)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from ... import io
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
+from ...corpus.splitting import split_by_values
 from ...data.annotation import LabelSet
 from ...io.precog import LABELS
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from .base import RECIPES, Item, Recipe, Survey
 
 TRAIN_SCRIPTS = frozenset({1, 2, 3, 5})
 TEST_SCRIPTS = frozenset({4, 6})
@@ -23,7 +24,7 @@ ONLY_IN_TEST = "ElbowStrike"
 @RECIPES.register("precog")
 @dataclass(frozen=True)
 class Precog(Recipe):
-    """PRECOG's text files, one a recording, labels included; names and contents as `kinespan.io.precog` reads them."""
+    """PRECOG's text files, one per recording, with labels; `kinespan.io.precog` has the form of names and contents."""
 
     title: ClassVar[str] = "PRECOG"
     paper: ClassVar[str] = "Jardim, PRECOG data set, 2016 (github.com/DavidJardim/precog_dataset_16)"
@@ -39,8 +40,7 @@ class Precog(Recipe):
 
     def read(self, item: Item) -> io.Take:
         """The recording and its labels."""
-        take = io.read(item.file, "precog", io.ReadOptions(min_label_frames=self.min_label_frames))
-        return replace(take, recording=replace(take.recording, name=item.name))
+        return io.read(item.file, "precog", io.ReadOptions(min_label_frames=self.min_label_frames))
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
         """``cross-performer`` and ``cross-script``, from the attributes performer and script (1-based).
@@ -55,12 +55,10 @@ class Precog(Recipe):
             scripts = [int(info.attributes["script"]) for info in infos]
         except (KeyError, ValueError):
             return ()
-        names = [info.name for info in infos]
         residues = [performer % 4 for performer in performers]
-        folds = {k: official_fold(names, residues, {0, 1, 2, 3} - {k % 4}, {k % 4}) for k in range(1, 5)}
-        by_script = {1: official_fold(names, scripts, TRAIN_SCRIPTS, TEST_SCRIPTS)}
+        folds = {k: ({0, 1, 2, 3} - {k % 4}, {k % 4}) for k in range(1, 5)}
         dropped = (ONLY_IN_TEST,) if labels is not None and ONLY_IN_TEST in labels.names else ()
         return (
-            *official_split("cross-performer", folds),
-            *official_split("cross-script", by_script, dropped),
+            *split_by_values("cross-performer", infos, residues, folds),
+            *split_by_values("cross-script", infos, scripts, {1: (TRAIN_SCRIPTS, TEST_SCRIPTS)}, dropped),
         )

@@ -13,14 +13,15 @@ import numpy as np
 
 from ...arrays import Float64Array, IntArray
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import Fold, Split
+from ...corpus.splits import Split, subtract
+from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...data.recording import Recording
 from ...data.skeletons import KINECT_20
 from ...errors import InputError
 from ...io import Take
-from ...io.base import first_not_number, floats, read_text
-from .base import RECIPES, Item, Recipe, Survey, official_fold, official_split
+from ...io.base import first_not_number, floats
+from .base import RECIPES, Item, Recipe, Survey, numbered_lines
 
 LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands"))
 """The actions in the order of the recordings."""
@@ -28,10 +29,10 @@ _FILE = re.compile(r"joints_s(?P<performer>\d+)_e(?P<take>\d+)", re.IGNORECASE)
 _HEADING = re.compile(r"s(?P<performer>\d+)\s*_?\s*e(?P<take>\d+)", re.IGNORECASE)
 _LABEL = re.compile(r"(?P<label>\w+)\s*:\s*(?P<start>\S+)\s+(?P<end>\S+)")
 _MAX_NUMBERS = 108_000
-"""Largest difference of frame numbers: an hour at 30 a second; more cannot be right."""
+"""Largest difference of frame numbers: an hour at 30 per second; more cannot be right."""
 
-Marks = tuple[tuple[str, int | None, int | None], ...]
-"""(label, first frame number, last frame number) of each action, None where the number is not given."""
+Mark = tuple[str, int | None, int | None]
+"""Label, first and last frame number of an action; None where the number is not given."""
 
 
 @RECIPES.register("utkinect")
@@ -52,9 +53,9 @@ class UTKinect(Recipe):
     licence: ClassVar[str] = "for research, see the page of the data set; cite the paper"
 
     clock: float = 30.0
-    """Frame numbers a second: the rate of the sensor, since the files have no times."""
+    """Frame numbers per second: the rate of the sensor, since the files have no times."""
     fps: float = 15.0
-    """Frames a second of the recordings; about so many have lines. At the rate of the clock no line is dropped."""
+    """Frames per second of the recordings, about the rate of the lines. At the rate of the clock no line is dropped."""
 
     def __post_init__(self) -> None:
         """Check the rates."""
@@ -64,7 +65,7 @@ class UTKinect(Recipe):
     def survey(self, raw: Path) -> Survey:
         """The joints files that have labels. Raises InputError where there are none, or no label file."""
         files = [path for path in sorted(raw.rglob("*.txt")) if path.is_file()]
-        joints = [(path, match) for path in files if (match := _FILE.fullmatch(path.stem))]
+        joints = {path: match for path in files if (match := _FILE.fullmatch(path.stem))}
         tables = [path for path in files if path.name.lower() == "actionlabel.txt"]
         if not joints or not tables:
             missing = "joints_s01_e01.txt and its like" if not joints else "actionLabel.txt"
@@ -72,14 +73,14 @@ class UTKinect(Recipe):
         marks = read_labels(tables[0])
         items: list[Item] = []
         refused: list[tuple[Path, str]] = []
-        for path, match in joints:
+        for path, match in joints.items():
             key = (int(match["performer"]), int(match["take"]))
             if key in marks:
                 items.append(Item(f"s{key[0]:02d}_e{key[1]:02d}", path, (*key, marks[key])))
             else:
                 refused.append((path, f"{tables[0].name} has no labels for s{key[0]:02d} e{key[1]:02d}"))
-        used = {path for path, _ in joints} | {tables[0]}
-        return Survey(tuple(items), tuple(refused), tuple(path for path in files if path not in used), LABELS)
+        skipped = tuple(path for path in files if path not in joints and path != tables[0])
+        return Survey(tuple(items), tuple(refused), skipped, LABELS)
 
     def read(self, item: Item) -> Take:
         """The recording on an even grid of time, with its actions."""
@@ -94,13 +95,8 @@ class UTKinect(Recipe):
         annotation, notes = annotate(marks, int(numbers[0]), self.clock, duration)
         tracked = f"frames {numbers[0]} to {numbers[-1]} at {self.clock:g} a second, {int(valid.sum())} tracked"
         history = (f"read as utkinect: {tracked}, metres, y up", *notes)
-        try:
-            recording = Recording(
-                positions, self.fps, KINECT_20, item.name, valid, item.file.name,
-                {"performer": str(performer), "take": str(take)}, history,
-            )  # fmt: skip
-        except InputError as error:
-            raise InputError(f"{item.file}: {error}") from None
+        attributes = {"performer": str(performer), "take": str(take)}
+        recording = Recording(positions, self.fps, KINECT_20, item.name, valid, item.file.name, attributes, history)
         return Take(recording, annotation)
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> tuple[Split, ...]:
@@ -108,46 +104,40 @@ class UTKinect(Recipe):
         k-th recording, that is 2 (performer - 1) + take."""
         try:
             performers = [int(info.attributes["performer"]) for info in infos]
-            sequences = [2 * (int(info.attributes["performer"]) - 1) + int(info.attributes["take"]) for info in infos]
+            takes = [int(info.attributes["take"]) for info in infos]
         except (KeyError, ValueError):
             return ()
-        names = [info.name for info in infos]
-
-        def leave_one(values: list[int]) -> dict[int, Fold | None]:
-            return {k: official_fold(names, values, set(values) - {k}, {k}) for k in sorted(set(values))}
-
-        return (
-            *official_split("leave-one-performer", leave_one(performers)),
-            *official_split("leave-one-sequence", leave_one(sequences)),
-        )
+        sequences = [2 * (performer - 1) + take for performer, take in zip(performers, takes, strict=True)]
+        splits: list[Split] = []
+        for name, values in (("leave-one-performer", performers), ("leave-one-sequence", sequences)):
+            folds = {k: (set(values) - {k}, {k}) for k in sorted(set(values))}
+            splits += split_by_values(name, infos, values, folds)
+        return tuple(splits)
 
 
-def read_labels(file: Path) -> dict[tuple[int, int], Marks]:
+def read_labels(file: Path) -> dict[tuple[int, int], tuple[Mark, ...]]:
     """The actions of each (performer, take). Raises InputError naming a line that is not an action."""
-    marks: dict[tuple[int, int], list[tuple[str, int | None, int | None]]] = {}
-    current: list[tuple[str, int | None, int | None]] | None = None
-    for number, line in enumerate(read_text(file).split("\n"), start=1):
-        text = line.strip()
-        if not text:
-            continue
+    marks: dict[tuple[int, int], list[Mark]] = {}
+    current: list[Mark] | None = None
+    for location, text in numbered_lines(file):
         heading, label = _HEADING.fullmatch(text), _LABEL.fullmatch(text)
         if heading:
             current = marks.setdefault((int(heading["performer"]), int(heading["take"])), [])
         elif label and current is not None and label["label"] in LABELS.names:
-            bounds = [_bound(file, number, label[side]) for side in ("start", "end")]
-            current.append((label["label"], bounds[0], bounds[1]))
+            start, end = (_bound(location, label[side]) for side in ("start", "end"))
+            current.append((label["label"], start, end))
         else:
             raise InputError(
-                f"{file}:{number}: found {text[:60]!r}, expected 's01 e01' or an action such as 'walk: 252 390'"
+                f"{location}: found {text[:60]!r}, expected 's01 e01' or an action such as 'walk: 252 390'"
             )
     return {key: tuple(actions) for key, actions in marks.items()}
 
 
-def _bound(file: Path, number: int, text: str) -> int | None:
+def _bound(location: str, text: str) -> int | None:
     if text.lower() == "nan":
         return None
     if not (text.isascii() and text.isdigit()):
-        raise InputError(f"{file}:{number}: found {text!r}, expected a frame number or NaN")
+        raise InputError(f"{location}: found {text!r}, expected a frame number or NaN")
     return int(text)
 
 
@@ -155,11 +145,8 @@ def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
     """Frame numbers (N,), ascending, and joints (N, 20, 3). Raises InputError naming a bad line."""
     numbers: list[int] = []
     rows: list[Float64Array] = []
-    for line_number, line in enumerate(read_text(file).split("\n"), start=1):
+    for location, line in numbered_lines(file):
         tokens = line.split()
-        if not tokens:
-            continue
-        location = f"{file}:{line_number}"
         if len(tokens) != 61:
             raise InputError(f"{location}: found {len(tokens)} numbers, expected a frame number and 60 coordinates")
         values = floats(tokens)
@@ -180,7 +167,7 @@ def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
     return frame_numbers, np.stack(rows)
 
 
-def annotate(marks: Marks, first: int, clock: float, duration: float) -> tuple[Annotation, tuple[str, ...]]:
+def annotate(marks: Sequence[Mark], first: int, clock: float, duration: float) -> tuple[Annotation, tuple[str, ...]]:
     """The actions in seconds from frame number `first` on, [start, end), and notes on those that are not usable.
 
     An action without both bounds leaves a hole in the covered time, from the end of the action listed before it (or
@@ -210,7 +197,5 @@ def annotate(marks: Marks, first: int, clock: float, duration: float) -> tuple[A
             spans.append(Span(seconds(low), seconds(high), label))
         else:
             notes.append(f"{label}: nobody was tracked in frames {low} to {high}")
-    covered: list[tuple[float, float]] = [(0.0, duration)]
-    for low_s, high_s in gaps:
-        covered = [(a, b) for x, y in covered for a, b in ((x, min(y, low_s)), (max(x, high_s), y)) if a < b]
-    return Annotation(tuple(spans), LABELS, tuple(covered) if gaps else None), tuple(notes)
+    covered = subtract(((0.0, duration),), gaps) if gaps else None
+    return Annotation(tuple(spans), LABELS, covered), tuple(notes)

@@ -1,1 +1,1 @@
-"""The built-in corpus: made motion with known spans."""
+"""The built-in corpus: synthetic motion with known spans."""

@@ -22,7 +22,7 @@ _SIDED = (
 )  # fmt: skip
 
 CHANNELS: tuple[str, ...] = (*_MIDDLE, *(f"l_{name}" for name in _SIDED), *(f"r_{name}" for name in _SIDED))
-"""What moves, one column of a track each (order letter D). All are angles but ``air``, the metres of the lowest
+"""Names of the columns of a track (order letter D). All are angles but ``air``, the metres of the lowest
 sole above the ground. Forward, outward and flexing are positive; heading, yaw and roll turn towards the left."""
 
 INDEX = {name: column for column, name in enumerate(CHANNELS)}
@@ -70,7 +70,7 @@ class Body:
 
     @staticmethod
     def of(height: float, legs: float = 1.0, arms: float = 1.0, width: float = 1.0) -> Body:
-        """A body of this height (metres); the other factors stretch legs, arms and breadth around the average.
+        """A body of this height (metres); the factors `legs`, `arms` and `width` scale average proportions.
 
         The fractions of the height are rounded from Winter, "Biomechanics and Motor Control of Human Movement".
         """
@@ -105,17 +105,12 @@ def forward_kinematics(body: Body, track: Float64Array) -> Float64Array:
     angle = {name: track[:, column] for name, column in INDEX.items()}
     out = np.zeros((len(track), NTU_25.num_joints, 3))
     heading = _rotation(1, angle["heading"])
-    pelvis = heading @ _rotation(2, -angle["pelvis_roll"]) @ _rotation(0, angle["pelvis_pitch"])
-    bend = (
-        _rotation(1, angle["spine_yaw"] / 2)
-        @ _rotation(2, -angle["spine_roll"] / 2)
-        @ _rotation(0, angle["spine_pitch"] / 2)
-    )
+    pelvis = _rotated(heading, (2, -angle["pelvis_roll"]), (0, angle["pelvis_pitch"]))
+    twist = _rotation(1, angle["spine_yaw"] / 2)
+    bend = _rotated(twist, (2, -angle["spine_roll"] / 2), (0, angle["spine_pitch"] / 2))
     lumbar = pelvis @ bend
     chest = lumbar @ bend
-    head = (
-        chest @ _rotation(1, angle["head_yaw"]) @ _rotation(2, -angle["head_roll"]) @ _rotation(0, angle["head_pitch"])
-    )
+    head = _rotated(chest, (1, angle["head_yaw"]), (2, -angle["head_roll"]), (0, angle["head_pitch"]))
     _place(out, "middle of spine", "base of spine", lumbar, (0, 0.52 * body.trunk, 0))
     _place(out, "spine shoulder", "middle of spine", chest, (0, 0.48 * body.trunk, 0))
     _place(out, "neck", "spine shoulder", chest, (0, 0.4 * body.head, 0))
@@ -132,12 +127,7 @@ def _arm(
 ) -> None:
     """Place one arm on the chest."""
     of = {name: angle[f"{side[0]}_{name}"] for name in _SIDED}
-    upper = (
-        chest
-        @ _rotation(0, -of["arm_flex"])
-        @ _rotation(2, sign * of["arm_abduct"])
-        @ _rotation(1, sign * of["arm_twist"])
-    )
+    upper = _rotated(chest, (0, -of["arm_flex"]), (2, sign * of["arm_abduct"]), (1, sign * of["arm_twist"]))
     lower = upper @ _rotation(0, -of["elbow"])
     hand = lower @ _rotation(0, -of["wrist"])
     _place(out, f"{side} shoulder", "spine shoulder", chest, (sign * body.shoulders, -0.2 * body.head, 0))
@@ -188,6 +178,13 @@ def _root(out: Float64Array, soles: Float64Array, air: Float64Array) -> Float64A
 def _place(out: Float64Array, joint: str, parent: str, frame: Float64Array, offset: tuple[float, float, float]) -> None:
     """Put a joint at an offset, metres, from another in a frame (T, 3, 3)."""
     out[:, NTU_25.joints.index(joint)] = out[:, NTU_25.joints.index(parent)] + frame @ np.array(offset)
+
+
+def _rotated(frame: Float64Array, *turns: tuple[int, Float64Array]) -> Float64Array:
+    """The frame (T, 3, 3) turned about its own axes, one (axis, angles (T,)) after the other."""
+    for axis, angle in turns:
+        frame = frame @ _rotation(axis, angle)
+    return frame
 
 
 def _rotation(axis: int, angle: Float64Array) -> Float64Array:

@@ -1,4 +1,4 @@
-"""What a synthetic performer does in a take: build and habits, idle movement, and gestures one after another."""
+"""Synthetic performers, and their takes: build and habits, idle movement, and a sequence of gestures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy as np
 
 from ...arrays import Float64Array
 from ...data.annotation import Span
-from .actions import CARRY, CARRYING, DISTRACTORS, SEAT, SEATED, STANDING, TARGETS, Draw, Gesture
+from .actions import CARRY, CARRYING, DISTRACTORS, LABELLED, SEAT, SEATED, STANDING, Draw, Gesture
 from .body import CHANNELS, INDEX, Body, pose
 
 MAX_ACTIONS = 10
 """The largest number of labelled actions in a take."""
+
+DISTRACTION = 0.4
+"""Probability of an unlabelled gesture between two actions."""
 
 VISIBLE = np.deg2rad(3.0)
 """An action begins when a joint has rotated this far (radians) and ends when all are this close to their end."""
@@ -69,21 +72,19 @@ def make_performer(seed: int, index: int) -> Performer:
 
 
 class Timeline:
-    """One take of a performer as it grows: the track (T, D) at the given seconds (T,), the spans, the state.
+    """A take of a performer as it grows: the track (T, D) at the given seconds (T,), the spans, the state.
 
     Gestures add up as offsets, so one can begin while the other dies away and every transition is blended.
     """
 
-    def __init__(
-        self, performer: Performer, rng: np.random.Generator, seconds: Float64Array, idle: float = 1.0
-    ) -> None:
+    def __init__(self, performer: Performer, rng: np.random.Generator, seconds: Float64Array) -> None:
         self.performer = performer
         self.rng = rng
         self.seconds = seconds
         self.end = float(seconds[-1])
         self.spans: list[Span] = []
         self.state = STANDING
-        self.track = performer.posture + _idle(rng, seconds, idle * performer.restless)
+        self.track = performer.posture + _idle(rng, seconds, performer.restless)
         self.draw = Draw(
             rng=rng,
             amplitude=performer.amplitude,
@@ -92,54 +93,54 @@ class Timeline:
             carry=CARRY * rng.uniform(0.85, 1.1),
         )
 
-    def act(self, distractors: float) -> None:
-        """Fill the take with labelled actions, idle time and, by the given chance, unlabelled gestures between."""
+    def act(self) -> None:
+        """Fill the take with labelled actions, idle time and, between them, some unlabelled gestures."""
         self.state = str(self.rng.choice([STANDING, SEATED, CARRYING], p=[0.7, 0.15, 0.15]))
         self.track += {STANDING: 0 * SEAT, SEATED: self.draw.seat, CARRYING: self.draw.carry}[self.state]
         now = float(self.rng.uniform(0.4, 2.0))
-        done: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         tries = 0
-        while done.total() < MAX_ACTIONS:
-            if not tries and self.rng.random() < distractors:
+        while counts.total() < MAX_ACTIONS:
+            if not tries and self.rng.random() < DISTRACTION:
                 now = self._distract(now) + float(self.rng.uniform(0.1, 0.8))
-            label = self._choose(done)
-            placed = self._add(TARGETS[label], now)
-            if placed is None:  # too long for what is left
+            label = self._choose(counts)
+            times = self._add(LABELLED[label], now)
+            if times is None:  # too long for the rest of the take
                 tries += 1
                 if tries == _TRIES:
                     break
                 continue
-            first, last, now = placed
-            if self.spans:  # they blend, but one action at a time is named
-                first = max(first, self.spans[-1].end)
-            self.spans.append(Span(first, last, label))
-            done[label] += 1
+            start, end, now = times
+            if self.spans:  # motions blend into each other, labels are exclusive
+                start = max(start, self.spans[-1].end)
+            self.spans.append(Span(start, end, label))
+            counts[label] += 1
             now += -0.25 if self.rng.random() < 0.2 else 0.3 + min(float(self.rng.exponential(0.8)), 3.0)
-        self.loiter(distractors, now)
+        self.loiter(now)
 
-    def loiter(self, distractors: float, start: float = 0.0) -> None:
+    def loiter(self, start: float = 0.0) -> None:
         """Fill the take from `start` on without labelled actions."""
         now = start + float(self.rng.uniform(0.3, 2.0))
         while now < self.end:
-            if self.rng.random() < distractors:
+            if self.rng.random() < DISTRACTION:
                 now = self._distract(now)
             now += float(self.rng.uniform(0.5, 3.0))
 
-    def _choose(self, done: Counter[str]) -> str:
-        """The next action: one that is possible now, rather one that was not done yet."""
-        open_now = [label for label, gesture in TARGETS.items() if self.state in gesture.during]
-        weights = np.array([(1.0 + done[label]) ** -2 for label in open_now])
-        weights *= [2.5 if len(TARGETS[label].during) == 1 else 1.0 for label in open_now]  # now or never
-        return str(self.rng.choice(open_now, p=weights / weights.sum()))
+    def _choose(self, counts: Counter[str]) -> str:
+        """The next action, which must be possible in this state; actions done less often are more likely."""
+        possible = [label for label, gesture in LABELLED.items() if self.state in gesture.during]
+        weights = np.array([(1.0 + counts[label]) ** -2 for label in possible])
+        weights *= [2.5 if len(LABELLED[label].during) == 1 else 1.0 for label in possible]  # rarely possible
+        return str(self.rng.choice(possible, p=weights / weights.sum()))
 
     def _distract(self, now: float) -> float:
         """Add an unlabelled gesture if one fits; returns the time at which it is over."""
         possible = [gesture for gesture in DISTRACTORS if self.state in gesture.during]
-        placed = self._add(possible[self.rng.integers(len(possible))], now)
-        return now if placed is None else placed[2]
+        times = self._add(possible[self.rng.integers(len(possible))], now)
+        return now if times is None else times[2]
 
     def _add(self, gesture: Gesture, start: float) -> tuple[float, float, float] | None:
-        """Add a gesture at `start`: when it begins and ends to be seen, and when it is over; None if too late."""
+        """Add a gesture at `start`: when it begins and ends to be visible, and when it is over; None if too late."""
         motion = gesture.make(self.draw)
         length = float(motion.seconds / (self.performer.tempo * self.rng.lognormal(0.0, 0.15)))
         haste = self.rng.uniform(-0.3, 0.3)  # quick or slow at the beginning
@@ -147,7 +148,7 @@ class Timeline:
             return None
 
         def offsets(u: Float64Array) -> Float64Array:
-            return motion.at(u + haste * np.sin(2 * np.pi * u) / (2 * np.pi))
+            return motion.offsets(u + haste * np.sin(2 * np.pi * u) / (2 * np.pi))
 
         since = (self.seconds - start) / length
         inside, after = (since >= 0) & (since < 1), since >= 1
@@ -164,7 +165,7 @@ class Timeline:
 
 
 def _idle(rng: np.random.Generator, seconds: Float64Array, size: float) -> Float64Array:
-    """The movement (T, D), radians, of somebody who does nothing in particular: slow waves, and weight shifts."""
+    """The movement (T, D), radians, of somebody who is idle: slow waves, and weight shifts."""
     waves = 6
     columns = len(CHANNELS) + 1
     hertz = np.exp(rng.uniform(np.log(0.06), np.log(0.7), (waves, columns)))
