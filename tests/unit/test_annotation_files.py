@@ -271,8 +271,10 @@ def test_every_format_is_enrolled():
     assert set(SCORES) == set(WRITTEN)
     for name in FORMATS:
         used = FORMATS[name]
-        assert used.about and (used.read or used.write)
-        assert used.suffixes and all(suffix == suffix.lower() and suffix[0] == "." for suffix in used.suffixes)
+        assert used.about
+        assert used.read or used.write
+        assert used.suffixes
+        assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in used.suffixes)
 
 
 @pytest.mark.parametrize("name", WRITTEN)
