@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kinespan.errors import InputError
-from kinespan.io import ReadOptions, amc, read
+from kinespan.io import ReadOptions, read
 from kinespan.io.acclaim import read_asf
 
 # name: (parent, direction, length, axis in degrees, dof)
@@ -128,14 +128,12 @@ def test_angles_in_radians_are_read(tmp_path):
     np.testing.assert_allclose(one.positions, two.positions, atol=1e-5)
 
 
-def test_bones_in_any_order_read_as_in_one_order(tmp_path, monkeypatch):
+def test_bones_in_any_order_read_as_in_one_order(tmp_path):
     values = motion(4)
     names = list(values)
     mixed = read(write(tmp_path, amc_text(values, lambda frame: names if frame % 2 else names[::-1]))).recording
     plain = read(write(tmp_path, amc_text(values))).recording
     assert mixed.checksum() == plain.checksum()
-    monkeypatch.setattr(amc, "_read_fast", lambda *_: None)
-    assert read(write(tmp_path, amc_text(values))).recording.checksum() == plain.checksum()
 
 
 def test_a_bone_missing_in_every_frame_rests(tmp_path):
@@ -195,7 +193,7 @@ TEXT = amc_text(motion())
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (TEXT.replace("ltibia ", "ltibia 1 ", 1), ":7: found 2 values for ltibia, expected 1"),
+        (TEXT.replace("ltibia ", "ltibia 1 ", 1), ":7: found 2 values, expected 1 for ltibia"),
         (TEXT.replace("ltibia ", "lshin ", 1), ":7: bone 'lshin' is not in the ASF skeleton"),
         (TEXT.replace("ltibia ", "ltibia n", 1), ":7: found 'n"),
         (TEXT.replace("rtibia ", "ltibia ", 1), "bone 'ltibia' occurs twice in one frame"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -225,8 +226,11 @@ def _merge_equal(lengths: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def read_text_bytes(path: Path) -> bytes:
-    """The bytes of a text file. Raises InputError where it cannot be read, is empty or holds NUL bytes."""
+def read_text(path: Path) -> str:
+    """The file as text: ASCII, with a few Latin-1 letters in comments or names; lines are separated by LF alone.
+
+    Raises InputError where the file cannot be read, is empty or holds NUL bytes.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -235,27 +239,39 @@ def read_text_bytes(path: Path) -> bytes:
         raise InputError(f"{path}: the file is empty")
     if b"\0" in data:
         raise InputError(f"{path}: the file holds binary data, expected text")
-    return data
+    lines = data.removeprefix(b"\xef\xbb\xbf").splitlines()  # several times as fast as replacing line ends
+    return b"\n".join(lines).decode("latin-1")
 
 
-def read_text(path: Path) -> str:
-    """The file as text: ASCII, with a few Latin-1 letters in comments or names, line ends as LF.
-
-    Raises InputError where the file cannot be read, is empty or holds NUL bytes.
-    """
-    text = read_text_bytes(path).decode("latin-1")
-    return text.removeprefix("\xef\xbb\xbf").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def floats(tokens: list[str]) -> Float64Array | None:
-    """The tokens as numbers (N,), None where one is not a finite number."""
+def floats(words: list[str]) -> Float64Array | None:
+    """The words as numbers (N,), None where one is not a finite number."""
     try:
-        values = np.fromiter(map(float, tokens), dtype=np.float64, count=len(tokens))
+        values = np.fromiter(map(float, words), dtype=np.float64, count=len(words))
     except ValueError:
         return None
     return values if np.isfinite(values).all() else None
 
 
-def first_not_number(tokens: list[str]) -> str | None:
-    """The first token that is not a finite number, None where all are."""
-    return next((token for token in tokens if floats([token]) is None), None)
+def finite_numbers(words: list[str], location: str) -> Float64Array:
+    """The words as numbers (N,). Raises InputError, naming the location, for one that is not a finite number."""
+    values = floats(words)
+    if values is None:
+        bad = next(word for word in words if floats([word]) is None)
+        raise InputError(f"{location}: found {bad[:40]!r}, expected a finite number")
+    return values
+
+
+def number_table(path: Path, lines: Iterable[tuple[int, str]], width: int, meaning: str) -> Float64Array:
+    """The numbers (N, width) on numbered lines.
+
+    Raises InputError, naming the line, for other than `width` words, which `meaning` describes, and for a word that is
+    not a finite number.
+    """
+    rows = [(number, line.split()) for number, line in lines]
+    for number, words in rows:
+        if len(words) != width:
+            raise InputError(f"{path}:{number}: found {len(words)} values, expected {width}{meaning}")
+    values = floats([word for _, words in rows for word in words])
+    if values is None:
+        values = np.concatenate([finite_numbers(words, f"{path}:{number}") for number, words in rows])  # raises
+    return values.reshape(-1, width)

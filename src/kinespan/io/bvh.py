@@ -13,7 +13,7 @@ from ..arrays import Float64Array
 from ..data.skeleton import Skeleton
 from ..data.skeletons import skeleton_from_names
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
+from .base import READERS, FileMotion, ReadOptions, floats, number_table, read_text
 from .rotations import chained
 
 _CHANNELS = {f"{axis}{kind}".lower() for axis in "XYZ" for kind in ("position", "rotation")}
@@ -178,23 +178,15 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
 
 
 def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> Float64Array:
-    """Channel values (T, width); one line a frame. On any trouble, the line that is to blame."""
-    rows = [(number, lines[number]) for number in range(start, len(lines)) if lines[number].strip()]
-    if len(rows) == frames:
-        values = floats(" ".join(text for _, text in rows).split())
-        # Lines are told apart only where the total is wrong or the last line is short: a cut-off file.
-        if values is not None and len(values) == frames * width and len(rows[-1][1].split()) == width:
-            return values.reshape(frames, width)
-    for number, text in rows:
-        words = text.split()
-        if len(words) != width:
-            raise InputError(f"{path}:{number + 1}: found {len(words)} values, expected {width}, one for each channel")
-        if floats(words) is None:
-            raise InputError(f"{path}:{number + 1}: found {first_not_number(words)!r}, expected a finite number")
-    raise InputError(
-        f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; the file is cut off or the "
-        "number is wrong"
-    )
+    """Channel values (T, width), one line a frame."""
+    rows = [(number, line) for number, line in enumerate(lines[start:], start=start + 1) if line.strip()]
+    values = number_table(path, rows, width, ", one for each channel")
+    if len(values) != frames:
+        raise InputError(
+            f"{path}:{len(lines)}: found {len(values)} frames, but 'Frames:' says {frames}; the file is cut off or the "
+            "number is wrong"
+        )
+    return values
 
 
 def forward_kinematics(nodes: list[Node], values: Float64Array) -> Float64Array:

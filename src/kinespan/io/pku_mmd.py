@@ -12,8 +12,7 @@ import numpy as np
 from ..arrays import BoolArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions
-from .decimals import lines_of, read_lines
+from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions, floats, number_table, read_text
 
 FPS = 30.0
 _PEOPLE = 2
@@ -39,25 +38,15 @@ class PkuMmdReader:
         first, end, _ = head.replace(b"\r", b"\n").partition(b"\n")
         if not first.strip() or b"\0" in head or (not end and len(head) >= HEAD_BYTES):
             return False
-        lines = lines_of(first, _WORDS)
-        return lines.counts.tolist() == [_WORDS] and not np.isnan(lines.values).any()
+        words = first.decode("latin-1").split()
+        return len(words) == _WORDS and floats(words) is not None
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
         """Positions (T, P, 25, 3), P 1 or 2, and valid (T, P)."""
-        lines = read_lines(path, _WORDS)
-        bad_lines = np.flatnonzero(lines.counts != _WORDS)
-        if len(bad_lines):
-            line = int(bad_lines[0]) + 1
-            cut = "; the file may be cut off" if line == len(lines.counts) else ""
-            raise InputError(
-                f"{path}:{line}: found {lines.counts[line - 1]} values, expected {_WORDS} "
-                f"(2 bodies x 25 joints x 3){cut}"
-            )
-        if np.isnan(lines.values).any():
-            line, index = map(int, np.argwhere(np.isnan(lines.values))[0])
-            raise InputError(f"{path}:{line + 1}: found {lines.word(line, index)[:40]!r}, expected a finite number")
-        positions = lines.values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
+        lines = enumerate(read_text(path).rstrip().split("\n"), start=1)
+        values = number_table(path, lines, _WORDS, " (2 bodies x 25 joints x 3); the file may be cut off")
+        positions = values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
         valid: BoolArray = np.any(positions != 0, axis=(2, 3))
         present = valid.any(axis=0)
         if not present.any():

@@ -12,7 +12,7 @@ from ..arrays import BoolArray, Float64Array
 from ..data.annotation import LabelSet
 from ..data.skeletons import KINECT_20
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
+from .base import READERS, FileMotion, ReadOptions, finite_numbers, read_text
 
 LABELS = LabelSet(
     (
@@ -91,7 +91,4 @@ def _frame(path: Path, number: int, line: str) -> tuple[Float64Array, int]:
         if len(words) != 3:
             raise InputError(f"{path}:{number}: {KINECT_20.joints[joint]} is {text[:60]!r}, expected 'x y z'")
         tokens += words
-    values = floats(tokens)
-    if values is None:
-        raise InputError(f"{path}:{number}: found {first_not_number(tokens)!r}, expected a finite number")
-    return values, int(label)
+    return finite_numbers(tokens, f"{path}:{number}"), int(label)
