@@ -193,7 +193,7 @@ TEXT = amc_text(motion())
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (TEXT.replace("ltibia ", "ltibia 1 ", 1), ":7: found 2 values, expected 1 for ltibia"),
+        (TEXT.replace("ltibia ", "ltibia 1 ", 1), ":7: found 2 values for ltibia, expected 1"),
         (TEXT.replace("ltibia ", "lshin ", 1), ":7: bone 'lshin' is not in the ASF skeleton"),
         (TEXT.replace("ltibia ", "ltibia n", 1), ":7: found 'n"),
         (TEXT.replace("rtibia ", "ltibia ", 1), "bone 'ltibia' occurs twice in one frame"),

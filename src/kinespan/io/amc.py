@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..arrays import Float64Array
 from ..errors import InputError
 from .acclaim import ROOT, read_asf
-from .base import READERS, FileMotion, ReadOptions, number_table, read_text
+from .base import READERS, FileMotion, ReadOptions, numbers_by_line, read_text
 
 _HDM05 = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120$")
 _RATE_120 = re.compile(r"_120$")
@@ -98,32 +98,38 @@ def _channels(path: Path, lines: list[str], start: int, widths: dict[str, int]) 
 
     Raises InputError naming the line.
     """
-    rows: dict[str, list[tuple[int, str]]] = {}  # of each bone: line number, values
-    frames = 0
+    bone_words: dict[str, list[str]] = {}
+    bone_lines: dict[str, list[int]] = {}
+    frames = lines_in_frame = 0
     for number, line in enumerate(lines[start:], start=start + 1):
-        name, _, values = line.strip().partition(" ")
-        if not name or name.startswith("#"):
+        words = line.split()
+        if not words or words[0].startswith("#"):
             continue
-        if name.isdecimal() and not values:
-            _check_complete(path, number, rows, frames)
-            frames += 1
+        name, width = words[0], len(words) - 1
+        if width == 0 and name.isdecimal():
+            if frames and lines_in_frame != max(1, len(bone_lines)):
+                raise _incomplete(path, number, bone_lines, frames)
+            frames, lines_in_frame = frames + 1, 0
             continue
         if name not in widths:
             raise InputError(f"{path}:{number}: bone {name[:40]!r} is not in the ASF skeleton")
-        bone_rows = rows.setdefault(name, [])
-        if len(bone_rows) != frames - 1:
-            reason = "twice in one frame" if len(bone_rows) == frames else "here, but not in every frame"
+        if width != widths[name]:
+            raise InputError(f"{path}:{number}: found {width} values for {name}, expected {widths[name]}")
+        numbers = bone_lines.setdefault(name, [])
+        if len(numbers) != frames - 1:
+            reason = "twice in one frame" if len(numbers) == frames else "here, but not in every frame"
             raise InputError(f"{path}:{number}: bone {name!r} occurs {reason}")
-        bone_rows.append((number, values))
-    channels = {name: number_table(path, bone_rows, widths[name], f" for {name}") for name, bone_rows in rows.items()}
-    _check_complete(path, len(lines), rows, frames)
-    if not frames or ROOT not in rows:
+        numbers.append(number)
+        bone_words.setdefault(name, []).extend(words[1:])
+        lines_in_frame += 1
+    if not frames or ROOT not in bone_lines:
         raise InputError(f"{path}:{len(lines)}: no frame with a line 'root'; the file is cut off")
-    return channels
+    if lines_in_frame != len(bone_lines):
+        raise _incomplete(path, len(lines), bone_lines, frames)
+    return {name: numbers_by_line(path, bone_lines[name], bone_words[name], widths[name]) for name in bone_lines}
 
 
-def _check_complete(path: Path, number: int, rows: dict[str, list[tuple[int, str]]], frames: int) -> None:
-    """Check that every frame so far has every bone. Raises InputError."""
-    missing = next((name for name, bone_rows in rows.items() if len(bone_rows) != frames), None)
-    if missing is not None or (frames and not rows):
-        raise InputError(f"{path}:{number}: frame {frames} ends without bone {missing or ROOT!r}; the file is cut off")
+def _incomplete(path: Path, number: int, bone_lines: dict[str, list[int]], frames: int) -> InputError:
+    """The error for a frame that lacks a bone of the frames before."""
+    missing = next((name for name, numbers in bone_lines.items() if len(numbers) != frames), ROOT)
+    return InputError(f"{path}:{number}: frame {frames} ends without bone {missing!r}; the file is cut off")

@@ -267,11 +267,22 @@ def number_table(path: Path, lines: Iterable[tuple[int, str]], width: int, meani
     Raises InputError, naming the line, for other than `width` words, which `meaning` describes, and for a word that is
     not a finite number.
     """
-    rows = [(number, line.split()) for number, line in lines]
-    for number, words in rows:
-        if len(words) != width:
-            raise InputError(f"{path}:{number}: found {len(words)} values, expected {width}{meaning}")
-    values = floats([word for _, words in rows for word in words])
+    line_numbers: list[int] = []
+    words: list[str] = []
+    for number, line in lines:
+        words_of_line = line.split()
+        if len(words_of_line) != width:
+            raise InputError(f"{path}:{number}: found {len(words_of_line)} values, expected {width}{meaning}")
+        line_numbers.append(number)
+        words += words_of_line
+    return numbers_by_line(path, line_numbers, words, width)
+
+
+def numbers_by_line(path: Path, line_numbers: list[int], words: list[str], width: int) -> Float64Array:
+    """The numbers (N, width) of `width` words on each line. Raises InputError, naming the line, for another word."""
+    values = floats(words)
     if values is None:
-        values = np.concatenate([finite_numbers(words, f"{path}:{number}") for number, words in rows])  # raises
+        for row, number in enumerate(line_numbers):
+            finite_numbers(words[row * width : (row + 1) * width], f"{path}:{number}")  # raises on one line
+    assert values is not None
     return values.reshape(-1, width)
