@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import BoolArray, Float64Array, IntArray
-from ..data.annotation import Annotation, LabelSet, Span, runs, spans_from_frames
+from ..data.annotation import Annotation, LabelSet, runs, spans_from_frames
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..errors import InputError
@@ -23,7 +23,7 @@ Axis = Literal["x", "y", "z"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read a file where the file does not say, or says it wrongly. Raises InputError for a bad value."""
+    """What a file does not state, or states wrongly. Raises InputError for a bad value."""
 
     fps: float | None = None
     """Frames a second; overrides the rate of the file."""
@@ -69,12 +69,12 @@ class FileMotion:
     """(T, P, J, 3)"""
     skeleton: Skeleton
     fps: float | None
-    """Frames a second; None where the file does not say."""
+    """Frames a second; None where the file states none."""
     fps_from: str
     """Where the rate comes from, for the history."""
-    unit: float
+    unit: float = 1.0
     """Metres per unit of the file."""
-    unit_from: str
+    unit_from: str = "the format's metres"
     """Where the unit comes from, for the history."""
     valid: BoolArray | None = None
     """(T, P); None: always True."""
@@ -128,7 +128,7 @@ def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOption
     """
     fps = options.fps if options.fps is not None else motion.fps
     if fps is None:
-        raise InputError(f"{path}: the file does not say its frame rate; give it, for example ReadOptions(fps=120)")
+        raise InputError(f"{path}: the file states no frame rate; give it, for example ReadOptions(fps=120)")
     unit = options.unit if options.unit is not None else motion.unit
     up = options.up or "y"
     skip = options.skip_frames
@@ -174,26 +174,26 @@ def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: l
     if motion.annotation is None:
         return None
     scale = 1.0 if motion.fps is None else motion.fps / fps
-    return shift_annotation(motion.annotation, scale, skip / fps)
+    return _shifted(motion.annotation, scale, skip / fps)
 
 
-def shift_annotation(annotation: Annotation, scale: float, start: float) -> Annotation:
+def _shifted(annotation: Annotation, scale: float, start: float) -> Annotation:
     """The annotation with all times multiplied by `scale`, then `start` seconds cut from the front."""
     if scale == 1.0 and start == 0.0:
         return annotation
 
-    def shifted(begin: float, end: float) -> tuple[float, float] | None:
-        begin, end = max(0.0, begin * scale - start), end * scale - start
-        return (begin, end) if end > begin else None
+    def shifted(begin: float, end: float) -> tuple[float, float]:
+        return max(0.0, begin * scale - start), end * scale - start
 
-    spans: list[Span] = []
-    for span in annotation.spans:
-        time = shifted(span.start, span.end)
-        if time is not None:
-            spans.append(replace(span, start=time[0], end=time[1]))
+    times = [shifted(span.start, span.end) for span in annotation.spans]
+    spans = [
+        replace(span, start=begin, end=end)
+        for span, (begin, end) in zip(annotation.spans, times, strict=True)
+        if end > begin
+    ]
     covered = annotation.covered
     if covered is not None:
-        covered = tuple(time for time in (shifted(*bounds) for bounds in covered) if time is not None)
+        covered = tuple((begin, end) for begin, end in (shifted(*bounds) for bounds in covered) if end > begin)
     return Annotation(tuple(spans), annotation.labels, covered)
 
 
@@ -203,27 +203,16 @@ def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:
     The shortest run is merged first, the earlier of equals; of equally long neighbours the earlier one wins. A run that
     has grown counts with its new length. A single run stays, however short.
     """
-    lengths = [(value, end - start) for value, start, end in runs(ids)]
-    while len(lengths) > 1:
-        shortest = min(range(len(lengths)), key=lambda run: lengths[run][1])
-        if lengths[shortest][1] >= min_frames:
+    ids = np.array(ids, dtype=np.int64)
+    while len(segments := runs(ids)) > 1:
+        lengths = [end - start for _, start, end in segments]
+        shortest = lengths.index(min(lengths))
+        if lengths[shortest] >= min_frames:
             break
         neighbours = [run for run in (shortest - 1, shortest + 1) if 0 <= run < len(lengths)]
-        longer = max(neighbours, key=lambda run: lengths[run][1])
-        lengths[shortest] = (lengths[longer][0], lengths[shortest][1])
-        lengths = _merge_equal(lengths)
-    return np.repeat(np.array([value for value, _ in lengths], dtype=np.int64), [length for _, length in lengths])
-
-
-def _merge_equal(lengths: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Adjacent runs (value, length) of one value as one run."""
-    merged: list[tuple[int, int]] = []
-    for value, length in lengths:
-        if merged and merged[-1][0] == value:
-            merged[-1] = (value, merged[-1][1] + length)
-        else:
-            merged.append((value, length))
-    return merged
+        _, start, end = segments[shortest]
+        ids[start:end] = segments[max(neighbours, key=lengths.__getitem__)][0]
+    return ids
 
 
 def read_text(path: Path) -> str:

@@ -77,16 +77,16 @@ def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Node], int]:
     """The nodes, parents first, and the number of the line that says MOTION (0-based)."""
     nodes: list[Node] = []
     stack: list[int] = []
-    pending = -1
-    seen_header = False
+    pending = -1  # the node whose '{' comes next
+    has_header = False
     for number, text in enumerate(lines):
         words = text.split()
         if not words:
             continue
         key = words[0].upper()
-        if key == "HIERARCHY" and not seen_header:
-            seen_header = True
-        elif not seen_header:
+        if key == "HIERARCHY" and not has_header:
+            has_header = True
+        elif not has_header:
             raise InputError(f"{path}:{number + 1}: found {text[:40]!r}, expected HIERARCHY at the start")
         elif key == "MOTION":
             _check_nodes(path, number, nodes, stack)
@@ -95,7 +95,7 @@ def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Node], int]:
             pending = _add_node(path, number, key, words, nodes, stack)
         elif key == "{":
             if pending < 0:
-                raise InputError(f"{path}:{number + 1}: a '{{' that no ROOT, JOINT or End Site stands before")
+                raise InputError(f"{path}:{number + 1}: a '{{' without a ROOT, JOINT or End Site before it")
             stack.append(pending)
             pending = -1
         elif key == "}":
@@ -145,7 +145,7 @@ def _set(path: Path, number: int, key: str, words: list[str], nodes: list[Node],
             f"{path}:{number + 1}: {' '.join(words)[:80]!r}, expected CHANNELS, a number, names such as Xrotation"
         )
     node.channels = names
-    node.first_channel = sum(len(other.channels) for other in nodes[:joint])
+    node.first_channel = sum(len(earlier.channels) for earlier in nodes[:joint])
 
 
 def _check_nodes(path: Path, number: int, nodes: list[Node], stack: list[int]) -> None:
@@ -196,63 +196,48 @@ def forward_kinematics(nodes: list[Node], values: Float64Array) -> Float64Array:
     in the order of the file, in degrees; its position is its parent's plus its offset rotated by R_parent.
     """
     rotations = _local_rotations(nodes, values)
-    frames = len(values)
-    positions = np.empty((frames, len(nodes), 3))
-    world_rotations: list[Float64Array | None] = [None] * len(nodes)
+    positions = np.zeros((len(values), len(nodes), 3))
+    world_rotations: list[Float64Array] = []
     for number, node in enumerate(nodes):
-        offset = _local_position(node, values)
-        parent_rotation = world_rotations[node.parent] if node.parent >= 0 else None
-        local_rotation = rotations.get(number)
-        if parent_rotation is None:
-            rotated_offset = np.broadcast_to(offset, (frames, 3))
-        elif offset.ndim == 1:
-            rotated_offset = parent_rotation @ offset
-        else:
-            rotated_offset = np.matmul(parent_rotation, offset[:, :, None])[..., 0]
-        positions[:, number] = rotated_offset if node.parent < 0 else positions[:, node.parent] + rotated_offset
-        world_rotations[number] = (
-            parent_rotation
-            if local_rotation is None
-            else local_rotation
-            if parent_rotation is None
-            else parent_rotation @ local_rotation
-        )
+        offset = _local_position(node, values)  # (3,) or (T, 3)
+        rotation = rotations.get(number, np.eye(3))  # (T, 3, 3) or (3, 3)
+        if node.parent >= 0:
+            parent_rotation = world_rotations[node.parent]
+            offset = np.matmul(parent_rotation, offset[..., None])[..., 0] + positions[:, node.parent]
+            rotation = parent_rotation @ rotation if number in rotations else parent_rotation
+        positions[:, number] = offset
+        world_rotations.append(rotation)
     return positions
 
 
 def _local_rotations(nodes: list[Node], values: Float64Array) -> dict[int, Float64Array]:
     """Local rotation (T, 3, 3) of every node with rotation channels; nodes of one channel order are done together."""
-    columns: dict[str, list[tuple[int, list[int]]]] = defaultdict(list)
+    groups: dict[str, list[int]] = defaultdict(list)  # nodes by the order of their rotation axes
+    columns: dict[int, list[int]] = {}  # of each node
     for number, node in enumerate(nodes):
-        rotation_channels = [
-            (name[0], node.first_channel + at) for at, name in enumerate(node.channels) if "rotation" in name
-        ]
-        if rotation_channels:
-            columns["".join(axis for axis, _ in rotation_channels)].append(
-                (number, [column for _, column in rotation_channels])
-            )
+        channels = [(name[0], node.first_channel + index) for index, name in enumerate(node.channels) if "rot" in name]
+        if channels:
+            groups["".join(axis for axis, _ in channels)].append(number)
+            columns[number] = [column for _, column in channels]
     rotations: dict[int, Float64Array] = {}
-    for axes, members in columns.items():
-        angles = np.deg2rad(values[:, [column for _, group_columns in members for column in group_columns]])
-        matrices = chained(angles.reshape(len(values), len(members), len(axes)).transpose(1, 0, 2), axes)
-        rotations.update({number: matrices[at] for at, (number, _) in enumerate(members)})
+    for axes, members in groups.items():
+        angles = np.deg2rad(values[:, [columns[number] for number in members]])  # (T, members, axes)
+        rotations.update(zip(members, chained(angles.transpose(1, 0, 2), axes), strict=True))
     return rotations
 
 
 def _local_position(node: Node, values: Float64Array) -> Float64Array:
     """Position of the node relative to its parent: (3,), or (T, 3) where it has position channels."""
     position_channels = {
-        "xyz".index(name[0]): node.first_channel + at for at, name in enumerate(node.channels) if "pos" in name
+        "xyz".index(name[0]): node.first_channel + index for index, name in enumerate(node.channels) if "pos" in name
     }
     if not position_channels:
         return node.offset
     axes, columns = list(position_channels), list(position_channels.values())
-    values_in_file, offset = values[:, columns], node.offset[axes]
-    near_offset = np.median(np.linalg.norm(values_in_file - offset, axis=1)) < np.median(
-        np.linalg.norm(values_in_file, axis=1)
-    )
+    written, offset = values[:, columns], node.offset[axes]
+    distance, distance_to_offset = (np.median(np.linalg.norm(written - point, axis=1)) for point in (0, offset))
     position = np.tile(node.offset, (len(values), 1))
-    position[:, axes] = values_in_file if near_offset else values_in_file + offset
+    position[:, axes] = written if distance_to_offset < distance else written + offset
     return position
 
 
@@ -260,18 +245,17 @@ def _skeleton(path: Path, nodes: list[Node]) -> tuple[Skeleton, list[int]]:
     """The Skeleton and the indices of its nodes: all but end sites, except those that are a foot or a hand tip."""
     node_indices = [number for number, node in enumerate(nodes) if not node.end]
     try:
-        skeleton_without_ends = _named(nodes, node_indices)
-        outermost = set()
-        for side in ("left", "right"):
-            for inner, outer in (("ankle", "foot"), ("wrist", "hand")):
-                if (
-                    f"{side}_{inner}" in skeleton_without_ends.body_parts
-                    and f"{side}_{outer}" not in skeleton_without_ends.body_parts
-                ):
-                    outermost.add(node_indices[skeleton_without_ends.body_parts.index(f"{side}_{inner}")])
-        ends = [at for at, node in enumerate(nodes) if node.end and node.parent in outermost and np.any(node.offset)]
+        skeleton = _named(nodes, node_indices)
+        parts = skeleton.body_parts
+        tips = {  # joints whose end site is a foot or a hand
+            node_indices[parts.index(f"{side}_{inner}")]
+            for side in ("left", "right")
+            for inner, outer in (("ankle", "foot"), ("wrist", "hand"))
+            if f"{side}_{inner}" in parts and f"{side}_{outer}" not in parts
+        }
+        ends = [index for index, node in enumerate(nodes) if node.end and node.parent in tips and np.any(node.offset)]
         if not ends:
-            return skeleton_without_ends, node_indices
+            return skeleton, node_indices
         node_indices = sorted(node_indices + ends)
         return _named(nodes, node_indices), node_indices
     except InputError as error:
@@ -279,11 +263,10 @@ def _skeleton(path: Path, nodes: list[Node]) -> tuple[Skeleton, list[int]]:
 
 
 def _named(nodes: list[Node], node_indices: list[int]) -> Skeleton:
-    position = {-1: -1} | {number: at for at, number in enumerate(node_indices)}
+    joint_of = {-1: -1} | {number: joint for joint, number in enumerate(node_indices)}
     names = [nodes[number].name for number in node_indices]
-    return skeleton_from_names(
-        f"bvh{len(node_indices)}", names, [position[nodes[number].parent] for number in node_indices]
-    )
+    parents = [joint_of[nodes[number].parent] for number in node_indices]
+    return skeleton_from_names(f"bvh{len(names)}", names, parents)
 
 
 def _rate(path: Path, frame_time: str, options: ReadOptions) -> tuple[float | None, str]:

@@ -40,8 +40,6 @@ class Bodies:
             skeleton=NTU_25,
             fps=30.0,
             fps_from="nominal rate of the format",
-            unit=1.0,
-            unit_from="the format's metres",
             valid=self.valid,
             attributes=attributes,
             history=self.notes,
@@ -69,7 +67,7 @@ class NtuReader:
         lines = [line.split() for line in head.removeprefix(b"\xef\xbb\xbf").splitlines()]
         if not lines or len(lines[0]) != 1 or not lines[0][0].isdigit():
             return False
-        body = next((at for at, line in enumerate(lines[1:], start=1) if line != [b"0"]), None)
+        body = next((number for number, line in enumerate(lines[1:], start=1) if line != [b"0"]), None)
         if body is None or lines[body:] in ([], [[]]):
             return path.suffix.lower() == ".skeleton"
         if body + 2 >= len(lines) or len(lines[body]) != 1 or not lines[body][0].isdigit():

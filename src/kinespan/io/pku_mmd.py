@@ -56,8 +56,6 @@ class PkuMmdReader:
             skeleton=NTU_25,
             fps=FPS,
             fps_from="rate of the format",
-            unit=1.0,
-            unit_from="the format's metres",
             valid=valid[:, present],
             attributes=name_attributes(path.stem),
         )

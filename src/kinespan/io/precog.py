@@ -66,8 +66,6 @@ class PrecogReader:
             skeleton=KINECT_20,
             fps=30.0,
             fps_from="nominal rate of the format",
-            unit=1.0,
-            unit_from="the format's metres",
             valid=valid,
             frame_ids=ids,
             labels=LABELS,
