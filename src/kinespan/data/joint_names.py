@@ -8,10 +8,10 @@ Names are read in the common styles: ``LeftUpLeg``, ``lThigh``, ``mixamorig:Left
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import InputError
-from .skeleton import Landmark, Skeleton
+from .skeleton import Skeleton, body_skeleton
 
 _SIDED_PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("foot", ("toebase", "toes", "toe", "toe0", "toe1", "ball", "footend", "ankleend")),
@@ -74,7 +74,7 @@ def skeleton_from_names(
     where the arms meet, the spine a joint between them. Where there is no pelvis the root landmark is the mean
     of the hips, and where there is no spine the spine landmark is the mean of shoulders and hips.
 
-    Raises InputError where shoulders or hips are not found, naming what is missing.
+    Raises InputError where no joint is a shoulder or a hip, naming the missing ones.
     """
     joints, parents = tuple(joints), tuple(int(parent) for parent in parents)
     if len(joints) != len(parents) or any(not -1 <= parent < len(joints) for parent in parents):
@@ -89,27 +89,11 @@ def skeleton_from_names(
         )
     _add_trunk(joint_of, parents, len(joints))
     _add_hand_tips(joint_of, parents)
-    hips, shoulders = (tuple(joint_of[f"{side}_{part}"] for side in ("left", "right")) for part in ("hip", "shoulder"))
     parts: list[str | None] = [None] * len(joints)
     for part, joint in joint_of.items():
         parts[joint] = part
-    return Skeleton(
-        name=name,
-        joints=joints,
-        parents=parents,
-        pairs=tuple((joint, mirrored) for joint, (side, mirrored) in sorted(sides.items()) if side == "left"),
-        root=_landmark(joint_of, "pelvis", hips),
-        spine=_landmark(joint_of, "spine", hips + shoulders),
-        left_shoulder=shoulders[:1],
-        right_shoulder=shoulders[1:],
-        left_hip=hips[:1],
-        right_hip=hips[1:],
-        body_parts=tuple(parts),
-    )
-
-
-def _landmark(joint_of: Mapping[str, int], part: str, substitute: Landmark) -> Landmark:
-    return (joint_of[part],) if part in joint_of else substitute
+    pairs = tuple((joint, mirrored) for joint, (side, mirrored) in sorted(sides.items()) if side == "left")
+    return body_skeleton(name, joints, parents, tuple(parts), pairs)
 
 
 def _swap_word(match: re.Match[str]) -> str:
@@ -216,11 +200,12 @@ def _add_trunk(joint_of: dict[str, int], parents: Sequence[int], count: int) -> 
     chest = _meet(joint_of["left_shoulder"], joint_of["right_shoulder"], parents)
     if pelvis is None or chest is None or pelvis == chest or {pelvis, chest} & limbs:
         return
-    bottom = _meet_or_self(pelvis, chest, parents)
-    between = _path_up(chest, parents)[1:]
-    if bottom is None or bottom not in between:
+    above_chest = _path_up(chest, parents)[1:]
+    # The pelvis where the chest hangs on it, else the joint that both hang on.
+    bottom = pelvis if pelvis in above_chest else _meet(pelvis, chest, parents)
+    if bottom is None or bottom not in above_chest:
         return
-    between = [joint for joint in between[: between.index(bottom)] if joint != pelvis][::-1]
+    between = above_chest[: above_chest.index(bottom)][::-1]
     joint_of.update(pelvis=pelvis, chest=chest)
     joint_of.pop("spine", None)
     if between:
@@ -228,26 +213,13 @@ def _add_trunk(joint_of: dict[str, int], parents: Sequence[int], count: int) -> 
         joint_of["spine"] = between[(len(between) - 1) // 2]
 
 
-def _meet_or_self(pelvis: int, chest: int, parents: Sequence[int]) -> int | None:
-    """The pelvis where the chest hangs on it, else the joint that both hang on."""
-    return pelvis if pelvis in _path_up(chest, parents) else _meet(pelvis, chest, parents)
-
-
 def _add_hand_tips(joint_of: dict[str, int], parents: Sequence[int]) -> None:
     """The tip of a hand is the last joint of the finger that starts at its "hand" joint."""
     for side in ("left", "right"):
         if f"{side}_hand" not in joint_of or f"{side}_hand_tip" in joint_of:
             continue
-        tip = _furthest(joint_of[f"{side}_hand"], parents, lambda joint: joint not in joint_of.values())
-        if tip is not None:
-            joint_of[f"{side}_hand_tip"] = tip
-
-
-def _furthest(start: int, parents: Sequence[int], free: Callable[[int], bool]) -> int | None:
-    """The free joint with the longest path down from `start`, the first of equals."""
-    furthest: tuple[int, int] | None = None
-    for joint in range(len(parents)):
-        path = _path_up(joint, parents)
-        if start in path[1:] and free(joint) and (furthest is None or path.index(start) > furthest[0]):
-            furthest = (path.index(start), joint)
-    return None if furthest is None else furthest[1]
+        hand, tip_distance = joint_of[f"{side}_hand"], 0
+        for joint in [joint for joint in range(len(parents)) if joint not in joint_of.values()]:
+            path = _path_up(joint, parents)
+            if hand in path and path.index(hand) > tip_distance:
+                joint_of[f"{side}_hand_tip"], tip_distance = joint, path.index(hand)
