@@ -66,10 +66,6 @@ def test_written_truth_is_read_back(tmp_path):
     )
     write_truth(truth, tmp_path / "T.json")
     assert read_truth(tmp_path / "T.json") == truth
-    part = read_truth(tmp_path / "T.json", "test")
-    assert (list(part.annotations), part.labels) == (["b"], labels)
-    with pytest.raises(InputError, match="'val'; available: test, train"):
-        read_truth(tmp_path / "T.json", "val")
 
 
 def written(tmp_path, data):

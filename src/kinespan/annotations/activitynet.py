@@ -57,15 +57,15 @@ def read_predictions(path: Path) -> Predictions:
         return _predictions(data)
 
 
-def read_truth(path: Path, subset: str | None = None) -> Truth:
-    """Read T.json, or only the recordings of one subset ("validation", "test", ...).
+def read_truth(path: Path) -> Truth:
+    """Read T.json.
 
     Without "labels" the labels are the leaves of "taxonomy" and those that occur; without "exclusive" they are
     exclusive if no two annotations of a recording overlap. Raises InputError that names the file, the recording
     and the field.
     """
     with _parsed(path) as data:
-        return _truth(data, subset)
+        return _truth(data)
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
@@ -194,16 +194,11 @@ def _predictions(data: Mapping[str, Any]) -> Predictions:
     )
 
 
-def _truth(data: Mapping[str, Any], subset: str | None = None) -> Truth:
+def _truth(data: Mapping[str, Any]) -> Truth:
     database = _mapping(data, "database", "the annotated recordings")
     for name, entry in database.items():
         if not isinstance(entry, dict):
             raise _FieldError(f"database[{name!r}]", entry, "an object with annotations")
-    if subset is not None:
-        subsets = sorted({str(entry.get("subset")) for entry in database.values()})
-        database = {name: entry for name, entry in database.items() if entry.get("subset") == subset}
-        if not database:
-            raise InputError(f"no recording of subset {subset!r}; available: {', '.join(subsets)}")
     if not database:
         raise _FieldError("database", database, "at least one recording")
     annotations = {name: entry.get("annotations") for name, entry in database.items()}

@@ -26,9 +26,8 @@ from ..transforms.normalise import (
     model_motion,
     num_resampled,
     torso_length,
-    zero_invalid,
 )
-from ..transforms.ntu_preprocessing import PREPROCESSINGS
+from ..transforms.ntu_preprocessing import PREPROCESSINGS, zero_invalid
 
 Positions = NDArray[np.float32]
 Valid = NDArray[np.bool_]

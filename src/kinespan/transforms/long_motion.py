@@ -21,8 +21,8 @@ from .normalise import (
     num_resampled,
     short_gaps,
     torso_lengths,
-    zero_invalid,
 )
+from .ntu_preprocessing import zero_invalid
 
 LONG = 2**15
 """Recordings of at least so many frames are handled in windows: 18 minutes at 30 frames a second."""
