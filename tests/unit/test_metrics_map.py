@@ -217,7 +217,7 @@ def test_each_rule_has_its_default_thresholds():
 @settings(max_examples=50, deadline=None)
 def test_a_result_at_some_thresholds_equals_scoring_at_these_alone(scene, rule):
     some = (0.7, 0.1)
-    part = detection_map(*scene, TIOUS, rule).at(some)
+    part = detection_map(*scene, TIOUS, rule).for_tious(some)
     alone = detection_map(*scene, some, rule)
     np.testing.assert_array_equal(part.ap, alone.ap)
     np.testing.assert_array_equal(part.map, alone.map)

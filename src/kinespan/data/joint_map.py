@@ -24,7 +24,7 @@ _MIDDLE_RULES: dict[str, tuple[Weights, ...]] = {
 }
 
 
-def _rules_of(side: str) -> dict[str, tuple[Weights, ...]]:
+def _sided_rules(side: str) -> dict[str, tuple[Weights, ...]]:
     shoulder, wrist, hand, hand_tip, ankle, foot = (
         f"{side}_{part}" for part in ("shoulder", "wrist", "hand", "hand_tip", "ankle", "foot")
     )
@@ -41,7 +41,7 @@ def _rules_of(side: str) -> dict[str, tuple[Weights, ...]]:
     }
 
 
-RULES = _MIDDLE_RULES | _rules_of("left") | _rules_of("right")
+RULES = _MIDDLE_RULES | _sided_rules("left") | _sided_rules("right")
 """Substitutes for a body part that a skeleton lacks: alternatives in order, each a weighted mean of other parts.
 
 The parts of a rule may be substitutes themselves, but never of the part that is sought. Hips, knees, shoulders and

@@ -1,7 +1,7 @@
 """Non-maximum suppression among the spans of one label: of spans that overlap, only the best stays.
 
-Spans are columns (N,): first frame, frame after the last, score. Only spans that overlap are compared, so that a run of
-an hour in a recording of a day does not make every span within it look at every other.
+Spans are columns (N,): first frame, frame after the last, score. Only spans that overlap are compared, since a
+recording of a day has thousands.
 """
 
 from __future__ import annotations

@@ -241,6 +241,19 @@ def floats(words: list[str]) -> Float64Array | None:
     return values if np.isfinite(values).all() else None
 
 
+def whole_number(word: str) -> int | None:
+    """The word as a whole number of 1 to 9 digits; None for another."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) < 10 else None
+
+
+def present_people(path: Path, positions: Float64Array) -> BoolArray:
+    """Mask (T, P) of the people who are not all zeros in positions (T, P, J, 3). Raises InputError without any."""
+    valid: BoolArray = np.any(positions != 0, axis=(2, 3))
+    if not valid.any():
+        raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
+    return valid
+
+
 def finite_numbers(words: list[str], location: str) -> Float64Array:
     """The words as numbers (N,). Raises InputError, naming the location, for one that is not a finite number."""
     values = floats(words)

@@ -13,7 +13,7 @@ from ..arrays import Float64Array
 from ..data.skeleton import Skeleton
 from ..data.skeletons import skeleton_from_names
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, floats, number_table, read_text
+from .base import READERS, FileMotion, ReadOptions, floats, number_table, read_text, whole_number
 from .rotations import chained
 
 _CHANNELS = {f"{axis}{kind}".lower() for axis in "XYZ" for kind in ("position", "rotation")}
@@ -21,8 +21,8 @@ _MAX_CHANNELS = 6
 
 UNITS = {"metres": 1.0, "inches": 0.0254, "CMU units": 0.0254 / 0.45, "centimetres": 0.01, "millimetres": 0.001}
 """Metres per unit, of the units that motion files use."""
-_BODY = 1.5
-"""Rough length in metres of an adult from ankle over knee, hip and spine to the head joint."""
+_BODY_LENGTH = 1.5
+"""Metres from an adult's ankle over knee, hip and spine to the head joint, roughly."""
 
 
 @dataclass
@@ -170,11 +170,12 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
         fields.append(text[len(head) :].strip())
     if len(fields) < 2:
         raise InputError(f"{path}:{len(lines)}: the file ends before 'Frames:' and 'Frame Time:'; it is cut off")
-    if not (fields[0].isascii() and fields[0].isdigit() and len(fields[0]) < 10 and int(fields[0]) > 0):
+    frames = whole_number(fields[0])
+    if not frames:
         raise InputError(f"{path}:{filled[0] + 1}: Frames is {fields[0][:40]!r}, expected a positive whole number")
     if floats([fields[1]]) is None:
         raise InputError(f"{path}:{filled[1] + 1}: Frame Time is {fields[1][:40]!r}, expected seconds")
-    return int(fields[0]), fields[1], filled[1] + 1
+    return frames, fields[1], filled[1] + 1
 
 
 def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> Float64Array:
@@ -308,5 +309,5 @@ def guess_unit(skeleton: Skeleton, pose: Float64Array) -> tuple[float, str]:
     size = float(np.delete(steps, len(leg) - 1).sum())
     if not size > 0:
         return 0.01, "centimetres, for want of a body with a size"
-    name = min(UNITS, key=lambda unit: abs(np.log(size * UNITS[unit] / _BODY)))
+    name = min(UNITS, key=lambda unit: abs(np.log(size * UNITS[unit] / _BODY_LENGTH)))
     return UNITS[name], f"{name}, guessed: {size:.4g} units from ankle to head"

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, floats, read_text
+from .base import READERS, FileMotion, ReadOptions, floats, read_text, whole_number
 
 _JOINTS = NTU_25.num_joints
 _BODY_WORDS = 10
@@ -171,10 +171,10 @@ def _check_length(path: Path, lines: Lines, line: int, count: int, what: str) ->
 def _count(path: Path, lines: Lines, line: int, what: str) -> int:
     """The whole number that is alone on a line."""
     _check_length(path, lines, line, 1, what)
-    word = lines[line][0]
-    if not (word.isascii() and word.isdigit() and len(word) < 10):
-        raise InputError(f"{path}:{line + 1}: {what} is {word[:40]!r}, expected a whole number")
-    return int(word)
+    count = whole_number(lines[line][0])
+    if count is None:
+        raise InputError(f"{path}:{line + 1}: {what} is {lines[line][0][:40]!r}, expected a whole number")
+    return count
 
 
 def _coordinates(path: Path, lines: Lines, heads: list[int]) -> Float64Array:

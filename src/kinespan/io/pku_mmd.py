@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
-from ..arrays import BoolArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions, floats, number_table, read_text
+from .base import (
+    HEAD_BYTES,
+    READERS,
+    FileMotion,
+    ReadOptions,
+    floats,
+    number_table,
+    present_people,
+    read_text,
+    whole_number,
+)
 
 FPS = 30.0
 _PEOPLE = 2
@@ -47,16 +54,14 @@ class PkuMmdReader:
         lines = enumerate(read_text(path).rstrip().split("\n"), start=1)
         values = number_table(path, lines, _WORDS, " (2 bodies x 25 joints x 3); the file may be cut off")
         positions = values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
-        valid: BoolArray = np.any(positions != 0, axis=(2, 3))
-        present = valid.any(axis=0)
-        if not present.any():
-            raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
+        valid = present_people(path, positions)
+        is_used = valid.any(axis=0)
         return FileMotion(
-            positions=positions[:, present],
+            positions=positions[:, is_used],
             skeleton=NTU_25,
             fps=FPS,
             fps_from="rate of the format",
-            valid=valid[:, present],
+            valid=valid[:, is_used],
             attributes=name_attributes(path.stem),
         )
 
@@ -94,10 +99,10 @@ def read_labels(path: Path, num_labels: int) -> tuple[LabelLine, ...]:
 
 def _label_line(path: Path, number: int, line: str, num_labels: int) -> LabelLine:
     fields = [field.strip() for field in line.removesuffix(",").split(",")]
-    is_whole = [field.isascii() and field.isdigit() and len(field) < 10 for field in fields]
-    if len(fields) != 4 or not all(is_whole):
+    numbers = [value for field in fields if (value := whole_number(field)) is not None]
+    if not len(fields) == len(numbers) == 4:
         raise InputError(f"{path}:{number}: found {line[:60]!r}, expected label,start,end,confidence in whole numbers")
-    label, start, end, confidence = map(int, fields)
+    label, start, end, confidence = numbers
     if not 1 <= label <= num_labels:
         raise InputError(f"{path}:{number}: label is {label}, expected 1 to {num_labels}")
     if end <= start:

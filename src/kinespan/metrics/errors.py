@@ -1,4 +1,4 @@
-"""What kinds of errors scored spans hold, and what each costs (Alwassel et al., "Diagnosing Error in Temporal Action
+"""Kinds of errors of scored spans, and the mAP that each costs (Alwassel et al., "Diagnosing Error in Temporal Action
 Detectors", ECCV 2018, section 3.2).
 
 Of each label the 10 G best predictions count, G being its number of true spans. At a tIoU threshold a prediction is

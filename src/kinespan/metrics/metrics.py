@@ -123,7 +123,10 @@ def evaluate(
     tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
     all_tious = sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS})
     detection = detection_map(in_covered_time, true_spans, all_tious, rule, labels.names, fps)
-    averages = {"0.1:0.5": detection.at(DEFAULT_TIOUS).average, "0.5:0.95": detection.at(STRICT_TIOUS).average}
+    averages = {
+        "0.1:0.5": detection.for_tious(DEFAULT_TIOUS).average,
+        "0.5:0.95": detection.for_tious(STRICT_TIOUS).average,
+    }
     counts = {
         "recordings": len(truth.annotations),
         "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
@@ -135,7 +138,7 @@ def evaluate(
     frames = _exclusive_frames if labels.exclusive else _overlapping_frames
     return Metrics(
         labels,
-        detection.at(tious),
+        detection.for_tious(tious),
         averages,
         *frames(predictions, truth, labels, fps),
         counts,

@@ -85,7 +85,7 @@ class MapResult:
         """Mean of `map` over the thresholds."""
         return float(self.map.mean())
 
-    def at(self, tious: Sequence[float]) -> MapResult:
+    def for_tious(self, tious: Sequence[float]) -> MapResult:
         """The result for a subset of its thresholds. Raises ValueError for others."""
         index = [self.tious.index(value) for value in tious]
         figures = {

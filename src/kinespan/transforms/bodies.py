@@ -19,11 +19,11 @@ from ..arrays import BoolArray, IntArray
 
 Number = TypeVar("Number", bound=np.floating)
 
-SHORTEST = 11
+MAX_NOISE_FRAMES = 11
 """Tracks of at most this many frames are noise (CTR-GCN)."""
-WIDEST = 0.8
+MAX_WIDTH = 0.8
 """A body wider than this share of its height is not an upright person in that frame (CTR-GCN)."""
-NOISY = 0.69754
+NOISE_SHARE = 0.69754
 """A track with at least this share of such frames is noise (CTR-GCN)."""
 
 
@@ -72,14 +72,14 @@ def denoised(positions: NDArray[Number], valid: BoolArray) -> tuple[NDArray[Numb
     frames = [np.flatnonzero(valid[:, slot]) for slot in range(valid.shape[1])]
     tracks = [slot for slot in range(valid.shape[1]) if frames[slot].size]
     if len(tracks) > 1:
-        tracks = [slot for slot in tracks if frames[slot].size > SHORTEST] or [
+        tracks = [slot for slot in tracks if frames[slot].size > MAX_NOISE_FRAMES] or [
             max(tracks, key=lambda slot: frames[slot].size)
         ]
     motion: dict[int, float] = {}
     for slot in list(tracks):
         poses = positions[frames[slot], slot]
         is_wide = _is_wide(poses)
-        if len(tracks) > 1 and is_wide.mean() >= NOISY:
+        if len(tracks) > 1 and is_wide.mean() >= NOISE_SHARE:
             tracks.remove(slot)
             continue
         motion[slot] = _motion(poses)
@@ -108,7 +108,7 @@ def _two_slots(positions: NDArray[Number], valid: BoolArray, tracks: list[int]) 
 def _is_wide(poses: NDArray[Number]) -> BoolArray:
     """Mask (T,) of the poses (T, J, 3) that are wider than 0.8 of their height."""
     ranges = poses.max(axis=1) - poses.min(axis=1)
-    is_wide: BoolArray = ranges[:, 0] > WIDEST * ranges[:, 1]
+    is_wide: BoolArray = ranges[:, 0] > MAX_WIDTH * ranges[:, 1]
     return is_wide
 
 

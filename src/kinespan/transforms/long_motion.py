@@ -1,4 +1,4 @@
-"""The normalised motion of a long recording, made window by window, so that memory does not grow with it."""
+"""The normalised motion of a long recording, window by window, so that memory does not grow with its length."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .normalise import (
 )
 from .ntu_preprocessing import zero_invalid
 
-LONG = 2**15
-"""Recordings of at least so many frames are handled in windows: 18 minutes at 30 frames a second."""
+LONG_FRAMES = 2**15
+"""Recordings of at least this many frames are normalised window by window: 18 minutes at 30 frames a second."""
 
 
 class LongMotion:
@@ -123,6 +123,6 @@ def motion_in_parts(
 
     The published preprocessings need whole recordings, so with them it is always a Motion.
     """
-    if recording.num_frames < LONG or normalisation.preprocessing != "kinespan":
+    if recording.num_frames < LONG_FRAMES or normalisation.preprocessing != "kinespan":
         return model_motion(recording, skeleton, fps, normalisation)
-    return LongMotion(recording, skeleton, fps, normalisation, LONG)
+    return LongMotion(recording, skeleton, fps, normalisation, LONG_FRAMES)
