@@ -25,6 +25,7 @@ READY := $(VENV)/.ready$(if $(TORCH),-$(subst =,-,$(TORCH)))
 TOOLS := $(VENV)/.tools
 SPHINX := $(VENV)/.sphinx
 CODE := src tests benchmarks examples docs/conf.py docs/_ext
+COMPILED := src/kinespan/io/_scan.c
 
 # Two workers of one thread each are faster than one of two, and the same on every machine.
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -57,7 +58,7 @@ tables: $(READY)  ## write docs/research/catalogue.md, the tables of what there 
 	@$(BIN)/kinespan list all --markdown > docs/research/catalogue.new && mv docs/research/catalogue.new docs/research/catalogue.md
 
 clean:  ## remove the environment and what tests and tools leave behind
-	rm -rf $(VENV) demo build docs/_build docs/gallery docs/api/generated examples/report.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build docs/_build docs/gallery docs/api/generated examples/report.html $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(0 if ok else \
@@ -65,7 +66,7 @@ $(VENV)/pyvenv.cfg:
 	@echo "making the environment $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+$(READY): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt $(COMPILED)
 	@rm -f $(VENV)/.ready* $(TOOLS) $(SPHINX)
 ifdef TORCH
 	@echo "installing $(TORCH)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,3 +198,19 @@ def test_ntu_files_are_recognised_by_content(tmp_path):
     for number, other in enumerate((["12"], ["1", "0"], ["3", "1", *body_lines(5, np.ones((25, 3)))[1:]])):
         with pytest.raises(InputError, match="no known format"):
             detect(write_lines(tmp_path / f"{number}.txt", other))
+
+
+def test_reading_ntu_is_fast(tmp_path):
+    """Several times the line-by-line way; the bar is low, since machines are shared."""
+    frames = frames_of(moving(np.random.default_rng(0), 1, 150)[:, None] + [0, 0, 3])
+    path = write_lines(tmp_path / "a.skeleton", skeleton_lines(frames))
+
+    def best(function):
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            function(path)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert best(read_bodies) < best(read_slowly) / 2

@@ -215,11 +215,8 @@ def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:
     return ids
 
 
-def read_text(path: Path) -> str:
-    """The file as text: ASCII, with a few Latin-1 letters in comments or names; lines are separated by LF alone.
-
-    Raises InputError where the file cannot be read, is empty or holds NUL bytes.
-    """
+def read_text_bytes(path: Path) -> bytes:
+    """The bytes of a text file. Raises InputError where it cannot be read, is empty or holds NUL bytes."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -228,7 +225,17 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: the file is empty")
     if b"\0" in data:
         raise InputError(f"{path}: the file holds binary data, expected text")
-    lines = data.removeprefix(b"\xef\xbb\xbf").splitlines()  # several times as fast as replacing line ends
+    return data
+
+
+def read_text(path: Path) -> str:
+    """The file as text: ASCII, with a few Latin-1 letters in comments or names; lines are separated by LF alone.
+
+    Raises InputError where the file cannot be read, is empty or holds NUL bytes.
+    """
+    lines = (
+        read_text_bytes(path).removeprefix(b"\xef\xbb\xbf").splitlines()
+    )  # several times as fast as replacing line ends
     return b"\n".join(lines).decode("latin-1")
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, floats, read_text, whole_number
+from .base import READERS, FileMotion, ReadOptions
+from .decimals import Lines, read_lines
 
 _JOINTS = NTU_25.num_joints
 _BODY_WORDS = 10
@@ -93,102 +94,124 @@ def read_bodies(path: Path) -> Bodies:
     of joints, a line with too few or too many values and a coordinate that is not a finite number; and, naming the
     file, where no frame has a body.
     """
-    lines = [line.split() for line in read_text(path).rstrip().split("\n")]
-    heads_by_frame = _heads_by_frame(path, lines)
-    num_frames = len(heads_by_frame)
-    if not any(heads_by_frame):
+    lines = read_lines(path, columns=3)
+    heads, in_frame = _layout(path, lines)
+    num_frames = len(in_frame)
+    if not len(heads):
         raise InputError(
             f"{path}: none of its {num_frames} frames has a body (a sample without skeletons); leave it out"
         )
-    slots: dict[str, int] = {}  # of each bodyID
-    bodies: dict[tuple[int, int], tuple[int, int]] = {}  # (frame, slot): first line, position in the list of its frame
-    for frame, heads in enumerate(heads_by_frame):
-        for rank, head in enumerate(heads):
-            slot = slots.setdefault(lines[head][0], len(slots))
-            bodies.setdefault((frame, slot), (head, rank))
-    frames, people = np.array(list(bodies)).T
-    first_lines, ranks = np.array(list(bodies.values())).T
+    values = _coordinates(path, lines, heads)
+    ids = lines.wholes[heads].tolist() if (lines.wholes[heads] >= 0).all() else [lines.word(head, 0) for head in heads]
+    slots = {body_id: slot for slot, body_id in enumerate(dict.fromkeys(ids))}
+    people = np.array([slots[body_id] for body_id in ids])
+    frames = np.repeat(np.arange(num_frames), in_frame)
+    ranks = np.arange(len(heads)) - np.repeat(np.cumsum(in_frame) - in_frame, in_frame)
+    cells = frames * len(slots) + people  # (N,) index into the frames x slots table
+    order = np.argsort(cells, kind="stable")
+    order = order[np.append(True, np.diff(cells[order]) != 0)]  # the first of duplicates
+    cells = cells[order]
     positions = np.zeros((num_frames, len(slots), _JOINTS, 3))
+    positions.reshape(-1, _JOINTS, 3)[cells] = values[order]
     list_position = np.full((num_frames, len(slots)), -1)
-    positions[frames, people] = _coordinates(path, lines, first_lines.tolist())
-    list_position[frames, people] = ranks
-    valid: BoolArray = (positions != 0).any(axis=(2, 3))
+    list_position.ravel()[cells] = ranks[order]
+    valid: BoolArray = (positions != 0).reshape(*list_position.shape, -1).any(axis=2)
     if not valid.any():
         raise InputError(f"{path}: its bodies hold only zeros, the sensor saw nobody; leave it out")
-    doubles = sum(map(len, heads_by_frame)) - len(bodies)
+    doubles = len(heads) - len(cells)
     notes = (f"skipped {doubles} bodies whose bodyID their frame lists twice",) if doubles else ()
     return Bodies(positions, valid, np.where(valid, list_position, -1), notes)
 
 
-Lines = list[list[str]]
-"""The words on each line of a file."""
 _BODY_LINES = [_BODY_WORDS, 1] + [_JOINT_WORDS] * _JOINTS
-"""The number of words on the lines of a body."""
+"""Words on the lines of a body."""
+_WHOLE_FILE = re.compile(b"\1(\1(%b)*)+" % re.escape(bytes(_BODY_LINES)))
+"""Words on the lines of a file: a count of frames, then frames: a count of bodies, then bodies."""
 
 
-def _heads_by_frame(path: Path, lines: Lines) -> list[list[int]]:
-    """The first line of each body, counted from 0, frame by frame. Raises InputError for another layout."""
-    num_frames = _count(path, lines, 0, "the number of frames")
+def _layout(path: Path, lines: Lines) -> tuple[IntArray, IntArray]:
+    """The first line of each body (N,), counted from 0, and the number of bodies in each frame (T,)."""
+    counts = np.minimum(lines.counts, 255).astype(np.uint8)
+    if not _WHOLE_FILE.fullmatch(counts.tobytes()):
+        raise _layout_error(path, lines)
+    single = np.flatnonzero(counts == 1)  # lines with a number of frames, bodies or joints
+    of_joints = counts[single - 1] == _BODY_WORDS
+    frames = single[~of_joints][1:]
+    in_frame = np.diff(frames, append=len(counts)) // len(_BODY_LINES)
+    expected = np.full(len(single), _JOINTS)
+    expected[~of_joints] = [len(frames), *in_frame.tolist()]
+    if (lines.wholes[single] != expected).any():
+        raise _layout_error(path, lines)
+    return np.flatnonzero(counts == _BODY_WORDS), in_frame
+
+
+def _layout_error(path: Path, lines: Lines) -> InputError:
+    """The first fault in the layout of a file."""
+    num_frames = _count(lines, 0)
+    if num_frames is None:
+        return _count_error(path, lines, 0, "the number of frames")
     if num_frames == 0:
-        raise InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
-    heads_by_frame: list[list[int]] = []
-    line = 1
-    for frame in range(1, num_frames + 1):
-        of_frame = f"frame {frame} of {num_frames}"
-        num_bodies = _count(path, lines, line, f"the number of bodies in {of_frame}")
+        return InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
+    counts, line = lines.counts.tolist(), 1
+    for frame in range(num_frames):
+        bodies = _count(lines, line)
+        if bodies is None:
+            return _count_error(path, lines, line, f"the number of bodies in frame {frame + 1} of {num_frames}")
         line += 1
-        heads = []
-        for body in range(1, num_bodies + 1):
-            body_lines = lines[line : line + len(_BODY_LINES)]
-            if list(map(len, body_lines)) != _BODY_LINES or body_lines[1] != [str(_JOINTS)]:
-                _check_body(path, lines, line, f"body {body} of {of_frame}")
-            heads.append(line)
+        for body in range(bodies):
+            rows = counts[line : line + len(_BODY_LINES)]
+            if rows != _BODY_LINES or _count(lines, line + 1) != _JOINTS:
+                return _body_error(path, lines, line, f"body {body + 1} of frame {frame + 1} of {num_frames}")
             line += len(_BODY_LINES)
-        heads_by_frame.append(heads)
-    if line < len(lines):
-        raise InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
-    return heads_by_frame
+    return InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
 
 
-def _check_body(path: Path, lines: Lines, line: int, body: str) -> None:
-    """Raise InputError for a fault in the lines of a body, the first of them at `line`."""
-    _check_length(path, lines, line, _BODY_WORDS, f"the line of {body}")
-    num_joints = _count(path, lines, line + 1, f"the number of joints of {body}")
-    if num_joints != _JOINTS:
-        raise InputError(f"{path}:{line + 2}: {body} has {num_joints} joints, expected {_JOINTS}")
-    for joint in range(1, _JOINTS + 1):
-        _check_length(path, lines, line + 1 + joint, _JOINT_WORDS, f"joint {joint} of {body}")
+def _count(lines: Lines, line: int) -> int | None:
+    """The whole number that is alone on a line, None for another line."""
+    if line >= len(lines.counts) or lines.counts[line] != 1 or lines.wholes[line] < 0:
+        return None
+    return int(lines.wholes[line])
 
 
-def _check_length(path: Path, lines: Lines, line: int, count: int, what: str) -> None:
-    """Raise InputError for a line that is missing or has another number of words."""
-    if line >= len(lines):
-        raise InputError(f"{path}:{len(lines)}: the file is cut off: {what} does not follow; get it again")
-    if len(lines[line]) != count:
-        raise InputError(f"{path}:{line + 1}: {what} has {len(lines[line])} values, expected {count}")
+def _body_error(path: Path, lines: Lines, line: int, what: str) -> InputError:
+    """What is wrong with the lines of a body, the first of them at `line`."""
+    if (error := _length_error(path, lines, line, _BODY_WORDS, f"the line of {what}")) is not None:
+        return error
+    joints = _count(lines, line + 1)
+    if joints is None:
+        return _count_error(path, lines, line + 1, f"the number of joints of {what}")
+    if joints != _JOINTS:
+        return InputError(f"{path}:{line + 2}: {what} has {joints} joints, expected {_JOINTS}")
+    rows = enumerate(range(line + 2, line + 2 + _JOINTS), start=1)
+    errors = (_length_error(path, lines, row, _JOINT_WORDS, f"joint {joint} of {what}") for joint, row in rows)
+    return next(error for error in errors if error is not None)
 
 
-def _count(path: Path, lines: Lines, line: int, what: str) -> int:
-    """The whole number that is alone on a line."""
-    _check_length(path, lines, line, 1, what)
-    count = whole_number(lines[line][0])
-    if count is None:
-        raise InputError(f"{path}:{line + 1}: {what} is {lines[line][0][:40]!r}, expected a whole number")
-    return count
+def _count_error(path: Path, lines: Lines, line: int, what: str) -> InputError:
+    """What is wrong with a line that should be a whole number."""
+    error = _length_error(path, lines, line, 1, what)
+    text = "" if error is not None else lines.word(line, 0)
+    return error or InputError(f"{path}:{line + 1}: {what} is {text[:40]!r}, expected a whole number")
 
 
-def _coordinates(path: Path, lines: Lines, heads: list[int]) -> Float64Array:
-    """x y z (N, 25, 3) of the bodies that begin on these lines."""
-    values = floats([word for head in heads for line in lines[head + 2 : head + 2 + _JOINTS] for word in line[:3]])
-    if values is None:
-        line, joint, axis = next(
-            (head + 1 + joint, joint, axis)
-            for head in heads
-            for joint in range(1, _JOINTS + 1)
-            for axis in range(3)
-            if floats([lines[head + 1 + joint][axis]]) is None
-        )
+def _length_error(path: Path, lines: Lines, line: int, words: int, what: str) -> InputError | None:
+    """What is wrong with a line that is missing or has another number of values; None where it is right."""
+    if line >= len(lines.counts):
+        return InputError(f"{path}:{len(lines.counts)}: the file is cut off: {what} does not follow; get it again")
+    if lines.counts[line] != words:
+        return InputError(f"{path}:{line + 1}: {what} has {lines.counts[line]} values, expected {words}")
+    return None
+
+
+def _coordinates(path: Path, lines: Lines, heads: IntArray) -> Float64Array:
+    """x y z (N, 25, 3) of the bodies that begin on these lines (N,)."""
+    joints = (heads[:, None] + np.arange(2, 2 + _JOINTS)).ravel()
+    values = lines.values.take(joints, axis=0)
+    if np.isnan(values).any():
+        joint, axis = map(int, np.argwhere(np.isnan(values))[0])
+        line = int(joints[joint])
         raise InputError(
-            f"{path}:{line + 1}: {'xyz'[axis]} of joint {joint} is {lines[line][axis][:40]!r}, expected a finite number"
+            f"{path}:{line + 1}: {'xyz'[axis]} of joint {joint % _JOINTS + 1} is "
+            f"{lines.word(line, axis)[:40]!r}, expected a finite number"
         )
     return values.reshape(-1, _JOINTS, 3)

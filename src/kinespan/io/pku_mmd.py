@@ -7,19 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import (
-    HEAD_BYTES,
-    READERS,
-    FileMotion,
-    ReadOptions,
-    floats,
-    number_table,
-    present_people,
-    read_text,
-    whole_number,
-)
+from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions, floats, present_people, whole_number
+from .decimals import read_lines
 
 FPS = 30.0
 _PEOPLE = 2
@@ -51,9 +44,19 @@ class PkuMmdReader:
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
         """Positions (T, P, 25, 3), P 1 or 2, and valid (T, P)."""
-        lines = enumerate(read_text(path).rstrip().split("\n"), start=1)
-        values = number_table(path, lines, _WORDS, " (2 bodies x 25 joints x 3); the file may be cut off")
-        positions = values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
+        lines = read_lines(path, _WORDS)
+        bad_lines = np.flatnonzero(lines.counts != _WORDS)
+        if len(bad_lines):
+            line = int(bad_lines[0]) + 1
+            cut = "; the file may be cut off" if line == len(lines.counts) else ""
+            raise InputError(
+                f"{path}:{line}: found {lines.counts[line - 1]} values, expected {_WORDS} "
+                f"(2 bodies x 25 joints x 3){cut}"
+            )
+        if np.isnan(lines.values).any():
+            line, index = map(int, np.argwhere(np.isnan(lines.values))[0])
+            raise InputError(f"{path}:{line + 1}: found {lines.word(line, index)[:40]!r}, expected a finite number")
+        positions = lines.values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
         valid = present_people(path, positions)
         is_used = valid.any(axis=0)
         return FileMotion(
