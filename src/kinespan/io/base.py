@@ -233,9 +233,8 @@ def read_text(path: Path) -> str:
 
     Raises InputError where the file cannot be read, is empty or holds NUL bytes.
     """
-    lines = (
-        read_text_bytes(path).removeprefix(b"\xef\xbb\xbf").splitlines()
-    )  # several times as fast as replacing line ends
+    # Splitting is several times as fast as replacing line ends.
+    lines = read_text_bytes(path).removeprefix(b"\xef\xbb\xbf").splitlines()
     return b"\n".join(lines).decode("latin-1")
 
 
