@@ -140,13 +140,14 @@ def _heads_by_frame(path: Path, lines: Lines) -> list[list[int]]:
     heads_by_frame: list[list[int]] = []
     line = 1
     for frame in range(1, num_frames + 1):
-        of_frame = f"frame {frame} of {num_frames}"
-        num_bodies = _count(path, lines, line, f"the number of bodies in {of_frame}")
+        num_bodies = wholes[line] if words_on_line[line : line + 1] == [1] else -1
+        if num_bodies < 0:
+            _count(path, lines, line, f"the number of bodies in frame {frame} of {num_frames}")  # raises
         line += 1
         heads = []
         for body in range(1, num_bodies + 1):
             if words_on_line[line : line + len(_BODY_LINES)] != _BODY_LINES or wholes[line + 1] != _JOINTS:
-                _check_body(path, lines, line, f"body {body} of {of_frame}")  # raises
+                _check_body(path, lines, line, f"body {body} of frame {frame} of {num_frames}")  # raises
             heads.append(line)
             line += len(_BODY_LINES)
         heads_by_frame.append(heads)
