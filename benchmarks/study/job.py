@@ -18,7 +18,7 @@ from kinespan.config import FinetuneConfig
 from kinespan.corpus import Corpus
 from kinespan.corpus.training_set import Parts, Source, TrainingSet, choose_skeleton, corpus_parts, labelled_names
 from kinespan.data.predictions import Predictions, Truth
-from kinespan.decode import DecodeConfig, decode, segment_as
+from kinespan.decode import DecodeConfig, decode, segment
 from kinespan.decode.durations import learn_durations
 from kinespan.errors import InputError
 from kinespan.metrics import detection_map, evaluate
@@ -200,7 +200,7 @@ def figures(scores: Mapping[str, Scores], fps: float, decoding: DecodeConfig, tr
     by_segmentation: dict[str, Any] = {}
     for segmentation in ("argmax", "viterbi"):
         config = replace(decoding, segmentation=segmentation)
-        segments = {name: tuple(segment_as(frames, fps, labels, config)) for name, frames in scores.items()}
+        segments = {name: tuple(segment(frames, fps, labels, config)) for name, frames in scores.items()}
         metrics = evaluate(Predictions(spans, segments), truth).to_dict()
         by_segmentation[segmentation] = {"frame_accuracy": metrics["frame_accuracy"], "edit": metrics["edit"]}
         by_segmentation[segmentation] |= {f"f1_{k}": metrics["f1"][k] for k in ("10", "25", "50")}

@@ -11,7 +11,7 @@ import torch
 from kinespan.config import AugmentConfig, FinetuneConfig, NetworkConfig
 from kinespan.corpus import Corpus, CorpusWriter, group_split
 from kinespan.data.annotation import BACKGROUND, LabelSet
-from kinespan.decode import segment_as
+from kinespan.decode import segment
 from kinespan.errors import InputError
 from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic_takes
 from kinespan.runs.load import load_model
@@ -64,7 +64,7 @@ def test_a_refined_model_is_trained_tested_and_read_again(corpus, tmp_path):
     assert again.spec.decode == model.spec.decode
     assert same(again.state_dict(), model.state_dict())
     scores = again.frame_scores(corpus[corpus.names[0]])
-    assert again.segment(scores) == segment_as(scores, again.spec.input.fps, again.labels, model.spec.decode)
+    assert again.segment(scores) == segment(scores, again.spec.input.fps, again.labels, model.spec.decode)
 
 
 @pytest.mark.parametrize(("network", "stages"), [({}, 2), ({"encoder": "stgcn16_light"}, 0)])

@@ -1,4 +1,4 @@
-"""ActivityNet JSON in and out, and every writer."""
+"""ActivityNet JSON in and out, and every annotation format."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import gc
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotations import WRITERS, export
+from kinespan.annotations import FORMATS, read_annotations, write_annotations
 from kinespan.annotations.activitynet import read_predictions, read_truth, write_predictions, write_truth
 from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.data.predictions import Predictions, Truth
@@ -65,10 +66,6 @@ def test_written_truth_is_read_back(tmp_path):
     )
     write_truth(truth, tmp_path / "T.json")
     assert read_truth(tmp_path / "T.json") == truth
-    part = read_truth(tmp_path / "T.json", "test")
-    assert (list(part.annotations), part.labels) == (["b"], labels)
-    with pytest.raises(InputError, match="'val'; available: test, train"):
-        read_truth(tmp_path / "T.json", "val")
 
 
 def written(tmp_path, data):
@@ -249,65 +246,97 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         read_predictions(tmp_path / "latin.json")
 
 
-def spans_of_json(path):
-    return {name: spans for name, spans in read_predictions(path).spans.items() if spans}
+def scores_of_json(path):
+    return {name: [span.score for span in spans] for name, spans in read_predictions(path).spans.items() if spans}
 
 
-def spans_of_csv(path):
-    found = {}
+def scores_of_csv(path):
+    scores = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, strict=True):
-            person = int(row["person"]) if row["person"] else None
-            span = Span(float(row["start"]), float(row["end"]), row["label"], float(row["score"]), person)
-            found.setdefault(row["recording"], []).append(span)
-    return {name: tuple(spans) for name, spans in found.items()}
+            scores.setdefault(row["recording"], []).append(float(row["score"]))
+    return scores
 
 
-READ_BACK = {"json": spans_of_json, "csv": spans_of_csv}
-"""How the test reads each format back; a writer without an entry fails the first test below."""
+SCORES = {"activitynet": scores_of_json, "csv": scores_of_csv}
+"""How the test reads scores, which annotations lack, from each written format; None for formats without scores."""
+WRITTEN = sorted(name for name in FORMATS if FORMATS[name].write)
 
 
-def test_every_writer_is_enrolled():
-    assert set(WRITERS) == set(READ_BACK)
+def test_every_format_is_enrolled():
+    assert set(SCORES) == set(WRITTEN)
+    for name in FORMATS:
+        used = FORMATS[name]
+        assert used.about
+        assert used.read or used.write
+        assert used.suffixes
+        assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in used.suffixes)
 
 
-@pytest.mark.parametrize("name", sorted(READ_BACK))
-def test_every_writer_keeps_every_span(tmp_path, name):
-    path = tmp_path / f"spans.{name}"
-    export(SAMPLE, path)
-    assert READ_BACK[name](path) == {name: spans for name, spans in SAMPLE.spans.items() if spans}
+@pytest.mark.parametrize("name", WRITTEN)
+def test_every_format_reads_back_every_span_that_it_wrote(tmp_path, name):
+    path = tmp_path / f"spans{FORMATS[name].suffixes[0]}"
+    write_annotations(SAMPLE, path)
+    expected = {name: spans for name, spans in SAMPLE.spans.items() if spans}
+    if SCORES[name]:
+        assert SCORES[name](path) == {name: [span.score for span in spans] for name, spans in expected.items()}
+    if FORMATS[name].read:
+        annotations = {name: each.spans for name, each in read_annotations(path).items() if each.spans}
+        assert annotations == {
+            name: tuple(replace(span, score=None) for span in spans) for name, spans in expected.items()
+        }
 
 
-@pytest.mark.parametrize("name", sorted(READ_BACK))
+@pytest.mark.parametrize("name", WRITTEN)
 def test_every_writer_is_deterministic_and_leaves_nothing_beside_its_file(tmp_path, name):
     path = tmp_path / "out"
-    export(SAMPLE, path, name)
+    write_annotations(SAMPLE, path, name)
     first = path.read_bytes()
-    export(SAMPLE, path, name)
+    write_annotations(SAMPLE, path, name)
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
-@pytest.mark.parametrize("name", sorted(READ_BACK))
+@pytest.mark.parametrize("name", WRITTEN)
 def test_every_writer_writes_no_predictions_and_names_a_missing_folder(tmp_path, name):
-    export(Predictions({}), tmp_path / "out", name)
-    assert READ_BACK[name](tmp_path / "out") == {}
+    write_annotations(Predictions({}), tmp_path / "out", name)
+    assert (tmp_path / "out").is_file()
     with pytest.raises(InputError, match="nowhere"):
-        export(SAMPLE, tmp_path / "nowhere" / "out", name)
+        write_annotations(SAMPLE, tmp_path / "nowhere" / "out", name)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FORMATS if FORMATS[name].read))
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe\x00", b"neither\n", b"[1]"])
+def test_every_reader_refuses_other_files_by_name(tmp_path, name, data):
+    path = tmp_path / f"other{FORMATS[name].suffixes[0]}"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        read_annotations(path)
+
+
+def test_predictions_are_read_as_annotations_by_their_segmentation(tmp_path):
+    proposals = {"x": (Span(0, 2, "walk", 0.5), Span(1, 3, "walk", 0.25))}
+    path = tmp_path / "P.json"
+    write_annotations(Predictions(proposals, {"x": (Span(0, 2, "walk", 0.5),)}), path)
+    assert read_annotations(path) == {"x": Annotation((Span(0, 2, "walk"),), LabelSet(("walk",)))}
+    write_annotations(Predictions(proposals), path)
+    assert not read_annotations(path)["x"].labels.exclusive
 
 
 def test_csv_follows_rfc_4180(tmp_path):
-    export(Predictions({"x": (Span(0.5, 2, 'a,"b"', 0.25), Span(1, 2, "c", person=0))}), tmp_path / "spans.csv")
+    write_annotations(
+        Predictions({"x": (Span(0.5, 2, 'a,"b"', 0.25), Span(1, 2, "c", person=0))}), tmp_path / "spans.csv"
+    )
     assert (tmp_path / "spans.csv").read_bytes() == (
         b'recording,label,start,end,score,person\r\nx,"a,""b""",0.5,2,0.25,\r\nx,c,1,2,,0\r\n'
     )
 
 
 def test_unknown_formats_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"'\.xyz'; available: csv, json"):
-        export(SAMPLE, tmp_path / "out.xyz")
-    with pytest.raises(InputError, match="did you mean 'json'"):
-        export(SAMPLE, tmp_path / "out", "jsn")
+    with pytest.raises(InputError, match=r"'\.xyz'; available: \.json, \.csv"):
+        write_annotations(SAMPLE, tmp_path / "out.xyz")
+    with pytest.raises(InputError, match="did you mean 'activitynet'"):
+        write_annotations(SAMPLE, tmp_path / "out", "activitynt")
 
 
 def test_json_refuses_a_span_without_score_and_keeps_the_old_file(tmp_path):
@@ -315,7 +344,7 @@ def test_json_refuses_a_span_without_score_and_keeps_the_old_file(tmp_path):
     path.write_text("old")
     for score in (None, float("inf")):
         with pytest.raises(InputError, match=r"'x'.*'walk'"):
-            export(Predictions({"x": (Span(0, 1, "walk", score),)}), path)
+            write_annotations(Predictions({"x": (Span(0, 1, "walk", score),)}), path)
     assert path.read_text() == "old"
 
 

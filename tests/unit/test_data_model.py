@@ -18,7 +18,6 @@ from kinespan.data.annotation import (
     LabelSet,
     Span,
     frame_centres,
-    label_set_of,
     runs,
     spans_from_frames,
 )
@@ -230,14 +229,6 @@ def test_runs_cover_the_sequence_in_order(values):
 def test_spans_from_frames_refuses_ids_outside_the_label_set():
     with pytest.raises(InputError, match="frame 1: id 3"):
         spans_from_frames([0, 3], 30, LABELS)
-
-
-def test_label_set_of_refuses_none_or_several():
-    one = Annotation((), LABELS)
-    assert label_set_of([one, one]) == LABELS
-    for several in ([], [one, Annotation((), LabelSet(("wave",)))]):
-        with pytest.raises(InputError, match="one label set"):
-            label_set_of(several)
 
 
 def test_registry_lists_parts_and_names_the_nearest():

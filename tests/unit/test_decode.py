@@ -162,8 +162,8 @@ def test_moving_mean_agrees_with_the_slow_reference(seed, length, reach):
 
 def test_a_moving_mean_removes_flicker():
     ids = [1] * 6 + [2] + [1] * 2 + [2] + [1] * 6
-    assert len(segment(one_hot(ids), 10, TWO, 0.0)) == 5
-    (whole,) = segment(one_hot(ids), 10, TWO, 0.0, smooth=0.5)
+    assert len(segment(one_hot(ids), 10, TWO, DecodeConfig(min_duration=0.0))) == 5
+    (whole,) = segment(one_hot(ids), 10, TWO, DecodeConfig(min_duration=0.0, smooth=0.5))
     assert (whole.label, whole.start, whole.end) == ("walk", 0, 1.6)
     config = DecodeConfig(method="argmax", smooth=0.5, min_duration=0.0)
     assert decode(one_hot(ids), 10, TWO, config) == [whole]
@@ -205,7 +205,7 @@ def test_background_alone_and_no_frames_give_no_spans():
 
 def test_segment_by_hand():
     ids = [0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 0, 0]
-    spans = segment(one_hot(ids), 10, TWO, min_duration=0.2)
+    spans = segment(one_hot(ids), 10, TWO, DecodeConfig(min_duration=0.2))
     assert [(span.label, span.start, span.end) for span in spans] == [("walk", 0.3, 0.7), ("sit", 0.7, 1.0)]
     assert [span.score for span in spans] == pytest.approx([0.9, 0.9])
     assert decode(one_hot(ids), 10, TWO, DecodeConfig(method="argmax", min_duration=0.2)) == sorted(
@@ -216,25 +216,25 @@ def test_segment_by_hand():
 def test_a_short_run_is_absorbed_by_the_neighbour_with_the_higher_score():
     scores = one_hot([1, 1, 1, 0, 2, 2, 2])
     scores[3] = [0.5, 0.1, 0.4]
-    assert [(span.label, span.start, span.end) for span in segment(scores, 1, TWO, 2.0)] == [
+    assert [(span.label, span.start, span.end) for span in segment(scores, 1, TWO, DecodeConfig(min_duration=2.0))] == [
         ("walk", 0, 3),
         ("sit", 3, 7),
     ]
     scores[3] = [0.5, 0.4, 0.1]
-    assert [(span.label, span.start, span.end) for span in segment(scores, 1, TWO, 2.0)] == [
+    assert [(span.label, span.start, span.end) for span in segment(scores, 1, TWO, DecodeConfig(min_duration=2.0))] == [
         ("walk", 0, 4),
         ("sit", 4, 7),
     ]
 
 
 def test_a_short_gap_joins_its_two_sides():
-    spans = segment(one_hot([1, 1, 1, 0, 1, 1]), 1, TWO, 2.0)
+    spans = segment(one_hot([1, 1, 1, 0, 1, 1]), 1, TWO, DecodeConfig(min_duration=2.0))
     assert [(span.label, span.start, span.end) for span in spans] == [("walk", 0, 6)]
 
 
 def test_overlapping_labels_are_segmented_independently():
     walk, sit = [0.9] * 4 + [0.1] * 4, [0.1] * 2 + [0.8] * 5 + [0.1]
-    spans = segment(scores_of(walk, sit), 1, BOTH, 2.0)
+    spans = segment(scores_of(walk, sit), 1, BOTH, DecodeConfig(min_duration=2.0))
     assert [(span.label, span.start, span.end) for span in spans] == [("walk", 0, 4), ("sit", 2, 7)]
     assert [span.score for span in spans] == pytest.approx([0.9, 0.8])
 
@@ -242,7 +242,7 @@ def test_overlapping_labels_are_segmented_independently():
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=60), st.integers(1, 8))
 @settings(max_examples=200, deadline=None)
 def test_segments_tile_without_overlap_and_last_long_enough(ids, shortest):
-    spans = segment(one_hot(ids), 1, TWO, float(shortest))
+    spans = segment(one_hot(ids), 1, TWO, DecodeConfig(min_duration=float(shortest)))
     for before, after in pairwise(spans):
         assert before.end <= after.start
         assert before.end < after.start or before.label != after.label
@@ -256,7 +256,7 @@ def test_segments_tile_without_overlap_and_last_long_enough(ids, shortest):
 @settings(deadline=None)
 def test_without_min_duration_the_segmentation_is_the_argmax(ids):
     painted = np.zeros(len(ids), dtype=int)
-    for span in segment(one_hot(ids), 25, TWO, 0.0):
+    for span in segment(one_hot(ids), 25, TWO, DecodeConfig(min_duration=0.0)):
         painted[round(span.start * 25) : round(span.end * 25)] = TWO.index(span.label) + 1
     assert painted.tolist() == ids
 

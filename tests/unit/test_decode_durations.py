@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from kinespan.config import Normalisation
 from kinespan.data.annotation import IGNORE, LabelSet, runs
 from kinespan.data.skeletons import KINECT_20
-from kinespan.decode import DecodeConfig, decode, segment, segment_as
-from kinespan.decode.durations import MIN_SPREAD, duration_table, learn_durations, most_probable
+from kinespan.decode import DecodeConfig, decode, segment
+from kinespan.decode.durations import MAX_TABLE_FRAMES, MIN_SPREAD, duration_table, learn_durations, most_probable
 from kinespan.errors import InputError
 from kinespan.models.input_spec import InputSpec
 from kinespan.models.model_file import ModelSpec
@@ -82,7 +82,8 @@ def test_durations_remove_a_flicker_and_keep_a_clear_action():
     found = most_probable(scores, table)
     assert [value for value, _, _ in runs(found)] == [0, 1, 2, 0]
     assert (found != expected).sum() <= 2
-    assert [(s.label, s.start, s.end) for s in segment(scores, 10, TWO, durations=durations)][:2] == [
+    config = DecodeConfig(segmentation="viterbi", durations=durations)
+    assert [(s.label, s.start, s.end) for s in segment(scores, 10, TWO, config)][:2] == [
         ("walk", 2.0, 4.0), ("sit", 4.0, pytest.approx(6.1, abs=0.11)),
     ]  # fmt: skip
 
@@ -90,7 +91,10 @@ def test_durations_remove_a_flicker_and_keep_a_clear_action():
 def test_one_class_or_no_frames_need_no_durations():
     assert most_probable(np.ones((4, 1), np.float32), np.zeros((1, 3))).tolist() == [0] * 4
     assert most_probable(np.ones((0, 3), np.float32), np.zeros((3, 3))).tolist() == []
-    assert segment(np.ones((0, 3), np.float32), 10, TWO, durations=((0.0, 1.0),) * 3) == []
+    assert (
+        segment(np.ones((0, 3), np.float32), 10, TWO, DecodeConfig(segmentation="viterbi", durations=((0.0, 1.0),) * 3))
+        == []
+    )
 
 
 # ---- durations -------------------------------------------------------------------------------------------------------
@@ -100,7 +104,7 @@ def test_duration_densities_sum_to_one():
     table = duration_table(((math.log(2), 0.4), (math.log(5), 0.3)), 25.0)
     assert np.exp(table).sum(axis=1) == pytest.approx([1, 1], abs=0.01)
     assert table.shape[1] == math.ceil(5 * math.exp(0.9) * 25)
-    assert duration_table(((math.log(2), 0.4),), 25.0, max_frames=30).shape == (1, 30)
+    assert duration_table(((math.log(99), 0.4),), 25.0).shape == (1, MAX_TABLE_FRAMES)
     # by hand: at the median the density of log seconds is 1 / (0.4 sqrt(2 pi)), per frame divided by its 50 frames
     assert table[0, 49] == pytest.approx(-math.log(0.4 * math.sqrt(2 * math.pi)) - math.log(50))
 
@@ -148,11 +152,10 @@ DURATIONS = ((0.5, 0.25), (1.0, 0.5), (-0.5, 0.75))
 def test_the_config_chooses_argmax_or_viterbi():
     scores = softmax_rows(0, 60, 3)
     config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
-    found = segment_as(scores, 10, TWO, config)
-    assert found == segment(scores, 10, TWO, durations=DURATIONS)
+    found = segment(scores, 10, TWO, config)
     plain = segment(scores, 10, TWO)
     assert len(found) < len(plain)
-    assert segment_as(scores, 10, TWO, DecodeConfig(durations=DURATIONS)) == plain
+    assert segment(scores, 10, TWO, DecodeConfig(durations=DURATIONS)) == plain
     key = {span.start: span for span in decode(scores, 10, TWO, replace(config, method="argmax"))}
     assert [key[span.start] for span in found] == found
 
@@ -160,10 +163,10 @@ def test_the_config_chooses_argmax_or_viterbi():
 def test_viterbi_without_durations_or_with_overlapping_labels_is_refused():
     scores = softmax_rows(0, 20, 3)
     with pytest.raises(InputError, match=r"of 0 classes, expected 3.*finetune"):
-        segment_as(scores, 10, TWO, DecodeConfig(segmentation="viterbi"))
+        segment(scores, 10, TWO, DecodeConfig(segmentation="viterbi"))
     config = DecodeConfig(segmentation="viterbi", durations=DURATIONS)
     with pytest.raises(InputError, match="needs exclusive labels"):
-        segment_as(scores, 10, replace(TWO, exclusive=False), config)
+        segment(scores, 10, replace(TWO, exclusive=False), config)
     for wrong in ({"segmentation": "loud"}, {"durations": ((1.0, 0.0),)}, {"durations": ((math.nan, 1.0),)},
                   {"durations": ((1.0,),)}):  # fmt: skip
         with pytest.raises(InputError, match=next(iter(wrong))):

@@ -123,7 +123,7 @@ def test_features_are_zero_where_nobody_is_present():
 def test_long_recordings_are_embedded_in_parts(monkeypatch):
     model, take = encoder_model(), recording(200)
     expected = model.embed(take).features
-    monkeypatch.setattr(long_motion, "LONG", 50)
+    monkeypatch.setattr(long_motion, "LONG_FRAMES", 50)
     assert np.allclose(model.embed(take, window=1.0).features, expected, atol=1e-5)
 
 

@@ -249,7 +249,7 @@ FIRST = ROWS.split("\n").index("Frames: 3") + 3  # line number of the first fram
         (ROWS.replace("JOINT LeftLeg", "ROOT LeftLeg"), "exactly one ROOT"),
         (ROWS.replace("}\nMOTION", "MOTION"), "1 '}' are missing before MOTION"),
         (ROWS.replace("}\nMOTION", "}\n}\nMOTION"), "a '}' too many"),
-        (ROWS.replace("HIERARCHY\n", "HIERARCHY\n{\n"), ":2: a '{' that no ROOT"),
+        (ROWS.replace("HIERARCHY\n", "HIERARCHY\n{\n"), ":2: a '{' without a ROOT"),
         (ROWS.replace("MOTION", "MOVES"), "did not expect 'MOVES' here"),
         (ROWS.split("MOTION")[0], "ends before the line MOTION"),
         (ROWS.split("Frame Time")[0], "ends before 'Frames:' and 'Frame Time:'"),

@@ -103,7 +103,7 @@ def test_a_recording_without_people_after_resampling_is_empty():
 
 
 def test_only_long_recordings_with_our_preprocessing_are_windowed(monkeypatch):
-    monkeypatch.setattr(long_motion, "LONG", 50)
+    monkeypatch.setattr(long_motion, "LONG_FRAMES", 50)
     kinds = [
         type(motion_in_parts(take(frames), KINECT_20, 15.0, Normalisation(preprocessing=family))).__name__
         for frames, family in ((49, "kinespan"), (50, "kinespan"), (50, "agcn"))
@@ -126,7 +126,7 @@ def test_scores_have_no_seams_between_chunks(monkeypatch, encoder, refine_stages
     whole = model.frame_scores(recording, window=1e6)
     assert whole.std(axis=0).max() > 1e-4  # there is something to see
     monkeypatch.setattr("kinespan.models.encoder_model.WINDOWS_PER_CHUNK", 1)
-    monkeypatch.setattr(long_motion, "LONG", 50)
+    monkeypatch.setattr(long_motion, "LONG_FRAMES", 50)
     assert np.allclose(model.frame_scores(recording, window=1.0), whole, atol=2e-5)
 
 
@@ -139,7 +139,7 @@ def test_memory_does_not_grow_with_the_recording(monkeypatch):
     model = Localizer(spec).eval()
     positions, features = [], []
     resampled, windowed = LongMotion._resampled, Windows.features
-    monkeypatch.setattr(long_motion, "LONG", 400)
+    monkeypatch.setattr(long_motion, "LONG_FRAMES", 400)
     monkeypatch.setattr(LongMotion, "_resampled", lambda self, a, b: positions.append(b - a) or resampled(self, a, b))
     monkeypatch.setattr(
         Windows, "features", lambda self, m, a, b, *rest: features.append(b - a) or windowed(self, m, a, b, *rest)

@@ -11,7 +11,7 @@ from test_metrics_map import scenes
 
 from kinespan.data.annotation import Span
 from kinespan.metrics import KINDS, detection_errors
-from kinespan.metrics.errors import NEAR, PER_TRUE_SPAN
+from kinespan.metrics.errors import MIN_OVERLAP, PER_TRUE_SPAN
 
 
 def test_kinds_of_errors_by_hand():
@@ -64,7 +64,8 @@ def kind_of(span, truth, taken, tiou):
     same = max((overlap(span, true) for true in truth if true.label == span.label), default=0.0)
     other = max((overlap(span, true) for true in truth if true.label != span.label), default=0.0)
     for name, value, low in (
-        ("double", same, tiou), ("wrong label", other, tiou), ("localization", same, NEAR), ("confusion", other, NEAR),
+        ("double", same, tiou), ("wrong label", other, tiou),
+        ("localization", same, MIN_OVERLAP), ("confusion", other, MIN_OVERLAP),
     ):  # fmt: skip
         if value >= low:
             return name

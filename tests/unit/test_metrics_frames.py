@@ -67,11 +67,6 @@ def test_edit_score_by_hand():
     assert np.isnan(edit_score([], []))
 
 
-def test_background_may_count_as_a_segment():
-    assert edit_score([ids("101")], [ids("111")]) == pytest.approx(1 / 2)
-    assert edit_score([ids("101")], [ids("111")], dropped=()) == pytest.approx(1 / 3)
-
-
 def test_f1_by_hand():
     # Segments of 1: [0, 4) against [0, 8), tIoU 0.5; of 2: [4, 8) against [8, 10), none.
     assert f1_at_k([ids("1111222200")], [ids("1111111122")]) == pytest.approx((0.5, 0.5, 0.5))

@@ -13,7 +13,7 @@ from kinespan.config import Normalisation
 from kinespan.data.annotation import LabelSet
 from kinespan.data.recording import Recording
 from kinespan.data.skeletons import COCO_17, KINECT_20
-from kinespan.decode import segment
+from kinespan.decode import DecodeConfig, segment
 from kinespan.models.input_spec import InputSpec
 from kinespan.models.model_file import ModelSpec
 from kinespan.stream import segmenter as segmenter_module
@@ -119,9 +119,12 @@ def test_streamed_spans_equal_segment_at_any_time(kind, frames, seed, exclusive,
     for start in range(0, frames, pushed):
         spans += segmenter.push(scores[start : start + pushed])
         if not smooth:
-            same_spans([*spans, *segmenter.open()], segment(scores[: start + pushed], FPS, labels, min_duration))
+            same_spans(
+                [*spans, *segmenter.open()],
+                segment(scores[: start + pushed], FPS, labels, DecodeConfig(min_duration=min_duration)),
+            )
     spans += segmenter.finish(scores[:0])
-    same_spans(spans, segment(scores, FPS, labels, min_duration, smooth))
+    same_spans(spans, segment(scores, FPS, labels, DecodeConfig(min_duration=min_duration, smooth=smooth)))
 
 
 def same_spans(spans, expected):

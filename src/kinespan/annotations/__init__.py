@@ -1,47 +1,61 @@
-"""Annotation files of other programs and ours, one file a format: labels are read, predicted spans are written.
+"""Annotation files of other programs and ours, one file a format, which reads and writes it.
 
-A writer is a function ``write(predictions: Predictions, path: Path) -> None`` registered under the name of its
-format, ``@WRITERS.register("csv")``. It writes ``predictions.spans`` in the order given, seconds unrounded, and names
-each recording; it uses `kinespan.files.write_atomically`, so the file at ``path`` is complete or absent; it raises
-InputError for what its format cannot hold. To write the segmentation, pass it as the spans:
-``Predictions(predictions.segmentation)``. A new format is one file here and one import below.
+A format is an `AnnotationFormat` registered under its name, ``FORMATS.register("csv")(AnnotationFormat(...))``. A new
+one is one file here and one import below.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from ..data.annotation import Annotation
 from ..data.predictions import Predictions
 from ..errors import InputError
-from . import activitynet, csv_table  # each registers its writer
-from .activitynet import read_truth
-from .base import WRITERS, Writer
-from .csv_table import read_csv
+from . import activitynet, csv_table  # registers the formats
+from .base import FORMATS, AnnotationFormat
 
-__all__ = ["WRITERS", "Writer", "activitynet", "csv_table", "export", "read_annotations"]
+__all__ = ["FORMATS", "AnnotationFormat", "activitynet", "csv_table", "read_annotations", "write_annotations"]
 
 
-def read_annotations(file: Path) -> dict[str, Annotation]:
-    """Annotations by recording from ActivityNet JSON (suffix ``.json``) or CSV (any other).
+def read_annotations(path: Path | str) -> dict[str, Annotation]:
+    """Annotations by recording, in the format that the file's ending names; CSV for an unknown ending.
 
-    Raises InputError, naming the file, where it is missing or holds neither.
-    """
-    if not file.is_file():
-        raise InputError(f"{file}: no such file; annotations are ActivityNet JSON or CSV")
-    return dict(read_truth(file).annotations) if file.suffix.lower() == ".json" else read_csv(file)
-
-
-def export(predictions: Predictions, path: Path, format: str | None = None) -> None:
-    """Write predictions in a format of `WRITERS`, by default the one that the file's ending names.
-
-    Raises InputError for an unknown format or ending, or a path that cannot be written to.
+    Raises InputError, naming the file, where it is missing or not in that format.
     """
     path = Path(path)
-    name = path.suffix.removeprefix(".").lower() if format is None else format
-    if format is None and name not in WRITERS:
-        raise InputError(
-            f"{path}: no format has the ending {path.suffix!r}; available: {', '.join(WRITERS)}; "
-            "use one of these endings or give the format"
-        )
-    WRITERS[name](predictions, path)
+    formats = _formats_by_suffix("read")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; annotations are {' or '.join(formats)} files")
+    read = FORMATS[formats.get(path.suffix.lower(), "csv")].read
+    assert read is not None
+    return read(path)
+
+
+def write_annotations(predictions: Predictions, path: Path | str, format: str | None = None) -> None:
+    """Write the spans of predictions in a format of `FORMATS`, by default the one that the file's ending names.
+
+    To write the segmentation, pass it as the spans: ``Predictions(predictions.segmentation)``.
+
+    Raises InputError for an unknown format or ending, a format that cannot be written, and as its `write` does.
+    """
+    path = Path(path)
+    if format is None:
+        formats = _formats_by_suffix("write")
+        if path.suffix.lower() not in formats:
+            raise InputError(
+                f"{path}: no format has the ending {path.suffix!r}; available: {', '.join(formats)}; "
+                "use one of these endings or give the format"
+            )
+        format = formats[path.suffix.lower()]
+    write = FORMATS[format].write
+    if write is None:
+        raise InputError(f"annotation format {format!r} can be read, not written")
+    write(predictions, path)
+
+
+def _formats_by_suffix(use: Literal["read", "write"]) -> dict[str, str]:
+    """The name of the format of each file ending, of those that can be read or written."""
+    return {
+        suffix: name for name in FORMATS if getattr(FORMATS[name], use) is not None for suffix in FORMATS[name].suffixes
+    }

@@ -1,4 +1,4 @@
-"""ActivityNet JSON, read and written: predictions (P.json) and ground truth (T.json).
+"""ActivityNet JSON: predictions (P.json) and ground truth (T.json), both read and written.
 
 Plain ActivityNet files are read; written files have a few more fields, which are read where they exist:
 
@@ -12,8 +12,13 @@ Seconds throughout.
 
 from __future__ import annotations
 
+import gc
 import json
 import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,164 +26,316 @@ import numpy as np
 
 from ..data.annotation import Annotation, LabelSet, Span
 from ..data.predictions import Predictions, Truth
-from ..data.span_table import SpanTable
+from ..data.span_table import SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
-from .activitynet_json import JsonFile, some, uncollected
-from .base import WRITERS
+from .base import FORMATS, AnnotationFormat
 
 VERSION = "1.0"
 """The "version" of written files."""
+_MAX_PEOPLE = 2**31
 
 
-@uncollected()
+def read(path: Path) -> dict[str, Annotation]:
+    """Annotations by recording of T.json, or of P.json: its segmentation or, without one, its results, unscored.
+
+    Labels are exclusive as in `read_truth`. Raises InputError that names the file, the recording and the field.
+    """
+    with _parsed(path) as data:
+        if "database" in data or "results" not in data:
+            return dict(_truth(data).annotations)
+        predictions = _predictions(data)
+        spans = SpanTable.of(predictions.spans if predictions.segmentation is None else predictions.segmentation)
+        spans = replace(spans, score=np.full(len(spans.score), np.nan))
+        labels = LabelSet(tuple(sorted(spans.labels)), not spans.has_overlaps())
+        return {name: Annotation(spans[name], labels) for name in spans}
+
+
 def read_predictions(path: Path) -> Predictions:
     """Read P.json. Raises InputError that names the file, the recording and the field."""
-    file = JsonFile.read(Path(path))
-    results = file.mapping(file.data, "results", "the predicted spans of each recording")
-    segmentation = None
-    if file.data.get("segmentation") is not None:
-        segmentation = file.mapping(file.data, "segmentation", "the segmentation of each recording")
-    details = file.data.get("external_data") or {}
-    if not isinstance(details, dict):
-        file.fail("external_data", details, "an object")
-    return Predictions(
-        file.spans("results[{!r}]", results, scored=True),
-        None if segmentation is None else file.spans("segmentation[{!r}]", segmentation, scored=False),
-        details,
-    )
+    with _parsed(path) as data:
+        return _predictions(data)
 
 
-@uncollected()
-def read_truth(path: Path, subset: str | None = None) -> Truth:
-    """Read T.json, or only the recordings of one subset ("validation", "test", ...).
+def read_truth(path: Path) -> Truth:
+    """Read T.json.
 
     Without "labels" the labels are the leaves of "taxonomy" and those that occur; without "exclusive" they are
     exclusive if no two annotations of a recording overlap. Raises InputError that names the file, the recording
     and the field.
     """
-    file = JsonFile.read(Path(path))
-    database = file.mapping(file.data, "database", "the annotated recordings")
-    for name, entry in database.items():
-        if not isinstance(entry, dict):
-            file.fail(f"database[{name!r}]", entry, "an object with annotations")
-    if subset is not None:
-        subsets = sorted({str(entry.get("subset")) for entry in database.values()})
-        database = {name: entry for name, entry in database.items() if entry.get("subset") == subset}
-        if not database:
-            raise InputError(f"{file.path}: no recording of subset {subset!r}; available: {', '.join(subsets)}")
-    if not database:
-        file.fail("database", database, "at least one recording")
-    annotations = {name: entry.get("annotations") for name, entry in database.items()}
-    spans = file.spans("database[{!r}].annotations", annotations, scored=False)
-    covered = {
-        name: file.segments(f"database[{name!r}].covered", entry["covered"])
-        for name, entry in database.items()
-        if entry.get("covered") is not None
-    }
-    labels, declared = _labels(file, spans)
-    return Truth(
-        {name: Annotation(spans[name], labels, covered.get(name)) for name in database},
-        labels,
-        file.numbers(database, "duration"),
-        file.numbers(database, "fps"),
-        {name: str(entry["subset"]) for name, entry in database.items() if entry.get("subset") is not None},
-        declared,
-    )
+    with _parsed(path) as data:
+        return _truth(data)
 
 
-@WRITERS.register("json")
 def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write P.json atomically. Raises InputError for a span without a finite score, or a bad path."""
     data: dict[str, Any] = {
         "version": VERSION,
-        "results": {
-            name: [_entry(span, name, scored=True) for span in spans] for name, spans in predictions.spans.items()
-        },
+        "results": _entries(predictions.spans, scored=True),
         "external_data": dict(predictions.details),
     }
     if predictions.segmentation is not None:
-        data["segmentation"] = {
-            name: [_entry(span, name, scored=False) for span in spans]
-            for name, spans in predictions.segmentation.items()
-        }
-    write_atomically(path, json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+        data["segmentation"] = _entries(predictions.segmentation, scored=False)
+    _write(data, path)
 
 
 def write_truth(truth: Truth, path: Path) -> None:
     """Write T.json atomically. Raises InputError for a bad path."""
-    database: dict[str, Any] = {}
+    database: dict[str, dict[str, Any]] = {}
+    entries = _entries({name: annotation.spans for name, annotation in truth.annotations.items()}, scored=False)
     for name, annotation in truth.annotations.items():
-        known = (("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets))
-        entry: dict[str, Any] = {key: values[name] for key, values in known if name in values}
-        entry["annotations"] = [_entry(span, name, scored=False) for span in annotation.spans]
+        facts = (("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets))
+        database[name] = {key: values[name] for key, values in facts if name in values}
+        database[name]["annotations"] = entries[name]
         if annotation.covered is not None:
-            entry["covered"] = [list(piece) for piece in annotation.covered]
-        database[name] = entry
-    data = {"version": VERSION, "labels": list(truth.labels.names), "exclusive": truth.labels.exclusive}
-    text = json.dumps({**data, "database": database}, ensure_ascii=False, allow_nan=False, indent=1)
-    write_atomically(path, text + "\n")
+            database[name]["covered"] = [list(bounds) for bounds in annotation.covered]
+    labels = {"labels": list(truth.labels.names), "exclusive": truth.labels.exclusive}
+    _write({"version": VERSION, **labels, "database": database}, path)
 
 
-def _entry(span: Span, recording: str, scored: bool) -> dict[str, Any]:
-    """A span as JSON data."""
-    entry: dict[str, Any] = {"label": span.label, "segment": [float(span.start), float(span.end)]}
-    if span.score is not None:
-        if not math.isfinite(span.score):
-            raise InputError(f"recording {recording!r}: span {span.label!r} at {span.start} s has score {span.score}")
-        entry["score"] = float(span.score)
-    elif scored:
-        raise InputError(f"recording {recording!r}: span {span.label!r} at {span.start} s has no score")
-    if span.person is not None:
-        entry["person"] = span.person
-    return entry
+FORMATS.register("activitynet")(
+    AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write_predictions)
+)
 
 
-def _labels(file: JsonFile, spans: SpanTable) -> tuple[LabelSet, bool]:
+# ---- writing ---------------------------------------------------------------------------------------------------
+
+
+def _write(data: dict[str, Any], path: Path) -> None:
+    write_atomically(path, json.dumps(data, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+
+
+def _entries(spans: Mapping[str, Iterable[Span]], scored: bool) -> dict[str, list[dict[str, Any]]]:
+    """Spans by recording as JSON data. Raises InputError for a score that is not finite or, if `scored`, missing."""
+    entries: dict[str, list[dict[str, Any]]] = {name: [] for name in spans}
+    for name, members in spans.items():
+        for span in members:
+            entry: dict[str, Any] = {"label": span.label, "segment": [float(span.start), float(span.end)]}
+            if span.score is not None and math.isfinite(span.score):
+                entry["score"] = float(span.score)
+            elif scored or span.score is not None:
+                score = "no score" if span.score is None else f"score {span.score}"
+                raise InputError(f"recording {name!r}: span {span.label!r} at {span.start} s has {score}")
+            if span.person is not None:
+                entry["person"] = span.person
+            entries[name].append(entry)
+    return entries
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------
+
+
+class _FieldError(InputError):
+    """A field with a bad value; `field` is its path from where the check began."""
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        shown = json.dumps(value, ensure_ascii=False)
+        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+        super().__init__(f"{field}: found {shown}, expected {expected}")
+        self.field, self.value, self.expected = field, value, expected
+
+    def inside(self, parent: str) -> _FieldError:
+        """The error with the path from the field `parent`."""
+        return _FieldError(parent + self.field, self.value, self.expected)
+
+
+@contextmanager
+def _parsed(path: Path) -> Iterator[dict[str, Any]]:
+    """The object in a JSON file; every InputError raised within names the file.
+
+    The collector of cyclic garbage is off meanwhile: parsed JSON has no cycles, and looking for them takes longer than
+    parsing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_unique_fields)
+        if not isinstance(data, dict):
+            raise _FieldError("the file", data, "an object")
+        yield data
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
+        raise InputError(f"{path}: not an ActivityNet file: {error}") from error
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's fields. Raises InputError for a name that occurs twice, of which JSON parsers keep the last."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"the field {twice!r} occurs twice in one object; keep one")
+    return fields
+
+
+def _predictions(data: Mapping[str, Any]) -> Predictions:
+    results = _mapping(data, "results", "the predicted spans of each recording")
+    segmentation = None
+    if data.get("segmentation") is not None:
+        segmentation = _mapping(data, "segmentation", "the segmentation of each recording")
+    details = data.get("external_data") or {}
+    if not isinstance(details, dict):
+        raise _FieldError("external_data", details, "an object")
+    return Predictions(
+        _spans("results[{!r}]", results, scored=True),
+        None if segmentation is None else _spans("segmentation[{!r}]", segmentation, scored=False),
+        details,
+    )
+
+
+def _truth(data: Mapping[str, Any]) -> Truth:
+    database = _mapping(data, "database", "the annotated recordings")
+    for name, entry in database.items():
+        if not isinstance(entry, dict):
+            raise _FieldError(f"database[{name!r}]", entry, "an object with annotations")
+    if not database:
+        raise _FieldError("database", database, "at least one recording")
+    annotations = {name: entry.get("annotations") for name, entry in database.items()}
+    spans = _spans("database[{!r}].annotations", annotations, scored=False)
+    labels, are_declared = _labels(data, spans)
+    covered = {name: _covered(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
+    return Truth(
+        {name: Annotation(spans[name], labels, covered[name]) for name in database},
+        labels,
+        _positive_numbers(database, "duration"),
+        _positive_numbers(database, "fps"),
+        {name: str(entry["subset"]) for name, entry in database.items() if entry.get("subset") is not None},
+        are_declared,
+    )
+
+
+def _mapping(data: Mapping[str, Any], key: str, meaning: str) -> dict[str, Any]:
+    """The object under a key. Raises InputError where there is none."""
+    if key not in data:
+        raise InputError(
+            f"no {key!r} ({meaning}); found the keys {_listed(data) or 'none'}, "
+            "expected ActivityNet JSON: predictions have results, truth has database"
+        )
+    value = data[key]
+    if not isinstance(value, dict):
+        raise _FieldError(key, value, "an object with a field for each recording")
+    return value
+
+
+def _listed(names: Iterable[str], limit: int = 8) -> str:
+    """The first few names, in quotes."""
+    quoted = [repr(name) for name in names]
+    return ", ".join(quoted[:limit]) + (f" and {len(quoted) - limit} more" if len(quoted) > limit else "")
+
+
+def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
+    """The spans of all recordings, each with a score if `scored`; `field` is a recording's field for `str.format`."""
+    rows: list[SpanRow] = []
+    bounds = [0]
+    for name, entries in groups.items():
+        if not isinstance(entries, list):
+            raise _FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
+        for index, entry in enumerate(entries):
+            try:
+                rows.append(_row(entry, scored))
+            except _FieldError as error:
+                raise error.inside(f"{field.format(name)}[{index}]") from None
+        bounds.append(len(rows))
+    return SpanTable.of_rows(tuple(groups), bounds, rows)
+
+
+def _row(entry: object, scored: bool) -> SpanRow:
+    """The columns of a span."""
+    if not isinstance(entry, dict):
+        raise _FieldError("", entry, "an object with label and segment")
+    label = entry.get("label")
+    if not isinstance(label, str) or not label:
+        raise _FieldError(".label", label, "a name")
+    start, end = _segment(".segment", entry.get("segment"))
+    score = entry.get("score")
+    if (scored or score is not None) and not _is_number(score):
+        raise _FieldError(".score", score, "a finite number")
+    person = entry.get("person")
+    if person is None:
+        person = -1
+    elif type(person) is not int or not 0 <= person < _MAX_PEOPLE:
+        raise _FieldError(".person", person, "the number of a person, from 0")
+    return label, start, end, score, person
+
+
+def _segment(field: str, value: object) -> tuple[float, float]:
+    """[start, end] in seconds."""
+    if not isinstance(value, list) or len(value) != 2 or not (_is_number(value[0]) and _is_number(value[1])):
+        raise _FieldError(field, value, "[start, end] in seconds, two finite numbers")
+    start, end = float(value[0]), float(value[1])
+    if start >= end:
+        raise _FieldError(field, value, "start before end")
+    return start, end
+
+
+def _is_number(value: Any) -> bool:
+    # The bound keeps out NaN, infinity and whole numbers too long for a float; bool is a type of its own.
+    return type(value) in (float, int) and abs(value) <= sys.float_info.max
+
+
+def _covered(field: str, value: object) -> tuple[tuple[float, float], ...] | None:
+    """The covered time of a recording: a list of [start, end] in seconds, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise _FieldError(field, value, "a list of [start, end]")
+    return tuple(_segment(f"{field}[{index}]", segment) for index, segment in enumerate(value))
+
+
+def _positive_numbers(database: Mapping[str, Any], key: str) -> dict[str, float]:
+    """A positive number of each recording that has it."""
+    values = {name: entry[key] for name, entry in database.items() if entry.get(key) is not None}
+    for name, value in values.items():
+        if not _is_number(value) or value <= 0:
+            raise _FieldError(f"database[{name!r}].{key}", value, "a positive number")
+    return {name: float(value) for name, value in values.items()}
+
+
+def _labels(data: Mapping[str, Any], spans: SpanTable) -> tuple[LabelSet, bool]:
     """The LabelSet of a truth file, and whether the file declares it."""
     occurring = sorted(spans.labels)
-    exclusive = file.data.get("exclusive")
+    exclusive = data.get("exclusive")
     if exclusive is None:
-        exclusive = not _overlap(spans)
+        exclusive = not spans.has_overlaps()
     if not isinstance(exclusive, bool):
-        file.fail("exclusive", exclusive, "true or false")
-    declared = file.data.get("labels")
+        raise _FieldError("exclusive", exclusive, "true or false")
+    declared = data.get("labels")
     if declared is None:
-        leaves = _taxonomy_leaves(file)
-        names = [*leaves, *(name for name in occurring if name not in set(leaves))]
-        return LabelSet(tuple(names), exclusive), bool(leaves)
+        leaves = _taxonomy_leaves(data.get("taxonomy"))
+        return LabelSet(tuple(dict.fromkeys([*leaves, *occurring])), exclusive), bool(leaves)
     if not isinstance(declared, list) or not all(isinstance(name, str) and name for name in declared):
-        file.fail("labels", declared, "a list of names")
+        raise _FieldError("labels", declared, "a list of names")
     if len(set(declared)) != len(declared):
-        file.fail("labels", declared, "names that are all different")
+        raise _FieldError("labels", declared, "names that are all different")
     unknown = [name for name in occurring if name not in set(declared)]
     if unknown:
         raise InputError(
-            f"{file.path}: annotations have the labels {some(unknown)}, which are not in labels: {some(declared)}; "
+            f"annotations have the labels {_listed(unknown)}, which are not in labels: {_listed(declared)}; "
             "add them to labels or correct the annotations"
         )
     return LabelSet(tuple(declared), exclusive), True
 
 
-def _taxonomy_leaves(file: JsonFile) -> list[str]:
+def _taxonomy_leaves(taxonomy: object) -> list[str]:
     """Names of the taxonomy's nodes without children, in order; a list of names is returned as it is."""
-    taxonomy = file.data.get("taxonomy")
     if taxonomy is None:
         return []
     if not isinstance(taxonomy, list):
-        file.fail("taxonomy", taxonomy, "a list of names or of nodes")
+        raise _FieldError("taxonomy", taxonomy, "a list of names or of nodes")
     nodes = [node if isinstance(node, dict) else {"nodeName": node} for node in taxonomy]
-    for position, node in enumerate(nodes):
+    for index, node in enumerate(nodes):
         if not isinstance(node.get("nodeName"), str):
-            file.fail(f"taxonomy[{position}]", taxonomy[position], "a name, or a node with a nodeName")
+            raise _FieldError(f"taxonomy[{index}]", taxonomy[index], "a name, or a node with a nodeName")
     parents = {node.get("parentName") for node in nodes}
     return list(dict.fromkeys(node["nodeName"] for node in nodes if node["nodeName"] not in parents))
-
-
-def _overlap(spans: SpanTable) -> bool:
-    """Whether two spans of a recording share time, beyond rounding."""
-    recording = spans.recording
-    order = np.lexsort((spans.end, spans.start, recording))
-    earlier, later = order[:-1], order[1:]
-    shared = spans.start[later] < spans.end[earlier] - 1e-6
-    return bool(np.any(shared & (recording[later] == recording[earlier])))

@@ -1,14 +1,31 @@
-"""The table of writers; see `kinespan.annotations` for what a writer does."""
+"""What an annotation format is, and the registry of formats."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
+from ..data.annotation import Annotation
 from ..data.predictions import Predictions
 from ..registry import Registry
 
-Writer: TypeAlias = Callable[[Predictions, Path], None]
 
-WRITERS: Registry[Writer] = Registry("export format")
+@dataclass(frozen=True)
+class AnnotationFormat:
+    """A file format of labels in time; it can be read, written, or both."""
+
+    suffixes: tuple[str, ...]
+    """Endings of its files, in lower case, such as ``".csv"``."""
+    about: str
+    """What it is, in a few words."""
+    read: Callable[[Path], dict[str, Annotation]] | None = None
+    """The annotations of a file by recording, over one LabelSet; seconds. Raises InputError, naming the file and what
+    is wrong in it."""
+    write: Callable[[Predictions, Path], None] | None = None
+    """Write ``predictions.spans`` in the order given, seconds unrounded, each recording named. The file is complete or
+    absent (`kinespan.files.write_atomically`). Raises InputError for what the format cannot hold, or a bad path."""
+
+
+FORMATS: Registry[AnnotationFormat] = Registry("annotation format")
+"""Annotation formats by name."""

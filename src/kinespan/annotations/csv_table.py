@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..data.annotation import Annotation, LabelSet, Span, natural_key
 from ..data.predictions import Predictions
+from ..data.span_table import SpanTable
 from ..errors import InputError
 from ..files import write_atomically
-from .base import WRITERS
+from .base import FORMATS, AnnotationFormat
 
 COLUMNS = ("recording", "label", "start", "end", "score", "person")
 """The header that we write; start and end in seconds, score and person empty where there is none."""
@@ -20,7 +20,6 @@ REQUIRED_COLUMNS = COLUMNS[:4]
 """The columns that are read; a person may be beside them."""
 
 
-@WRITERS.register("csv")
 def write(predictions: Predictions, path: Path) -> None:
     """Write the table of spans, UTF-8, lines ended by CR LF. Raises InputError for a bad path."""
     text = io.StringIO(newline="")
@@ -32,7 +31,7 @@ def write(predictions: Predictions, path: Path) -> None:
     write_atomically(path, text.getvalue())
 
 
-def read_csv(file: Path) -> dict[str, Annotation]:
+def read(path: Path) -> dict[str, Annotation]:
     """Annotations by recording from CSV with the header ``recording,label,start,end``; times in seconds.
 
     Other columns are ignored, except ``person`` (a person slot, may be empty). Labels are sorted by name; they are
@@ -41,25 +40,27 @@ def read_csv(file: Path) -> dict[str, Annotation]:
     """
     spans: dict[str, list[Span]] = {}
     try:
-        with file.open(newline="", encoding="utf-8-sig") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, skipinitialspace=True, strict=True)
             missing = [column for column in REQUIRED_COLUMNS if column not in (reader.fieldnames or ())]
             if missing:
                 header = ",".join(reader.fieldnames or ())[:120]
                 raise InputError(
-                    f"{file}: no column {', '.join(missing)}; expected the header {','.join(REQUIRED_COLUMNS)}, "
+                    f"{path}: no column {', '.join(missing)}; expected the header {','.join(REQUIRED_COLUMNS)}, "
                     f"found {header!r}"
                 )
             for row in reader:
-                spans.setdefault(row["recording"] or "", []).append(_span(row, f"{file}, line {reader.line_num}"))
+                spans.setdefault(row["recording"] or "", []).append(_span(row, f"{path}, line {reader.line_num}"))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{file}: cannot be read as CSV ({error})") from None
+        raise InputError(f"{path}: cannot be read as CSV ({error})") from None
     if not spans:
-        raise InputError(f"{file}: no annotation after the header")
+        raise InputError(f"{path}: no annotation after the header")
     names = {span.label for members in spans.values() for span in members}
-    exclusive = not any(_overlap(members) for members in spans.values())
-    labels = LabelSet(tuple(sorted(names, key=natural_key)), exclusive)
+    labels = LabelSet(tuple(sorted(names, key=natural_key)), not SpanTable.of(spans).has_overlaps())
     return {name: Annotation(tuple(members), labels) for name, members in spans.items()}
+
+
+FORMATS.register("csv")(AnnotationFormat((".csv",), "a table, one line a span", read, write))
 
 
 def _span(row: Mapping[str, str | None], location: str) -> Span:
@@ -79,8 +80,3 @@ def _span(row: Mapping[str, str | None], location: str) -> Span:
         return Span(numbers[0], numbers[1], row["label"] or "", person=None if person is None else int(person))
     except InputError as error:
         raise InputError(f"{location}: {error}") from None
-
-
-def _overlap(spans: Iterable[Span]) -> bool:
-    ordered = sorted(spans, key=lambda span: (span.start, span.end))
-    return any(later.start < earlier.end - 1e-6 for earlier, later in itertools.pairwise(ordered))

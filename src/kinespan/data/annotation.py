@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,14 +175,6 @@ def spans_from_frames(ids: Sequence[int] | IntArray, fps: float, labels: LabelSe
             spans.append(Span(start / fps, end / fps, labels.names[value - 1]))
     all_covered = covered == [(0.0, len(ids) / fps)]
     return Annotation(tuple(spans), labels, None if all_covered else tuple(covered))
-
-
-def label_set_of(annotations: Iterable[Annotation]) -> LabelSet:
-    """The LabelSet that all annotations share. Raises InputError where they differ or there is none."""
-    label_sets = {annotation.labels for annotation in annotations}
-    if len(label_sets) != 1:
-        raise InputError(f"expected annotations over one label set, found {len(label_sets)}")
-    return label_sets.pop()
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:

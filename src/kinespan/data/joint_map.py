@@ -7,7 +7,7 @@ import numpy as np
 from ..arrays import Float32Array, Float64Array
 from ..errors import InputError
 from .recording import Recording
-from .skeleton import Skeleton
+from .skeleton import LANDMARKS, Skeleton
 
 Weights = dict[str, float]
 """Canonical name to weight; the weights of a rule sum to 1."""
@@ -22,31 +22,26 @@ _MIDDLE_RULES: dict[str, tuple[Weights, ...]] = {
     "head": ({"left_ear": 0.5, "right_ear": 0.5}, {"left_eye": 0.5, "right_eye": 0.5}, {"nose": 1.0}),
     "nose": ({"left_eye": 0.5, "right_eye": 0.5}, {"head": 1.0}),
 }
-_SIDED_RULES: dict[str, tuple[Weights, ...]] = {
-    "{side}_collar": ({"chest": 0.5, "{side}_shoulder": 0.5},),
-    "{side}_wrist": ({"{side}_hand": 1.0},),
-    "{side}_hand": ({"{side}_wrist": 0.5, "{side}_hand_tip": 0.5}, {"{side}_wrist": 1.0}),
-    "{side}_hand_tip": ({"{side}_hand": 1.0},),
-    "{side}_thumb": ({"{side}_hand": 1.0},),
-    "{side}_ankle": ({"{side}_foot": 1.0},),
-    "{side}_foot": ({"{side}_ankle": 1.0},),
-    "{side}_eye": ({"nose": 1.0}, {"head": 1.0}),
-    "{side}_ear": ({"head": 1.0},),
-}
 
 
-def _for_side(rules: dict[str, tuple[Weights, ...]], side: str) -> dict[str, tuple[Weights, ...]]:
+def _sided_rules(side: str) -> dict[str, tuple[Weights, ...]]:
+    shoulder, wrist, hand, hand_tip, ankle, foot = (
+        f"{side}_{part}" for part in ("shoulder", "wrist", "hand", "hand_tip", "ankle", "foot")
+    )
     return {
-        part.format(side=side): tuple(
-            {name.format(side=side): weight for name, weight in rule.items()} for rule in alternatives
-        )
-        for part, alternatives in rules.items()
+        f"{side}_collar": ({"chest": 0.5, shoulder: 0.5},),
+        wrist: ({hand: 1.0},),
+        hand: ({wrist: 0.5, hand_tip: 0.5}, {wrist: 1.0}),
+        hand_tip: ({hand: 1.0},),
+        f"{side}_thumb": ({hand: 1.0},),
+        ankle: ({foot: 1.0},),
+        foot: ({ankle: 1.0},),
+        f"{side}_eye": ({"nose": 1.0}, {"head": 1.0}),
+        f"{side}_ear": ({"head": 1.0},),
     }
 
 
-RULES: dict[str, tuple[Weights, ...]] = (
-    _MIDDLE_RULES | _for_side(_SIDED_RULES, "left") | _for_side(_SIDED_RULES, "right")
-)
+RULES = _MIDDLE_RULES | _sided_rules("left") | _sided_rules("right")
 """Substitutes for a body part that a skeleton lacks: alternatives in order, each a weighted mean of other parts.
 
 The parts of a rule may be substitutes themselves, but never of the part that is sought. Hips, knees, shoulders and
@@ -85,17 +80,11 @@ def joint_map(source: Skeleton, target: Skeleton) -> Float32Array:
 
 
 def _known_parts(source: Skeleton) -> dict[str, Float64Array]:
-    """Row (J_source,) of each part that the source has: its landmarks, or rather its joints of that name."""
+    """Row (J_source,) of each part that the source has: the joint of that name, else the landmark."""
     identity = np.eye(source.num_joints)
-    landmarks = {
-        "pelvis": source.root,
-        "spine": source.spine,
-        "left_shoulder": source.left_shoulder,
-        "right_shoulder": source.right_shoulder,
-        "left_hip": source.left_hip,
-        "right_hip": source.right_hip,
-    }
-    known = {part: identity[list(joints)].mean(axis=0) for part, joints in landmarks.items()}
+    known = {}
+    for name in LANDMARKS:
+        known["pelvis" if name == "root" else name] = identity[list(getattr(source, name))].mean(axis=0)
     known.update({part: identity[joint] for joint, part in enumerate(source.body_parts) if part is not None})
     return known
 
@@ -114,17 +103,32 @@ def _row(part: str, known: dict[str, Float64Array], seeking: tuple[str, ...]) ->
     return None
 
 
-def map_recording(recording: Recording, target: Skeleton) -> Recording:
-    """The recording on another skeleton, positions (T, P, J_target, 3), with a note in its history.
+def recording_map(recording: Recording, target: Skeleton) -> Float32Array | None:
+    """The `joint_map` of a recording to another skeleton; None where the skeletons are equal.
 
-    The same recording where the skeletons are equal. Raises InputError as `joint_map` does, naming the recording.
+    Raises InputError as `joint_map` does, naming the recording.
     """
     if recording.skeleton == target:
-        return recording
+        return None
     try:
-        weights = joint_map(recording.skeleton, target)
+        return joint_map(recording.skeleton, target)
     except InputError as error:
         raise InputError(f"recording {recording.name!r}: {error}") from None
-    positions = np.einsum("ij,tpjc->tpic", weights, recording.positions, optimize=True)
+
+
+def map_positions(positions: Float32Array, weights: Float32Array) -> Float32Array:
+    """Positions (T, P, J, 3) on another skeleton, by weights (J', J): (T, P, J', 3)."""
+    mapped: Float32Array = np.einsum("ij,tpjc->tpic", weights, positions, optimize=True)
+    return mapped
+
+
+def map_recording(recording: Recording, target: Skeleton) -> Recording:
+    """The recording on another skeleton, with a note in its history; itself where the skeletons are equal.
+
+    Raises InputError as `joint_map` does, naming the recording.
+    """
+    weights = recording_map(recording, target)
+    if weights is None:
+        return recording
     note = f"mapped from skeleton {recording.skeleton.name} to {target.name}"
-    return recording.with_changes(note, positions=positions, skeleton=target)
+    return recording.with_changes(note, positions=map_positions(recording.positions, weights), skeleton=target)

@@ -8,53 +8,53 @@ Names are read in the common styles: ``LeftUpLeg``, ``lThigh``, ``mixamorig:Left
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import InputError
-from .skeleton import Landmark, Skeleton
+from .skeleton import Skeleton, body_skeleton
 
-_SIDED_PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("foot", ("toebase", "toes", "toe", "toe0", "toe1", "ball", "footend", "ankleend")),
-    ("ankle", ("ankle", "foot")),
-    ("knee", ("knee", "shin", "calf", "lowerleg", "lowleg", "leglower", "tibia", "leg")),
-    ("hip", ("upleg", "upperleg", "legupper", "thigh", "femur", "hip")),
-    ("elbow", ("elbow", "forearm", "lowerarm", "lowarm", "armlower", "radius")),
-    ("shoulder", ("upperarm", "uparm", "armupper", "humerus", "arm", "shldr", "shoulder")),
-    ("collar", ("collar", "clavicle", "collarbone", "shoulder")),
-    ("wrist", ("wrist", "hand")),
-    ("hand", ("mid1", "middle1", "handmiddle1", "middle01", "fingers", "index1", "handindex1", "index01",
-              "finger1", "finger2")),
-    ("hand_tip", ("handtip", "handend", "wristend")),
-    ("thumb", ("thumb3", "handthumb3", "thumb03", "thumb2", "handthumb2", "thumb02", "thumb1", "handthumb1",
-               "thumb01", "thumb", "finger0")),
-    ("eye", ("eye",)),
-    ("ear", ("ear",)),
-)  # fmt: skip
+_SIDED_PARTS: dict[str, tuple[str, ...]] = {
+    "foot": ("toebase", "toes", "toe", "toe0", "toe1", "ball", "footend", "ankleend"),
+    "ankle": ("ankle", "foot"),
+    "knee": ("knee", "shin", "calf", "lowerleg", "lowleg", "leglower", "tibia", "leg"),
+    "hip": ("upleg", "upperleg", "legupper", "thigh", "femur", "hip"),
+    "elbow": ("elbow", "forearm", "lowerarm", "lowarm", "armlower", "radius"),
+    "shoulder": ("upperarm", "uparm", "armupper", "humerus", "arm", "shldr", "shoulder"),
+    "collar": ("collar", "clavicle", "collarbone", "shoulder"),
+    "wrist": ("wrist", "hand"),
+    "hand": ("mid1", "middle1", "handmiddle1", "middle01", "fingers", "index1", "handindex1", "index01",
+              "finger1", "finger2"),
+    "hand_tip": ("handtip", "handend", "wristend"),
+    "thumb": ("thumb3", "handthumb3", "thumb03", "thumb2", "handthumb2", "thumb02", "thumb1", "handthumb1",
+               "thumb01", "thumb", "finger0"),
+    "eye": ("eye",),
+    "ear": ("ear",),
+}  # fmt: skip
 """Body parts of a side and their names, best first. A joint is used once: ``LeftShoulder`` is the collar where there
 is a ``LeftArm``, else the shoulder; ``LeftFoot`` is the ankle where there is no ``LeftAnkle``."""
 
-_MIDDLE_PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("head", ("head",)),
-    ("neck", ("neck", "neck1", "neck01", "necktwist01", "lowerneck")),
-    ("nose", ("nose",)),
-    ("pelvis", ("pelvis", "hips", "hip", "hipcenter", "midhip", "root", "spinebase", "baseofspine")),
-    ("chest", ("chest", "thorax", "spineshoulder", "shouldercenter", "upperchest", "spine3", "spine2", "spine02",
-               "spine1", "spine01")),
-    ("spine", ("spinemid", "middleofspine", "spine", "abdomen", "waist", "torso", "lowerback", "spine01", "spine1")),
-)  # fmt: skip
+_MIDDLE_PARTS: dict[str, tuple[str, ...]] = {
+    "head": ("head",),
+    "neck": ("neck", "neck1", "neck01", "necktwist01", "lowerneck"),
+    "nose": ("nose",),
+    "pelvis": ("pelvis", "hips", "hip", "hipcenter", "midhip", "root", "spinebase", "baseofspine"),
+    "chest": ("chest", "thorax", "spineshoulder", "shouldercenter", "upperchest", "spine3", "spine2", "spine02",
+               "spine1", "spine01"),
+    "spine": ("spinemid", "middleofspine", "spine", "abdomen", "waist", "torso", "lowerback", "spine01", "spine1"),
+}  # fmt: skip
 
-_BONE_END_PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("hip", ("hipjoint",)),
-    ("knee", ("femur",)),
-    ("ankle", ("tibia",)),
-    ("foot", ("foot",)),
-    ("shoulder", ("clavicle",)),
-    ("elbow", ("humerus",)),
-    ("wrist", ("wrist", "radius")),
-    ("hand", ("hand",)),
-    ("hand_tip", ("fingers",)),
-    ("thumb", ("thumb",)),
-)
+_BONE_END_PARTS: dict[str, tuple[str, ...]] = {
+    "hip": ("hipjoint",),
+    "knee": ("femur",),
+    "ankle": ("tibia",),
+    "foot": ("foot",),
+    "shoulder": ("clavicle",),
+    "elbow": ("humerus",),
+    "wrist": ("wrist", "radius"),
+    "hand": ("hand",),
+    "hand_tip": ("fingers",),
+    "thumb": ("thumb",),
+}
 """Acclaim bones by the body part at their far end. Its lwrist is the second half of the forearm."""
 
 _NAMESPACE = re.compile(r"^.*[:|]")
@@ -74,7 +74,7 @@ def skeleton_from_names(
     where the arms meet, the spine a joint between them. Where there is no pelvis the root landmark is the mean
     of the hips, and where there is no spine the spine landmark is the mean of shoulders and hips.
 
-    Raises InputError where shoulders or hips are not found, naming what is missing.
+    Raises InputError where no joint is a shoulder or a hip, naming the missing ones.
     """
     joints, parents = tuple(joints), tuple(int(parent) for parent in parents)
     if len(joints) != len(parents) or any(not -1 <= parent < len(joints) for parent in parents):
@@ -87,29 +87,13 @@ def skeleton_from_names(
             f"skeleton {name!r}: no joint was recognised as {', '.join(missing)} among {', '.join(joints[:40])}"
             "; rename the joints, for example to LeftArm, RightArm, LeftUpLeg, RightUpLeg"
         )
-    _add_trunk(joint_of, parents, len(joints))
+    _add_trunk(joint_of, parents)
     _add_hand_tips(joint_of, parents)
-    hips, shoulders = (tuple(joint_of[f"{side}_{part}"] for side in ("left", "right")) for part in ("hip", "shoulder"))
     parts: list[str | None] = [None] * len(joints)
     for part, joint in joint_of.items():
         parts[joint] = part
-    return Skeleton(
-        name=name,
-        joints=joints,
-        parents=parents,
-        pairs=tuple((joint, mirrored) for joint, (side, mirrored) in sorted(sides.items()) if side == "left"),
-        root=_landmark(joint_of, "pelvis", hips),
-        spine=_landmark(joint_of, "spine", hips + shoulders),
-        left_shoulder=shoulders[:1],
-        right_shoulder=shoulders[1:],
-        left_hip=hips[:1],
-        right_hip=hips[1:],
-        body_parts=tuple(parts),
-    )
-
-
-def _landmark(joint_of: Mapping[str, int], part: str, substitute: Landmark) -> Landmark:
-    return (joint_of[part],) if part in joint_of else substitute
+    pairs = tuple((joint, mirrored) for joint, (side, mirrored) in sorted(sides.items()) if side == "left")
+    return body_skeleton(name, joints, parents, tuple(parts), pairs)
 
 
 def _swap_word(match: re.Match[str]) -> str:
@@ -155,7 +139,7 @@ def _sides(joints: Sequence[str]) -> dict[int, tuple[str, int]]:
     }
 
 
-def _rest(joint: str, sided: bool) -> str:
+def _without_side(joint: str, sided: bool) -> str:
     """The name in lower case, letters and digits only, without its side."""
     name = _bare(joint).replace("_", " ")
     if sided:
@@ -168,29 +152,35 @@ def _named_parts(joints: Sequence[str], sides: Mapping[int, tuple[str, int]], bo
     """Canonical part -> joint index, by name alone."""
     joint_of: dict[str, int] = {}
     for side in ("left", "right"):
-        rests = {_rest(joints[joint], True): joint for joint, (joint_side, _) in sides.items() if joint_side == side}
-        table = _BONE_END_PARTS if bone_ends else _kinect_feet(rests)
-        joint_of |= {f"{side}_{part}": joint for part, joint in _pick(table, rests).items()}
-    middle = {_rest(joint, False): number for number, joint in reversed(list(enumerate(joints))) if number not in sides}
-    return joint_of | _pick(_MIDDLE_PARTS, middle)
+        joint_by_name = {
+            _without_side(joints[joint], True): joint for joint, (joint_side, _) in sides.items() if joint_side == side
+        }
+        table = _BONE_END_PARTS if bone_ends else _sided_parts(joint_by_name)
+        joint_of |= {f"{side}_{part}": joint for part, joint in _joints_of_parts(table, joint_by_name).items()}
+    middle = {
+        _without_side(joint, False): number
+        for number, joint in reversed(list(enumerate(joints)))
+        if number not in sides
+    }
+    return joint_of | _joints_of_parts(_MIDDLE_PARTS, middle)
 
 
-def _kinect_feet(rests: Mapping[str, int]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _sided_parts(names: Collection[str]) -> dict[str, tuple[str, ...]]:
     """The table of sided parts; where ankles and wrists have names of their own, foot and hand are further out."""
-    further = {"foot": ("ankle", "foot"), "hand": ("wrist", "hand")}
-    return tuple(
-        (part, (further[part][1], *names) if part in further and further[part][0] in rests else names)
-        for part, names in _SIDED_PARTS
-    )
+    table = dict(_SIDED_PARTS)
+    for inner, outer in (("ankle", "foot"), ("wrist", "hand")):
+        if inner in names:
+            table[outer] = (outer, *table[outer])
+    return table
 
 
-def _pick(table: Iterable[tuple[str, tuple[str, ...]]], rests: Mapping[str, int]) -> dict[str, int]:
+def _joints_of_parts(table: Mapping[str, tuple[str, ...]], joint_by_name: Mapping[str, int]) -> dict[str, int]:
     """Each part's joint: that of its best name which is not used yet."""
     joint_of: dict[str, int] = {}
-    for part, names in table:
-        joint = next((rests[name] for name in names if name in rests and rests[name] not in joint_of.values()), None)
-        if joint is not None:
-            joint_of[part] = joint
+    for part, names in table.items():
+        free = [name for name in names if name in joint_by_name and joint_by_name[name] not in joint_of.values()]
+        if free:
+            joint_of[part] = joint_by_name[free[0]]
     return joint_of
 
 
@@ -203,24 +193,25 @@ def _path_up(joint: int, parents: Sequence[int]) -> list[int]:
     return path
 
 
-def _meet(first: int, second: int, parents: Sequence[int]) -> int | None:
+def _common_ancestor(first: int, second: int, parents: Sequence[int]) -> int | None:
     """The nearest common ancestor of both, None without any."""
     above = set(_path_up(second, parents))
     return next((joint for joint in _path_up(first, parents)[1:] if joint in above), None)
 
 
-def _add_trunk(joint_of: dict[str, int], parents: Sequence[int], count: int) -> None:
+def _add_trunk(joint_of: dict[str, int], parents: Sequence[int]) -> None:
     """Replace pelvis, chest and spine by those of the hierarchy, where it has them."""
     limbs = {joint for part, joint in joint_of.items() if part not in ("pelvis", "chest", "spine")}
-    pelvis = _meet(joint_of["left_hip"], joint_of["right_hip"], parents)
-    chest = _meet(joint_of["left_shoulder"], joint_of["right_shoulder"], parents)
+    pelvis = _common_ancestor(joint_of["left_hip"], joint_of["right_hip"], parents)
+    chest = _common_ancestor(joint_of["left_shoulder"], joint_of["right_shoulder"], parents)
     if pelvis is None or chest is None or pelvis == chest or {pelvis, chest} & limbs:
         return
-    bottom = _meet_or_self(pelvis, chest, parents)
-    between = _path_up(chest, parents)[1:]
-    if bottom is None or bottom not in between:
+    above_chest = _path_up(chest, parents)[1:]
+    # The pelvis where the chest hangs on it, else the joint that both hang on.
+    bottom = pelvis if pelvis in above_chest else _common_ancestor(pelvis, chest, parents)
+    if bottom is None or bottom not in above_chest:
         return
-    between = [joint for joint in between[: between.index(bottom)] if joint != pelvis][::-1]
+    between = above_chest[: above_chest.index(bottom)][::-1]
     joint_of.update(pelvis=pelvis, chest=chest)
     joint_of.pop("spine", None)
     if between:
@@ -228,26 +219,13 @@ def _add_trunk(joint_of: dict[str, int], parents: Sequence[int], count: int) -> 
         joint_of["spine"] = between[(len(between) - 1) // 2]
 
 
-def _meet_or_self(pelvis: int, chest: int, parents: Sequence[int]) -> int | None:
-    """The pelvis where the chest hangs on it, else the joint that both hang on."""
-    return pelvis if pelvis in _path_up(chest, parents) else _meet(pelvis, chest, parents)
-
-
 def _add_hand_tips(joint_of: dict[str, int], parents: Sequence[int]) -> None:
     """The tip of a hand is the last joint of the finger that starts at its "hand" joint."""
     for side in ("left", "right"):
         if f"{side}_hand" not in joint_of or f"{side}_hand_tip" in joint_of:
             continue
-        tip = _furthest(joint_of[f"{side}_hand"], parents, lambda joint: joint not in joint_of.values())
-        if tip is not None:
-            joint_of[f"{side}_hand_tip"] = tip
-
-
-def _furthest(start: int, parents: Sequence[int], free: Callable[[int], bool]) -> int | None:
-    """The free joint with the longest path down from `start`, the first of equals."""
-    furthest: tuple[int, int] | None = None
-    for joint in range(len(parents)):
-        path = _path_up(joint, parents)
-        if start in path[1:] and free(joint) and (furthest is None or path.index(start) > furthest[0]):
-            furthest = (path.index(start), joint)
-    return None if furthest is None else furthest[1]
+        hand, tip_distance = joint_of[f"{side}_hand"], 0
+        for joint in [joint for joint in range(len(parents)) if joint not in joint_of.values()]:
+            path = _path_up(joint, parents)
+            if hand in path and path.index(hand) > tip_distance:
+                joint_of[f"{side}_hand_tip"], tip_distance = joint, path.index(hand)

@@ -23,14 +23,11 @@ def mirrored_labels(labels: LabelSet) -> tuple[int, ...]:
     images of each other.
     """
     names = labels.names
-    partners: dict[int, int] = {}
-    for index, name in enumerate(names):
-        for mirrored in _mirror_names(name):
-            if mirrored in names:
-                partners.setdefault(index, names.index(mirrored))
-    return tuple(
-        partners[index] if partners.get(partners.get(index, -1)) == index else index for index in range(len(names))
-    )
+    partners = [
+        next((names.index(mirrored) for mirrored in _mirror_names(name) if mirrored in names), index)
+        for index, name in enumerate(names)
+    ]
+    return tuple(partner if partners[partner] == index else index for index, partner in enumerate(partners))
 
 
 def _mirror_names(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a model says of recordings, and what is true of them."""
+"""Predicted spans of recordings, and their ground truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Predictions:
     segmentation: Mapping[str, tuple[Span, ...]] | None = None
     """The labels of each moment, for frame accuracy, edit score and F1."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """Anything else ("external_data"): the model, ..."""
+    """Further facts ("external_data"), such as the model."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Recording:
     source: str = ""
     """Where the motion comes from, such as a file name."""
     attributes: Mapping[str, str] = field(default_factory=dict)
-    """What is known of the take: performer, script, ..."""
+    """Facts about the take: performer, script, ..."""
     history: tuple[str, ...] = ()
     """What was done to the motion since it was read, in plain words."""
 
@@ -114,7 +114,7 @@ def motion_checksum(fps: float, positions: Float32Array, valid: BoolArray) -> st
 
 
 def _chunks(positions: Float32Array, valid: BoolArray, frames: int = 2**14) -> Iterator[tuple[Float32Array, BoolArray]]:
-    """Positions (T, P, J, 3) and mask (T, P) in chunks of `frames`, so that no check copies the whole take."""
+    """Positions (T, P, J, 3) and mask (T, P) in chunks of `frames`, so that no check copies all of them."""
     starts = range(0, len(positions), frames)
     return ((positions[start : start + frames], valid[start : start + frames]) for start in starts)
 

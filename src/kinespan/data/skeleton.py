@@ -126,3 +126,35 @@ class Skeleton:
 
 
 LANDMARKS = ("root", "spine", "left_shoulder", "right_shoulder", "left_hip", "right_hip")
+
+
+def body_skeleton(
+    name: str,
+    joints: tuple[str, ...],
+    parents: tuple[int, ...],
+    body_parts: tuple[str | None, ...],
+    pairs: tuple[tuple[int, int], ...] | None = None,
+) -> Skeleton:
+    """The Skeleton of a body with shoulders and hips, its landmarks by the canonical names `body_parts`.
+
+    The root is the pelvis, or the mean of the hips of a body without one; the spine likewise, or the mean of the
+    shoulders and hips. `pairs` are by default those of the canonical names.
+    """
+    index = {part: joint for joint, part in enumerate(body_parts) if part is not None}
+    shoulders = index["left_shoulder"], index["right_shoulder"]
+    hips = index["left_hip"], index["right_hip"]
+    if pairs is None:
+        pairs = tuple((joint, index[f"right_{part[5:]}"]) for part, joint in index.items() if part.startswith("left_"))
+    return Skeleton(
+        name=name,
+        joints=joints,
+        parents=parents,
+        pairs=pairs,
+        root=(index["pelvis"],) if "pelvis" in index else hips,
+        spine=(index["spine"],) if "spine" in index else tuple(sorted(shoulders + hips)),
+        left_shoulder=shoulders[:1],
+        right_shoulder=shoulders[1:],
+        left_hip=hips[:1],
+        right_hip=hips[1:],
+        body_parts=body_parts,
+    )

@@ -7,39 +7,17 @@ from __future__ import annotations
 
 from ..registry import Registry
 from .joint_names import skeleton_from_names
-from .skeleton import Skeleton
+from .skeleton import Skeleton, body_skeleton
 
 __all__ = ["COCO_17", "KINECT_20", "NTU_25", "SKELETONS", "SMPL_22", "SMPL_24", "skeleton_from_names"]
 
 SKELETONS: Registry[Skeleton] = Registry("skeleton")
-"""Skeletons by name. `Skeleton.name` is the key, so that a file or a model can say which one it uses."""
+"""Skeletons by name. `Skeleton.name` is the key, by which files and models refer to them."""
 
 
 def _register(name: str, joints: tuple[str, ...], parents: tuple[int, ...], body_parts: tuple[str, ...]) -> Skeleton:
-    """Register a whole body, `body_parts` being the canonical names of its joints.
-
-    The root is the pelvis, or the mean of the hips of a body without one; the spine likewise, or the mean of the
-    shoulders and hips.
-    """
-    index = {part: joint for joint, part in enumerate(body_parts)}
-    shoulders = index["left_shoulder"], index["right_shoulder"]
-    hips = index["left_hip"], index["right_hip"]
-    skeleton = Skeleton(
-        name=name,
-        joints=joints,
-        parents=parents,
-        pairs=tuple(
-            (joint, index[part.replace("left_", "right_")]) for part, joint in index.items() if part.startswith("left_")
-        ),
-        root=(index["pelvis"],) if "pelvis" in index else hips,
-        spine=(index["spine"],) if "spine" in index else shoulders + hips,
-        left_shoulder=shoulders[:1],
-        right_shoulder=shoulders[1:],
-        left_hip=hips[:1],
-        right_hip=hips[1:],
-        body_parts=body_parts,
-    )
-    return SKELETONS.register(name)(skeleton)
+    """Register a whole body, `body_parts` being the canonical names of its joints."""
+    return SKELETONS.register(name)(body_skeleton(name, joints, parents, body_parts))
 
 
 NTU_25 = _register(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 
 from ..arrays import BoolArray, Float64Array, IntArray
 from .annotation import Span
+
+SpanRow = tuple[str, float, float, float | None, int]
+"""Label, start, end, score (None: none) and person (-1: none) of a span."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +47,26 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
         if isinstance(spans, SpanTable):
             return spans
         groups = [tuple(group) for group in spans.values()]
-        rows = list(chain.from_iterable(groups))
-        label_index = {name: index for index, name in enumerate(dict.fromkeys(span.label for span in rows))}
+        rows = [
+            (span.label, span.start, span.end, span.score, -1 if span.person is None else span.person)
+            for span in chain.from_iterable(groups)
+        ]
+        return cls.of_rows(tuple(spans), [0, *accumulate(map(len, groups))], rows)
+
+    @classmethod
+    def of_rows(cls, recordings: tuple[str, ...], bounds: Sequence[int], rows: Sequence[SpanRow]) -> SpanTable:
+        """The table of rows, those of recording r being bounds[r] to bounds[r + 1]."""
+        label, start, end, score, person = zip(*rows, strict=True) if rows else ((),) * 5
+        label_index = {name: index for index, name in enumerate(dict.fromkeys(label))}
         return cls(
-            tuple(spans),
-            np.cumsum([0, *map(len, groups)]),
+            recordings,
+            np.array(bounds),
             tuple(label_index),
-            np.array([label_index[span.label] for span in rows], dtype=np.int64),
-            np.array([span.start for span in rows], dtype=np.float64),
-            np.array([span.end for span in rows], dtype=np.float64),
-            np.array([span.score for span in rows], dtype=np.float64),  # None becomes NaN
-            np.array([-1 if span.person is None else span.person for span in rows], dtype=np.int64),
+            np.array([label_index[name] for name in label], dtype=np.int64),
+            np.array(start, dtype=np.float64),
+            np.array(end, dtype=np.float64),
+            np.array(score, dtype=np.float64),  # None becomes NaN
+            np.array(person, dtype=np.int64),
         )
 
     @cached_property
@@ -79,6 +91,14 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
 
     def __len__(self) -> int:
         return len(self.recordings)
+
+    def has_overlaps(self) -> bool:
+        """Whether two spans of a recording share time, beyond rounding."""
+        recording = self.recording
+        order = np.lexsort((self.end, self.start, recording))
+        earlier, later = order[:-1], order[1:]
+        share_time = self.start[later] < self.end[earlier] - 1e-6
+        return bool(np.any(share_time & (recording[later] == recording[earlier])))
 
     def where(self, mask: BoolArray) -> SpanTable:
         """The rows where `mask` (N,) is True, over the same recordings and labels."""

@@ -2,6 +2,6 @@
 
 from .candidates import decode
 from .config import DecodeConfig
-from .segments import segment, segment_as
+from .segments import segment
 
-__all__ = ["DecodeConfig", "decode", "segment", "segment_as"]
+__all__ = ["DecodeConfig", "decode", "segment"]

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, Float64Array, IntArray
+from ..arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 from ..data.annotation import LabelSet, Span
 from .config import DecodeConfig
 from .frames import check_scores, min_frames, moving_mean, running_sums, true_runs
-from .segments import segment_as
+from .segments import segment
 from .suppress import hard_nms, soft_nms
 
 OUTER_MARGIN = 0.25
@@ -43,7 +43,7 @@ def decode(
     """
     values = check_scores(scores, fps, labels)
     if config.method == "argmax":
-        spans = segment_as(values, fps, labels, config)
+        spans = segment(values, fps, labels, config)
     else:
         spans = []
         values = moving_mean(values, fps, config.smooth)
@@ -85,22 +85,19 @@ class _ActionRuns(NamedTuple):
 def _action_runs(values: Float32Array, fps: float, config: DecodeConfig) -> _ActionRuns:
     """The runs of scores (T, C + 1) in which any action holds; of equal labels the first names a run."""
     action = np.float32(1) - values[:, 0]  # (T,)
-    start, end = _long_runs([true_runs(action >= np.float32(limit)) for limit in config.thresholds], fps, config)
+    start, end = _long_runs([action >= np.float32(limit) for limit in config.thresholds], fps, config)
     sums = running_sums(values[:, 1:])  # (T + 1, C)
     return _ActionRuns(start, end, (sums[end] - sums[start]).argmax(axis=1))
 
 
 def _label_runs(column: Float32Array, fps: float, config: DecodeConfig) -> tuple[IntArray, IntArray]:
     """First frames and frames after the last, each (N,), of the runs of scores (T,) above each threshold."""
-    return _long_runs([true_runs(column > np.float32(limit)) for limit in config.thresholds], fps, config)
+    return _long_runs([column > np.float32(limit) for limit in config.thresholds], fps, config)
 
 
-def _long_runs(
-    runs_by_threshold: list[tuple[IntArray, IntArray]], fps: float, config: DecodeConfig
-) -> tuple[IntArray, IntArray]:
-    """First frames and frames after the last, each (N,), of the runs that last long enough."""
-    start = np.concatenate([starts for starts, _ in runs_by_threshold])
-    end = np.concatenate([ends for _, ends in runs_by_threshold])
+def _long_runs(masks: list[BoolArray], fps: float, config: DecodeConfig) -> tuple[IntArray, IntArray]:
+    """First frames and frames after the last, each (N,), of the runs of True in masks (T,) that last long enough."""
+    start, end = map(np.concatenate, zip(*map(true_runs, masks), strict=True))
     is_long = end - start >= max(config.min_frames, min_frames(config.min_duration, fps))
     return start[is_long], end[is_long]
 

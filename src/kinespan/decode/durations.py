@@ -65,14 +65,14 @@ def learn_durations(frame_ids: Iterable[IntArray], fps: float, classes: int) -> 
     return tuple(durations)
 
 
-def duration_table(durations: Durations, fps: float, max_frames: int = MAX_TABLE_FRAMES) -> Float64Array:
+def duration_table(durations: Durations, fps: float) -> Float64Array:
     """Log density (C + 1, D), per frame, of segments of 1 to D frames.
 
-    D covers three standard deviations above the mean of every class, and is at most `max_frames`.
+    D covers three standard deviations above the mean of every class, and is at most `MAX_TABLE_FRAMES`.
     """
     mean, spread = np.array(durations).T
     longest = math.ceil(float(np.exp(mean + 3 * spread).max()) * fps)
-    frames = np.arange(1, max(2, min(max_frames, longest)) + 1)
+    frames = np.arange(1, max(2, min(MAX_TABLE_FRAMES, longest)) + 1)
     logs = np.log(frames / fps)  # (D,)
     z = (logs - mean[:, None]) / spread[:, None]  # (C + 1, D)
     table: Float64Array = -0.5 * z**2 - np.log(spread * math.sqrt(2 * math.pi))[:, None] - np.log(frames)

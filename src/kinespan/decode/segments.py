@@ -10,53 +10,36 @@ from ..arrays import AnyArray, Float64Array
 from ..data.annotation import LabelSet, Span, runs
 from ..errors import InputError
 from .config import DecodeConfig
-from .durations import Durations, check_durations, duration_table, most_probable
+from .durations import check_durations, duration_table, most_probable
 from .frames import check_scores, min_frames, moving_mean, running_sums, true_runs
 
 
-def segment_as(scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig) -> list[Span]:
-    """The segmentation of frame scores (T, C + 1) under the settings of `config`; see `segment`.
+def segment(scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig = DecodeConfig()) -> list[Span]:
+    """The segmentation of frame scores (T, C + 1), in order of time; a span's score is its mean probability.
+
+    Scores are first averaged over `config.smooth` seconds. Exclusive labels: runs of the best column, background
+    included, or, by viterbi, of the most probable segmentation (see `kinespan.decode.durations`). Runs shorter than
+    `config.min_duration` seconds are absorbed, shortest first, by the neighbour whose label has the higher mean score
+    over the run (the earlier of equals). Overlapping labels: each label's runs above 0.5 that last that long.
 
     Raises InputError as `decode` does, and for viterbi with overlapping labels or without durations of these labels.
     """
-    durations: Durations | None = None
     if config.segmentation == "viterbi":
-        durations = config.durations
         if not labels.exclusive:
             raise InputError("segmentation: found viterbi, which needs exclusive labels; expected argmax")
-        fault = check_durations(durations, len(labels) + 1)
+        fault = check_durations(config.durations, len(labels) + 1)
         if fault:
             raise InputError(f"durations: found {fault}; finetune the model again, or use segmentation argmax")
-    return segment(scores, fps, labels, config.min_duration, config.smooth, durations)
-
-
-def segment(
-    scores: AnyArray,
-    fps: float,
-    labels: LabelSet,
-    min_duration: float = 0.2,
-    smooth: float = 0.0,
-    durations: Durations | None = None,
-) -> list[Span]:
-    """The segmentation of frame scores (T, C + 1), in order of time; a span's score is its mean probability.
-
-    Scores are first averaged over `smooth` seconds. Exclusive labels: runs of the best column, background included;
-    with `durations`, the runs of the most probable segmentation (see `kinespan.decode.durations`). Runs shorter than
-    `min_duration` seconds are absorbed, shortest first, by the neighbour whose label has the higher mean score over
-    the run (the earlier of equals). Overlapping labels: each label's runs above 0.5 that last `min_duration`.
-
-    Raises InputError as `decode` does.
-    """
-    values = moving_mean(check_scores(scores, fps, labels), fps, smooth)
+    values = moving_mean(check_scores(scores, fps, labels), fps, config.smooth)
     if not len(values):
         return []
-    shortest = min_frames(min_duration, fps)
+    shortest = min_frames(config.min_duration, fps)
     sums = running_sums(values)  # (T + 1, C + 1)
     if labels.exclusive:
-        if durations is None:
-            ids = values.argmax(axis=1)
+        if config.segmentation == "viterbi":
+            ids = most_probable(values, duration_table(config.durations, fps))
         else:
-            ids = most_probable(values, duration_table(durations, fps))
+            ids = values.argmax(axis=1)
         segments = absorb_short_runs(runs(ids), sums, shortest)
     else:
         active = [(column, *true_runs(values[:, column] > 0.5)) for column in range(1, values.shape[1])]

@@ -1,7 +1,7 @@
-"""Non-maximum suppression among the spans of one label: of spans that overlap, the best is kept.
+"""Non-maximum suppression among the spans of one label: of spans that overlap, only the best stays.
 
-Spans are columns (N,): first frame, frame after the last, score. Only spans that overlap are compared, so that a run of
-an hour in a recording of a day does not make every span within it look at every other.
+Spans are columns (N,): first frame, frame after the last, score. Only spans that overlap are compared, since a
+recording of a day has thousands.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def overlap_pairs(start: IntArray, end: IntArray) -> OverlapPairs:
 def hard_nms(
     start: IntArray, end: IntArray, score: Float64Array, threshold: float, contained: bool = False
 ) -> IntArray:
-    """Keep the best span, drop those that overlap it by more than `threshold`, and so on with the rest.
+    """Select the best span, drop those that overlap it by more than `threshold`, and so on with the rest.
 
     The overlap is the tIoU or, where `contained`, the share of the worse span's length, counted with both end frames
     as in STAL. Returns the indices (K,) of the spans that stay, best first.
@@ -57,21 +57,21 @@ def hard_nms(
         overlap = (shared + 1) / (end[second] - start[second] + 1)
     else:
         overlap = shared / (end[first] - start[first] + end[second] - start[second] - shared)
-    too_much = overlap > threshold  # (M,)
+    is_above = overlap > threshold  # (M,)
     dropped = np.zeros(len(start), dtype=bool)
     indices = []
     for best in np.argsort(score, kind="stable")[::-1].tolist():
         if not dropped[best]:
             indices.append(best)
             pairs = slice(bounds[best], bounds[best + 1])
-            dropped[second[pairs][too_much[pairs]]] = True
+            dropped[second[pairs][is_above[pairs]]] = True
     return np.array(indices, dtype=np.int64)
 
 
 def soft_nms(
     start: IntArray, end: IntArray, score: Float64Array, sigma: float, min_score: float
 ) -> tuple[IntArray, Float64Array]:
-    """Keep the best span, multiply the scores of the others by exp(-tIoU^2 / sigma), and so on with the rest.
+    """Select the best span, multiply the scores of the others by exp(-tIoU^2 / sigma), and so on with the rest.
 
     Spans whose score falls below `min_score` are dropped. Returns the indices (K,) of those that stay, best first, and
     their decayed scores (K,). Bodla et al.: Soft-NMS, ICCV 2017.
@@ -98,5 +98,4 @@ def soft_nms(
                 is_done[neighbour] = not scores[neighbour] >= min_score
                 if not is_done[neighbour]:
                     heapq.heappush(queue, (-scores[neighbour], neighbour))
-    kept = np.array(indices, dtype=np.int64)
-    return kept, np.array(scores, dtype=np.float64)[kept]
+    return np.array(indices, dtype=np.int64), np.array([scores[index] for index in indices])

@@ -50,7 +50,7 @@ class Acclaim:
         times C M C^-1, and its end is its start plus length times direction under that rotation.
         """
         frames = len(channels[ROOT])
-        positions = np.empty((frames, len(self.bones), 3))
+        positions = np.zeros((frames, len(self.bones), 3))
         world_rotations: list[Float64Array] = []
         for number, bone in enumerate(self.bones):
             rotation = self._rotation(bone, channels.get(bone.name), degrees)
@@ -59,10 +59,9 @@ class Acclaim:
                 rotation = parent_rotation if rotation is None else parent_rotation @ rotation
                 positions[:, number] = positions[:, bone.parent] + rotation @ bone.offset
             else:
-                translation_channels = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "t"}
-                for axis in range(3):
-                    at = translation_channels.get("xyz"[axis])
-                    positions[:, 0, axis] = 0.0 if at is None else channels[ROOT][:, at]
+                for column, name in enumerate(bone.dof):
+                    if name[0] == "t":
+                        positions[:, 0, "xyz".index(name[1])] = channels[ROOT][:, column]
                 rotation = np.broadcast_to(np.eye(3), (frames, 3, 3)) if rotation is None else rotation
             world_rotations.append(rotation)
         return positions
@@ -70,7 +69,7 @@ class Acclaim:
     @staticmethod
     def _rotation(bone: Bone, values: Float64Array | None, degrees: bool) -> Float64Array | None:
         """C M C^-1 (T, 3, 3), None for a bone that rests; the first letter of the axis order rotates first."""
-        rotation_channels = {name[1]: at for at, name in enumerate(bone.dof) if name[0] == "r"}
+        rotation_channels = {name[1]: column for column, name in enumerate(bone.dof) if name[0] == "r"}
         if values is None or not rotation_channels:
             return None
         axes = "".join(axis for axis in reversed(bone.axis_order) if axis in rotation_channels)

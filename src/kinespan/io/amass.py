@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import AnyArray, Float64Array
+from ..arrays import Float64Array
 from ..data.skeletons import NTU_25
 from ..errors import InputError
 from . import smplh
+from .archive import Archive, archive_fields
 from .base import READERS, FileMotion, ReadOptions
-from .npz import archive_fields, load_archive
 
 _RATES = ("mocap_framerate", "mocap_frame_rate")
 """The name of the rate in the first release and in later ones."""
@@ -42,8 +42,8 @@ def read_motion(path: Path) -> AmassMotion:
     Jaw and eyes of SMPL-X are dropped; body and hands have the same joints in both. Raises InputError, naming the file
     and the field, for anything else.
     """
-    data = load_archive(path, _FIELDS)
-    poses = _numbers(path, data, "poses")
+    archive = Archive.load(path, _FIELDS)
+    poses = archive.numbers("poses").astype(np.float64)
     notes: tuple[str, ...] = ()
     if poses.ndim == 2 and poses.shape[1] == _SMPLX_POSES:
         poses = np.concatenate((poses[:, :66], poses[:, 75:]), axis=1)
@@ -56,10 +56,11 @@ def read_motion(path: Path) -> AmassMotion:
     if not np.isfinite(poses).all():
         frame = int(np.argmin(np.isfinite(poses).all(axis=1)))
         raise InputError(f"{path}: frame {frame} of 'poses' holds a value that is not finite")
-    translation = _numbers(path, data, "trans") if "trans" in data else np.zeros((len(poses), 3))
+    translation = archive.numbers("trans").astype(np.float64) if "trans" in archive else np.zeros((len(poses), 3))
     if translation.shape != (len(poses), 3):
         raise InputError(f"{path}: field 'trans' has shape {translation.shape}, expected {(len(poses), 3)}")
-    return AmassMotion(poses, translation, _rate(path, data), _gender(data), notes)
+    rate = next((name for name in _RATES if name in archive), _RATES[0])
+    return AmassMotion(poses, translation, archive.positive_number(rate), _gender(archive), notes)
 
 
 def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> Float64Array:
@@ -97,33 +98,14 @@ class AmassReader:
             skeleton=NTU_25,
             fps=motion.fps,
             fps_from="the file's rate of motion capture",
-            unit=1.0,
-            unit_from="the format's metres",
             attributes={"gender": motion.gender} if motion.gender else {},
             history=(*motion.notes, f"joints of the SMPL-H body {file.name}, mean shape, turned from z up"),
         )
 
 
-def _numbers(path: Path, data: dict[str, AnyArray], name: str) -> Float64Array:
-    if name not in data:
-        raise InputError(f"{path}: field {name!r} is missing; is this a file of AMASS's motion?")
-    array = data[name]
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise InputError(f"{path}: field {name!r} holds {getattr(array, 'dtype', 'bytes')}, expected numbers")
-    return array.astype(np.float64)
-
-
-def _rate(path: Path, data: dict[str, AnyArray]) -> float:
-    name = next((name for name in _RATES if name in data), _RATES[0])
-    rate = _numbers(path, data, name)
-    if rate.size != 1 or not (np.isfinite(rate).all() and (rate > 0).all()):
-        raise InputError(f"{path}: field {name!r} is {rate.tolist()}, expected one positive number")
-    return float(rate.reshape(-1)[0])
-
-
-def _gender(data: dict[str, AnyArray]) -> str:
+def _gender(archive: Archive) -> str:
     """The gender that the file states, as text or as bytes; empty where it does not."""
-    array = data.get("gender")
+    array = archive.arrays.get("gender")
     if not isinstance(array, np.ndarray) or array.size != 1 or array.dtype.kind not in "US":
         return ""
     value = array.reshape(-1)[0]

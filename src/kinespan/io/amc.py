@@ -6,12 +6,10 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from ..arrays import Float64Array
 from ..errors import InputError
-from .acclaim import ROOT, Acclaim, read_asf
-from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
+from .acclaim import ROOT, read_asf
+from .base import READERS, FileMotion, ReadOptions, numbers_by_line, read_text
 
 _HDM05 = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120$")
 _RATE_120 = re.compile(r"_120$")
@@ -49,9 +47,7 @@ class AmcReader:
         acclaim = read_asf(skeleton_path)
         start, degrees = _header(path, lines, acclaim.degrees)
         widths = {bone.name: len(bone.dof) for bone in acclaim.bones}
-        channels = _read_fast(lines[start:], widths)
-        if channels is None:
-            channels = _read_by_line(path, lines, start, widths)
+        channels = _channels(path, lines, start, widths)
         try:
             skeleton = acclaim.skeleton()
         except InputError as error:
@@ -77,10 +73,10 @@ def _find_asf(path: Path) -> Path:
         return max(named, key=lambda file: len(file.stem))
     if len(files) == 1:
         return files[0]
-    found = ", ".join(file.name for file in files) or "none"
+    candidates = ", ".join(file.name for file in files) or "none"
     raise InputError(
-        f"{path}: which ASF skeleton belongs to it? Beside it: {found}; expected one whose name the AMC's begins with, "
-        "or exactly one. Give it, for example ReadOptions(asf=Path('walker.asf'))"
+        f"{path}: which ASF skeleton belongs to it? Beside it: {candidates}; expected one whose name the AMC's begins "
+        "with, or exactly one. Give it, for example ReadOptions(asf=Path('walker.asf'))"
     )
 
 
@@ -97,75 +93,43 @@ def _header(path: Path, lines: list[str], degrees: bool) -> tuple[int, bool]:
     raise InputError(f"{path}:{len(lines)}: the file ends before the first frame; it is cut off")
 
 
-def _read_fast(lines: list[str], widths: dict[str, int]) -> dict[str, Float64Array] | None:
-    """Values (T, width) of each bone; None unless every frame lists the bones of the first in its order."""
-    ends = next((at for at, text in enumerate(lines) if at and text.strip().isdecimal()), len(lines))
-    block = [(words[0], len(words) - 1) for words in map(str.split, lines[1:ends]) if words]
-    names = [name for name, _ in block]
-    moving = {name for name, width in widths.items() if width}
-    if len(names) != len(set(names)) or set(names) != moving or any(widths[name] != count for name, count in block):
-        return None
-    tokens = " ".join(lines).split()
-    size = 1 + sum(1 + count for _, count in block)
-    if len(tokens) % size or not all(token.isdecimal() for token in tokens[::size]):
-        return None
-    channels: dict[str, Float64Array] = {}
-    at = 1
-    for name, count in block:
-        if set(tokens[at::size]) != {name}:
-            return None
-        columns = [floats(tokens[at + 1 + axis :: size]) for axis in range(count)]
-        if any(column is None for column in columns):
-            return None
-        channels[name] = np.stack([column for column in columns if column is not None], axis=1)
-        at += 1 + count
-    return channels
-
-
-def _read_by_line(path: Path, lines: list[str], start: int, widths: dict[str, int]) -> dict[str, Float64Array]:
-    """As `_read_fast`, for bones in any order. A bone that is missing in every frame rests.
+def _channels(path: Path, lines: list[str], start: int, widths: dict[str, int]) -> dict[str, Float64Array]:
+    """Values (T, width) of each bone, which may come in any order. A bone that is missing in every frame rests.
 
     Raises InputError naming the line.
     """
-    rows: dict[str, list[Float64Array]] = {}
-    frames = 0
-    for number, text in enumerate(lines[start:], start=start + 1):
-        words = text.split()
+    bone_words: dict[str, list[str]] = {}
+    bone_lines: dict[str, list[int]] = {}
+    frames = lines_in_frame = 0
+    for number, line in enumerate(lines[start:], start=start + 1):
+        words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if len(words) == 1 and words[0].isdecimal():
-            _check_complete(path, number, rows, frames)
-            frames += 1
+        name, width = words[0], len(words) - 1
+        if width == 0 and name.isdecimal():
+            if frames and lines_in_frame != max(1, len(bone_lines)):
+                raise _incomplete(path, number, bone_lines, frames)
+            frames, lines_in_frame = frames + 1, 0
             continue
-        values = _line_values(path, number, words, widths)
-        column = rows.setdefault(words[0], [])
-        if len(column) != frames - 1:
-            reason = "twice in one frame" if len(column) == frames else "here, but not in every frame"
-            raise InputError(f"{path}:{number}: bone {words[0]!r} occurs {reason}")
-        column.append(values)
-    _check_complete(path, len(lines), rows, frames)
-    if not frames or ROOT not in rows:
+        if name not in widths:
+            raise InputError(f"{path}:{number}: bone {name[:40]!r} is not in the ASF skeleton")
+        if width != widths[name]:
+            raise InputError(f"{path}:{number}: found {width} values for {name}, expected {widths[name]}")
+        numbers = bone_lines.setdefault(name, [])
+        if len(numbers) != frames - 1:
+            reason = "twice in one frame" if len(numbers) == frames else "here, but not in every frame"
+            raise InputError(f"{path}:{number}: bone {name!r} occurs {reason}")
+        numbers.append(number)
+        bone_words.setdefault(name, []).extend(words[1:])
+        lines_in_frame += 1
+    if not frames or ROOT not in bone_lines:
         raise InputError(f"{path}:{len(lines)}: no frame with a line 'root'; the file is cut off")
-    return {name: np.stack(column) for name, column in rows.items()}
+    if lines_in_frame != len(bone_lines):
+        raise _incomplete(path, len(lines), bone_lines, frames)
+    return {name: numbers_by_line(path, bone_lines[name], bone_words[name], widths[name]) for name in bone_lines}
 
 
-def _line_values(path: Path, number: int, words: list[str], widths: dict[str, int]) -> Float64Array:
-    name, width = words[0], widths.get(words[0])
-    if width is None:
-        raise InputError(f"{path}:{number}: bone {name[:40]!r} is not in the ASF skeleton")
-    if len(words) - 1 != width:
-        raise InputError(f"{path}:{number}: found {len(words) - 1} values for {name}, expected {width}")
-    values = floats(words[1:])
-    if values is None:
-        raise InputError(f"{path}:{number}: found {first_not_number(words[1:])!r}, expected a finite number")
-    return values
-
-
-def _check_complete(path: Path, number: int, rows: dict[str, list[Float64Array]], frames: int) -> None:
-    """Check that every frame so far has every bone. Raises InputError."""
-    missing = next((name for name, column in rows.items() if len(column) != frames), None)
-    if missing is not None or (frames and not rows):
-        raise InputError(f"{path}:{number}: frame {frames} ends without bone {missing or ROOT!r}; the file is cut off")
-
-
-__all__ = ["Acclaim", "AmcReader"]
+def _incomplete(path: Path, number: int, bone_lines: dict[str, list[int]], frames: int) -> InputError:
+    """The error for a frame that lacks a bone of the frames before."""
+    missing = next((name for name, numbers in bone_lines.items() if len(numbers) != frames), ROOT)
+    return InputError(f"{path}:{number}: frame {frames} ends without bone {missing!r}; the file is cut off")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import BoolArray, Float64Array, IntArray
-from ..data.annotation import Annotation, LabelSet, Span, runs, spans_from_frames
+from ..data.annotation import Annotation, LabelSet, runs, spans_from_frames
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..errors import InputError
@@ -22,7 +23,7 @@ Axis = Literal["x", "y", "z"]
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read a file where the file does not say, or says it wrongly. Raises InputError for a bad value."""
+    """What a file does not state, or states wrongly. Raises InputError for a bad value."""
 
     fps: float | None = None
     """Frames a second; overrides the rate of the file."""
@@ -68,12 +69,12 @@ class FileMotion:
     """(T, P, J, 3)"""
     skeleton: Skeleton
     fps: float | None
-    """Frames a second; None where the file does not say."""
+    """Frames a second; None where the file states none."""
     fps_from: str
     """Where the rate comes from, for the history."""
-    unit: float
+    unit: float = 1.0
     """Metres per unit of the file."""
-    unit_from: str
+    unit_from: str = "the format's metres"
     """Where the unit comes from, for the history."""
     valid: BoolArray | None = None
     """(T, P); None: always True."""
@@ -127,7 +128,7 @@ def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOption
     """
     fps = options.fps if options.fps is not None else motion.fps
     if fps is None:
-        raise InputError(f"{path}: the file does not say its frame rate; give it, for example ReadOptions(fps=120)")
+        raise InputError(f"{path}: the file states no frame rate; give it, for example ReadOptions(fps=120)")
     unit = options.unit if options.unit is not None else motion.unit
     up = options.up or "y"
     skip = options.skip_frames
@@ -173,26 +174,26 @@ def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: l
     if motion.annotation is None:
         return None
     scale = 1.0 if motion.fps is None else motion.fps / fps
-    return shift_annotation(motion.annotation, scale, skip / fps)
+    return _shifted(motion.annotation, scale, skip / fps)
 
 
-def shift_annotation(annotation: Annotation, scale: float, start: float) -> Annotation:
+def _shifted(annotation: Annotation, scale: float, start: float) -> Annotation:
     """The annotation with all times multiplied by `scale`, then `start` seconds cut from the front."""
     if scale == 1.0 and start == 0.0:
         return annotation
 
-    def shifted(begin: float, end: float) -> tuple[float, float] | None:
-        begin, end = max(0.0, begin * scale - start), end * scale - start
-        return (begin, end) if end > begin else None
+    def shifted(begin: float, end: float) -> tuple[float, float]:
+        return max(0.0, begin * scale - start), end * scale - start
 
-    spans: list[Span] = []
-    for span in annotation.spans:
-        time = shifted(span.start, span.end)
-        if time is not None:
-            spans.append(replace(span, start=time[0], end=time[1]))
+    times = [shifted(span.start, span.end) for span in annotation.spans]
+    spans = [
+        replace(span, start=begin, end=end)
+        for span, (begin, end) in zip(annotation.spans, times, strict=True)
+        if end > begin
+    ]
     covered = annotation.covered
     if covered is not None:
-        covered = tuple(time for time in (shifted(*bounds) for bounds in covered) if time is not None)
+        covered = tuple((begin, end) for begin, end in (shifted(*bounds) for bounds in covered) if end > begin)
     return Annotation(tuple(spans), annotation.labels, covered)
 
 
@@ -202,27 +203,16 @@ def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:
     The shortest run is merged first, the earlier of equals; of equally long neighbours the earlier one wins. A run that
     has grown counts with its new length. A single run stays, however short.
     """
-    lengths = [(value, end - start) for value, start, end in runs(ids)]
-    while len(lengths) > 1:
-        shortest = min(range(len(lengths)), key=lambda run: lengths[run][1])
-        if lengths[shortest][1] >= min_frames:
+    ids = np.array(ids, dtype=np.int64)
+    while len(segments := runs(ids)) > 1:
+        lengths = [end - start for _, start, end in segments]
+        shortest = lengths.index(min(lengths))
+        if lengths[shortest] >= min_frames:
             break
         neighbours = [run for run in (shortest - 1, shortest + 1) if 0 <= run < len(lengths)]
-        longer = max(neighbours, key=lambda run: lengths[run][1])
-        lengths[shortest] = (lengths[longer][0], lengths[shortest][1])
-        lengths = _merge_equal(lengths)
-    return np.repeat(np.array([value for value, _ in lengths], dtype=np.int64), [length for _, length in lengths])
-
-
-def _merge_equal(lengths: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Adjacent runs (value, length) of one value as one run."""
-    merged: list[tuple[int, int]] = []
-    for value, length in lengths:
-        if merged and merged[-1][0] == value:
-            merged[-1] = (value, merged[-1][1] + length)
-        else:
-            merged.append((value, length))
-    return merged
+        _, start, end = segments[shortest]
+        ids[start:end] = segments[max(neighbours, key=lengths.__getitem__)][0]
+    return ids
 
 
 def read_text_bytes(path: Path) -> bytes:
@@ -239,23 +229,68 @@ def read_text_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The file as text: ASCII, with a few Latin-1 letters in comments or names, line ends as LF.
+    """The file as text: ASCII, with a few Latin-1 letters in comments or names; lines are separated by LF alone.
 
     Raises InputError where the file cannot be read, is empty or holds NUL bytes.
     """
-    text = read_text_bytes(path).decode("latin-1")
-    return text.removeprefix("\xef\xbb\xbf").replace("\r\n", "\n").replace("\r", "\n")
+    # Splitting is several times as fast as replacing line ends.
+    lines = read_text_bytes(path).removeprefix(b"\xef\xbb\xbf").splitlines()
+    return b"\n".join(lines).decode("latin-1")
 
 
-def floats(tokens: list[str]) -> Float64Array | None:
-    """The tokens as numbers (N,), None where one is not a finite number."""
+def floats(words: list[str]) -> Float64Array | None:
+    """The words as numbers (N,), None where one is not a finite number."""
     try:
-        values = np.fromiter(map(float, tokens), dtype=np.float64, count=len(tokens))
+        values = np.fromiter(map(float, words), dtype=np.float64, count=len(words))
     except ValueError:
         return None
     return values if np.isfinite(values).all() else None
 
 
-def first_not_number(tokens: list[str]) -> str | None:
-    """The first token that is not a finite number, None where all are."""
-    return next((token for token in tokens if floats([token]) is None), None)
+def whole_number(word: str) -> int | None:
+    """The word as a whole number of 1 to 9 digits; None for another."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) < 10 else None
+
+
+def present_people(path: Path, positions: Float64Array) -> BoolArray:
+    """Mask (T, P) of the people who are not all zeros in positions (T, P, J, 3). Raises InputError without any."""
+    valid: BoolArray = np.any(positions != 0, axis=(2, 3))
+    if not valid.any():
+        raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
+    return valid
+
+
+def finite_numbers(words: list[str], location: str) -> Float64Array:
+    """The words as numbers (N,). Raises InputError, naming the location, for one that is not a finite number."""
+    values = floats(words)
+    if values is None:
+        bad = next(word for word in words if floats([word]) is None)
+        raise InputError(f"{location}: found {bad[:40]!r}, expected a finite number")
+    return values
+
+
+def number_table(path: Path, lines: Iterable[tuple[int, str]], width: int, meaning: str) -> Float64Array:
+    """The numbers (N, width) on numbered lines.
+
+    Raises InputError, naming the line, for other than `width` words, which `meaning` describes, and for a word that is
+    not a finite number.
+    """
+    line_numbers: list[int] = []
+    words: list[str] = []
+    for number, line in lines:
+        words_of_line = line.split()
+        if len(words_of_line) != width:
+            raise InputError(f"{path}:{number}: found {len(words_of_line)} values, expected {width}{meaning}")
+        line_numbers.append(number)
+        words += words_of_line
+    return numbers_by_line(path, line_numbers, words, width)
+
+
+def numbers_by_line(path: Path, line_numbers: list[int], words: list[str], width: int) -> Float64Array:
+    """The numbers (N, width) of `width` words on each line. Raises InputError, naming the line, for another word."""
+    values = floats(words)
+    if values is None:
+        for row, number in enumerate(line_numbers):
+            finite_numbers(words[row * width : (row + 1) * width], f"{path}:{number}")  # raises on one line
+    assert values is not None
+    return values.reshape(-1, width)

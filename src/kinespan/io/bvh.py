@@ -13,7 +13,7 @@ from ..arrays import Float64Array
 from ..data.skeleton import Skeleton
 from ..data.skeletons import skeleton_from_names
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
+from .base import READERS, FileMotion, ReadOptions, floats, number_table, read_text, whole_number
 from .rotations import chained
 
 _CHANNELS = {f"{axis}{kind}".lower() for axis in "XYZ" for kind in ("position", "rotation")}
@@ -21,8 +21,8 @@ _MAX_CHANNELS = 6
 
 UNITS = {"metres": 1.0, "inches": 0.0254, "CMU units": 0.0254 / 0.45, "centimetres": 0.01, "millimetres": 0.001}
 """Metres per unit, of the units that motion files use."""
-_BODY = 1.5
-"""Rough length in metres of an adult from ankle over knee, hip and spine to the head joint."""
+_BODY_LENGTH = 1.5
+"""Metres from an adult's ankle over knee, hip and spine to the head joint, roughly."""
 
 
 @dataclass
@@ -77,16 +77,16 @@ def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Node], int]:
     """The nodes, parents first, and the number of the line that says MOTION (0-based)."""
     nodes: list[Node] = []
     stack: list[int] = []
-    pending = -1
-    seen_header = False
+    pending = -1  # the node whose '{' comes next
+    has_header = False
     for number, text in enumerate(lines):
         words = text.split()
         if not words:
             continue
         key = words[0].upper()
-        if key == "HIERARCHY" and not seen_header:
-            seen_header = True
-        elif not seen_header:
+        if key == "HIERARCHY" and not has_header:
+            has_header = True
+        elif not has_header:
             raise InputError(f"{path}:{number + 1}: found {text[:40]!r}, expected HIERARCHY at the start")
         elif key == "MOTION":
             _check_nodes(path, number, nodes, stack)
@@ -95,7 +95,7 @@ def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Node], int]:
             pending = _add_node(path, number, key, words, nodes, stack)
         elif key == "{":
             if pending < 0:
-                raise InputError(f"{path}:{number + 1}: a '{{' that no ROOT, JOINT or End Site stands before")
+                raise InputError(f"{path}:{number + 1}: a '{{' without a ROOT, JOINT or End Site before it")
             stack.append(pending)
             pending = -1
         elif key == "}":
@@ -145,7 +145,7 @@ def _set(path: Path, number: int, key: str, words: list[str], nodes: list[Node],
             f"{path}:{number + 1}: {' '.join(words)[:80]!r}, expected CHANNELS, a number, names such as Xrotation"
         )
     node.channels = names
-    node.first_channel = sum(len(other.channels) for other in nodes[:joint])
+    node.first_channel = sum(len(earlier.channels) for earlier in nodes[:joint])
 
 
 def _check_nodes(path: Path, number: int, nodes: list[Node], stack: list[int]) -> None:
@@ -170,31 +170,24 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
         fields.append(text[len(head) :].strip())
     if len(fields) < 2:
         raise InputError(f"{path}:{len(lines)}: the file ends before 'Frames:' and 'Frame Time:'; it is cut off")
-    if not (fields[0].isascii() and fields[0].isdigit() and len(fields[0]) < 10 and int(fields[0]) > 0):
+    frames = whole_number(fields[0])
+    if not frames:
         raise InputError(f"{path}:{filled[0] + 1}: Frames is {fields[0][:40]!r}, expected a positive whole number")
     if floats([fields[1]]) is None:
         raise InputError(f"{path}:{filled[1] + 1}: Frame Time is {fields[1][:40]!r}, expected seconds")
-    return int(fields[0]), fields[1], filled[1] + 1
+    return frames, fields[1], filled[1] + 1
 
 
 def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> Float64Array:
-    """Channel values (T, width); one line a frame. On any trouble, the line that is to blame."""
-    rows = [(number, lines[number]) for number in range(start, len(lines)) if lines[number].strip()]
-    if len(rows) == frames:
-        values = floats(" ".join(text for _, text in rows).split())
-        # Lines are told apart only where the total is wrong or the last line is short: a cut-off file.
-        if values is not None and len(values) == frames * width and len(rows[-1][1].split()) == width:
-            return values.reshape(frames, width)
-    for number, text in rows:
-        words = text.split()
-        if len(words) != width:
-            raise InputError(f"{path}:{number + 1}: found {len(words)} values, expected {width}, one for each channel")
-        if floats(words) is None:
-            raise InputError(f"{path}:{number + 1}: found {first_not_number(words)!r}, expected a finite number")
-    raise InputError(
-        f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; the file is cut off or the "
-        "number is wrong"
-    )
+    """Channel values (T, width), one line a frame."""
+    rows = [(number, line) for number, line in enumerate(lines[start:], start=start + 1) if line.strip()]
+    values = number_table(path, rows, width, ", one for each channel")
+    if len(values) != frames:
+        raise InputError(
+            f"{path}:{len(lines)}: found {len(values)} frames, but 'Frames:' says {frames}; the file is cut off or the "
+            "number is wrong"
+        )
+    return values
 
 
 def forward_kinematics(nodes: list[Node], values: Float64Array) -> Float64Array:
@@ -204,63 +197,48 @@ def forward_kinematics(nodes: list[Node], values: Float64Array) -> Float64Array:
     in the order of the file, in degrees; its position is its parent's plus its offset rotated by R_parent.
     """
     rotations = _local_rotations(nodes, values)
-    frames = len(values)
-    positions = np.empty((frames, len(nodes), 3))
-    world_rotations: list[Float64Array | None] = [None] * len(nodes)
+    positions = np.zeros((len(values), len(nodes), 3))
+    world_rotations: list[Float64Array] = []
     for number, node in enumerate(nodes):
-        offset = _local_position(node, values)
-        parent_rotation = world_rotations[node.parent] if node.parent >= 0 else None
-        local_rotation = rotations.get(number)
-        if parent_rotation is None:
-            rotated_offset = np.broadcast_to(offset, (frames, 3))
-        elif offset.ndim == 1:
-            rotated_offset = parent_rotation @ offset
-        else:
-            rotated_offset = np.matmul(parent_rotation, offset[:, :, None])[..., 0]
-        positions[:, number] = rotated_offset if node.parent < 0 else positions[:, node.parent] + rotated_offset
-        world_rotations[number] = (
-            parent_rotation
-            if local_rotation is None
-            else local_rotation
-            if parent_rotation is None
-            else parent_rotation @ local_rotation
-        )
+        offset = _local_position(node, values)  # (3,) or (T, 3)
+        rotation = rotations.get(number, np.eye(3))  # (T, 3, 3) or (3, 3)
+        if node.parent >= 0:
+            parent_rotation = world_rotations[node.parent]
+            offset = np.matmul(parent_rotation, offset[..., None])[..., 0] + positions[:, node.parent]
+            rotation = parent_rotation @ rotation if number in rotations else parent_rotation
+        positions[:, number] = offset
+        world_rotations.append(rotation)
     return positions
 
 
 def _local_rotations(nodes: list[Node], values: Float64Array) -> dict[int, Float64Array]:
     """Local rotation (T, 3, 3) of every node with rotation channels; nodes of one channel order are done together."""
-    columns: dict[str, list[tuple[int, list[int]]]] = defaultdict(list)
+    groups: dict[str, list[int]] = defaultdict(list)  # nodes by the order of their rotation axes
+    columns: dict[int, list[int]] = {}  # of each node
     for number, node in enumerate(nodes):
-        rotation_channels = [
-            (name[0], node.first_channel + at) for at, name in enumerate(node.channels) if "rotation" in name
-        ]
-        if rotation_channels:
-            columns["".join(axis for axis, _ in rotation_channels)].append(
-                (number, [column for _, column in rotation_channels])
-            )
+        channels = [(name[0], node.first_channel + index) for index, name in enumerate(node.channels) if "rot" in name]
+        if channels:
+            groups["".join(axis for axis, _ in channels)].append(number)
+            columns[number] = [column for _, column in channels]
     rotations: dict[int, Float64Array] = {}
-    for axes, members in columns.items():
-        angles = np.deg2rad(values[:, [column for _, group_columns in members for column in group_columns]])
-        matrices = chained(angles.reshape(len(values), len(members), len(axes)).transpose(1, 0, 2), axes)
-        rotations.update({number: matrices[at] for at, (number, _) in enumerate(members)})
+    for axes, members in groups.items():
+        angles = np.deg2rad(values[:, [columns[number] for number in members]])  # (T, members, axes)
+        rotations.update(zip(members, chained(angles.transpose(1, 0, 2), axes), strict=True))
     return rotations
 
 
 def _local_position(node: Node, values: Float64Array) -> Float64Array:
     """Position of the node relative to its parent: (3,), or (T, 3) where it has position channels."""
     position_channels = {
-        "xyz".index(name[0]): node.first_channel + at for at, name in enumerate(node.channels) if "pos" in name
+        "xyz".index(name[0]): node.first_channel + index for index, name in enumerate(node.channels) if "pos" in name
     }
     if not position_channels:
         return node.offset
     axes, columns = list(position_channels), list(position_channels.values())
-    values_in_file, offset = values[:, columns], node.offset[axes]
-    near_offset = np.median(np.linalg.norm(values_in_file - offset, axis=1)) < np.median(
-        np.linalg.norm(values_in_file, axis=1)
-    )
+    written, offset = values[:, columns], node.offset[axes]
+    distance, distance_to_offset = (np.median(np.linalg.norm(written - point, axis=1)) for point in (0, offset))
     position = np.tile(node.offset, (len(values), 1))
-    position[:, axes] = values_in_file if near_offset else values_in_file + offset
+    position[:, axes] = written if distance_to_offset < distance else written + offset
     return position
 
 
@@ -268,18 +246,17 @@ def _skeleton(path: Path, nodes: list[Node]) -> tuple[Skeleton, list[int]]:
     """The Skeleton and the indices of its nodes: all but end sites, except those that are a foot or a hand tip."""
     node_indices = [number for number, node in enumerate(nodes) if not node.end]
     try:
-        skeleton_without_ends = _named(nodes, node_indices)
-        outermost = set()
-        for side in ("left", "right"):
-            for inner, outer in (("ankle", "foot"), ("wrist", "hand")):
-                if (
-                    f"{side}_{inner}" in skeleton_without_ends.body_parts
-                    and f"{side}_{outer}" not in skeleton_without_ends.body_parts
-                ):
-                    outermost.add(node_indices[skeleton_without_ends.body_parts.index(f"{side}_{inner}")])
-        ends = [at for at, node in enumerate(nodes) if node.end and node.parent in outermost and np.any(node.offset)]
+        skeleton = _named(nodes, node_indices)
+        parts = skeleton.body_parts
+        tips = {  # joints whose end site is a foot or a hand
+            node_indices[parts.index(f"{side}_{inner}")]
+            for side in ("left", "right")
+            for inner, outer in (("ankle", "foot"), ("wrist", "hand"))
+            if f"{side}_{inner}" in parts and f"{side}_{outer}" not in parts
+        }
+        ends = [index for index, node in enumerate(nodes) if node.end and node.parent in tips and np.any(node.offset)]
         if not ends:
-            return skeleton_without_ends, node_indices
+            return skeleton, node_indices
         node_indices = sorted(node_indices + ends)
         return _named(nodes, node_indices), node_indices
     except InputError as error:
@@ -287,11 +264,10 @@ def _skeleton(path: Path, nodes: list[Node]) -> tuple[Skeleton, list[int]]:
 
 
 def _named(nodes: list[Node], node_indices: list[int]) -> Skeleton:
-    position = {-1: -1} | {number: at for at, number in enumerate(node_indices)}
+    joint_of = {-1: -1} | {number: joint for joint, number in enumerate(node_indices)}
     names = [nodes[number].name for number in node_indices]
-    return skeleton_from_names(
-        f"bvh{len(node_indices)}", names, [position[nodes[number].parent] for number in node_indices]
-    )
+    parents = [joint_of[nodes[number].parent] for number in node_indices]
+    return skeleton_from_names(f"bvh{len(names)}", names, parents)
 
 
 def _rate(path: Path, frame_time: str, options: ReadOptions) -> tuple[float | None, str]:
@@ -333,5 +309,5 @@ def guess_unit(skeleton: Skeleton, pose: Float64Array) -> tuple[float, str]:
     size = float(np.delete(steps, len(leg) - 1).sum())
     if not size > 0:
         return 0.01, "centimetres, for want of a body with a size"
-    name = min(UNITS, key=lambda unit: abs(np.log(size * UNITS[unit] / _BODY)))
+    name = min(UNITS, key=lambda unit: abs(np.log(size * UNITS[unit] / _BODY_LENGTH)))
     return UNITS[name], f"{name}, guessed: {size:.4g} units from ankle to head"

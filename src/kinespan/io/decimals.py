@@ -20,8 +20,8 @@ except ImportError:  # installed from source without a C compiler
 
 _WHITE = bytes(byte if byte > 32 or byte == 10 else 32 for byte in range(256))
 """Maps white space other than line ends to blanks."""
-_MOST_DIGITS = 18
-"""Any whole number of so many digits fits into 64 bits."""
+_MAX_DIGITS = 18
+"""Any whole number of at most this many digits fits into 64 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def _scan_plainly(text: bytes, columns: int) -> tuple[bytes, bytes, bytes, bytes
 
 
 def _whole(word: bytes) -> int:
-    return int(word) if word.isdigit() and len(word) <= _MOST_DIGITS else -1
+    return int(word) if word.isdigit() and len(word) <= _MAX_DIGITS else -1
 
 
 def _number(word: bytes) -> float:

@@ -18,7 +18,7 @@ def read(path: Path | str, format: str = AUTO, options: ReadOptions | None = Non
     Parameters:
         path: the file.
         format: a name in `READERS`, or "auto" to recognise it by content.
-        options: what the file does not say, or says wrongly.
+        options: what the file does not state, or states wrongly.
 
     Raises InputError, naming the file and, in text files, the line, for anything that cannot be read.
     """

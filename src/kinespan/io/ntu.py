@@ -41,8 +41,6 @@ class Bodies:
             skeleton=NTU_25,
             fps=30.0,
             fps_from="nominal rate of the format",
-            unit=1.0,
-            unit_from="the format's metres",
             valid=self.valid,
             attributes=attributes,
             history=self.notes,
@@ -70,7 +68,7 @@ class NtuReader:
         lines = [line.split() for line in head.removeprefix(b"\xef\xbb\xbf").splitlines()]
         if not lines or len(lines[0]) != 1 or not lines[0][0].isdigit():
             return False
-        body = next((at for at, line in enumerate(lines[1:], start=1) if line != [b"0"]), None)
+        body = next((number for number, line in enumerate(lines[1:], start=1) if line != [b"0"]), None)
         if body is None or lines[body:] in ([], [[]]):
             return path.suffix.lower() == ".skeleton"
         if body + 2 >= len(lines) or len(lines[body]) != 1 or not lines[body][0].isdigit():
@@ -97,112 +95,91 @@ def read_bodies(path: Path) -> Bodies:
     file, where no frame has a body.
     """
     lines = read_lines(path, columns=3)
-    heads, in_frame = _layout(path, lines)
-    num_frames = len(in_frame)
+    heads_by_frame = _heads_by_frame(path, lines)
+    num_frames = len(heads_by_frame)
+    heads = np.array([head for frame_heads in heads_by_frame for head in frame_heads], dtype=np.int64)
     if not len(heads):
         raise InputError(
             f"{path}: none of its {num_frames} frames has a body (a sample without skeletons); leave it out"
         )
     values = _coordinates(path, lines, heads)
-    ids = lines.wholes[heads].tolist() if (lines.wholes[heads] >= 0).all() else [lines.word(head, 0) for head in heads]
-    slots = {id: slot for slot, id in enumerate(dict.fromkeys(ids))}
-    people = np.array([slots[id] for id in ids])
-    frames = np.repeat(np.arange(num_frames), in_frame)
-    ranks = np.arange(len(heads)) - np.repeat(np.cumsum(in_frame) - in_frame, in_frame)
-    cells = frames * len(slots) + people  # (N,) index into the frames x slots table
-    order = np.argsort(cells, kind="stable")
-    order = order[np.append(True, np.diff(cells[order]) != 0)]  # the first of duplicates
-    cells = cells[order]
+    numeric_ids = lines.wholes[heads].tolist()
+    slots: dict[int | str, int] = {}  # by bodyID
+    bodies: dict[tuple[int, int], tuple[int, int]] = {}  # (frame, slot): index, position in the list of its frame
+    index = 0
+    for frame, frame_heads in enumerate(heads_by_frame):
+        for rank, head in enumerate(frame_heads):
+            body_id = numeric_ids[index] if numeric_ids[index] >= 0 else lines.word(head, 0)
+            slot = slots.setdefault(body_id, len(slots))
+            bodies.setdefault((frame, slot), (index, rank))
+            index += 1
+    frames, people = np.array(list(bodies)).T
+    indices, ranks = np.array(list(bodies.values())).T
     positions = np.zeros((num_frames, len(slots), _JOINTS, 3))
-    positions.reshape(-1, _JOINTS, 3)[cells] = values[order]
+    positions[frames, people] = values[indices]
     list_position = np.full((num_frames, len(slots)), -1)
-    list_position.ravel()[cells] = ranks[order]
-    valid: BoolArray = (positions != 0).reshape(*list_position.shape, -1).any(axis=2)
+    list_position[frames, people] = ranks
+    valid: BoolArray = (positions != 0).any(axis=(2, 3))
     if not valid.any():
         raise InputError(f"{path}: its bodies hold only zeros, the sensor saw nobody; leave it out")
-    doubles = len(heads) - len(cells)
+    doubles = len(heads) - len(bodies)
     notes = (f"skipped {doubles} bodies whose bodyID their frame lists twice",) if doubles else ()
     return Bodies(positions, valid, np.where(valid, list_position, -1), notes)
 
 
 _BODY_LINES = [_BODY_WORDS, 1] + [_JOINT_WORDS] * _JOINTS
-"""Words on the lines of a body."""
-_WHOLE_FILE = re.compile(b"\1(\1(%b)*)+" % re.escape(bytes(_BODY_LINES)))
-"""Words on the lines of a file: a count of frames, then frames: a count of bodies, then bodies."""
+"""The number of words on the lines of a body."""
 
 
-def _layout(path: Path, lines: Lines) -> tuple[IntArray, IntArray]:
-    """The first line of each body (N,), counted from 0, and the number of bodies in each frame (T,)."""
-    counts = np.minimum(lines.counts, 255).astype(np.uint8)
-    if not _WHOLE_FILE.fullmatch(counts.tobytes()):
-        raise _layout_error(path, lines)
-    alone = np.flatnonzero(counts == 1)  # the number of frames, of bodies, of joints
-    of_joints = counts[alone - 1] == _BODY_WORDS
-    frames = alone[~of_joints][1:]
-    in_frame = np.diff(frames, append=len(counts)) // len(_BODY_LINES)
-    expected = np.full(len(alone), _JOINTS)
-    expected[~of_joints] = [len(frames), *in_frame.tolist()]
-    if (lines.wholes[alone] != expected).any():
-        raise _layout_error(path, lines)
-    return np.flatnonzero(counts == _BODY_WORDS), in_frame
-
-
-def _layout_error(path: Path, lines: Lines) -> InputError:
-    """The first fault in the layout of a file."""
-    num_frames = _count(lines, 0)
-    if num_frames is None:
-        return _count_error(path, lines, 0, "the number of frames")
+def _heads_by_frame(path: Path, lines: Lines) -> list[list[int]]:
+    """The first line of each body, counted from 0, frame by frame. Raises InputError for another layout."""
+    num_frames = _count(path, lines, 0, "the number of frames")
     if num_frames == 0:
-        return InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
-    counts, line = lines.counts.tolist(), 1
-    for frame in range(num_frames):
-        bodies = _count(lines, line)
-        if bodies is None:
-            return _count_error(path, lines, line, f"the number of bodies in frame {frame + 1} of {num_frames}")
+        raise InputError(f"{path}:1: the number of frames is 0 (a sample without skeletons); leave it out")
+    words_on_line, wholes = lines.counts.tolist(), lines.wholes.tolist()
+    heads_by_frame: list[list[int]] = []
+    line = 1
+    for frame in range(1, num_frames + 1):
+        num_bodies = wholes[line] if words_on_line[line : line + 1] == [1] else -1
+        if num_bodies < 0:
+            _count(path, lines, line, f"the number of bodies in frame {frame} of {num_frames}")  # raises
         line += 1
-        for body in range(bodies):
-            rows = counts[line : line + len(_BODY_LINES)]
-            if rows != _BODY_LINES or _count(lines, line + 1) != _JOINTS:
-                return _body_error(path, lines, line, f"body {body + 1} of frame {frame + 1} of {num_frames}")
+        heads = []
+        for body in range(1, num_bodies + 1):
+            if words_on_line[line : line + len(_BODY_LINES)] != _BODY_LINES or wholes[line + 1] != _JOINTS:
+                _check_body(path, lines, line, f"body {body} of frame {frame} of {num_frames}")  # raises
+            heads.append(line)
             line += len(_BODY_LINES)
-    return InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
+        heads_by_frame.append(heads)
+    if line < len(words_on_line):
+        raise InputError(f"{path}:{line + 1}: the file goes on after its {num_frames} frames, expected its end")
+    return heads_by_frame
 
 
-def _count(lines: Lines, line: int) -> int | None:
-    """The whole number that is alone on a line, None for another line."""
-    if line >= len(lines.counts) or lines.counts[line] != 1 or lines.wholes[line] < 0:
-        return None
-    return int(lines.wholes[line])
+def _check_body(path: Path, lines: Lines, line: int, body: str) -> None:
+    """Raise InputError for a fault in the lines of a body, the first of them at `line`."""
+    _check_length(path, lines, line, _BODY_WORDS, f"the line of {body}")
+    num_joints = _count(path, lines, line + 1, f"the number of joints of {body}")
+    if num_joints != _JOINTS:
+        raise InputError(f"{path}:{line + 2}: {body} has {num_joints} joints, expected {_JOINTS}")
+    for joint in range(1, _JOINTS + 1):
+        _check_length(path, lines, line + 1 + joint, _JOINT_WORDS, f"joint {joint} of {body}")
 
 
-def _body_error(path: Path, lines: Lines, line: int, what: str) -> InputError:
-    """What is wrong with the lines of a body, the first of them at `line`."""
-    if (error := _length_error(path, lines, line, _BODY_WORDS, f"the line of {what}")) is not None:
-        return error
-    joints = _count(lines, line + 1)
-    if joints is None:
-        return _count_error(path, lines, line + 1, f"the number of joints of {what}")
-    if joints != _JOINTS:
-        return InputError(f"{path}:{line + 2}: {what} has {joints} joints, expected {_JOINTS}")
-    rows = enumerate(range(line + 2, line + 2 + _JOINTS), start=1)
-    errors = (_length_error(path, lines, at, _JOINT_WORDS, f"joint {joint} of {what}") for joint, at in rows)
-    return next(error for error in errors if error is not None)
-
-
-def _count_error(path: Path, lines: Lines, line: int, what: str) -> InputError:
-    """What is wrong with a line that should be a whole number."""
-    error = _length_error(path, lines, line, 1, what)
-    text = "" if error is not None else lines.word(line, 0)
-    return error or InputError(f"{path}:{line + 1}: {what} is {text[:40]!r}, expected a whole number")
-
-
-def _length_error(path: Path, lines: Lines, line: int, words: int, what: str) -> InputError | None:
-    """What is wrong with a line that is missing or has another number of values; None where it is right."""
+def _check_length(path: Path, lines: Lines, line: int, num_words: int, what: str) -> None:
+    """Raise InputError for a line that is missing or has another number of words."""
     if line >= len(lines.counts):
-        return InputError(f"{path}:{len(lines.counts)}: the file is cut off: {what} does not follow; get it again")
-    if lines.counts[line] != words:
-        return InputError(f"{path}:{line + 1}: {what} has {lines.counts[line]} values, expected {words}")
-    return None
+        raise InputError(f"{path}:{len(lines.counts)}: the file is cut off: {what} does not follow; get it again")
+    if lines.counts[line] != num_words:
+        raise InputError(f"{path}:{line + 1}: {what} has {lines.counts[line]} values, expected {num_words}")
+
+
+def _count(path: Path, lines: Lines, line: int, what: str) -> int:
+    """The whole number that is alone on a line. Raises InputError for another line."""
+    _check_length(path, lines, line, 1, what)
+    if lines.wholes[line] < 0:
+        raise InputError(f"{path}:{line + 1}: {what} is {lines.word(line, 0)[:40]!r}, expected a whole number")
+    return int(lines.wholes[line])
 
 
 def _coordinates(path: Path, lines: Lines, heads: IntArray) -> Float64Array:

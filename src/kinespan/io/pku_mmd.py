@@ -9,11 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import BoolArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions
-from .decimals import lines_of, read_lines
+from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions, floats, present_people, whole_number
+from .decimals import read_lines
 
 FPS = 30.0
 _PEOPLE = 2
@@ -39,8 +38,8 @@ class PkuMmdReader:
         first, end, _ = head.replace(b"\r", b"\n").partition(b"\n")
         if not first.strip() or b"\0" in head or (not end and len(head) >= HEAD_BYTES):
             return False
-        lines = lines_of(first, _WORDS)
-        return lines.counts.tolist() == [_WORDS] and not np.isnan(lines.values).any()
+        words = first.decode("latin-1").split()
+        return len(words) == _WORDS and floats(words) is not None
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
@@ -58,18 +57,14 @@ class PkuMmdReader:
             line, index = map(int, np.argwhere(np.isnan(lines.values))[0])
             raise InputError(f"{path}:{line + 1}: found {lines.word(line, index)[:40]!r}, expected a finite number")
         positions = lines.values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
-        valid: BoolArray = np.any(positions != 0, axis=(2, 3))
-        present = valid.any(axis=0)
-        if not present.any():
-            raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
+        valid = present_people(path, positions)
+        is_used = valid.any(axis=0)
         return FileMotion(
-            positions=positions[:, present],
+            positions=positions[:, is_used],
             skeleton=NTU_25,
             fps=FPS,
             fps_from="rate of the format",
-            unit=1.0,
-            unit_from="the format's metres",
-            valid=valid[:, present],
+            valid=valid[:, is_used],
             attributes=name_attributes(path.stem),
         )
 
@@ -107,10 +102,10 @@ def read_labels(path: Path, num_labels: int) -> tuple[LabelLine, ...]:
 
 def _label_line(path: Path, number: int, line: str, num_labels: int) -> LabelLine:
     fields = [field.strip() for field in line.removesuffix(",").split(",")]
-    is_whole = [field.isascii() and field.isdigit() and len(field) < 10 for field in fields]
-    if len(fields) != 4 or not all(is_whole):
+    numbers = [value for field in fields if (value := whole_number(field)) is not None]
+    if not len(fields) == len(numbers) == 4:
         raise InputError(f"{path}:{number}: found {line[:60]!r}, expected label,start,end,confidence in whole numbers")
-    label, start, end, confidence = map(int, fields)
+    label, start, end, confidence = numbers
     if not 1 <= label <= num_labels:
         raise InputError(f"{path}:{number}: label is {label}, expected 1 to {num_labels}")
     if end <= start:

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..arrays import BoolArray, Float64Array
+from ..arrays import Float64Array
 from ..data.annotation import LabelSet
 from ..data.skeletons import KINECT_20
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, first_not_number, floats, read_text
+from .base import READERS, FileMotion, ReadOptions, finite_numbers, present_people, read_text, whole_number
 
 LABELS = LabelSet(
     (
@@ -57,18 +57,13 @@ class PrecogReader:
         for frame, line in enumerate(lines[1:]):
             values[frame], ids[frame] = _frame(path, frame + 2, line)
         positions = values.reshape(-1, 1, _JOINTS, 3)
-        valid: BoolArray = np.any(positions != 0, axis=(2, 3))
-        if not valid.any():
-            raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
         name = _NAME.match(path.stem)
         return FileMotion(
             positions=positions,
             skeleton=KINECT_20,
             fps=30.0,
             fps_from="nominal rate of the format",
-            unit=1.0,
-            unit_from="the format's metres",
-            valid=valid,
+            valid=present_people(path, positions),
             frame_ids=ids,
             labels=LABELS,
             attributes=name.groupdict() if name else {},
@@ -82,16 +77,14 @@ def _frame(path: Path, number: int, line: str) -> tuple[Float64Array, int]:
         raise InputError(
             f"{path}:{number}: found {len(fields)} fields separated by ';', expected 20 joints and a label"
         )
-    label = fields.pop().strip()
-    if not (label.isascii() and label.isdigit() and len(label) < 4 and int(label) <= len(LABELS)):
-        raise InputError(f"{path}:{number}: label is {label!r}, expected a number from 0 to {len(LABELS)}")
+    label_field = fields.pop().strip()
+    label = whole_number(label_field)
+    if label is None or label > len(LABELS):
+        raise InputError(f"{path}:{number}: label is {label_field!r}, expected a number from 0 to {len(LABELS)}")
     tokens: list[str] = []
     for joint, text in enumerate(fields):
         words = text.split()
         if len(words) != 3:
             raise InputError(f"{path}:{number}: {KINECT_20.joints[joint]} is {text[:60]!r}, expected 'x y z'")
         tokens += words
-    values = floats(tokens)
-    if values is None:
-        raise InputError(f"{path}:{number}: found {first_not_number(tokens)!r}, expected a finite number")
-    return values, int(label)
+    return finite_numbers(tokens, f"{path}:{number}"), label

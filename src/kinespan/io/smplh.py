@@ -19,7 +19,7 @@ import numpy as np
 
 from ..arrays import AnyArray, Float64Array
 from ..errors import InputError
-from .npz import load_archive
+from .archive import Archive
 
 NUM_JOINTS = 52
 NUM_POSES = 3 * NUM_JOINTS
@@ -41,7 +41,7 @@ WHERE_TO_GET_IT = (
 )
 _BODY_FILES = ("male/model.npz", "smplh/male/model.npz", "SMPLH_MALE.npz", "smplh/SMPLH_MALE.npz")
 _LEVELS_ABOVE = 5
-"""So many folders above a motion file are searched for its body: AMASS lies in data set, subject, file."""
+"""Folders above a motion file in which its body is searched; AMASS has data set, subject, file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ def _load(path: Path, changed: int, size: int) -> Body:
         "weights": (NUM_VERTICES, NUM_JOINTS),
         "posedirs": (NUM_VERTICES, 3, 9 * (NUM_JOINTS - 1)),
     }
-    data = load_archive(path, shapes)
+    data = Archive.load(path, shapes).arrays
     for name, shape in shapes.items():
         _check(path, data, name, shape)
     vertices = list(VERTICES)

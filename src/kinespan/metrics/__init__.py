@@ -9,7 +9,7 @@ from .errors import KINDS, Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .metrics import STRICT_TIOUS, Metrics, evaluate
 from .segments import edit_score, f1_at_k
-from .tiou_map import DEFAULT_TIOUS, RULE_FACTS, RULE_TIOUS, RULES, MapResult, Rule, detection_map, tiou
+from .tiou_map import DEFAULT_TIOUS, RULE_FACTS, RULE_TIOUS, RULES, MapResult, Rule, detection_map
 
 __all__ = [
     "DEFAULT_TIOUS",
@@ -31,5 +31,4 @@ __all__ = [
     "f1_at_k",
     "frame_accuracy",
     "frame_counts",
-    "tiou",
 ]

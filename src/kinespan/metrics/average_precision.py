@@ -57,8 +57,8 @@ def official_ap(matched: BoolArray, is_first: BoolArray, groups: Groups, count: 
     in_group = np.repeat(np.arange(len(count)), size)
     is_correct, is_matched = is_first[order], matched[order]
     correct = np.concatenate([[0], np.cumsum(is_correct)])
-    num_staying = np.arange(len(order)) - start[in_group]
-    precision = (correct[:-1] - correct[start[in_group]]) / np.maximum(1, num_staying)
+    num_remaining = np.arange(len(order)) - start[in_group]
+    precision = (correct[:-1] - correct[start[in_group]]) / np.maximum(1, num_remaining)
     best = np.where(is_matched, precision, 0.0)
     for first, last in zip(start[size > 0].tolist(), bounds[1:][size > 0].tolist(), strict=True):
         precision_of_all = (correct[last] - correct[first]) / (last - first)

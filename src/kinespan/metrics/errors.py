@@ -1,4 +1,4 @@
-"""What kinds of errors scored spans hold, and what each costs (Alwassel et al., "Diagnosing Error in Temporal Action
+"""Kinds of errors of scored spans, and the mAP that each costs (Alwassel et al., "Diagnosing Error in Temporal Action
 Detectors", ECCV 2018, section 3.2).
 
 Of each label the 10 G best predictions count, G being its number of true spans. At a tIoU threshold a prediction is
@@ -29,8 +29,8 @@ from .matching import SpanColumns, best_overlap, greedy_match, span_columns
 KINDS = ("double", "wrong label", "localization", "confusion", "background")
 PER_TRUE_SPAN = 10
 """Predictions of a label that count for each of its true spans."""
-NEAR = 0.1
-"""tIoU from which a prediction counts as near a true span."""
+MIN_OVERLAP = 0.1
+"""tIoU from which a prediction counts as about a true span."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,8 @@ def detection_errors(
     Raises InputError for predictions of a recording that truth lacks, or without a finite score.
     """
     recordings = sorted(truth)
-    predicted, true = (
-        span_columns(predictions, recordings, labels, scored=True),
-        span_columns(truth, recordings, labels, scored=False),
-    )
+    predicted = span_columns(predictions, recordings, labels, scored=True)
+    true = span_columns(truth, recordings, labels, scored=False)
     num_true = np.bincount(true.label, minlength=len(labels))
     predicted = _rows(predicted, _rank_in_label(predicted) < PER_TRUE_SPAN * num_true[predicted.label])
     prediction_of = greedy_match(predicted, true, (tiou,))[0]
@@ -75,7 +73,9 @@ def detection_errors(
     same_label = best_overlap(predicted, true)[1]
     any_label = best_overlap(_as_one_label(predicted), _as_one_label(true))[1]
     kinds = np.select(
-        [correct, same_label >= tiou, any_label >= tiou, same_label >= NEAR, any_label >= NEAR], range(5), default=5
+        [correct, same_label >= tiou, any_label >= tiou, same_label >= MIN_OVERLAP, any_label >= MIN_OVERLAP],
+        range(5),
+        default=5,
     )
     total_ap = _mean_ap(correct, predicted.label, num_true)
     cost = {

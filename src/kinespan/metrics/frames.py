@@ -59,8 +59,6 @@ def frame_accuracy(confusion: IntArray) -> float:
 
 
 def _ratio(count: IntArray | np.int64, total: IntArray | np.int64) -> Float64Array:
-    """count / total, NaN where total is 0."""
-    counts, totals = np.asarray(count, dtype=np.float64), np.asarray(total, dtype=np.float64)
-    result = np.full(counts.shape, np.nan)
-    np.divide(counts, totals, out=result, where=totals > 0)
-    return result
+    """count / total, each part of its total; NaN where the total is 0."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.divide(count, total))

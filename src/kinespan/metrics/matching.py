@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -50,12 +50,7 @@ def span_columns(
     rows = SpanTable.of(spans)
     recording_index = {name: index for index, name in enumerate(recordings)}
     label_index = {name: index for index, name in enumerate(labels)}
-    unknown = [name for name in rows.recordings if name not in recording_index]
-    if unknown:
-        raise InputError(
-            f"{len(unknown)} recordings have predictions but no ground truth: {', '.join(map(repr, unknown[:5]))}"
-            f"{', ...' if len(unknown) > 5 else ''}; give the ground truth that belongs to the predictions"
-        )
+    check_recordings(rows.recordings, recordings)
     index = np.array([label_index.get(name, -1) for name in rows.labels], dtype=np.int64)
     if index.min(initial=0) < 0:
         rows = rows.where(index[rows.label] >= 0)
@@ -71,6 +66,16 @@ def span_columns(
     order = np.argsort(-score)
     order = _sort_within_runs(order, _is_new(score[order]), recording, rows.start, rows.end, label)
     return SpanColumns(recording[order], label[order], rows.start[order], rows.end[order], score[order])
+
+
+def check_recordings(predicted: Iterable[str], true: Collection[str]) -> None:
+    """Raise InputError for recordings with predictions but without ground truth."""
+    unknown = sorted(set(predicted) - set(true))
+    if unknown:
+        raise InputError(
+            f"{len(unknown)} recordings have predictions but no ground truth: {', '.join(map(repr, unknown[:5]))}"
+            f"{', ...' if len(unknown) > 5 else ''}; give the ground truth that belongs to the predictions"
+        )
 
 
 def overlapping_pairs(predicted: SpanColumns, true: SpanColumns) -> Iterator[Pairs]:
@@ -158,7 +163,7 @@ def _assign(predicted: IntArray, true: IntArray, num_predicted: int, num_true: i
 
     The lists are the pairs `predicted` (sorted) and `true`. All predictions propose at once to their next choice and
     each true span keeps the earliest (deferred acceptance, Gale and Shapley 1962); as all true spans rank predictions
-    alike, the one stable matching is that of serving predictions one after the other.
+    alike, the one stable matching is that of serving predictions in turn.
     """
     # Predictions with a list, numbered in order: where their next choice and the end of their list are.
     next_choice = np.flatnonzero(_is_new(predicted))

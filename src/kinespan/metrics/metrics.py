@@ -16,6 +16,7 @@ from ..data.span_table import SpanTable
 from ..errors import InputError
 from .errors import Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
+from .matching import check_recordings
 from .segments import edit_score, f1_at_k
 from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, detection_map
 
@@ -75,8 +76,8 @@ class Metrics:
             "map_average": {name: _plain(value) for name, value in self.map_average.items()},
             "per_class": per_class,
             "labels_without_truth": list(self.labels_without_truth),
-            "frame_accuracy": None if self.frame_accuracy is None else _plain(self.frame_accuracy),
-            "edit": None if self.edit is None else _plain(self.edit),
+            "frame_accuracy": _plain(self.frame_accuracy),
+            "edit": _plain(self.edit),
             "f1": None if self.f1 is None else {name: _plain(value) for name, value in self.f1.items()},
             "confusion": None,
         }
@@ -122,7 +123,10 @@ def evaluate(
     tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
     all_tious = sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS})
     detection = detection_map(in_covered_time, true_spans, all_tious, rule, labels.names, fps)
-    averages = {"0.1:0.5": detection.at(DEFAULT_TIOUS).average, "0.5:0.95": detection.at(STRICT_TIOUS).average}
+    averages = {
+        "0.1:0.5": detection.for_tious(DEFAULT_TIOUS).average,
+        "0.5:0.95": detection.for_tious(STRICT_TIOUS).average,
+    }
     counts = {
         "recordings": len(truth.annotations),
         "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
@@ -134,7 +138,7 @@ def evaluate(
     frames = _exclusive_frames if labels.exclusive else _overlapping_frames
     return Metrics(
         labels,
-        detection.at(tious),
+        detection.for_tious(tious),
         averages,
         *frames(predictions, truth, labels, fps),
         counts,
@@ -234,13 +238,7 @@ def _check(predictions: Predictions, truth: Truth) -> list[str]:
     Raises InputError for predictions of recordings or declared labels that truth does not have.
     """
     segmentation = predictions.segmentation or {}
-    unknown = sorted({*predictions.spans, *segmentation} - set(truth.annotations))
-    if unknown:
-        raise InputError(
-            f"{len(unknown)} recordings have predictions but no ground truth: "
-            f"{', '.join(map(repr, unknown[:5]))}{', ...' if len(unknown) > 5 else ''}; "
-            "give the ground truth (and the subset) that belongs to the predictions"
-        )
+    check_recordings((*predictions.spans, *segmentation), truth.annotations)
     used = {*SpanTable.of(predictions.spans).labels, *SpanTable.of(segmentation).labels}
     undeclared = sorted(used - set(truth.labels.names))
     if undeclared and (truth.labels_are_declared or len(undeclared) == len(used)):
@@ -258,6 +256,6 @@ def _by_tiou(keys: Sequence[str], values: Iterable[float], average: float | None
     return named if average is None else {**named, "average": _plain(average)}
 
 
-def _plain(value: float) -> float | None:
+def _plain(value: float | None) -> float | None:
     """A float, None for NaN."""
-    return None if math.isnan(value) else float(value)
+    return None if value is None or math.isnan(value) else float(value)

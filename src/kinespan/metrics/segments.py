@@ -17,18 +17,13 @@ from .average_precision import first_of_each
 from .matching import SpanColumns, best_overlap
 
 
-def edit_score(
-    predicted: Iterable[IntArray],
-    truth: Iterable[IntArray],
-    dropped: Sequence[int] = (BACKGROUND,),
-) -> float:
+def edit_score(predicted: Iterable[IntArray], truth: Iterable[IntArray]) -> float:
     """1 - Levenshtein distance of the two sequences of segments / the length of the longer, mean over recordings.
 
-    `predicted` and `truth` give the frame ids (T,) of each recording, in the same order; `dropped` lists the ids that
-    make no segment. A recording without a segment on either side scores 1. In 0..1 (papers print x 100); NaN without
-    recordings.
+    `predicted` and `truth` give the frame ids (T,) of each recording, in the same order. A recording without a segment
+    on either side scores 1. In 0..1 (papers print x 100); NaN without recordings.
     """
-    predicted_segments, true_segments, num_recordings = _segments(predicted, truth, dropped)
+    predicted_segments, true_segments, num_recordings = _segments(predicted, truth)
     sequences = zip(
         _sequences(predicted_segments, num_recordings), _sequences(true_segments, num_recordings), strict=True
     )
@@ -43,14 +38,13 @@ def f1_at_k(
     predicted: Iterable[IntArray],
     truth: Iterable[IntArray],
     overlaps: Sequence[float] = (0.10, 0.25, 0.50),
-    dropped: Sequence[int] = (BACKGROUND,),
 ) -> tuple[float, ...]:
     """F1 of segments at each overlap, counts pooled over recordings, in 0..1 (papers print x 100).
 
     A predicted segment is correct if the true segment of its label that it overlaps most (the first of equals) has
     tIoU >= the overlap and no earlier predicted segment was matched with it. NaN without a segment on either side.
     """
-    predicted_segments, true_segments, _ = _segments(predicted, truth, dropped)
+    predicted_segments, true_segments, _ = _segments(predicted, truth)
     true_index, tiou = best_overlap(predicted_segments, true_segments)
     total = len(predicted_segments) + len(true_segments)
     correct = [
@@ -59,9 +53,7 @@ def f1_at_k(
     return tuple(2.0 * int(count) / total if total else float("nan") for count in correct)
 
 
-def _segments(
-    predicted: Iterable[IntArray], truth: Iterable[IntArray], dropped: Sequence[int]
-) -> tuple[SpanColumns, SpanColumns, int]:
+def _segments(predicted: Iterable[IntArray], truth: Iterable[IntArray]) -> tuple[SpanColumns, SpanColumns, int]:
     """Predicted and true segments, in frames, and the number of recordings; unlabelled time cuts through both."""
     predicted_rows: list[IntArray] = []
     true_rows: list[IntArray] = []
@@ -71,8 +63,7 @@ def _segments(
         predicted_rows.append(_segment_rows(masked_ids, num_recordings))
         true_rows.append(_segment_rows(true_ids, num_recordings))
         num_recordings += 1
-    without = (IGNORE, *dropped)
-    return _segment_columns(predicted_rows, without), _segment_columns(true_rows, without), num_recordings
+    return _segment_columns(predicted_rows), _segment_columns(true_rows), num_recordings
 
 
 def _segment_rows(ids: IntArray, recording: int) -> IntArray:
@@ -82,10 +73,10 @@ def _segment_rows(ids: IntArray, recording: int) -> IntArray:
     return np.stack([np.full(len(first), recording), ids[first], first, stop])
 
 
-def _segment_columns(rows_by_recording: Sequence[IntArray], dropped: Sequence[int]) -> SpanColumns:
-    """The columns of arrays (4, N) of `_segment_rows`, without the dropped ids."""
+def _segment_columns(rows_by_recording: Sequence[IntArray]) -> SpanColumns:
+    """The columns of arrays (4, N) of `_segment_rows`, without background and unlabelled time."""
     rows = np.concatenate([np.zeros((4, 0), np.int64), *rows_by_recording], axis=1)
-    rows = rows[:, ~np.isin(rows[1], dropped)]
+    rows = rows[:, ~np.isin(rows[1], (BACKGROUND, IGNORE))]
     first, stop = rows[2].astype(np.float64), rows[3].astype(np.float64)
     return SpanColumns(rows[0], rows[1], first, stop, np.zeros(rows.shape[1]))
 

@@ -24,7 +24,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import AnyArray, Float64Array
+from ..arrays import Float64Array
 from ..data.annotation import Span
 from ..errors import InputError
 from .average_precision import interpolated_ap
@@ -77,32 +77,21 @@ class MapResult:
     """(C, K); NaN for labels without true spans (0 under ``pku``)."""
     map: Float64Array
     """(K,) mean over the labels with true spans (all labels under ``pku``); NaN without any."""
-    average: float
-    """Mean of `map` over the thresholds."""
     figures: Figures = field(default_factory=dict)
     """Further figures of the rule, by name; arrays are (K,)."""
 
-    def at(self, tious: Sequence[float]) -> MapResult:
-        """The result at some of its thresholds. Raises ValueError for others."""
+    @property
+    def average(self) -> float:
+        """Mean of `map` over the thresholds."""
+        return float(self.map.mean())
+
+    def for_tious(self, tious: Sequence[float]) -> MapResult:
+        """The result for a subset of its thresholds. Raises ValueError for others."""
         index = [self.tious.index(value) for value in tious]
         figures = {
             name: value[index] if isinstance(value, np.ndarray) else value for name, value in self.figures.items()
         }
-        means = self.map[index]
-        return replace(
-            self, tious=tuple(tious), ap=self.ap[:, index], map=means, average=float(means.mean()), figures=figures
-        )
-
-
-def tiou(left: AnyArray, right: AnyArray) -> Float64Array:
-    """Temporal intersection over union (N, M) of segments (N, 2) and (M, 2), each [start, end]; 0 for empty ones."""
-    left_start, left_end = np.asarray(left, dtype=np.float64).reshape(-1, 2).T[:, :, None]
-    right_start, right_end = np.asarray(right, dtype=np.float64).reshape(-1, 2).T[:, None, :]
-    shared = np.maximum(0.0, np.minimum(left_end, right_end) - np.maximum(left_start, right_start))
-    union = (left_end - left_start) + (right_end - right_start) - shared
-    result = np.zeros(shared.shape)
-    np.divide(shared, union, out=result, where=union > 0)
-    return result
+        return replace(self, tious=tuple(tious), ap=self.ap[:, index], map=self.map[index], figures=figures)
 
 
 def detection_map(
@@ -143,12 +132,11 @@ def detection_map(
         with_results = np.array([name in predictions for name in recordings], dtype=bool)
         figures_of = pku_figures if rule == "pku" else simple_det_figures
         ap, figures = figures_of(predicted, true, tious, len(labels), with_results)
-        means = np.asarray(figures["mAP_a"])
-        return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()), figures)
+        return MapResult(rule, tious, tuple(labels), ap, np.asarray(figures["mAP_a"]), figures)
     ap = _greedy_ap(predicted, extended(true, -1) if rule == "stal" else true, tious, len(labels))
     has_truth = np.bincount(true.label, minlength=len(labels)) > 0
     means = ap[has_truth].mean(axis=0) if has_truth.any() else np.full(len(tious), np.nan)
-    return MapResult(rule, tious, tuple(labels), ap, means, float(means.mean()))
+    return MapResult(rule, tious, tuple(labels), ap, means)
 
 
 def _greedy_ap(predicted: SpanColumns, true: SpanColumns, tious: Sequence[float], num_labels: int) -> Float64Array:

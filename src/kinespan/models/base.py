@@ -11,7 +11,7 @@ from torch import nn
 from ..arrays import Float32Array
 from ..data.annotation import LabelSet, Span
 from ..data.recording import Recording
-from ..decode import DecodeConfig, decode, segment_as
+from ..decode import DecodeConfig, decode, segment
 from ..errors import InputError
 from .model_file import ModelSpec, save_weights
 
@@ -65,7 +65,7 @@ class Model(nn.Module):
 
     def segment(self, scores: Scores) -> list[Span]:
         """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what by the model's durations."""
-        return segment_as(scores, self.spec.input.fps, self.labels, self.spec.decode)
+        return segment(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, which is all that localizing needs."""

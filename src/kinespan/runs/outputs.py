@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..annotations import WRITERS
+from ..annotations import write_annotations
 from ..data.annotation import LabelSet
 from ..data.predictions import Predictions
 from ..files import write_atomically
@@ -35,8 +35,8 @@ class LocalizationResult:
 def write_result(result: LocalizationResult, out: Path) -> None:
     """Write predictions.json, spans.csv and scores.npz into a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    WRITERS["json"](result.predictions, out / PREDICTIONS_FILE)
-    WRITERS["csv"](result.predictions, out / SPANS_FILE)
+    write_annotations(result.predictions, out / PREDICTIONS_FILE)
+    write_annotations(result.predictions, out / SPANS_FILE)
     write_scores(result.scores, out / SCORES_FILE)
 
 

@@ -26,9 +26,8 @@ from ..transforms.normalise import (
     model_motion,
     num_resampled,
     torso_length,
-    zero_invalid,
 )
-from ..transforms.ntu_preprocessing import PREPROCESSINGS
+from ..transforms.ntu_preprocessing import PREPROCESSINGS, zero_invalid
 
 Frames = tuple[Float32Array, BoolArray]
 """Positions (n, P, J, 3) and valid (n, P)."""

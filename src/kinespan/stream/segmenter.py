@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Float32Array
 from ..data.annotation import LabelSet, Span
-from ..decode import segment
+from ..decode import DecodeConfig, segment
 from ..decode.frames import moving_mean
 
 Scores = Float32Array
@@ -139,7 +139,7 @@ class Segmenter:
     def _tiling(self, rows: Scores) -> list[_Run]:
         """The runs of the segmentation of rows (n, C + 1), background between them; the first row is number 0."""
         runs, end = [], 0
-        for span in segment(rows, self.fps, self.labels, self.min_duration):
+        for span in segment(rows, self.fps, self.labels, DecodeConfig(min_duration=self.min_duration)):
             start, previous_end = round(span.start * self.fps), end
             end, column = round(span.end * self.fps), self.labels.index(span.label) + 1
             if start > previous_end:

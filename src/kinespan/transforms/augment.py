@@ -74,9 +74,9 @@ def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Ge
 
 
 def crop_resize(view: View, crop_min: float, generator: Generator) -> View:
-    """Cut a random window out of each clip and resize it to the clip's length; the time map follows.
+    """Cut a random window out of each clip and resize it to the clip's length, linear between frames.
 
-    The window lies before the padding of the clip, whose share stays the same.
+    The time map is that of the window, which lies before the clip's padding; the share of padding stays the same.
     """
     batch, length = view.positions.shape[:2]
     device = view.positions.device
@@ -84,8 +84,23 @@ def crop_resize(view: View, crop_min: float, generator: Generator) -> View:
     share = crop_min + (1 - crop_min) * torch.rand(batch, generator=generator, device=device)
     # The crop of a padded clip's content fills the frames of its content.
     first = (1 - share) * end * torch.rand(batch, generator=generator, device=device)
-    grid = torch.arange(length, device=device) + 0.5
-    return sample_time(view, first[:, None] + grid * share[:, None] - 0.5, content_end=end, first=first, share=share)
+    centres = torch.arange(length, device=device) + 0.5
+    last = (end - 1)[:, None]
+    frames = torch.minimum((first[:, None] + centres * share[:, None] - 0.5).clamp(min=0), last)  # (B, T), fractional
+    low = frames.floor().long()
+    high = torch.minimum(low + 1, last.long())
+    weight = frames - low
+    x_low, x_high = _at_frames(view.positions, low), _at_frames(view.positions, high)
+    mixed = x_low + weight[:, :, None, None, None] * (x_high - x_low)
+    valid = _at_frames(view.valid, low) & (_at_frames(view.valid, high) | (weight == 0)[..., None])
+    valid = valid & (centres < end[:, None])[..., None]
+    return replace(
+        view,
+        positions=torch.where(valid[..., None, None], mixed, 0.0),
+        valid=valid,
+        times=TimeMap(view.times.start + first * view.times.step, view.times.step * share),
+        timed=None if view.timed is None else _at_frames(view.timed, low) & _at_frames(view.timed, high),
+    )
 
 
 def crop_shift(view: View, ratio: int, generator: Generator) -> View:
@@ -140,26 +155,6 @@ def content_end(view: View) -> Tensor:
     has_content = view.valid.any(dim=2)  # (B, T)
     stop = torch.arange(1, has_content.shape[1] + 1, device=has_content.device)
     return torch.where(has_content, stop, 0).amax(dim=1).clamp(min=1)
-
-
-def sample_time(view: View, frames: Tensor, *, content_end: Tensor, first: Tensor, share: Tensor) -> View:
-    """Each clip at fractional `frames` (B, T), linear between frames; from `content_end` (B,) on it stays padding."""
-    length = view.positions.shape[1]
-    last = (content_end - 1)[:, None]
-    frames = torch.minimum(frames.clamp(min=0), last)
-    low = frames.floor().long()
-    high = torch.minimum(low + 1, last.long())
-    weight = frames - low
-    x_low, x_high = _at_frames(view.positions, low), _at_frames(view.positions, high)
-    mixed = x_low + weight[:, :, None, None, None] * (x_high - x_low)
-    mask = _at_frames(view.valid, low) & (_at_frames(view.valid, high) | (weight == 0)[..., None])
-    is_inside = torch.arange(length, device=frames.device) + 0.5 < content_end[:, None]
-    mask = mask & is_inside[..., None]
-    start = view.times.start + first * view.times.step
-    times = TimeMap(start, view.times.step * share)
-    timed = None if view.timed is None else _at_frames(view.timed, low) & _at_frames(view.timed, high)
-    positions = torch.where(mask[..., None, None], mixed, 0.0)
-    return replace(view, positions=positions, valid=mask, times=times, timed=timed)
 
 
 def linear_map(x: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:

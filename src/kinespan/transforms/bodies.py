@@ -19,11 +19,11 @@ from ..arrays import BoolArray, IntArray
 
 Number = TypeVar("Number", bound=np.floating)
 
-SHORTEST = 11
+MAX_NOISE_FRAMES = 11
 """Tracks of at most this many frames are noise (CTR-GCN)."""
-WIDEST = 0.8
+MAX_WIDTH = 0.8
 """A body wider than this share of its height is not an upright person in that frame (CTR-GCN)."""
-NOISY = 0.69754
+NOISE_SHARE = 0.69754
 """A track with at least this share of such frames is noise (CTR-GCN)."""
 
 
@@ -41,22 +41,18 @@ def first_bodies(
 
 
 def most_energetic(
-    positions: NDArray[Number],
-    valid: BoolArray,
-    list_position: IntArray | None = None,
-    considered: int = 4,
-    count: int = 2,
+    positions: NDArray[Number], valid: BoolArray, list_position: IntArray | None = None
 ) -> tuple[NDArray[Number], BoolArray]:
-    """Of the first `considered` bodies of each frame the `count` with the most energy, the most energetic first.
+    """Of the first four bodies of each frame the two with the most energy, the most energetic first.
 
     Energy is the standard deviation of x over all frames and joints of a slot, plus that of y, plus that of z.
     """
-    positions, valid = first_bodies(positions, valid, list_position, considered)
+    positions, valid = first_bodies(positions, valid, list_position, count=4)
     energy = [
         positions[valid[:, slot], slot].reshape(-1, 3).std(axis=0).sum() if valid[:, slot].any() else 0.0
         for slot in range(valid.shape[1])
     ]
-    order = np.argsort(-np.array(energy), kind="stable")[:count]
+    order = np.argsort(-np.array(energy), kind="stable")[:2]
     return _without_empty_slots(positions[:, order], valid[:, order])
 
 
@@ -70,20 +66,20 @@ def denoised(positions: NDArray[Number], valid: BoolArray) -> tuple[NDArray[Numb
     4. Each gets the first of two slots that is free between its first and last frame: a body that was lost and tracked
        again under another number continues in its slot. A track that fits in neither is dropped.
 
-    A single track is kept as it is, and no step drops the last remaining one (step 1 keeps the longest). Empty frames
-    stay, where published code removes them, so that time is kept.
+    A single track stays as it is, and no step drops the last remaining one (step 1 spares the longest). Empty frames
+    stay, where published code removes them, so that times stay the same.
     """
     frames = [np.flatnonzero(valid[:, slot]) for slot in range(valid.shape[1])]
     tracks = [slot for slot in range(valid.shape[1]) if frames[slot].size]
     if len(tracks) > 1:
-        tracks = [slot for slot in tracks if frames[slot].size > SHORTEST] or [
+        tracks = [slot for slot in tracks if frames[slot].size > MAX_NOISE_FRAMES] or [
             max(tracks, key=lambda slot: frames[slot].size)
         ]
     motion: dict[int, float] = {}
     for slot in list(tracks):
         poses = positions[frames[slot], slot]
         is_wide = _is_wide(poses)
-        if len(tracks) > 1 and is_wide.mean() >= NOISY:
+        if len(tracks) > 1 and is_wide.mean() >= NOISE_SHARE:
             tracks.remove(slot)
             continue
         motion[slot] = _motion(poses)
@@ -97,22 +93,22 @@ def _two_slots(positions: NDArray[Number], valid: BoolArray, tracks: list[int]) 
     """Step 4 of `denoised`."""
     selected = np.zeros((len(positions), 2, *positions.shape[2:]), positions.dtype)
     selected_valid = np.zeros((len(positions), 2), dtype=bool)
-    is_taken = np.zeros((len(positions), 2), dtype=bool)
+    is_occupied = np.zeros((len(positions), 2), dtype=bool)
     for track in tracks:
         frames = np.flatnonzero(valid[:, track])
         span = slice(frames[0], frames[-1] + 1)
-        slot = next((slot for slot in range(2) if not is_taken[span, slot].any()), None)
+        slot = next((slot for slot in range(2) if not is_occupied[span, slot].any()), None)
         if slot is not None:
             selected[frames, slot] = positions[frames, track]
             selected_valid[frames, slot] = True
-            is_taken[span, slot] = True
+            is_occupied[span, slot] = True
     return _without_empty_slots(selected, selected_valid)
 
 
 def _is_wide(poses: NDArray[Number]) -> BoolArray:
     """Mask (T,) of the poses (T, J, 3) that are wider than 0.8 of their height."""
     ranges = poses.max(axis=1) - poses.min(axis=1)
-    is_wide: BoolArray = ranges[:, 0] > WIDEST * ranges[:, 1]
+    is_wide: BoolArray = ranges[:, 0] > MAX_WIDTH * ranges[:, 1]
     return is_wide
 
 
@@ -131,5 +127,5 @@ def _ranks(valid: BoolArray, list_position: IntArray | None) -> IntArray:
 
 def _without_empty_slots(positions: NDArray[Number], valid: BoolArray) -> tuple[NDArray[Number], BoolArray]:
     """Without empty slots at the end; at least one slot."""
-    num_used = max((int(slot) + 1 for slot in np.flatnonzero(valid.any(axis=0))), default=1)
+    num_used = 1 + int(np.flatnonzero(valid.any(axis=0)).max(initial=0))
     return positions[:, :num_used], valid[:, :num_used]

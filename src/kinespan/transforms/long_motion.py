@@ -1,4 +1,4 @@
-"""The normalised motion of a long recording, made window by window, so that memory does not grow with it."""
+"""The normalised motion of a long recording, window by window, so that memory does not grow with its length."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 
 from ..arrays import BoolArray, Float32Array
 from ..config import Normalisation
-from ..data.joint_map import joint_map
+from ..data.joint_map import map_positions, recording_map
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
-from ..errors import InputError
 from .normalise import (
     Motion,
     ReferenceFrame,
@@ -22,11 +21,11 @@ from .normalise import (
     num_resampled,
     short_gaps,
     torso_lengths,
-    zero_invalid,
 )
+from .ntu_preprocessing import zero_invalid
 
-LONG = 2**15
-"""Recordings of at least so many frames are handled in windows: 18 minutes at 30 frames a second."""
+LONG_FRAMES = 2**15
+"""Recordings of at least this many frames are normalised window by window: 18 minutes at 30 frames a second."""
 
 
 class LongMotion:
@@ -42,7 +41,7 @@ class LongMotion:
     ) -> None:
         """Measure the body, `chunk_frames` frames at a time. Raises InputError where the skeletons do not map."""
         self.recording, self.skeleton, self.fps, self.name = recording, skeleton, fps, recording.name
-        self._weights = _weights(recording, skeleton)
+        self._weights = recording_map(recording, skeleton)
         self._gaps = short_gaps(recording.mask, round(normalisation.fill_gap * recording.fps))
         self._filled_mask = recording.mask
         if self._gaps:
@@ -114,10 +113,7 @@ class LongMotion:
 
     def _mapped(self, positions: Float32Array) -> Float32Array:
         """Positions (N, P, J, 3) on the model's skeleton."""
-        if self._weights is None:
-            return positions
-        mapped: Float32Array = np.einsum("ij,tpjc->tpic", self._weights, positions, optimize=True)
-        return mapped
+        return positions if self._weights is None else map_positions(positions, self._weights)
 
 
 def motion_in_parts(
@@ -127,16 +123,6 @@ def motion_in_parts(
 
     The published preprocessings need whole recordings, so with them it is always a Motion.
     """
-    if recording.num_frames < LONG or normalisation.preprocessing != "kinespan":
+    if recording.num_frames < LONG_FRAMES or normalisation.preprocessing != "kinespan":
         return model_motion(recording, skeleton, fps, normalisation)
-    return LongMotion(recording, skeleton, fps, normalisation, LONG)
-
-
-def _weights(recording: Recording, skeleton: Skeleton) -> Float32Array | None:
-    """The weights (J, J') by which `map_recording` maps joints; None where the skeletons are equal."""
-    if recording.skeleton == skeleton:
-        return None
-    try:
-        return joint_map(recording.skeleton, skeleton)
-    except InputError as error:
-        raise InputError(f"recording {recording.name!r}: {error}") from None
+    return LongMotion(recording, skeleton, fps, normalisation, LONG_FRAMES)

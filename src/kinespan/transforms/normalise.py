@@ -16,7 +16,7 @@ from ..config import Normalisation
 from ..data.joint_map import map_recording
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
-from .ntu_preprocessing import PREPROCESSINGS, landmark
+from .ntu_preprocessing import PREPROCESSINGS, landmark, zero_invalid
 
 
 @dataclass(frozen=True)
@@ -167,11 +167,6 @@ def first_valid(valid: BoolArray) -> tuple[int, int]:
     """The first frame of valid (T, P) with a person in it, and that person."""
     frame = int(valid.any(axis=1).argmax())
     return frame, int(valid[frame].argmax())
-
-
-def zero_invalid(positions: Float32Array, valid: BoolArray) -> Float32Array:
-    """Positions (T, P, J, 3), zero where valid (T, P) is False."""
-    return np.where(valid[:, :, None, None], positions, np.float32(0)).astype(np.float32)
 
 
 class ReferenceFrame(NamedTuple):

@@ -4,8 +4,8 @@
 * ``agcn``: 2s-AGCN (Shi et al., CVPR 2019), ISC, CMD, USDRL, UmURL; the BABEL corpus of STAL and of the paper.
 * ``ctrgcn``: CTR-GCN (Chen et al., ICCV 2021) and its successors.
 
-Which bodies each of them keeps is in `kinespan.transforms.bodies`. A fourth, the ready-made file of PYSKL, is a pickle
-and not read: no pickle is ever loaded.
+Which bodies each of them selects is in `kinespan.transforms.bodies`. A fourth, the ready-made file of PYSKL, is a
+pickle and not read: no pickle is ever loaded.
 
 Each takes positions (T, P, J, 3) in metres, y up, valid (T, P) and any Skeleton, and returns positions and valid,
 positions zero where not valid. Published code numbers the joints of Kinect v2; here landmarks replace them (joint 1 is
@@ -39,6 +39,11 @@ def landmark(positions: NDArray[Number], joints: Landmark) -> NDArray[Number]:
     return mean
 
 
+def zero_invalid(positions: NDArray[np.floating[Any]], valid: BoolArray) -> Float32Array:
+    """Positions (T, P, J, 3) as float32, zero where valid (T, P) is False."""
+    return np.where(valid[:, :, None, None], positions, 0).astype(np.float32)
+
+
 def crosclr(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
     """Each frame relative to joint 21, rotated about the vertical so that right to left shoulder lies along +x.
 
@@ -59,7 +64,7 @@ def crosclr(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tu
     centred = positions - origin[:, None, None]
     x, y, z = np.moveaxis(centred, -1, 0)
     cos, sin = cos[:, None, None], sin[:, None, None]
-    return _zero_invalid(np.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1), valid), valid
+    return zero_invalid(np.stack([cos * x + sin * z, y, cos * z - sin * x], axis=-1), valid), valid
 
 
 def agcn(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
@@ -80,7 +85,7 @@ def agcn(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple
     upright = _shortest_rotation(landmark(pose, skeleton.spine) - landmark(pose, skeleton.root), np.array([0.0, 0, 1]))
     across = landmark(pose, skeleton.right_shoulder) - landmark(pose, skeleton.left_shoulder)
     along_x = _shortest_rotation(upright @ across, np.array([1.0, 0, 0]))
-    return _zero_invalid(centred @ (_Z_TO_Y @ along_x @ upright).T, valid), valid
+    return zero_invalid(centred @ (_Z_TO_Y @ along_x @ upright).T, valid), valid
 
 
 def ctrgcn(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
@@ -88,7 +93,7 @@ def ctrgcn(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tup
     person, valid_frames = _first_person(valid)
     if not valid_frames.size:
         return positions, valid
-    return _zero_invalid(positions - landmark(positions[valid_frames[0], person], skeleton.spine), valid), valid
+    return zero_invalid(positions - landmark(positions[valid_frames[0], person], skeleton.spine), valid), valid
 
 
 PREPROCESSINGS: dict[str, Preprocess] = {"crosclr": crosclr, "agcn": agcn, "ctrgcn": ctrgcn}
@@ -131,8 +136,3 @@ def _shortest_rotation(source: Float64Array, target: Float64Array) -> Float64Arr
     x, y, z = axis / np.linalg.norm(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.asarray(np.eye(3) + sin * cross + (1 - cos) * (cross @ cross))
-
-
-def _zero_invalid(positions: NDArray[np.floating[Any]], valid: BoolArray) -> Float32Array:
-    """Positions as float32, zero where not valid."""
-    return np.where(valid[:, :, None, None], positions, 0).astype(np.float32)

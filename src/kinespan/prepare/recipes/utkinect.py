@@ -20,7 +20,7 @@ from ...data.recording import Recording
 from ...data.skeletons import KINECT_20
 from ...errors import InputError
 from ...io import Take
-from ...io.base import first_not_number, floats
+from ...io.base import finite_numbers
 from .base import RECIPES, Item, Recipe, Survey, numbered_lines
 
 LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands"))
@@ -149,9 +149,7 @@ def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
         tokens = line.split()
         if len(tokens) != 61:
             raise InputError(f"{location}: found {len(tokens)} numbers, expected a frame number and 60 coordinates")
-        values = floats(tokens)
-        if values is None:
-            raise InputError(f"{location}: found {first_not_number(tokens)!r}, expected a finite number")
+        values = finite_numbers(tokens, location)
         number = int(values[0])
         if number != values[0] or number < 0 or (numbers and number < numbers[-1]):
             raise InputError(
