@@ -79,10 +79,10 @@ def test_flags_win_over_the_file_and_the_last_flag_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("pretrain a --out", "--out: found nothing after it, expected a path"),
+        ("pretrain a --out", "--out: no value given, expected a path"),
         ("pretrain a --out x --network.fps abc", "--network.fps: found 'abc', expected a number"),
-        ("pretrain a --out x --encoder", "--encoder: found nothing after it, expected text"),
-        ("pretrain a --out x --streams --fold 1", "--streams: found nothing after it"),
+        ("pretrain a --out x --encoder", "--encoder: no value given, expected text"),
+        ("pretrain a --out x --streams --fold 1", "--streams: no value given"),
         ("info a b", "unexpected 'b'; usage: kinespan info PATH"),
         ("info", "missing: PATH; see kinespan info --help"),
         ("completion fish", "SHELL: found 'fish', expected one of bash, zsh, tcsh"),
