@@ -94,7 +94,7 @@ MISTAKES = [
     ("localize fine corpus one.npz --out x", "corpus", "alone"),
     ("localize fine one.npz --out x --split by-performer", "--split"),
     ("localize fine corpus --out a_file", "--out a_file"),
-    ("localize fine corpus --out x --device nothing", "--device nothing", "cpu"),
+    ("localize fine corpus --out x --device nothing", "--device: unknown device 'nothing'", "cpu"),
     ("stream", "missing: MODEL"),
     ("stream fine", "missing: --fps"),
     ("stream fine missing.bvh", "missing.bvh"),

@@ -200,11 +200,11 @@ def test_fields_of_a_recipe_are_flags(
 ) -> None:
     seen: list[Recipe] = []
 
-    def noted(recipe: Recipe, *rest: object) -> str:
+    def noted(recipe: Recipe, *rest: object, **options: object) -> str:
         seen.append(recipe)
         return "done"
 
-    monkeypatch.setattr("kinespan.prepare.prepare.prepare_recipe", noted)
+    monkeypatch.setattr("kinespan.cli.prepare.prepare_recipe", noted)
     assert main(["prepare", "--recipe=made", "--raw", str(raw), "--out", str(tmp_path / "out"), *words.split()]) == 0
     assert seen == [expected]
 

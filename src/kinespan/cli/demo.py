@@ -1,16 +1,19 @@
-"""The main job in one command, on the built-in corpus: prepare, learn from a fifth of the labels, localize, evaluate,
-report."""
+"""Run the main job on the built-in corpus: prepare, learn from a fifth of the labels, localize, evaluate, report."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..config import FinetuneConfig, LearnConfig
+from ..corpus.store import Corpus
 from ..errors import InputError
-from .common import METRIC_COLUMNS, metric_row, print_line, table
+from ..progress import counting
+from .common import METRIC_COLUMNS, metric_row, table
 
 SPLIT = "by-performer"
 RECORDINGS = 72
@@ -23,27 +26,24 @@ AFTER_STOP = "run the demo again to start anew"
 
 @dataclass(frozen=True, kw_only=True)
 class DemoArguments:
-    """Where the demo is written, and how much it trains."""
+    """Where the demo is written, and how long it trains."""
 
     out: Path = Path("demo")
     """folder to write to; an earlier demo is replaced"""
     seed: int = 0
-    """seed of motion, weights and clips"""
+    """seed of the motion, the weights and the clips"""
     scale: float = 1.0
-    """training steps as a share of the demo's own"""
+    """training steps, as a multiple of the demo's own"""
 
 
 def run(arguments: DemoArguments) -> int:
     """Run every stage and print the table and the path of the report."""
     if not arguments.scale > 0:
-        raise InputError(f"--scale {arguments.scale:g}: expected above 0")
+        raise InputError(f"--scale {arguments.scale:g}: expected a positive number")
     begin, seed, out = time.monotonic(), arguments.seed, _fresh(arguments.out)
 
-    from ..config import FinetuneConfig, LearnConfig
-    from ..corpus.store import Corpus
     from ..prepare.prepare import prepare_synthetic
     from ..prepare.synthetic.takes import SyntheticConfig
-    from ..progress import counting
     from ..report import write_report
     from ..report.gather import gather
     from ..train.finetuning import finetune
@@ -56,7 +56,7 @@ def run(arguments: DemoArguments) -> int:
     corpus = Corpus.open(out / "corpus")
     few: dict[str, Any] = {"split": SPLIT, "label_fraction": LABEL_FRACTION, "seed": seed}
     learning = LearnConfig(**few, pretrain_steps=steps["pretrain"], steps=steps["train"])
-    result = learn(corpus, out / "model", learning, log=print_line)
+    result = learn(corpus, out / "model", learning, log=partial(print, flush=True))
     probing = FinetuneConfig(**few, protocol="linear", steps=steps["linear"])
     probe = finetune(corpus, out / "linear", probing, pretrained=out / "model" / "pretrain")
     metrics = {"linear": run_test(probe, corpus, out / "linear", SPLIT, 1)}

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import InputError
 from .arguments import Positional
 from .checks import localizer_spec
+from .help import shown
 
 SUFFIX = ".safetensors"
 
@@ -38,9 +39,8 @@ def run(arguments: EnsembleArguments) -> int:
         raise InputError(f"an ensemble needs at least two models, found {len(paths)}")
     if weights is not None and len(weights) != len(paths):
         raise InputError(f"--weights: found {len(weights)} weights for {len(paths)} models, expected one for each")
-    for weight in weights or ():
-        if not weight > 0:
-            raise InputError(f"--weights: found {weight:g}, expected positive numbers")
+    if not all(weight > 0 for weight in weights or ()):
+        raise InputError(f"--weights: found {shown(weights)}, expected positive numbers")
     for path in paths:
         localizer_spec(path)
 

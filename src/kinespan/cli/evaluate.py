@@ -11,16 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from ..annotations.activitynet import read_predictions, read_truth
+from ..corpus.store import Corpus
+from ..corpus.training_set import corpus_parts
 from ..errors import InputError
+from ..metrics import Rule, evaluate
+from ..progress import Progress
+from ..runs.outputs import write_metrics
+from ..runs.predict import evaluate_on
 from .arguments import Positional
-from .checks import check_decoder, check_out_file, localizer_spec, open_corpus
+from .checks import check_decoder, check_out_file, localizer_spec
 from .common import METRIC_COLUMNS, facts_line, metric_row, percent, table
 
-RuleName = Literal["activitynet", "stal", "pku", "simple-det"]
-"""The names in `kinespan.metrics.RULES`, repeated so that help needs no import of it."""
-USAGE = "give either --predictions P.json --truth T.json, or MODEL CORPUS"
 GROUPS = {
     "a model on a corpus": ("split", "fold", "decoder"),
     "files": ("predictions", "truth"),
@@ -48,7 +52,7 @@ class EvaluateArguments:
     """predictions as ActivityNet JSON"""
     truth: Path | None = None
     """ground truth as ActivityNet JSON"""
-    rule: RuleName = "activitynet"
+    rule: Rule = "activitynet"
     """rule of mAP"""
     tiou: tuple[float, ...] | None = None
     """tIoU thresholds; by default .1 to .5, of pku .5, of simple-det .1 .3 .5"""
@@ -63,53 +67,42 @@ def run(arguments: EvaluateArguments) -> int:
     check_out_file(arguments.out)
     model, corpus, predictions, truth = arguments.model, arguments.corpus, arguments.predictions, arguments.truth
     if arguments.decoder is not None and model is None:
-        raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; it is for MODEL CORPUS")
+        raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; use it with MODEL CORPUS")
     if model is None and predictions is not None and truth is not None:
         metrics = _evaluate_files(predictions, truth, arguments)
     elif model is not None and corpus is not None and predictions is None and truth is None:
         metrics = _evaluate_model(model, corpus, arguments)
     else:
-        raise InputError(USAGE)
-    print_metrics(metrics)
+        raise InputError("give either --predictions P.json --truth T.json, or MODEL CORPUS")
+    _print_metrics(metrics)
     if arguments.out is not None:
-        from ..runs.outputs import write_metrics
-
         write_metrics(metrics, arguments.out)
         print(f"written to {arguments.out}")
     return 0
 
 
 def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: EvaluateArguments) -> dict[str, Any]:
-    from ..annotations.activitynet import read_predictions, read_truth
-    from ..metrics import evaluate
-
     predictions, truth = read_predictions(predictions_file), read_truth(truth_file)
     training = predictions.details.get("training")
     facts = {**(training if isinstance(training, dict) else {}), "predictions": str(predictions_file)}
     if predictions.details.get("decoder") is not None:
         facts["decoder"] = predictions.details["decoder"]
-    tious = None if arguments.tiou is None else list(arguments.tiou)
-    return {**evaluate(predictions, truth, tious, arguments.rule).to_dict(), "facts": facts}
+    return {**evaluate(predictions, truth, arguments.tiou, arguments.rule).to_dict(), "facts": facts}
 
 
 def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments) -> dict[str, Any]:
-    from ..corpus.training_set import corpus_parts
-    from ..progress import Progress
-    from ..runs.predict import evaluate_on
+    spec, corpus = localizer_spec(path), Corpus.open(corpus_path)
+    fold = corpus_parts(corpus, arguments.split, arguments.fold)
+
+    from ..models.localizer import load_model
     from ..train.leakage import training_recordings_of
 
-    spec = localizer_spec(path)
-    corpus = open_corpus(corpus_path)
-    fold = corpus_parts(corpus, arguments.split, arguments.fold)
     details = {
         "evaluated_on": corpus.name,
         "evaluated_split": arguments.split,
         "evaluated_recordings": len(fold.test),
         "seen_in_training": len(training_recordings_of(spec, corpus, fold.test)),
     }
-
-    from ..models.localizer import load_model
-
     model = load_model(path)
     with Progress("localizing", len(fold.test)) as progress:
         _, _, metrics = evaluate_on(
@@ -118,7 +111,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
             fold.test,
             dropped=fold.drop_labels,
             rule=arguments.rule,
-            tious=None if arguments.tiou is None else list(arguments.tiou),
+            tious=arguments.tiou,
             decoder=arguments.decoder,
             details=details,
             progress=progress.update,
@@ -126,7 +119,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
     return metrics
 
 
-def print_metrics(metrics: Mapping[str, Any]) -> None:
+def _print_metrics(metrics: Mapping[str, Any]) -> None:
     """The headline, the rule's own figures, a row for each label, and the kinds of errors."""
     facts = metrics.get("facts", {})
     words = facts_line(facts)

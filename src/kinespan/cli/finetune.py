@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config import FinetuneConfig
-from .checks import check_network, check_out_folder, localizer_spec, open_corpus
+from ..corpus.store import Corpus
+from ..corpus.training_set import labelled_names, training_set
+from ..runs.folder import MODEL_FILE, check_run_folder, check_start, pretrained_path
+from .checks import check_network, check_out_folder, localizer_spec
 from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
-
-if TYPE_CHECKING:
-    from ..corpus.store import Corpus
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
@@ -39,18 +38,22 @@ class FinetuneArguments(RunArguments, CorpusArguments):
 
 def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
     """Finetune, test, print the figures."""
-    corpus = open_corpus(arguments.corpus)
-    _check(corpus, arguments, config)
+    corpus, out, start = Corpus.open(arguments.corpus), arguments.out, pretrained_path(arguments.pretrained)
+    check_network(config.network)
+    check_out_folder(out)
+    check_start(config, start)
+    check_run_folder(out, arguments.resume, MODEL_FILE)
+    part = training_set(corpus, config.split, config.fold)
+    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config)
+    for teacher in arguments.teachers:
+        localizer_spec(teacher)
 
-    from ..corpus.training_set import corpus_parts
-    from ..runs.folder import MODEL_FILE, pretrained_path
     from ..train.finetuning import finetune
     from ..train.held_out import run_test
 
-    out, start = arguments.out, pretrained_path(arguments.pretrained)
     model = finetune(corpus, out, config, pretrained=start, teachers=list(arguments.teachers), resume=arguments.resume)
     print(f"model written to {out / MODEL_FILE}")
-    unused = len(corpus_parts(corpus, config.split, config.fold).train) - model.spec.training["labelled_recordings"]
+    unused = len(part.names) - len(labelled)
     if unused and not arguments.teachers and config.protocol != "linear":
         print(f"{unused} training recordings have no label in this run; --teachers {out} RUN lets another run learn")
         print("from pseudo-labels of them, and kinespan learn does all of it in one command")
@@ -61,18 +64,3 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
     print(f"test recordings: {metrics['recordings']}; {facts_line(metrics['facts'])}")
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
     return 0
-
-
-def _check(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) -> None:
-    """Raise InputError for what can be seen to be wrong before anything is trained."""
-    from ..corpus.training_set import labelled_names, training_set
-    from ..runs.folder import MODEL_FILE, check_run_folder, check_start, pretrained_path
-
-    check_network(config.network)
-    check_out_folder(arguments.out)
-    check_start(config, pretrained_path(arguments.pretrained))
-    check_run_folder(arguments.out, arguments.resume, MODEL_FILE)
-    part = training_set(corpus, config.split, config.fold)
-    labelled_names(corpus, part.names, part.drop_labels, config)
-    for teacher in arguments.teachers:
-        localizer_spec(teacher)

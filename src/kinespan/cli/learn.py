@@ -11,14 +11,15 @@ its encoder with --pretrained.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 from ..config import LearnConfig
-from .checks import check_encoder, check_network, check_out_folder, open_corpus
-from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, print_line, table
-
-if TYPE_CHECKING:
-    from ..corpus.store import Corpus
+from ..corpus.store import Corpus
+from ..corpus.training_set import labelled_names, training_set
+from ..models.model_file import read_spec
+from ..runs.folder import MODEL_FILE, check_learn_folder, pretrained_file, pretrained_path
+from .checks import check_encoder, check_network, check_out_folder
+from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
@@ -38,15 +39,21 @@ class LearnArguments(RunArguments, CorpusArguments):
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:
     """Learn, test every stage and the model, print the figures."""
-    corpus = open_corpus(arguments.corpus)
-    _check(corpus, arguments, config)
+    corpus, out, start = Corpus.open(arguments.corpus), arguments.out, pretrained_path(arguments.pretrained)
+    check_network(config.network)
+    check_encoder(config.partner_encoder)
+    check_out_folder(out)
+    check_learn_folder(out, arguments.resume)
+    part = training_set(corpus, config.split, config.fold)
+    if start is not None:
+        read_spec(pretrained_file(start))
+    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config.finetuning("finetune"))
+    config.teaches(len(labelled), len(part.names) - len(labelled))
 
-    from ..runs.folder import MODEL_FILE, pretrained_path
     from ..train.learning import learn, run_tests
 
-    out = arguments.out
-    start = pretrained_path(arguments.pretrained)
-    result = learn(corpus, out, config, pretrained=start, resume=arguments.resume, log=print_line)
+    log = partial(print, flush=True)
+    result = learn(corpus, out, config, pretrained=start, resume=arguments.resume, log=log)
     print(f"model written to {out / MODEL_FILE}, the average of {' and '.join(run.name for run in result.runs[-2:])}")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
@@ -56,20 +63,3 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
     print(f"test recordings: {last['recordings']}; {facts_line(last['facts'])}")
     print(table([["per cent", *METRIC_COLUMNS], *([name, *metric_row(values)] for name, values in metrics.items())]))
     return 0
-
-
-def _check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> None:
-    """Raise InputError for what can be seen to be wrong before anything is trained."""
-    from ..corpus.training_set import labelled_names, training_set
-    from ..models.model_file import read_spec
-    from ..runs.folder import check_learn_folder, pretrained_file, pretrained_path
-
-    check_network(config.network)
-    check_encoder(config.partner_encoder)
-    check_out_folder(arguments.out)
-    check_learn_folder(arguments.out, arguments.resume)
-    part = training_set(corpus, config.split, config.fold)
-    if (start := pretrained_path(arguments.pretrained)) is not None:
-        read_spec(pretrained_file(start))
-    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config.finetuning("finetune"))
-    config.teaches(len(labelled), len(part.names) - len(labelled))

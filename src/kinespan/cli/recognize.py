@@ -11,8 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import RecognizeConfig
+from ..corpus.store import Corpus
+from ..corpus.training_set import corpus_parts
 from ..errors import InputError
-from .checks import check_network, check_out_file, open_corpus
+from ..models.model_file import read_spec
+from ..progress import Progress
+from ..runs.folder import pretrained_file, pretrained_path
+from ..runs.outputs import write_metrics
+from .checks import check_network, check_out_file
 from .common import CorpusArguments, facts_line, percent, table
 
 GROUPS = {
@@ -36,13 +42,7 @@ class RecognizeArguments(CorpusArguments):
 
 def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     """Recognize, print the figures."""
-    from ..corpus.training_set import corpus_parts
-    from ..models.model_file import read_spec
-    from ..progress import Progress
-    from ..runs.folder import pretrained_file, pretrained_path
-    from ..runs.outputs import write_metrics
-
-    corpus, start = open_corpus(arguments.corpus), pretrained_path(arguments.pretrained)
+    corpus, start = Corpus.open(arguments.corpus), pretrained_path(arguments.pretrained)
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
     parts = corpus_parts(corpus, config.split, config.fold)

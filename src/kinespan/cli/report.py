@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..report import write_report
+from ..report.gather import gather
 from .arguments import Positional
 from .checks import check_out_file
 
@@ -34,9 +36,6 @@ def run(arguments: ReportArguments) -> int:
     if arguments.most < 1:
         raise InputError(f"--most {arguments.most}: expected at least 1")
     check_out_file(arguments.out)
-
-    from ..report import write_report
-    from ..report.gather import gather
 
     data = gather(arguments.inputs, recordings=arguments.recordings, most=arguments.most, title=arguments.title)
     write_report(data, arguments.out)

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError, unknown
 from ..files import write_atomically
+from ..reproduce import Plan, Scale, find_plan
+from ..reproduce.published import published
 from .arguments import Positional
 from .common import table
-
-if TYPE_CHECKING:
-    from ..reproduce import Plan, Scale
 
 AFTER_STOP = "the same command continues"
 
@@ -47,8 +46,6 @@ class ReproduceArguments:
 
 def run(arguments: ReproduceArguments) -> int:
     """Run the table, print it, and write table.txt."""
-    from ..reproduce import Scale, find_plan
-
     plan = find_plan(arguments.table)
     scale = Scale(arguments.methods, arguments.snippets, arguments.protocols, arguments.seeds, arguments.dry_run)
     _check_rows(plan, scale)
@@ -80,11 +77,9 @@ def _check_rows(plan: Plan, scale: Scale) -> None:
 
 def _result(plan: Plan, scale: Scale, rows: Sequence[dict[str, Any]]) -> str:
     """The table with our figures, and the published ones below."""
-    from ..reproduce.published import published
     from ..reproduce.run import summary
 
     note = "a dry run: these figures mean nothing" if scale.dry else f"last model, seeds {list(scale.seeds)}, per cent"
-    columns = ("method", "dataset", "protocol", "metric", "value", "source")
-    figures = [[getattr(figure, column) for column in columns] for figure in published(plan)]
-    heading = ["data set" if column == "dataset" else column for column in columns]
+    heading = ["method", "data set", "protocol", "metric", "value", "source"]
+    figures = [[getattr(figure, column.replace(" ", "")) for column in heading] for figure in published(plan)]
     return "\n".join([f"{plan.title} ({note})", table(summary(rows)), "", "published:", table([heading, *figures])])

@@ -16,20 +16,19 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import io
+from ..data.annotation import Span
+from ..data.skeleton import Skeleton
+from ..data.skeletons import SKELETONS
 from ..errors import InputError
+from ..models.model_file import ModelSpec
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
-
-if TYPE_CHECKING:
-    from ..data.annotation import Span
-    from ..data.skeleton import Skeleton
-    from ..models.model_file import ModelSpec
 
 Frame = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
@@ -84,8 +83,6 @@ def run(arguments: StreamArguments) -> int:
 def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleton, Iterable[Frame]]:
     """Rate, skeleton and frames: positions (P, J, 3) and valid (P,) of each."""
     if arguments.input is not None:
-        from .. import io
-
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
         recording = io.read(arguments.input, options=io.ReadOptions(fps=arguments.fps)).recording
@@ -94,11 +91,7 @@ def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleto
         raise InputError("missing: --fps, which frames from standard input do not give")
     if arguments.people < 1:
         raise InputError(f"--people is {arguments.people}, expected at least 1")
-    skeleton = spec.input.skeleton
-    if arguments.skeleton is not None:
-        from ..data.skeletons import SKELETONS
-
-        skeleton = SKELETONS[arguments.skeleton]
+    skeleton = spec.input.skeleton if arguments.skeleton is None else SKELETONS[arguments.skeleton]
     return arguments.fps, skeleton, _read_frames(skeleton, arguments.people)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import InputError
-from .checks import check_positive, check_shares
+from .checks import check_fraction, check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 from .pretrain import PretrainConfig
 
@@ -73,12 +73,11 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "clip_frames", "batch_size", "steps", "save_every", "label_fraction")
+        check_positive(self, "clip_frames", "batch_size", "steps", "save_every")
+        check_fraction(self, "label_fraction")
         if self.lr != "auto":
             check_positive(self, "lr")
-        check_shares(self, "warmup", "lr_drops")
-        if self.label_fraction > 1:
-            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        check_share(self, "warmup", "lr_drops")
         stages, smoothing = (0 if value == "auto" else value for value in (self.refine_stages, self.smoothing))
         if not (stages >= 0 and smoothing >= 0):
             raise InputError("refine_stages and smoothing must not be negative")
@@ -149,9 +148,8 @@ class LearnConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "pretrain_steps", "steps", "label_fraction")
-        if self.label_fraction > 1:
-            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        check_positive(self, "pretrain_steps", "steps")
+        check_fraction(self, "label_fraction")
 
     def pretraining(self) -> PretrainConfig:
         """The settings of the encoder's pretraining."""
@@ -215,6 +213,5 @@ class RecognizeConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "neighbours", "epochs", "lr", "batch_size", "label_fraction")
-        if self.label_fraction > 1:
-            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        check_positive(self, "neighbours", "epochs", "lr", "batch_size")
+        check_fraction(self, "label_fraction")

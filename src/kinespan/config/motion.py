@@ -7,17 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ..errors import InputError
-from .checks import check_positive, check_probability
+from .checks import check_fraction, check_positive, check_share
 
 Precision = Literal["auto", "32", "bf16"]
-
-
 Preprocessing = Literal["kinespan", "crosclr", "agcn", "ctrgcn"]
-
-
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion", "position"]
-
-
 STREAMS: tuple[str, ...] = get_args(Stream)
 
 
@@ -92,12 +86,13 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_probability(self, "augment.", "flip", "blur", "axis_mask", "joint_mask", "crop_min")
-        check_positive(self, "crop_min", "blur_frames")
+        check_share(self, "flip", "blur", "axis_mask", "joint_mask")
+        check_fraction(self, "crop_min")
+        check_positive(self, "blur_frames")
         if self.crop_ratio < 2:
-            raise InputError(f"augment.crop_ratio is {self.crop_ratio}, expected at least 2: half of the clip")
+            raise InputError(f"crop_ratio is {self.crop_ratio}, expected at least 2: half of the clip")
         if self.blur_frames % 2 == 0:
-            raise InputError(f"augment.blur_frames is {self.blur_frames}, expected an odd number")
+            raise InputError(f"blur_frames is {self.blur_frames}, expected an odd number")
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def parse_settings(
     try:
         return kind(**parsed) if default is None else replace(default, **parsed)  # type: ignore[type-var]
     except InputError as error:
-        raise (InputError(f"{where}: {error}") if where and not names else error) from None
+        prefix = path if names else name_of(path)
+        raise InputError(f"{prefix}: {error}" if prefix else str(error)) from None
 
 
 def parse_value(hint: Any, value: Any, name: str) -> Any:

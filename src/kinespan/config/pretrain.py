@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import InputError
-from .checks import check_positive, check_probability, check_shares
+from .checks import check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 
 
@@ -53,12 +53,12 @@ class SnippetConfig:
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
         check_positive(self, "frames", "queue")
-        check_probability(self, "snippet.", "neighbours_from")
+        check_share(self, "neighbours_from")
         if min(self.weight, self.margin, self.neighbours) < 0:
-            raise InputError("snippet.weight, snippet.margin and snippet.neighbours must not be negative")
+            raise InputError("weight, margin and neighbours must not be negative")
         if self.neighbours and self.variant == "aligned":
             raise InputError(
-                f"snippet.neighbours is {self.neighbours}, but aligned snippets have the snippets of the same time as "
+                f"neighbours is {self.neighbours}, but aligned snippets have the snippets of the same time as "
                 "their only positives; leave --snippet.neighbours out, or use --snippet.variant paper"
             )
 
@@ -117,7 +117,7 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
         check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
-        check_shares(self, "warmup", "lr_drops")
+        check_share(self, "warmup", "lr_drops")
         if self.clip_frames < 2 * self.snippet.frames:
             raise InputError(
                 f"clip_frames {self.clip_frames} holds fewer than two snippets of snippet.frames {self.snippet.frames}"
