@@ -16,11 +16,11 @@ class RunArguments:
     """The folder of a training run, and the file of its settings."""
 
     out: Path
-    """folder of the run"""
+    """Folder of the run."""
     resume: bool = False
-    """resume the run from its last checkpoint"""
+    """Resume the run from its last checkpoint."""
     config: Path | None = None
-    """YAML file of settings; flags override it"""
+    """YAML file of settings; flags override it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class CorpusArguments:
     """The corpus that a command works on."""
 
     corpus: Positional[Path]
-    """folder of a prepared corpus with annotations"""
+    """Folder of a prepared corpus with annotations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,9 @@ class DeviceArguments:
     """What a model computes on, and how precisely."""
 
     device: str = "cpu"
-    """device to compute on: cpu, cuda, mps or xpu"""
+    """Device to compute on: cpu, cuda, mps or xpu."""
     precision: Precision = "32"
-    """32: float32, the same scores on every machine; bf16: bfloat16; auto: bf16 where the hardware supports it"""
+    """32: float32, the same scores on every machine; bf16: bfloat16; auto: bf16 where the hardware supports it."""
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:

@@ -14,7 +14,7 @@ class CompletionArguments:
     """For which shell."""
 
     shell: Positional[Literal["bash", "zsh", "tcsh"]]
-    """shell to complete in: bash, zsh or tcsh"""
+    """Shell to complete in: bash, zsh or tcsh."""
 
 
 def run(arguments: CompletionArguments) -> int:
@@ -23,7 +23,7 @@ def run(arguments: CompletionArguments) -> int:
 
     from . import COMMANDS, load_command
 
-    root = argparse.ArgumentParser(prog="kinespan", description="Find what a person did and when.")
+    root = argparse.ArgumentParser(prog="kinespan", description="Find what somebody did and when.")
     root.add_argument("--version", action="store_true", help="show the version")
     commands = root.add_subparsers(title="commands")
     for name, about in COMMANDS.items():

@@ -29,11 +29,11 @@ class DemoArguments:
     """Where the demo is written, and how long it trains."""
 
     out: Path = Path("demo")
-    """folder to write to; an earlier demo is replaced"""
+    """Folder to write to; an earlier demo in it is replaced."""
     seed: int = 0
-    """seed of the motion, the weights and the clips"""
+    """Seed of the motion, the weights and the clips."""
     scale: float = 1.0
-    """training steps, as a multiple of the demo's own"""
+    """Training steps, as a multiple of the demo's own."""
 
 
 def run(arguments: DemoArguments) -> int:

@@ -1,8 +1,9 @@
-"""Average finetuned models into one model file: its scores are the weighted mean of theirs.
+"""Average finetuned models into one model file, whose scores are the weighted mean of theirs.
 
-As a rule the models see different streams of one corpus, as in the two- and three-stream results of the field:
-kinespan ensemble RUN_JOINT RUN_MOTION RUN_BONE --weights 0.6 0.6 0.4 --out ensemble.safetensors. The file is used like
-any other by localize and evaluate. Evaluate it on the fold that its members were trained for: nothing tests it here.
+Usually the models see different streams of one corpus, as in the two- and three-stream results of the field:
+kinespan ensemble RUN_JOINT RUN_MOTION RUN_BONE --weights 0.6 0.6 0.4 --out ensemble.safetensors. `localize` and
+`evaluate` take the file like any other model. Nothing is tested here: evaluate it on the fold that its members were
+trained for.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ class EnsembleArguments:
     """The models and the file of their average."""
 
     models: Positional[tuple[Path, ...]]
-    """folders of finetuning runs, or model files; two or more"""
+    """Two or more folders of finetuning runs, or model files."""
     weights: tuple[float, ...] | None = None
-    """how much each model counts; by default all the same"""
+    """Weight of each model; by default all are equal."""
     out: Path
-    """model file to write, NAME.safetensors"""
+    """Model file to write, NAME.safetensors."""
 
 
 def run(arguments: EnsembleArguments) -> int:

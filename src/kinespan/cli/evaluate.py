@@ -1,9 +1,9 @@
 """Score predictions against ground truth, or a model on a corpus.
 
-Either --predictions P.json --truth T.json (ActivityNet JSON), or MODEL CORPUS, with --split and --fold for the test
-recordings of a fold. mAP is that of the rule: activitynet (the reference), stal (as STAL and SnipCLR count), pku
-(PKU-MMD's official script) or simple-det (as HiCLR, PCM3 and USDRL count in PKU-MMD); the last two also give mAP_a,
-mAP_v and, by the official script, AP, F1 and 2D-AP.
+Give either --predictions P.json --truth T.json (ActivityNet JSON), or MODEL CORPUS, with --split and --fold to evaluate
+on the test recordings of a fold. --rule says how mAP is computed: activitynet (the reference), stal (as STAL and
+SnipCLR), pku (PKU-MMD's official script) or simple-det (as HiCLR, PCM3 and USDRL on PKU-MMD). The last two also give
+mAP_a and mAP_v, and pku gives AP, F1 and 2D-AP.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ class EvaluateArguments:
     """What is scored, and by which rule."""
 
     model: Positional[Path | None] = None
-    """model file, or folder of a finetuning run"""
+    """Model file, or folder of a finetuning run."""
     corpus: Positional[Path | None] = None
-    """folder of an annotated corpus"""
+    """Folder of an annotated corpus."""
     out: Path | None = None
-    """metrics.json to write"""
+    """File to write the metrics to, such as metrics.json."""
     split: str | None = None
-    """evaluate on the test recordings of this split"""
+    """Evaluate on the test recordings of this split."""
     fold: int = 1
-    """fold of the split"""
+    """Fold of the split."""
     decoder: str | None = None
-    """how scores become spans, one of `kinespan list decoders`; by default the model's own way"""
+    """How scores become spans: one of `kinespan list decoders`; by default the model's own way."""
     predictions: Path | None = None
-    """predictions as ActivityNet JSON"""
+    """Predictions as ActivityNet JSON."""
     truth: Path | None = None
-    """ground truth as ActivityNet JSON"""
+    """Ground truth as ActivityNet JSON."""
     rule: Rule = "activitynet"
-    """rule of mAP"""
+    """How mAP is computed."""
     tiou: tuple[float, ...] | None = None
-    """tIoU thresholds; by default .1 to .5, of pku .5, of simple-det .1 .3 .5"""
+    """tIoU thresholds; by default 0.1 to 0.5, with pku 0.5, with simple-det 0.1 0.3 0.5."""
 
 
 def run(arguments: EvaluateArguments) -> int:

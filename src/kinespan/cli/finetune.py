@@ -1,6 +1,6 @@
 """Learn to name and bound actions from labelled recordings, and test on the recordings that the fold holds out.
 
-Writes model.safetensors and, with a split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
+Writes model.safetensors and, with --split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
 test recordings. The model of the last step is kept: nothing is selected on test recordings.
 """
 
@@ -29,11 +29,11 @@ class FinetuneArguments(RunArguments, CorpusArguments):
     """What `finetune` reads and writes."""
 
     pretrained: str | None = None
-    """folder of a pretraining run, or of a finetuned one whose encoder is trained further, a model file, or `default`,
-    the shipped encoder"""
+    """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further, a
+    model file, or `default`, the shipped encoder."""
     teachers: tuple[Path, ...] = ()
-    """folders of finished runs, or model files; their scores of the training recordings without labels are learnt from
-    too"""
+    """Folders of finished runs, or model files, whose scores of the unlabelled training recordings serve as
+    pseudo-labels."""
 
 
 def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:

@@ -22,9 +22,9 @@ class InfoArguments:
     """What to show."""
 
     path: Positional[Path]
-    """motion file, folder of a corpus, model file or folder of a run"""
+    """Motion file, folder of a corpus, model file or folder of a run."""
     json: bool = False
-    """print JSON"""
+    """Print JSON."""
 
 
 def run(arguments: InfoArguments) -> int:

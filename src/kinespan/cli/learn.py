@@ -1,11 +1,10 @@
 """Learn to name and bound actions from recordings of which some are labelled: every stage in one command.
 
-Pretrains an encoder on all recordings without labels, trains two models of different kinds on the labelled ones, uses
-them to pseudo-label the rest where there is much of it, trains both again on that, and averages the last two. Each
-stage is a run in a folder of --out, as `pretrain` and `finetune` write it. With --split every stage, and
-model.safetensors, the average, is tested on the recordings that the fold holds out. The models of the last steps are
-kept: nothing is selected on test recordings. To change other settings of a stage, run it by its own command and give
-its encoder with --pretrained.
+Pretrains an encoder on all recordings without their labels, trains two models of different kinds on the labelled ones,
+uses them to pseudo-label the rest if there is enough of it, retrains both, and averages the two. Each stage is a run in
+a folder of --out, as `pretrain` and `finetune` write it. With --split, every stage and the average, model.safetensors,
+are tested on the recordings that the fold holds out. The models of the last steps are kept: nothing is selected on test
+recordings. To change other settings of a stage, run it by its own command and pass its encoder with --pretrained.
 """
 
 from __future__ import annotations
@@ -34,7 +33,8 @@ class LearnArguments(RunArguments, CorpusArguments):
     """What `learn` reads and writes."""
 
     pretrained: str | None = None
-    """folder of a pretraining run, a model file, or `default`, the shipped encoder, in place of pretraining"""
+    """Encoder to start from in place of pretraining: folder of a pretraining run, a model file, or `default`, the
+    shipped encoder."""
 
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:

@@ -1,6 +1,6 @@
 """List methods, encoders, recipes, readers, skeletons, decoders and rules, with their options, sizes and papers.
 
-Those of plug-ins are among them. docs/research/catalogue.md is what kinespan list all --markdown prints.
+Plug-ins are listed too. `kinespan list all --markdown` prints docs/research/catalogue.md.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class ListArguments:
     """What to list, and how."""
 
     what: Positional[Kind] = "all"
-    """what to list: methods, encoders, recipes, readers, skeletons, decoders, rules, or all"""
+    """What to list: methods, encoders, recipes, readers, skeletons, decoders, rules, or all."""
     markdown: bool = False
-    """print Markdown tables, as the docs have them"""
+    """Print Markdown tables, as in the docs."""
 
 
 def run(arguments: ListArguments) -> int:

@@ -1,6 +1,6 @@
-"""Find the actions in recordings: files of any format that kinespan reads, or a corpus.
+"""Find the actions in recordings: motion files of any known format, or a corpus.
 
-Writes predictions.json (ActivityNet), spans.csv, scores.npz and, where an annotated corpus is given, truth.json.
+Writes predictions.json (ActivityNet), spans.csv, scores.npz and, for an annotated corpus, truth.json.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ class LocalizeArguments(DeviceArguments):
     """The model and the motion that it localizes."""
 
     model: Positional[Path]
-    """model file, or folder of a finetuning run"""
+    """Model file, or folder of a finetuning run."""
     input: Positional[tuple[Path, ...]]
-    """motion files or folders of them, or one corpus"""
+    """Motion files, folders of them, or one corpus."""
     out: Path
-    """folder to write to"""
+    """Folder to write to."""
     people: Literal["together", "each"] = "together"
-    """one result for a recording, or for each person"""
+    """together: one result for each recording; each: one for each person."""
     decoder: str | None = None
-    """how scores become spans, one of `kinespan list decoders`; by default the model's own way"""
+    """How scores become spans: one of `kinespan list decoders`; by default the model's own way."""
     split: str | None = None
-    """localize the test recordings of this split"""
+    """Localize the test recordings of this split."""
     fold: int = 1
-    """fold of the split"""
+    """Fold of the split."""
     fps: float | None = None
-    """frames per second, in place of the file's own"""
+    """Frames per second, in place of the file's own."""
     skip_frames: int = 0
-    """leading frames to drop, such as a T-pose"""
+    """Leading frames to drop, such as a T-pose."""
 
 
 class Motion(NamedTuple):

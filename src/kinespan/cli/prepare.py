@@ -36,13 +36,13 @@ class PrepareArguments:
     """The corpus to write."""
 
     out: Path
-    """folder of the corpus to write"""
+    """Folder of the corpus to write."""
     name: str | None = None
-    """name of the corpus; by default that of its folder"""
+    """Name of the corpus; by default that of its folder."""
     overwrite: bool = False
-    """replace an existing corpus"""
+    """Replace an existing corpus."""
     workers: int | None = None
-    """processes that read; by default one for each core where there is much to read"""
+    """Processes that read; by default one for each core where there is much to read."""
 
     def check(self) -> None:
         """Raise InputError for an existing corpus that is not to be replaced, and for fewer than one worker."""
@@ -57,15 +57,15 @@ class OwnFiles(PrepareArguments):
     """Files of one's own."""
 
     source: Positional[str]
-    """folder or file to read, or 'synthetic'"""
+    """Folder or file to read, or `synthetic`."""
     recipe: str | None = None
-    """public data set, read from --raw DIR in place of SOURCE"""
+    """Public data set, read from --raw DIR in place of SOURCE."""
     format: str = "auto"
-    """format of the files, one of `kinespan list readers`; auto: detected from their content"""
+    """Format of the files, one of `kinespan list readers`; auto: detected from their content."""
     annotations: Path | None = None
-    """ActivityNet JSON, or CSV with the columns recording,label,start,end"""
+    """ActivityNet JSON, or CSV with the columns recording,label,start,end."""
     recordings: int = 72
-    """number of recordings; --seed is that of their motion too"""
+    """Number of recordings; --seed is the seed of their motion too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +73,9 @@ class DataSet(PrepareArguments):
     """A public data set."""
 
     recipe: str
-    """name of the public data set"""
+    """Name of the public data set."""
     raw: Path
-    """folder of the data set as it is distributed"""
+    """Folder of the data set as it is distributed."""
 
 
 def command(words: Sequence[str]) -> Command:

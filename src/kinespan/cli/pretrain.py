@@ -28,8 +28,8 @@ class PretrainArguments(RunArguments):
     """What `pretrain` reads and writes."""
 
     corpora: Positional[tuple[str, ...]]
-    """folders of prepared corpora to pretrain on together; FOLDER@SPLIT/FOLD chooses the training recordings of that
-    split, in place of --split and --fold"""
+    """Folders of prepared corpora to pretrain on together; FOLDER@SPLIT/FOLD chooses the training recordings of that
+    split, in place of --split and --fold."""
 
 
 def run(arguments: PretrainArguments, config: PretrainConfig) -> int:

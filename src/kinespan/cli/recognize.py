@@ -1,4 +1,4 @@
-"""Recognize trimmed actions with a frozen encoder: the linear and the nearest-neighbour probe of pretraining.
+"""Name trimmed actions with a frozen encoder: the linear and the nearest-neighbour probe of pretraining.
 
 Every annotated span is a clip; those of the recordings that the split holds out are classified. Without --pretrained
 the encoder is an untrained one, for comparison. The defaults are the published recipe for NTU RGB+D; features of
@@ -33,11 +33,11 @@ class RecognizeArguments(CorpusArguments):
     """What `recognize` reads and writes."""
 
     pretrained: str | None = None
-    """folder of a pretraining run, a model file, or `default`, the shipped encoder"""
+    """Folder of a pretraining run, a model file, or `default`, the shipped encoder."""
     out: Path | None = None
-    """JSON file to write, of the figures and the confusion matrix"""
+    """JSON file to write: the figures and the confusion matrix."""
     config: Path | None = None
-    """YAML file of settings; flags win over it"""
+    """YAML file of settings; flags override it."""
 
 
 def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:

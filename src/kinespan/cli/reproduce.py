@@ -1,7 +1,7 @@
 """Run the rows of a paper's table from raw data, and print our figures beside the published ones.
 
-TABLE is babel-1, babel-2, babel-3, pku-transfer, or a YAML file of the same form. What is done is kept in --out and not
-done again, so the same command continues where it was stopped. --dry-run takes every row through one step on the raw
+TABLE is babel-1, babel-2, babel-3, pku-transfer, or a YAML file of the same form. Finished steps are kept in --out and
+not repeated, so the same command continues where it was stopped. --dry-run takes every row through one step on the raw
 data at hand: it shows that all steps work before days of training; its figures mean nothing.
 """
 
@@ -27,21 +27,21 @@ class ReproduceArguments:
     """Which table, from what, how much of it."""
 
     table: Positional[str]
-    """name of a table, or a YAML file"""
+    """Name of a table, or a YAML file."""
     raw: Path
-    """folder of the raw data sets, each in a folder of its own"""
+    """Folder of the raw data sets, each in a folder of its own."""
     out: Path | None = None
-    """folder of corpora, runs and figures; by default runs/TABLE"""
+    """Folder of corpora, runs and figures; by default runs/TABLE."""
     methods: tuple[str, ...] = ()
-    """only these methods"""
+    """Run only these methods."""
     snippets: tuple[str, ...] = ()
-    """only these snippet variants"""
+    """Run only these snippet variants."""
     protocols: tuple[str, ...] = ()
-    """only these protocols"""
+    """Run only these protocols."""
     seeds: tuple[int, ...] = (0,)
-    """a run of each row for each seed"""
+    """Run each row once for each of these seeds."""
     dry_run: bool = False
-    """one step of everything"""
+    """Take one step of everything."""
 
 
 def run(arguments: ReproduceArguments) -> int:

@@ -57,14 +57,14 @@ class AugmentConfig:
     """resize: a random part of the clip, resized to the clip's length, so that speed changes too. shift: the clip is
     moved in time and mirrored at its ends, at its own speed (the skeleton contrastive family)."""
     crop_min: float = 0.5
-    """Shortest temporal crop of resize, as a share of the clip. 1 = no crop."""
+    """Shortest crop of resize, as a share of the clip; 1: no crop."""
     crop_ratio: int = 6
-    """shift moves a clip by up to its length divided by this, either way."""
+    """shift moves a clip either way by up to its length divided by this."""
     shear: float = 0.2
     """Largest shear between axes."""
     rotation: float = 30.0
-    """Largest turn about the vertical, degrees. Recordings face one way at first (normalisation.heading), and what is
-    done to the side differs from what is done to the front; 180 where there is no heading to go by."""
+    """Largest turn about the vertical, degrees. Normalisation turns recordings to face one way, and a movement to the
+    side is not one to the front; use 180 where there is no heading."""
     tilt: float = 10.0
     """Largest turn about the horizontal axes, degrees."""
     main_axis: float = 0.0
@@ -72,17 +72,17 @@ class AugmentConfig:
     flip: float = 0.0
     """Probability of a mirror image with left and right swapped; 0 where sides tell actions apart."""
     noise: float = 0.01
-    """Standard deviation of the noise on joints, torso lengths; given to half of the clips."""
+    """Standard deviation of the noise on joints, in torso lengths; half of the clips get it."""
     blur: float = 0.5
     """Probability of Gaussian smoothing in time, sigma 0.1 to 2 frames."""
     blur_frames: int = 9
-    """Frames that smoothing looks over, an odd number."""
+    """Length of the smoothing window in frames, an odd number."""
     axis_mask: float = 0.0
-    """Probability that one of the three axes is flattened."""
+    """Probability that one of the three axes is set to zero."""
     joint_mask: float = 0.0
-    """Probability that a few joints are hidden at the root."""
+    """Probability that a few joints are moved to the root."""
     joint_mask_count: int = 4
-    """How many joints a joint mask hides."""
+    """Number of joints that a joint mask moves."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
