@@ -83,7 +83,7 @@ def test_flags_win_over_the_file_and_the_last_flag_wins(tmp_path: Path) -> None:
         ("pretrain a --out x --network.fps abc", "--network.fps: found 'abc', expected a number"),
         ("pretrain a --out x --encoder", "--encoder: no value given, expected text"),
         ("pretrain a --out x --streams --fold 1", "--streams: no value given"),
-        ("info a b", "unexpected 'b'; usage: kinespan info PATH"),
+        ("info a b", "unexpected argument 'b'; usage: kinespan info PATH"),
         ("info", "missing: PATH; see kinespan info --help"),
         ("completion fish", "SHELL: found 'fish', expected one of bash, zsh, tcsh"),
     ],

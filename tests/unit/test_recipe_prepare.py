@@ -226,7 +226,7 @@ def test_help_shows_the_recipe(made: type[Made], capsys: pytest.CaptureFixture[s
         ("--recipe made --raw raw --out x --sizes tiny", ("--sizes", "tiny", "large")),
         ("--recipe made --out x", ("missing: --raw",)),
         ("--out x --recipe", ("--recipe", "expected")),
-        ("raw --recipe made --raw raw --out x", ("unexpected 'raw'", "--raw RAW")),
+        ("raw --recipe made --raw raw --out x", ("unexpected argument 'raw'", "--raw RAW")),
         ("--recipe made --raw raw --out x --workers 0", ("--workers 0",)),
         ("--recipe made --raw none --out x", ("none: no such folder", "Made")),
         ("--recipe made --raw raw --out raw", ("--out raw", "--overwrite")),

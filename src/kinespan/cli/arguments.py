@@ -163,7 +163,7 @@ class Command:
                 values[argument.path] = positional if argument.items else positional[0]
                 positional = [] if argument.items else positional[1:]
         if positional:
-            raise InputError(f"unexpected {positional[0]!r}; usage: {self.usage}")
+            raise InputError(f"unexpected argument {positional[0]!r}; usage: {self.usage}")
         return values, names
 
     def _flag(self, word: str) -> tuple[Argument, str, str]:

@@ -12,7 +12,7 @@ from ..decode.presets import DECODERS
 from ..errors import InputError, unknown
 from ..models.model_file import ModelSpec, read_spec
 from ..registry import plugins
-from ..runs.folder import MODEL_FILE
+from ..runs.folder import MODEL_FILE, pretrained_file
 
 ENCODER_NAMES = (
     "agcn", "agcn_4res", "ctrgcn", "dste", "dste_light", "hdgcn", "hyperformer", "stgcn16", "stgcn16_light", "stgcn64",
@@ -79,7 +79,7 @@ def check_out_file(path: Path | None) -> None:
 def check_device_name(name: str) -> None:
     """Raise InputError for an unknown kind of device; `available_device` checks whether this machine has it."""
     if name.partition(":")[0] not in DEVICES:
-        raise InputError(f"--device: {unknown('device', name, DEVICES)}")
+        raise InputError(f"--device {name}: unknown device; available: {', '.join(DEVICES)}")
 
 
 def available_device(name: str) -> str:
@@ -98,12 +98,18 @@ def is_corpus(path: Path) -> bool:
     return (path / INDEX_FILE).is_file()
 
 
+def model_file(path: Path) -> Path:
+    """The model file that a path means: itself, or the model, else the encoder, in the folder of a run."""
+    file = path / MODEL_FILE
+    return file if file.is_file() else pretrained_file(path)
+
+
 def localizer_spec(path: Path) -> ModelSpec:
     """The spec of a model that localizes, in a model file or the folder of a run.
 
     Raises InputError where there is none, and for a pretrained encoder.
     """
-    file = path / MODEL_FILE if path.is_dir() else path
+    file = model_file(path)
     spec = read_spec(file)
     if spec.kind == "encoder":
         raise InputError(

@@ -20,7 +20,7 @@ RECORDINGS = 72
 LABEL_FRACTION = 0.2
 STEPS = {"pretrain": 120, "train": 240, "linear": 300}
 OUTPUTS = {"corpus", "model", "linear", "report.html", "pretrain", "finetune"}
-"""What a demo writes, the last two in earlier versions."""
+"""What a demo writes; the last two only in earlier versions."""
 AFTER_STOP = "run the demo again to start anew"
 
 
@@ -73,11 +73,11 @@ def run(arguments: DemoArguments) -> int:
 
 
 def _fresh(out: Path) -> Path:
-    """The demo's folder, without what an earlier demo left. Raises InputError for a folder that is something else."""
+    """The demo's folder, emptied of an earlier demo. Raises InputError for a folder that holds anything else."""
     if out.exists():
         strange = [item.name for item in out.iterdir() if item.name not in OUTPUTS] if out.is_dir() else [out.name]
         if strange:
-            raise InputError(f"--out {out}: holds {strange[0]!r}, which no demo wrote; name another folder")
+            raise InputError(f"--out {out}: holds {strange[0]!r}, which is not from a demo; name another folder")
         shutil.rmtree(out)
     out.mkdir(parents=True)
     return out

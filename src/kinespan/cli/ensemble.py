@@ -21,7 +21,7 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleArguments:
-    """The models and the file of their average."""
+    """The models, and the file to write their average to."""
 
     models: Positional[tuple[Path, ...]]
     """Two or more folders of finetuning runs, or model files."""
@@ -32,14 +32,14 @@ class EnsembleArguments:
 
 
 def run(arguments: EnsembleArguments) -> int:
-    """Average, write, print the weight of each model."""
+    """Average and write, and print the weight of each model."""
     out, paths, weights = arguments.out, arguments.models, arguments.weights
     if out.suffix != SUFFIX or out.is_dir():
         raise InputError(f"--out {out}: expected the name of a file that ends in {SUFFIX}")
     if len(paths) < 2:
         raise InputError(f"an ensemble needs at least two models, found {len(paths)}")
     if weights is not None and len(weights) != len(paths):
-        raise InputError(f"--weights: found {len(weights)} weights for {len(paths)} models, expected one for each")
+        raise InputError(f"--weights: found {len(weights)} for {len(paths)} models, expected one each")
     if not all(weight > 0 for weight in weights or ()):
         raise InputError(f"--weights: found {shown(weights)}, expected positive numbers")
     for path in paths:

@@ -11,10 +11,10 @@ from .. import io
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..models.model_file import read_spec, read_weights
-from ..runs.folder import METRICS_FILE, MODEL_FILE, pretrained_file
+from ..runs.folder import METRICS_FILE
 from ..runs.outputs import headline
 from .arguments import Positional
-from .checks import is_corpus
+from .checks import is_corpus, model_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def corpus_facts(path: Path) -> dict[str, Any]:
 
 def model_facts(path: Path) -> dict[str, Any]:
     """What a model is: all of its metadata, and how many weights it has."""
-    file = path / MODEL_FILE if (path / MODEL_FILE).is_file() else pretrained_file(path)
+    file = model_file(path)
     data = read_spec(file).to_dict()
     data = {"kind": data["kind"], **data.pop("input"), **data}
     data["skeleton"] = data["skeleton"]["name"]

@@ -77,7 +77,7 @@ def run(arguments: LocalizeArguments) -> int:
     inputs, out = arguments.input, arguments.out
     corpora = [path for path in inputs if is_corpus(path)]
     if corpora and len(inputs) > 1:
-        raise InputError(f"{corpora[0]} is a corpus: localize it alone, or give motion files only")
+        raise InputError(f"{corpora[0]}: give a corpus alone, or motion files only")
     if arguments.split is not None and not corpora:
         raise InputError("--split applies to a corpus only; motion files are all localized")
     check_decoder(arguments.decoder)

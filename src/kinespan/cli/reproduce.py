@@ -64,15 +64,11 @@ def run(arguments: ReproduceArguments) -> int:
 
 def _check_rows(plan: Plan, scale: Scale) -> None:
     """Raise InputError for a method, snippet variant or protocol that the table does not have."""
-    chosen = {
-        "--methods": (scale.methods, plan.content["pretrain"]["methods"]),
-        "--snippets": (scale.snippets, plan.content["pretrain"]["snippets"]),
-        "--protocols": (scale.protocols, plan.content["finetune"]["protocols"]),
-    }
-    for flag, (names, available) in chosen.items():
-        for name in names:
+    for stage, kind in (("pretrain", "method"), ("pretrain", "snippet"), ("finetune", "protocol")):
+        available = plan.content[stage][f"{kind}s"]
+        for name in getattr(scale, f"{kind}s"):
             if name not in available:
-                raise InputError(f"{flag} {name}: table {plan.name}: {unknown('name', name, available)}")
+                raise InputError(f"--{kind}s {name}: table {plan.name}: {unknown(kind, name, available)}")
 
 
 def _result(plan: Plan, scale: Scale, rows: Sequence[dict[str, Any]]) -> str:

@@ -89,7 +89,7 @@ def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleto
         recording = io.read(arguments.input, options=io.ReadOptions(fps=arguments.fps)).recording
         return recording.fps, recording.skeleton, zip(recording.positions, recording.mask, strict=True)
     if arguments.fps is None:
-        raise InputError("missing: --fps, which frames from standard input do not give")
+        raise InputError("missing: --fps; standard input does not state it")
     if arguments.people < 1:
         raise InputError(f"--people is {arguments.people}, expected at least 1")
     skeleton = spec.input.skeleton if arguments.skeleton is None else SKELETONS[arguments.skeleton]

@@ -83,35 +83,35 @@ class FinetuneConfig:
             raise InputError("refine_stages and smoothing must not be negative")
         if self.protocol == "linear" and stages:
             raise InputError(
-                f"refine_stages is {self.refine_stages}, but the linear probe trains nothing but a linear head; "
-                "leave refinement out, or use --protocol finetune"
+                f"refine_stages is {self.refine_stages}, but protocol linear trains only a linear head; "
+                "leave --refine-stages out, or use --protocol finetune"
             )
         if self.protocol == "linear" and self.fusion == "nested_u":
             raise InputError(
-                "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never trained "
-                "would be measured; use --fusion last_map or --protocol finetune"
+                "fusion nested_u cannot be probed: protocol linear trains only a linear head, so the U would stay "
+                "untrained; use --fusion last_map or --protocol finetune"
             )
 
     @property
     def peak_lr(self) -> float:
-        """The peak learning rate that is meant."""
+        """The peak learning rate, with auto resolved."""
         if self.lr == "auto":
             return 1e-2 if self.protocol == "linear" else 2e-3
         return self.lr
 
     def stages(self, resolutions: int) -> int:
-        """The stages of refinement that are meant for an encoder of so many resolutions."""
+        """Stages of refinement after an encoder of so many resolutions, with auto resolved."""
         if self.refine_stages == "auto":
             return 2 if resolutions == 1 and self.protocol != "linear" else 0
         return self.refine_stages
 
     def smoothing_weight(self, stages: int) -> float:
-        """The weight of smoothing that is meant beside so many stages of refinement."""
+        """Weight of the smoothing loss with so many stages of refinement, with auto resolved."""
         return (0.15 if stages else 0.0) if self.smoothing == "auto" else self.smoothing
 
     @property
     def fusion_name(self) -> str:
-        """The fusion that is meant."""
+        """The fusion, with auto resolved."""
         if self.fusion == "auto":
             return "last_map" if self.protocol == "linear" else "nested_u"
         return self.fusion
@@ -121,7 +121,7 @@ class FinetuneConfig:
 class LearnConfig:
     """Settings of `kinespan learn`.
 
-    Whatever else can be set keeps the default that it has in `pretrain` and `finetune`.
+    All other settings keep their defaults of `pretrain` and `finetune`.
     """
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
@@ -159,7 +159,7 @@ class LearnConfig:
     def finetuning(self, protocol: Protocol, fps: float | None = None) -> FinetuneConfig:
         """The settings of a network's training: `finetune` for the pretrained one, `scratch` for its partner.
 
-        fps: frames per second that the pretrained network sees, where that is not the one of `network`.
+        fps: frames per second that the pretrained network sees, where that differs from `network.fps`.
         """
         network = self.network
         if protocol == "scratch":
@@ -173,14 +173,14 @@ class LearnConfig:
         return {"split": self.split, "fold": self.fold, "precision": self.precision, "seed": self.seed}
 
     def teaches(self, labelled: int, others: int) -> bool:
-        """Whether to teach, with so many training recordings whose labels are used and others.
+        """Whether to pseudo-label: `labelled` training recordings have labels that are used, `others` have none.
 
-        Raises InputError where there are none to teach on, and that is asked for.
+        Raises InputError where `teach` is on and there are no others.
         """
         if self.teach == "on" and not others:
             raise InputError(
-                f"teach is on, but the labels of all {labelled} training recordings are used, so there is nothing to "
-                "teach on; prepare recordings without labels in the same corpus, or leave it at auto"
+                f"teach is on, but the labels of all {labelled} training recordings are used, so none is left to "
+                "pseudo-label; prepare recordings without labels in the same corpus, or leave --teach out"
             )
         return self.teach == "on" or (self.teach == "auto" and others >= labelled)
 

@@ -168,7 +168,7 @@ def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """The settings in a YAML file. Raises InputError for a missing file, and for one that holds something else."""
+    """The settings in a YAML file. Raises InputError for a missing file, and for anything but settings by name."""
     import yaml
 
     if not file.is_file():
@@ -176,7 +176,9 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", error)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(f"{file}: not YAML ({line}{problem})") from None
     if not isinstance(content, dict):
         raise InputError(f"{file}: found {type(content).__name__}, expected settings by name")
     return content

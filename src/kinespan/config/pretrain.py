@@ -59,8 +59,8 @@ class SnippetConfig:
             raise InputError("weight, margin and neighbours must not be negative")
         if self.neighbours and self.variant == "aligned":
             raise InputError(
-                f"neighbours is {self.neighbours}, but aligned snippets have the snippets of the same time as "
-                "their only positives; leave --snippet.neighbours out, or use --snippet.variant paper"
+                f"neighbours is {self.neighbours}, but aligned snippets have only those of the same time as positives; "
+                "leave --snippet.neighbours out, or use --snippet.variant paper"
             )
 
 
@@ -122,5 +122,6 @@ class PretrainConfig:
         check_share(self, "warmup", "lr_drops")
         if self.clip_frames < 2 * self.snippet.frames:
             raise InputError(
-                f"clip_frames {self.clip_frames} holds fewer than two snippets of snippet.frames {self.snippet.frames}"
+                f"clip_frames is {self.clip_frames}, expected two snippets or more: {2 * self.snippet.frames}, "
+                f"since snippet.frames is {self.snippet.frames}"
             )
