@@ -182,7 +182,7 @@ def test_a_mistake_is_one_line(
     assert set(os.listdir()) == before, "a mistake leaves nothing behind"
 
 
-# Told after torch is imported: the options of a method are stated beside its network.
+# Reported after torch is imported: the options of a method are declared beside its network.
 NEED_TORCH = {"pretrain corpus --out x --options.topk 2"}
 
 
@@ -213,19 +213,19 @@ def test_every_command_is_among_the_mistakes() -> None:
     assert set(COMMANDS) <= {first.split()[0] for first, *_ in MISTAKES}
 
 
-def test_no_word_at_all_shows_the_overview(command: Command) -> None:
+def test_no_argument_shows_the_overview(command: Command) -> None:
     done = command()
     assert done.code == 2
     assert "commands:" in done.out
 
 
-def test_a_mistake_in_a_process_of_its_own() -> None:
+def test_mistake_in_a_new_process() -> None:
     words = [sys.executable, "-m", "kinespan.cli", "info", "missing"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "kinespan: missing: no such file or folder\n")
 
 
-def test_a_pickle_in_disguise_is_not_run(bad_files: Path, command: Command, tmp_path: Path) -> None:
+def test_pickle_in_npz_is_refused(bad_files: Path, command: Command, tmp_path: Path) -> None:
     trap = tmp_path / "take.npz"
     np.savez(trap, positions=np.array([{"a": 1}], dtype=object), fps=30, skeleton="ntu25", allow_pickle=True)
     done = command("info", trap)

@@ -115,7 +115,7 @@ def test_help_of_training_shows_ten_settings_in_groups(name: str) -> None:
         assert (flag in everything) == (flag in command.flags)
 
 
-def test_the_names_that_need_no_torch_are_those_of_the_registries() -> None:
+def test_names_without_torch_are_those_of_the_registries() -> None:
     """Those of plug-ins are looked up in the registries themselves."""
     assert set(ENCODER_NAMES) == {name for name in ENCODERS if ENCODERS[name].__module__.startswith("kinespan.")}
     assert set(METHOD_NAMES) == {name for name in METHODS if METHODS[name].__module__.startswith("kinespan.")}

@@ -29,7 +29,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_there_are_configs_and_all_are_of_a_known_stage() -> None:
+def test_every_shipped_config_is_of_a_known_stage() -> None:
     """Tables of papers have tests of their own (tests/integration/test_reproduce.py)."""
     assert {file.parent.name for file in CONFIGS.rglob("*.yaml")} == {"pretrain", "reproduce"}
     assert len(FILES) >= 4

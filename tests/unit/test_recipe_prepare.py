@@ -83,7 +83,7 @@ def made() -> Any:
     """The recipe under the name "made", for a while."""
     RECIPES.register("made")(Made)
     yield Made
-    del RECIPES._parts["made"]
+    del RECIPES._entries["made"]
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -59,7 +59,7 @@ class EvaluateArguments:
 
 
 def run(arguments: EvaluateArguments) -> int:
-    """Evaluate, print the tables, write metrics.json."""
+    """Evaluate, print the tables, and write the metrics."""
     for value in arguments.tiou or ():
         if not 0 < value <= 1:
             raise InputError(f"--tiou {value}: expected above 0 and at most 1")
@@ -125,9 +125,9 @@ def _print_metrics(metrics: Mapping[str, Any]) -> None:
     words = facts_line(facts)
     print(f"{metrics['recordings']} recordings, rule {metrics['rule']}{', ' + words if words else ''}")
     if count := facts.get("seen_in_training"):
-        print(f"the model was trained on {count} of these recordings, by its file: on others it will do less well")
+        print(f"the model was trained on {count} of these recordings, by its file: expect less on others")
     if count := metrics["recordings_without_fps"]:
-        print(f"the ground truth gives no fps for {count} recordings; a frame is taken to last 1/30 s")
+        print(f"the ground truth gives no fps for {count} recordings; each frame is assumed to last 1/30 s")
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
     thresholds = [key for key in metrics["map"] if key != "average"]
     if "figures" in metrics:
@@ -144,7 +144,7 @@ def _print_metrics(metrics: Mapping[str, Any]) -> None:
 
 
 def _print_errors(errors: Mapping[str, Any]) -> None:
-    """A row for each kind of error: how many of the predictions that matter, and what it costs."""
+    """A row for each kind of error: its number of predictions, and the mAP that it costs."""
     total = errors["predictions"]
     rows = [[f"errors at tIoU {errors['tiou']:g}", "predictions", "per cent", "costs mAP"]]
     for kind, count in {"right": errors["right"], **errors["counts"]}.items():
@@ -155,7 +155,7 @@ def _print_errors(errors: Mapping[str, Any]) -> None:
 
 
 def _print_figures(figures: Mapping[str, Any], thresholds: list[str]) -> None:
-    """A row for each figure of the rule, by threshold; a line for what is one number for all."""
+    """A row for each figure of the rule, by threshold; a line for a figure that has no thresholds."""
     by_threshold = {name: values for name, values in figures.items() if isinstance(values, dict)}
     rows = [[name, *(percent(values[key]) for key in thresholds)] for name, values in by_threshold.items()]
     print(table([["theta", *thresholds], *rows]))

@@ -26,7 +26,7 @@ AFTER_STOP = "the same command with --resume continues"
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneArguments(RunArguments, CorpusArguments):
-    """What `finetune` reads and writes."""
+    """The files that `finetune` reads and writes."""
 
     pretrained: str | None = None
     """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further, a
@@ -37,14 +37,14 @@ class FinetuneArguments(RunArguments, CorpusArguments):
 
 
 def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
-    """Finetune, test, print the figures."""
+    """Finetune, test, and print the figures."""
     corpus, out, start = Corpus.open(arguments.corpus), arguments.out, pretrained_path(arguments.pretrained)
     check_network(config.network)
     check_out_folder(out)
     check_start(config, start)
     check_run_folder(out, arguments.resume, MODEL_FILE)
-    part = training_set(corpus, config.split, config.fold)
-    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config)
+    training = training_set(corpus, config.split, config.fold)
+    labelled, _ = labelled_names(corpus, training.names, training.drop_labels, config)
     for teacher in arguments.teachers:
         localizer_spec(teacher)
 
@@ -53,10 +53,10 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
 
     model = finetune(corpus, out, config, pretrained=start, teachers=list(arguments.teachers), resume=arguments.resume)
     print(f"model written to {out / MODEL_FILE}")
-    unused = len(part.names) - len(labelled)
+    unused = len(training.names) - len(labelled)
     if unused and not arguments.teachers and config.protocol != "linear":
         print(f"{unused} training recordings have no label in this run; --teachers {out} RUN lets another run learn")
-        print("from pseudo-labels of them, and kinespan learn does all of it in one command")
+        print("from their pseudo-labels, and kinespan learn does all of this in one command")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return 0

@@ -43,7 +43,7 @@ def run(arguments: InfoArguments) -> int:
 
 
 def recording_facts(path: Path) -> dict[str, Any]:
-    """What a motion file holds."""
+    """The facts of a motion file."""
     take = io.read(path)
     recording = take.recording
     facts: dict[str, Any] = {
@@ -70,7 +70,7 @@ def recording_facts(path: Path) -> dict[str, Any]:
 
 
 def corpus_facts(path: Path) -> dict[str, Any]:
-    """What a corpus holds; its frames are not read."""
+    """The facts of a corpus; its frames are not read."""
     corpus = Corpus.open(path)
     infos = corpus.infos
     splits = {}
@@ -93,7 +93,7 @@ def corpus_facts(path: Path) -> dict[str, Any]:
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """What a model is: all of its metadata, and how many weights it has."""
+    """The facts of a model: its metadata, its measured figures and its size."""
     file = model_file(path)
     data = read_spec(file).to_dict()
     data = {"kind": data["kind"], **data.pop("input"), **data}

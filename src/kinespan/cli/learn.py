@@ -30,7 +30,7 @@ AFTER_STOP = "the same command with --resume continues"
 
 @dataclass(frozen=True, kw_only=True)
 class LearnArguments(RunArguments, CorpusArguments):
-    """What `learn` reads and writes."""
+    """The files that `learn` reads and writes."""
 
     pretrained: str | None = None
     """Encoder to start from in place of pretraining: folder of a pretraining run, a model file, or `default`, the
@@ -38,17 +38,17 @@ class LearnArguments(RunArguments, CorpusArguments):
 
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:
-    """Learn, test every stage and the model, print the figures."""
+    """Learn, test every stage and the model, and print the figures."""
     corpus, out, start = Corpus.open(arguments.corpus), arguments.out, pretrained_path(arguments.pretrained)
     check_network(config.network)
     check_encoder(config.partner_encoder)
     check_out_folder(out)
     check_learn_folder(out, arguments.resume)
-    part = training_set(corpus, config.split, config.fold)
+    training = training_set(corpus, config.split, config.fold)
     if start is not None:
         read_spec(pretrained_file(start))
-    labelled, _ = labelled_names(corpus, part.names, part.drop_labels, config.finetuning("finetune"))
-    config.teaches(len(labelled), len(part.names) - len(labelled))
+    labelled, _ = labelled_names(corpus, training.names, training.drop_labels, config.finetuning("finetune"))
+    config.teaches(len(labelled), len(training.names) - len(labelled))
 
     from ..train.learning import learn, run_tests
 

@@ -53,11 +53,11 @@ def run(arguments: ListArguments) -> int:
     return 0
 
 
-CATALOGUE = """# What there is
+CATALOGUE = """# Catalogue
 
-What `kinespan list` prints, as tables. Sizes are those on NTU's 25 joints with one stream of three channels. An option
-stands with its default, and with what else it may be; one without a value is not set. `kinespan prepare --recipe NAME
---help` explains those of a recipe.
+What `kinespan list` prints, as tables. Sizes are for NTU's 25 joints and one stream of three channels. An option is
+shown with its default and the other values that it allows; an option without a value is off or not set. `kinespan
+prepare --recipe NAME --help` explains the options of a recipe.
 """
 
 
@@ -100,7 +100,7 @@ def recipes() -> Listing:
 def readers() -> Listing:
     """File formats."""
     rows = [(name, READERS[name].about, " ".join(READERS[name].suffixes)) for name in READERS]
-    usage = "kinespan prepare FOLDER --out CORPUS; files are known by their content, --format NAME says it"
+    usage = "kinespan prepare FOLDER --out CORPUS; formats are detected by content, --format NAME overrides it"
     return Listing(usage, ("reader", "what it reads", "suffixes"), rows)
 
 
@@ -120,9 +120,7 @@ def decoders() -> Listing:
             values = {setting: value for setting, value in values.items() if value != getattr(ours, setting)}
         settings = "; ".join(f"{setting} {shown(value)}" for setting, value in values.items() if value != ())
         rows.append((name, settings, DECODERS.paper(name) or "ours"))
-    usage = (
-        "kinespan localize MODEL FILES --decoder NAME; also evaluate. Shown is in what the others differ from kinespan"
-    )
+    usage = "kinespan localize MODEL FILES --decoder NAME; also evaluate. Of the others only what differs is shown"
     return Listing(usage, ("decoder", "settings", "paper"), rows)
 
 

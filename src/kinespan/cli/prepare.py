@@ -53,7 +53,7 @@ class PrepareArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnFiles(PrepareArguments):
+class FilesArguments(PrepareArguments):
     """Files of one's own."""
 
     source: Positional[str]
@@ -69,7 +69,7 @@ class OwnFiles(PrepareArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSet(PrepareArguments):
+class RecipeArguments(PrepareArguments):
     """A public data set."""
 
     recipe: str
@@ -85,14 +85,14 @@ def command(words: Sequence[str]) -> Command:
     """
     name = _recipe_name(words)
     if name is None:
-        kinds = (OwnFiles, ReadOptions, SplitRule)
+        kinds = (FilesArguments, ReadOptions, SplitRule)
         return Command("prepare", prepare_files, kinds, __doc__ or "", GROUPS, AFTER_STOP)
     recipe = RECIPES[name]
     about = f"{recipe.title}: {' '.join((recipe.__doc__ or '').split())}\n\n{recipe.paper}\n\nTerms: {recipe.licence}"
-    return Command("prepare", prepare_data_set, (DataSet, recipe), about, {}, AFTER_STOP)
+    return Command("prepare", prepare_data_set, (RecipeArguments, recipe), about, {}, AFTER_STOP)
 
 
-def prepare_files(arguments: OwnFiles, options: ReadOptions, split: SplitRule) -> int:
+def prepare_files(arguments: FilesArguments, options: ReadOptions, split: SplitRule) -> int:
     """Prepare files of one's own, or the built-in corpus, and print the summary."""
     arguments.check()
     out, name, overwrite = arguments.out, arguments.name, arguments.overwrite
@@ -119,7 +119,7 @@ def prepare_files(arguments: OwnFiles, options: ReadOptions, split: SplitRule) -
     return 0
 
 
-def prepare_data_set(arguments: DataSet, recipe: Recipe) -> int:
+def prepare_data_set(arguments: RecipeArguments, recipe: Recipe) -> int:
     """Prepare a public data set and print the summary."""
     arguments.check()
     raw, out, name, overwrite = arguments.raw, arguments.out, arguments.name, arguments.overwrite

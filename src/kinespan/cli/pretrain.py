@@ -25,7 +25,7 @@ AFTER_STOP = "the same command with --resume continues"
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainArguments(RunArguments):
-    """What `pretrain` reads and writes."""
+    """The files that `pretrain` reads and writes."""
 
     corpora: Positional[tuple[str, ...]]
     """Folders of prepared corpora to pretrain on together; FOLDER@SPLIT/FOLD chooses the training recordings of that

@@ -30,7 +30,7 @@ GROUPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class RecognizeArguments(CorpusArguments):
-    """What `recognize` reads and writes."""
+    """The files that `recognize` reads and writes."""
 
     pretrained: str | None = None
     """Folder of a pretraining run, a model file, or `default`, the shipped encoder."""
@@ -41,7 +41,7 @@ class RecognizeArguments(CorpusArguments):
 
 
 def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
-    """Recognize, print the figures."""
+    """Recognize, and print the figures."""
     corpus, start = Corpus.open(arguments.corpus), pretrained_path(arguments.pretrained)
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")

@@ -1,4 +1,4 @@
-"""Settings of motion: normalisation, augmentation, and what a network sees."""
+"""Settings of motion: normalisation, augmentation, and the input of a network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STREAMS: tuple[str, ...] = get_args(Stream)
 
 
 def check_streams(names: Sequence[str]) -> None:
-    """Validate names of streams. Raises InputError for none, an unknown one or one named twice."""
+    """Validate names of streams. Raises InputError for no stream, an unknown stream and a repeated one."""
     if not names or len(set(names)) != len(names) or not set(names) <= set(STREAMS):
         raise InputError(
             f"streams: found {' '.join(names) or 'none'}, expected some of {', '.join(STREAMS)}, each once"
@@ -25,7 +25,7 @@ def check_streams(names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
+    """How a recording is normalised: as a whole, so that its windows agree."""
 
     preprocessing: Preprocessing = "kinespan"
     """kinespan: first root over the origin, then heading and size. The others are published preprocessings of NTU, in
@@ -41,7 +41,7 @@ class Normalisation:
     """Gaps in a person's track up to this many seconds are filled by interpolation; longer ones stay absent."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown preprocessing, as a model file of a later version may name."""
+        """Validate; a model file of a later version may name an unknown preprocessing."""
         known = get_args(Preprocessing)
         if self.preprocessing not in known:
             raise InputError(
@@ -51,7 +51,7 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How strongly views are changed. Probabilities are per clip."""
+    """How views are augmented. Probabilities are per clip."""
 
     crop: Literal["resize", "shift"] = "resize"
     """resize: a random part of the clip, resized to the clip's length, so that speed changes too. shift: the clip is
@@ -97,7 +97,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What a network sees and what it is; finetuning takes all of it over from a pretrained run."""
+    """An encoder and its input; finetuning takes all of it from a pretrained run."""
 
     encoder: str = "stgcn16_light"
     """Encoder by name; `kinespan list encoders` shows them."""

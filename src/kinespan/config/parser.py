@@ -1,4 +1,4 @@
-"""One parser of a setting: from plain data, as YAML and flags give it, to a dataclass, by its type hints."""
+"""The parser of settings: from plain data, as in YAML and flags, to a dataclass, by its type hints."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def parse_settings(
         where: the file that holds the values; errors begin with it.
         names: by dotted path, what errors call a setting (its flag) in place of `where` and its path.
         path: the dotted path of these settings in others.
-        default: the settings from which those that `values` leaves out are taken, in place of the defaults of `kind`.
+        default: supplies the settings that `values` leaves out, in place of the defaults of `kind`.
 
     Raises InputError, naming the setting, for an unknown one (with the nearest name), for a value of another type
     (with what was found and expected), and for settings that contradict each other.

@@ -12,7 +12,7 @@ from .motion import AugmentConfig, NetworkConfig, Precision
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """What contrastive methods share (defaults: MoCo as in CrosSCLR, with a momentum for short runs)."""
+    """Settings of every contrastive method (defaults: MoCo as in CrosSCLR, with a momentum for short runs)."""
 
     queue: int = 32768
     """Keys kept as negatives of the video term."""
