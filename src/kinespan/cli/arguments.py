@@ -29,14 +29,14 @@ Positional = Annotated[Value, "positional"]
 
 @dataclass(frozen=True)
 class Argument:
-    """A flag or a positional word of a command: the field of a dataclass, by its dotted path."""
+    """A flag or a positional word of a command: a field of a dataclass, by its dotted path."""
 
     path: str
     hint: Any
     default: Any
     owner: type
     """The dataclass that has the field."""
-    positional: bool = False
+    positional: bool
 
     @property
     def name(self) -> str:
@@ -188,10 +188,9 @@ def _arguments(kind: Any, prefix: str = "", owner: object = None) -> Iterator[Ar
         hint = hints[field.name]
         if is_dataclass(hint):
             yield from _arguments(hint, f"{path}.", default)
-        elif get_origin(hint) is Annotated:
-            yield Argument(path, get_args(hint)[0], default, kind, positional=True)
         else:
-            yield Argument(path, hint, default, kind)
+            positional = get_origin(hint) is Annotated
+            yield Argument(path, get_args(hint)[0] if positional else hint, default, kind, positional)
 
 
 def _flag_value(argument: Argument, name: str, texts: list[str], rest: deque[str]) -> str | list[str]:

@@ -12,6 +12,11 @@ def check_positive(settings: object, *names: str) -> None:
     _check(settings, names, lambda value: value > 0, "a positive number")
 
 
+def check_not_negative(settings: object, *names: str) -> None:
+    """Check that settings are 0 or more."""
+    _check(settings, names, lambda value: value >= 0, "0 or more")
+
+
 def check_fraction(settings: object, *names: str) -> None:
     """Check that settings are above 0 and at most 1."""
     _check(settings, names, lambda value: 0 < value <= 1, "above 0 and at most 1")
@@ -23,7 +28,8 @@ def check_share(settings: object, *names: str) -> None:
 
 
 def _check(settings: object, names: tuple[str, ...], valid: Callable[[float], bool], expected: str) -> None:
+    """A tuple is valid if each of its items is; the word auto always is."""
     for name in names:
         value = getattr(settings, name)
-        if not all(map(valid, value if isinstance(value, tuple) else (value,))):
+        if not all(item == "auto" or valid(item) for item in (value if isinstance(value, tuple) else (value,))):
             raise InputError(f"{name} is {value}, expected {expected}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import InputError
-from .checks import check_fraction, check_positive, check_share
+from .checks import check_fraction, check_not_negative, check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 from .pretrain import PretrainConfig
 
@@ -73,15 +73,11 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "clip_frames", "batch_size", "steps", "save_every")
+        check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
+        check_not_negative(self, "refine_stages", "smoothing")
         check_fraction(self, "label_fraction")
-        if self.lr != "auto":
-            check_positive(self, "lr")
         check_share(self, "warmup", "lr_drops")
-        stages, smoothing = (0 if value == "auto" else value for value in (self.refine_stages, self.smoothing))
-        if not (stages >= 0 and smoothing >= 0):
-            raise InputError("refine_stages and smoothing must not be negative")
-        if self.protocol == "linear" and stages:
+        if self.protocol == "linear" and self.refine_stages not in ("auto", 0):
             raise InputError(
                 f"refine_stages is {self.refine_stages}, but protocol linear trains only a linear head; "
                 "leave --refine-stages out, or use --protocol finetune"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import InputError
-from .checks import check_positive, check_share
+from .checks import check_not_negative, check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 
 
@@ -55,8 +55,7 @@ class SnippetConfig:
         """Validate; InputError names the setting."""
         check_positive(self, "frames", "queue")
         check_share(self, "neighbours_from")
-        if min(self.weight, self.margin, self.neighbours) < 0:
-            raise InputError("weight, margin and neighbours must not be negative")
+        check_not_negative(self, "weight", "margin", "neighbours")
         if self.neighbours and self.variant == "aligned":
             raise InputError(
                 f"neighbours is {self.neighbours}, but aligned snippets have only those of the same time as positives; "
