@@ -55,7 +55,7 @@ docs: $(SPHINX)  ## run the examples and build the documentation; ends with the 
 bench: $(READY)  ## measure the speed of every stage against the field's usual way, side by side
 	@$(BIN)/python -m benchmarks.speed
 
-tables: $(READY)  ## write docs/research/catalogue.md, the tables of what there is
+tables: $(READY)  ## write docs/research/catalogue.md, the tables of all methods, encoders, ... by name
 	@$(BIN)/kinespan list all --markdown > docs/research/catalogue.new && mv docs/research/catalogue.new docs/research/catalogue.md
 
 clean:  ## remove the environment and what tests and tools leave behind

@@ -1,4 +1,4 @@
-"""What a user is told: what is wrong with their input, and what Ctrl-C left behind."""
+"""Errors that users see: bad input, and work stopped by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Bad input from outside: a file, a field, a flag.
+    """Bad input: a file, a field, a flag.
 
     The message is for the user: it names the file and the field, says what was found, what was expected and what
     to do. The command line prints it as one line and exits with code 2; from Python it is an ordinary ValueError.
@@ -15,13 +15,13 @@ class InputError(ValueError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Stopped by Ctrl-C, after what was done so far had been saved. The message says where."""
+    """Stopped by Ctrl-C after the work so far was saved; the message says where."""
 
 
 def unknown(kind: str, name: str, available: Iterable[str], *, see: str = "") -> InputError:
-    """The error for a name that does not exist: the nearest name, and all names that do.
+    """The error for an unknown name, with the nearest and all available names.
 
-    see: where the names are listed, such as a command, in place of listing them.
+    see: where the available names are listed, such as a command, in place of the list.
     """
     names = list(available)
     nearest = difflib.get_close_matches(name, names, n=1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
@@ -25,15 +25,13 @@ class Progress:
     def __init__(self, stage: str, total: int, stream: TextIO | None = None, quiet: bool = False) -> None:
         self.stage, self.total, self.quiet = stage, total, quiet
         self.stream = stream if stream is not None else sys.stderr
-        self.start = self.last_line = time.monotonic()
-        self.first = 0
-        self.done = 0
+        self.start, self.last_line = time.monotonic(), -math.inf  # the first step is shown at once
+        self.first = self.done = 0
         self.note = ""
-        self.bar: object | None = None
+        self.bar: Any = None
 
     def __enter__(self) -> Progress:
         self.start = time.monotonic()
-        self.last_line = -PLAIN_EVERY  # the first step is shown at once
         if not self.quiet and self.stream.isatty():
             self._open_bar()
         return self
@@ -48,28 +46,22 @@ class Progress:
         if self.quiet:
             return
         if self.bar is not None:
-            self.bar.update(self.task, completed=done, note=self.note)  # type: ignore[attr-defined]
+            self.bar.update(self.task, completed=done, note=self.note)
         elif time.monotonic() - self.last_line >= PLAIN_EVERY or done >= self.total:
             self.last_line = time.monotonic()
             print(self.line(), file=self.stream, flush=True)
 
     def line(self) -> str:
         """The state as one plain line."""
-        spent = time.monotonic() - self.start
-        new = self.done - self.first
-        left = (
-            ""
-            if new <= 0 or self.done >= self.total
-            else f", about {_clock(spent / new * (self.total - self.done))} left"
-        )
-        note = f"  {self.note}" if self.note else ""
-        return f"{self.stage}: {self.done}/{self.total} in {_clock(spent)}{left}{note}"
+        spent, new = time.monotonic() - self.start, self.done - self.first
+        text = f"{self.stage}: {self.done}/{self.total} in {_clock(spent)}"
+        if new > 0 and self.done < self.total:
+            text += f", about {_clock(spent / new * (self.total - self.done))} left"
+        return f"{text}  {self.note}" if self.note else text
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.bar is not None:
-            self.bar.stop()  # type: ignore[attr-defined]
+            self.bar.stop()
 
     def _open_bar(self) -> None:
         from rich.console import Console
@@ -90,18 +82,19 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def counting(stage: str) -> Iterator[Callable[[int, int], None]]:
-    """Progress of a stage that learns its total as it goes: a function of what is done and of the total.
+    """Progress of a stage that learns its total as it goes: a function of the number done and the total.
 
     A first call with more than one done continues an earlier run.
     """
     with ExitStack() as stack:
-        opened: list[Progress] = []
+        progress: Progress | None = None
 
         def count(done: int, total: int) -> None:
-            if not opened:
-                opened.append(stack.enter_context(Progress(stage, total)))
-                opened[0].begin_at(done - 1)
-                opened[0].note = f"after {done - 1} of an earlier run" if done > 1 else ""
-            opened[0].update(done)
+            nonlocal progress
+            if progress is None:
+                progress = stack.enter_context(Progress(stage, total))
+                progress.begin_at(done - 1)
+                progress.note = f"after {done - 1} of an earlier run" if done > 1 else ""
+            progress.update(done)
 
         yield count

@@ -1,6 +1,6 @@
-"""Names for the parts that users plug in: readers, writers, encoders, pretraining methods.
+"""Registries of what users can plug in: readers, writers, encoders, pretraining methods, each by name.
 
-A package that is installed beside kinespan names, in its pyproject.toml, the module that registers its parts:
+A plug-in is an installed package whose pyproject.toml names the module that registers its entries:
 
     [project.entry-points."kinespan.plugins"]
     my-parts = "my_parts"
@@ -17,58 +17,53 @@ from typing import Generic, TypeVar
 
 from .errors import InputError, unknown
 
-Part = TypeVar("Part")
+Entry = TypeVar("Entry")
 
 
-class Registry(Generic[Part]):
-    """A table from name to part, filled by a decorator: ``@READERS.register("bvh")``.
+class Registry(Generic[Entry]):
+    """A table from name to entry, filled by a decorator: ``@READERS.register("bvh")``. Plug-ins are in it too.
 
-    It holds the parts of plug-ins too.
-    Raises InputError for a name taken twice and, on look-up, for an unknown one (naming the nearest).
+    Raises InputError for a name that is registered twice and, on look-up, for an unknown one (naming the nearest).
     """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._parts: dict[str, Part] = {}
+        self._entries: dict[str, Entry] = {}
         self._papers: dict[str, str] = {}
 
-    def register(self, name: str, paper: str = "") -> Callable[[Part], Part]:
-        """Decorator that files a part under a name, with the paper that it comes from, and returns it unchanged."""
+    def register(self, name: str, paper: str = "") -> Callable[[Entry], Entry]:
+        """Decorator that registers an entry by name, with the paper that it comes from, and returns it unchanged."""
 
-        def file(part: Part) -> Part:
-            if name in self._parts:
+        def file(entry: Entry) -> Entry:
+            if name in self._entries:
                 raise InputError(f"{self.kind} {name!r} is registered twice")
-            self._parts[name] = part
+            self._entries[name] = entry
             self._papers[name] = paper
-            return part
+            return entry
 
         return file
 
     def paper(self, name: str) -> str:
-        """The paper that a part comes from, empty where none was stated."""
+        """The paper that an entry comes from, empty where none is stated."""
         return self._papers[name]
 
-    def __getitem__(self, name: str) -> Part:
+    def __getitem__(self, name: str) -> Entry:
         if name not in self:
-            raise unknown(self.kind, name, sorted(self._parts))
-        return self._parts[name]
+            raise unknown(self.kind, name, sorted(self._entries))
+        return self._entries[name]
 
     def __contains__(self, name: object) -> bool:
-        if name not in self._parts:
+        if name not in self._entries:
             load_plugins()
-        return name in self._parts
+        return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         load_plugins()
-        return iter(sorted(self._parts))
-
-    def __len__(self) -> int:
-        load_plugins()
-        return len(self._parts)
+        return iter(sorted(self._entries))
 
 
 GROUP = "kinespan.plugins"
-"""The group of entry points; the value of each is a module that registers parts as it is imported."""
+"""The group of entry points; the value of each is a module that registers its entries on import."""
 
 _mistakes: dict[EntryPoint, str] = {}
 """What went wrong in each plug-in that was imported, empty where nothing did."""
@@ -81,18 +76,18 @@ def plugins() -> tuple[EntryPoint, ...]:
 
 
 def load_plugins() -> None:
-    """Import each plug-in once, so that its parts are registered.
+    """Import each plug-in once, so that its entries are registered.
 
     Raises InputError, naming the plug-in and where it comes from, for one that cannot be imported. It is raised again
-    each time, so that nobody works without a plug-in unawares; kinespan's own parts can still be had by name.
+    each time, so that nobody works without a plug-in unawares; kinespan's own entries are still available by name.
     """
     for plugin in plugins():
         if plugin not in _mistakes:
-            _mistakes[plugin] = ""  # before it is imported: a plug-in may itself look up what there is
+            _mistakes[plugin] = ""  # before the import: a plug-in may itself list a registry
             try:
                 plugin.load()
-            except Exception as error:  # whatever it is, the user has to know whose it is
-                _mistakes[plugin] = f"{_owner_of(plugin)}: {_reason(error)}; mend or uninstall it"
+            except Exception as error:  # whatever it is, the user has to know which plug-in raised it
+                _mistakes[plugin] = f"{_owner_of(plugin)}: {_reason(error)}; repair or uninstall it"
     if mistake := next(filter(None, _mistakes.values()), None):
         raise InputError(mistake)
 

@@ -44,14 +44,14 @@ def test_each_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) ->
     assert f"usage: kinespan {name}" in capsys.readouterr().out
 
 
-def test_flags_are_shown_as_people_type_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_flags_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
     assert kinespan.cli.main(["finetune", "--help"]) == 0
     text = capsys.readouterr().out
     for flag in ("--label-fraction", "--pretrained", "--protocol", "--split", "--fold", "--seed", "--config"):
         assert flag in text
 
 
-def test_version_by_the_installed_command() -> None:
+def test_installed_command_prints_its_version() -> None:
     tool = shutil.which("kinespan", path=str(Path(sys.executable).parent))
     assert tool is not None, "the package is not installed in the tests' environment"
     done = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True)
@@ -88,13 +88,13 @@ def test_info_of_a_recording(jobs: Path, command: Command) -> None:
     assert facts["spans"]
 
 
-def test_what_pretraining_leaves(jobs: Path) -> None:
+def test_files_of_a_pretraining_run(jobs: Path) -> None:
     run = jobs / "pre"
     assert {"encoder.safetensors", "settings.yaml", "metrics.csv"} <= {file.name for file in run.iterdir()}
     assert yaml.safe_load((run / "settings.yaml").read_text())["config"]["split"] == "by-performer"
 
 
-def test_metrics_json_is_the_contract(jobs: Path) -> None:
+def test_metrics_json_has_the_documented_fields(jobs: Path) -> None:
     metrics = load(jobs / "fine" / "metrics.json")
     assert set(MEASURES) <= set(metrics)
     assert set(metrics["map"]) == {"0.1", "0.2", "0.3", "0.4", "0.5", "average"}
@@ -125,7 +125,7 @@ def test_predictions_json_and_truth_json_are_activitynet(jobs: Path) -> None:
         assert spans == [(span.label, span.start, span.end) for span in corpus.annotation(name).spans]
 
 
-def test_spans_csv_says_the_same(jobs: Path) -> None:
+def test_spans_csv_equals_predictions_json(jobs: Path) -> None:
     with open(jobs / "fine" / "spans.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["recording", "label", "start", "end", "score", "person"]
@@ -134,7 +134,7 @@ def test_spans_csv_says_the_same(jobs: Path) -> None:
     assert table == [(name, span["label"], *span["segment"]) for name, spans in results.items() for span in spans]
 
 
-def test_localize_a_corpus_finds_what_the_test_found(jobs: Path, command: Command) -> None:
+def test_localize_gives_the_predictions_of_the_test(jobs: Path, command: Command) -> None:
     done = command("localize", "fine", "corpus", "--out", "again", *SPLIT, "--fold", 1)
     assert done.code == 0
     assert "localizing" in done.err
@@ -158,7 +158,7 @@ def test_localize_files_and_folders_of_them(jobs: Path, command: Command) -> Non
     assert load(jobs / "of_one" / "predictions.json")["results"] == {corpus.names[0]: found[corpus.names[0]]}
 
 
-def test_from_python(jobs: Path) -> None:
+def test_python_gives_the_spans_of_the_command(jobs: Path) -> None:
     """kinespan.load_model(path).localize(recording) -> list[Span], the same spans as the command's."""
     corpus = kinespan.Corpus.open(jobs / "corpus")
     model = kinespan.load_model(jobs / "fine" / "model.safetensors")
@@ -171,7 +171,7 @@ def test_from_python(jobs: Path) -> None:
 
 
 @pytest.mark.parametrize("rule", ["activitynet", "stal", "pku"])
-def test_files_and_model_evaluate_alike(jobs: Path, command: Command, rule: str) -> None:
+def test_evaluating_files_and_model_gives_the_same_metrics(jobs: Path, command: Command, rule: str) -> None:
     files = ("--predictions", "fine/predictions.json", "--truth", "fine/truth.json")
     more = ("--rule", rule, "--tiou", 0.1, 0.25, 0.5)
     assert command("evaluate", *files, *more, "--out", "of_p_and_t.json").code == 0
@@ -183,7 +183,7 @@ def test_files_and_model_evaluate_alike(jobs: Path, command: Command, rule: str)
         assert one[measure] == other[measure], measure
 
 
-def test_evaluate_prints_the_protocol_and_a_row_a_label(jobs: Path, command: Command) -> None:
+def test_evaluate_prints_the_protocol_and_a_row_for_each_label(jobs: Path, command: Command) -> None:
     done = command("evaluate", "--predictions", "fine/predictions.json", "--truth", "fine/truth.json")
     assert done.code == 0
     assert "protocol linear" in done.out
@@ -206,7 +206,7 @@ def test_evaluate_says_how_many_recordings_were_trained_on(jobs: Path, command: 
     assert f"was trained on {len(fold.train)} of these" in command("evaluate", "twice.safetensors", "corpus").out
 
 
-def test_label_fraction_with_dash_or_underscore(jobs: Path, command: Command) -> None:
+def test_flags_with_dash_or_underscore_train_the_same(jobs: Path, command: Command) -> None:
     used = []
     for number, flag in enumerate(("--label-fraction", "--label_fraction")):
         out = f"fraction{number}"
@@ -228,7 +228,7 @@ def test_flags_win_over_the_file(jobs: Path, command: Command) -> None:
     assert config["network"]["streams"] == ["bone"]
 
 
-def test_without_a_split_all_is_trained_on_and_nothing_tested(jobs: Path, command: Command) -> None:
+def test_without_split_all_recordings_are_trained_on_and_none_tested(jobs: Path, command: Command) -> None:
     assert command("pretrain", "corpus", "--out", "pre_all", *FEW).code == 0
     done = command("finetune", "corpus", "--out", "all", "--pretrained", "pre_all/encoder.safetensors", *FEW)
     assert done.code == 0
@@ -251,7 +251,7 @@ def test_reports_of_a_run_and_of_files(jobs: Path, command: Command) -> None:
     assert "My <takes>" not in page
 
 
-def test_a_report_finds_motion_that_has_moved(jobs: Path, command: Command) -> None:
+def test_report_reads_motion_that_has_moved(jobs: Path, command: Command) -> None:
     data = load(jobs / "fine" / "predictions.json")
     data["external_data"]["corpus"] = "/gone"
     (jobs / "moved.json").write_text(json.dumps(data))
@@ -283,7 +283,7 @@ def test_completion(shell: str, command: Command, tmp_path: Path) -> None:
         assert found.stdout.strip() == "finetune"
 
 
-def test_ctrl_c_leaves_a_run_that_can_go_on(jobs: Path, command: Command) -> None:
+def test_run_stopped_by_ctrl_c_resumes(jobs: Path, command: Command) -> None:
     words = ["pretrain", "corpus", "--out", "stopped", *SPLIT, "--steps", "60", "--batch-size", "2"]
     words += ["--clip-frames", "32", "--probe-every", "0", "--save-every", "1000"]
     run = subprocess.Popen(
@@ -316,7 +316,7 @@ def test_ctrl_c_leaves_a_run_that_can_go_on(jobs: Path, command: Command) -> Non
     assert (jobs / "stopped" / "encoder.safetensors").is_file()
 
 
-def test_ctrl_c_outside_of_training(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
+def test_ctrl_c_outside_training_is_one_line(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
     def stop(path: Path) -> None:
         raise KeyboardInterrupt
 
@@ -325,7 +325,7 @@ def test_ctrl_c_outside_of_training(monkeypatch: pytest.MonkeyPatch, command: Co
     assert (done.code, done.err) == (130, "kinespan: stopped\n")
 
 
-def test_output_into_a_closed_pipe_is_no_error(jobs: Path) -> None:
+def test_closed_pipe_is_no_error(jobs: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {sys.executable} -m kinespan.cli info corpus --json | true"],
         cwd=jobs, capture_output=True, text=True, check=False,
@@ -333,7 +333,7 @@ def test_output_into_a_closed_pipe_is_no_error(jobs: Path) -> None:
     assert done.stderr == ""
 
 
-def test_localizing_in_bfloat16_finds_the_same_but_for_rounding(jobs: Path, command: Command) -> None:
+def test_bfloat16_changes_scores_only_by_rounding(jobs: Path, command: Command) -> None:
     """On trained weights: scores a few thousandths apart, the same actions, and the figures of float32 nearly."""
     found = {}
     for precision in ("32", "bf16"):

@@ -45,7 +45,7 @@ MISTAKES = [
     ("pretrain corpus --out x --network.skeleton foo", "unknown skeleton 'foo'", "ntu25"),
     ("pretrain corpus --out x --network.streams [foo]", "foo", "joint_motion"),
     ("pretrain corpus --out x --snippet.variant foo", "foo", "aligned"),
-    ("pretrain corpus --out x --clip-frames 8", "clip_frames 8", "snippet.frames 8"),
+    ("pretrain corpus --out x --clip-frames 8", "clip_frames is 8", "or more: 16", "snippet.frames is 8"),
     ("pretrain corpus --out x --config unknown_key.yaml", "unknown_key.yaml", "'snipet'", "did you mean 'snippet'?"),
     ("pretrain corpus --out x --config wrong_type.yaml", "wrong_type.yaml: steps", "three", "a whole number"),
     ("pretrain corpus --out x --config broken.yaml", "broken.yaml", "not YAML"),
@@ -81,9 +81,9 @@ MISTAKES = [
     ("ensemble fine fine --out mean", "--out mean", ".safetensors"),
     ("ensemble fine --out x.safetensors", "at least two models"),
     ("ensemble fine missing --out x.safetensors", "missing", "no such model"),
-    ("ensemble fine pre --out x.safetensors", "pre/model.safetensors", "no such model file"),
+    ("ensemble fine pre --out x.safetensors", "pre/encoder.safetensors", "pretrained encoder"),
     ("ensemble fine pre/encoder.safetensors --out x.safetensors", "pretrained encoder", "kinespan finetune"),
-    ("ensemble fine fine --weights 1 --out x.safetensors", "--weights: found 1 weights for 2 models"),
+    ("ensemble fine fine --weights 1 --out x.safetensors", "--weights: found 1 for 2 models"),
     ("ensemble fine fine --weights 1 -1 --out x.safetensors", "-1", "positive"),
     ("localize pre/encoder.safetensors corpus --out x", "pretrained encoder", "kinespan finetune"),
     ("localize missing corpus --out x", "missing"),
@@ -122,7 +122,7 @@ MISTAKES = [
     ("prepare --recipe ntu60 --raw empty --out x --labels subset1", "--labels"),
     ("prepare --recipe babel --raw empty --out x", "empty", "babel_v1.0_release/train.json"),
     ("prepare --recipe babel --raw empty --out x --labels tal20", "--labels tal20", "--rules fixed"),
-    ("prepare one.npz --recipe precog --raw empty --out x", "unexpected 'one.npz'", "--raw"),
+    ("prepare one.npz --recipe precog --raw empty --out x", "unexpected argument 'one.npz'", "--raw"),
     ("prepare one.npz --out x --workers 0", "--workers 0", "1 or more"),
     ("prepare empty --out x", "empty"),
     ("prepare synthetic --out corpus", "--out corpus", "--overwrite"),
@@ -182,7 +182,7 @@ def test_a_mistake_is_one_line(
     assert set(os.listdir()) == before, "a mistake leaves nothing behind"
 
 
-# Told after torch is imported: the options of a method are stated beside its network.
+# Reported after torch is imported: the options of a method are declared beside its network.
 NEED_TORCH = {"pretrain corpus --out x --options.topk 2"}
 
 
@@ -213,19 +213,19 @@ def test_every_command_is_among_the_mistakes() -> None:
     assert set(COMMANDS) <= {first.split()[0] for first, *_ in MISTAKES}
 
 
-def test_no_word_at_all_shows_the_overview(command: Command) -> None:
+def test_no_argument_shows_the_overview(command: Command) -> None:
     done = command()
     assert done.code == 2
     assert "commands:" in done.out
 
 
-def test_a_mistake_in_a_process_of_its_own() -> None:
+def test_mistake_in_a_new_process() -> None:
     words = [sys.executable, "-m", "kinespan.cli", "info", "missing"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "kinespan: missing: no such file or folder\n")
 
 
-def test_a_pickle_in_disguise_is_not_run(bad_files: Path, command: Command, tmp_path: Path) -> None:
+def test_pickle_in_npz_is_refused(bad_files: Path, command: Command, tmp_path: Path) -> None:
     trap = tmp_path / "take.npz"
     np.savez(trap, positions=np.array([{"a": 1}], dtype=object), fps=30, skeleton="ntu25", allow_pickle=True)
     done = command("info", trap)

@@ -212,6 +212,6 @@ def test_a_broken_plugin_is_one_line_that_names_it(site: Path, tmp_path: Path) -
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == (
         "kinespan: plug-in 'our-parts' of our-parts 0.1 (module our_parts): importing it failed with "
-        "ModuleNotFoundError: No module named 'grill'; mend or uninstall it\n"
+        "ModuleNotFoundError: No module named 'grill'; repair or uninstall it\n"
     )
     assert run(tmp_path / "site", code, "--help").returncode == 0

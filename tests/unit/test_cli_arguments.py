@@ -79,11 +79,11 @@ def test_flags_win_over_the_file_and_the_last_flag_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("pretrain a --out", "--out: found nothing after it, expected a path"),
+        ("pretrain a --out", "--out: no value given, expected a path"),
         ("pretrain a --out x --network.fps abc", "--network.fps: found 'abc', expected a number"),
-        ("pretrain a --out x --encoder", "--encoder: found nothing after it, expected text"),
-        ("pretrain a --out x --streams --fold 1", "--streams: found nothing after it"),
-        ("info a b", "unexpected 'b'; usage: kinespan info PATH"),
+        ("pretrain a --out x --encoder", "--encoder: no value given, expected text"),
+        ("pretrain a --out x --streams --fold 1", "--streams: no value given"),
+        ("info a b", "unexpected argument 'b'; usage: kinespan info PATH"),
         ("info", "missing: PATH; see kinespan info --help"),
         ("completion fish", "SHELL: found 'fish', expected one of bash, zsh, tcsh"),
     ],
@@ -115,7 +115,7 @@ def test_help_of_training_shows_ten_settings_in_groups(name: str) -> None:
         assert (flag in everything) == (flag in command.flags)
 
 
-def test_the_names_that_need_no_torch_are_those_of_the_registries() -> None:
+def test_names_without_torch_are_those_of_the_registries() -> None:
     """Those of plug-ins are looked up in the registries themselves."""
     assert set(ENCODER_NAMES) == {name for name in ENCODERS if ENCODERS[name].__module__.startswith("kinespan.")}
     assert set(METHOD_NAMES) == {name for name in METHODS if METHODS[name].__module__.startswith("kinespan.")}

@@ -1,4 +1,4 @@
-"""Settings: contradictions are refused where they are made; every setting says what it is."""
+"""Settings: contradictions are refused; every setting has a docstring."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ CLASSES = [part for _, part in inspect.getmembers(config, inspect.isclass) if is
 
 
 @pytest.mark.parametrize("part", CLASSES, ids=lambda part: part.__name__)
-def test_defaults_are_allowed_and_settings_cannot_be_changed(part):
-    made = part()
+def test_defaults_are_valid_and_settings_are_frozen(part):
+    settings = part()
     with pytest.raises(FrozenInstanceError):
-        setattr(made, fields(part)[0].name, None)
+        setattr(settings, fields(part)[0].name, None)
 
 
 @pytest.mark.parametrize("part", CLASSES, ids=lambda part: part.__name__)
-def test_every_setting_has_its_words(part):
+def test_every_setting_has_a_docstring(part):
     """The line under a setting is its help, so that it must be there."""
     [body] = [node.body for node in ast.parse(inspect.getsource(part)).body]
     for before, after in zip(body, [*body[1:], None], strict=True):
@@ -35,7 +35,7 @@ def test_every_setting_has_its_words(part):
 @pytest.mark.parametrize("name", ["clip_frames", "batch_size", "steps", "lr", "save_every"])
 @pytest.mark.parametrize("part", [PretrainConfig, FinetuneConfig])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
-def test_numbers_that_must_be_positive(part, name, value):
+def test_numbers_that_are_not_positive_are_refused(part, name, value):
     with pytest.raises(InputError, match=name):
         part(**{name: value})
 
@@ -61,7 +61,7 @@ def test_contradictions_name_the_setting(part, values, named):
         part(**values)
 
 
-def test_two_snippets_are_enough():
+def test_clip_of_two_snippets_is_allowed():
     assert PretrainConfig(clip_frames=16).snippet.frames == 8
 
 

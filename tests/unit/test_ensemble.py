@@ -252,7 +252,7 @@ def test_the_command_writes_one_file(runs, capsys):
         (["joint", "--out", "m.safetensors"], "at least two models"),
         (["joint", "motion", "--out", "m.pt"], "m.pt: expected the name of a file that ends in .safetensors"),
         (["joint", "nowhere", "--out", "m.safetensors"], "nowhere"),
-        (["joint", "motion", "--weights", "1", "--out", "m.safetensors"], "--weights: found 1 weights for 2 models"),
+        (["joint", "motion", "--weights", "1", "--out", "m.safetensors"], "--weights: found 1 for 2 models"),
         (["joint", "slow", "--out", "m.safetensors"], "slow: it scores 5 frames a second, joint 10"),
     ],
 )

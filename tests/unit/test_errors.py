@@ -1,11 +1,11 @@
-"""Errors that name what was looked for, and what there is to choose from."""
+"""Errors for unknown names, and interruptions."""
 
 from __future__ import annotations
 
 from kinespan.errors import Interrupted, unknown
 
 
-def test_an_unknown_name_is_answered_with_the_nearest_and_all_that_exist() -> None:
+def test_unknown_name_is_answered_with_the_nearest_and_all_available_names() -> None:
     assert str(unknown("encoder", "tnc", ["tcn", "agcn"])) == (
         "unknown encoder 'tnc'; did you mean 'tcn'? available: tcn, agcn"
     )

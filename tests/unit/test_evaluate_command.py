@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from kinespan.annotations.activitynet import write_predictions, write_truth
 from kinespan.cli import main
-from kinespan.cli.evaluate import RuleName
 from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.data.predictions import Predictions, Truth
-from kinespan.metrics import RULES
 
 LABELS = LabelSet(("walk", "sit"))
 
@@ -38,10 +35,6 @@ def files(tmp_path: Path) -> list[str]:
 def rows(text: str) -> dict[str, list[str]]:
     """The words of each line that follow its first, by its first."""
     return {words[0]: words[1:] for line in text.splitlines() if (words := line.split())}
-
-
-def test_the_command_offers_every_rule() -> None:
-    assert get_args(RuleName) == RULES
 
 
 def test_the_command_reports_the_official_figures_of_pku_mmd(

@@ -160,9 +160,7 @@ def test_amc_gives_body_parts_attributes_and_history(tmp_path):
 def test_the_rate_comes_from_the_name_or_the_options(tmp_path):
     assert read(write(tmp_path, amc_text(motion()))).recording.fps == 120
     path = write(tmp_path, amc_text(motion()), "HDM_bd_walk.amc")
-    with pytest.raises(
-        InputError, match=r"HDM_bd_walk.amc: the file states no frame rate.*ReadOptions\(fps=120\)"
-    ):
+    with pytest.raises(InputError, match=r"HDM_bd_walk.amc: the file states no frame rate.*ReadOptions\(fps=120\)"):
         read(path)
     assert read(path, options=ReadOptions(fps=60)).recording.fps == 60
     assert dict(read(path, options=ReadOptions(fps=60)).recording.attributes) == {}

@@ -1,4 +1,4 @@
-"""What `kinespan list` says: every registered part, and the docs say the same."""
+"""`kinespan list` shows every registered entry, and the docs show the same."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ REGISTRIES = {
 }
 
 
-def test_nothing_that_has_names_is_missing() -> None:
+def test_every_registry_has_a_listing() -> None:
     assert list(LISTINGS) == list(REGISTRIES)
 
 
 @pytest.mark.parametrize("kind", REGISTRIES)
-def test_every_part_is_listed_with_every_fact(kind: str) -> None:
+def test_every_entry_is_listed_with_every_fact(kind: str) -> None:
     usage, columns, rows = LISTINGS[kind]()
     assert usage.startswith("kinespan ")
     assert [row[0] for row in rows] == list(REGISTRIES[kind])
@@ -46,7 +46,7 @@ def test_every_part_is_listed_with_every_fact(kind: str) -> None:
         assert all(fact for column, fact in facts.items() if column not in empty), facts
 
 
-def test_parameters_are_counted() -> None:
+def test_parameters_of_encoders_are_counted() -> None:
     count = sum(part.numel() for part in build_encoder("stgcn64", NTU_25, 3).parameters())
     row = next(row for row in LISTINGS["encoders"]().rows if row[0] == "stgcn64")
     assert row[1:4] == ("ST-GCN at full width", f"{count / 1e6:.2f} M", "T, T/2, T/4")
@@ -64,13 +64,13 @@ class Options:
     mirrored: bool = True
 
 
-def test_options_are_told_as_they_are_typed() -> None:
+def test_options_are_shown_as_they_are_typed() -> None:
     told = "--rules stal (or fixed); --most-frames 1000; --rate 0.5; --body-model; --everything; --mirrored true"
     assert _options(Options) == told
     assert _options(Options, "--options.").startswith("--options.rules stal")
 
 
-def test_decoders_show_in_what_they_differ() -> None:
+def test_decoders_show_only_settings_that_differ() -> None:
     settings = {row[0]: row[1] for row in LISTINGS["decoders"]().rows}
     assert "method runs; smooth 0; thresholds 0.1 0.2" in settings["kinespan"]
     assert "inclusive false" in settings["kinespan"]
@@ -82,7 +82,7 @@ def test_the_catalogue_is_what_the_command_prints(capsys: pytest.CaptureFixture[
     assert CATALOGUE.read_text(encoding="utf-8") == capsys.readouterr().out, "run `make tables` and commit the page"
 
 
-def test_the_listing_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_listing_as_text_is_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "skeletons"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("SKELETONS\n  (kinespan pretrain CORPUS --network.skeleton NAME;")

@@ -49,7 +49,7 @@ def test_a_note_stays_until_there_is_another(clock):
         assert shown.line().endswith("  a")
 
 
-def test_quiet_is_quiet(clock):
+def test_quiet_progress_prints_nothing(clock):
     out = io.StringIO()
     with Progress("x", 1, stream=out, quiet=True) as shown:
         shown.update(1)

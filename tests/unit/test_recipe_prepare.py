@@ -84,7 +84,7 @@ def made() -> Any:
     """The recipe under the name "made", for a while."""
     RECIPES.register("made")(Made)
     yield Made
-    del RECIPES._parts["made"]
+    del RECIPES._entries["made"]
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -201,11 +201,11 @@ def test_fields_of_a_recipe_are_flags(
 ) -> None:
     seen: list[Recipe] = []
 
-    def noted(recipe: Recipe, *rest: object) -> str:
+    def noted(recipe: Recipe, *rest: object, **options: object) -> str:
         seen.append(recipe)
         return "done"
 
-    monkeypatch.setattr("kinespan.prepare.prepare.prepare_recipe", noted)
+    monkeypatch.setattr("kinespan.cli.prepare.prepare_recipe", noted)
     assert main(["prepare", "--recipe=made", "--raw", str(raw), "--out", str(tmp_path / "out"), *words.split()]) == 0
     assert seen == [expected]
 
@@ -227,7 +227,7 @@ def test_help_shows_the_recipe(made: type[Made], capsys: pytest.CaptureFixture[s
         ("--recipe made --raw raw --out x --sizes tiny", ("--sizes", "tiny", "large")),
         ("--recipe made --out x", ("missing: --raw",)),
         ("--out x --recipe", ("--recipe", "expected")),
-        ("raw --recipe made --raw raw --out x", ("unexpected 'raw'", "--raw RAW")),
+        ("raw --recipe made --raw raw --out x", ("unexpected argument 'raw'", "--raw RAW")),
         ("--recipe made --raw raw --out x --workers 0", ("--workers 0",)),
         ("--recipe made --raw none --out x", ("none: no such folder", "Made")),
         ("--recipe made --raw raw --out raw", ("--out raw", "--overwrite")),

@@ -276,9 +276,9 @@ def test_a_saved_model_gives_the_same_scores(tmp_path, features):
 
 
 def test_the_linear_probe_refuses_refinement():
-    with pytest.raises(InputError, match="refine_stages is 2, but the linear probe"):
+    with pytest.raises(InputError, match="refine_stages is 2, but protocol linear"):
         FinetuneConfig(protocol="linear", refine_stages=2)
-    with pytest.raises(InputError, match="negative"):
+    with pytest.raises(InputError, match=r"smoothing is -0\.1"):
         FinetuneConfig(smoothing=-0.1)
     assert FinetuneConfig(protocol="linear", smoothing=0.15).stages(1) == 0
 

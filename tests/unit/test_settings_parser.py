@@ -117,6 +117,8 @@ def test_errors_name_the_file_and_the_path_or_the_flag() -> None:
         parse_settings(Inner, {"zzz": 1})
     with pytest.raises(InputError, match=r"^my\.yaml: inner: found 3, expected settings by name$"):
         parse_settings(Outer, {"inner": 3}, "my.yaml")
+    with pytest.raises(InputError, match=r"^my\.yaml: extreme: flip is 2\.0, expected 0 to 1$"):
+        parse_settings(PretrainConfig, {"extreme": {"flip": 2}}, "my.yaml")
     with pytest.raises(InputError, match=r"^my\.yaml: yes is true, but word is off$"):
         parse_settings(Outer, {"yes": True, "word": False}, "my.yaml")
 

@@ -57,7 +57,7 @@ PLUG_INS = {"two_steps": TwoSteps, "whole_clip": WholeClip}
 @pytest.fixture(autouse=True)
 def plug_ins(monkeypatch):
     """The plug-ins are registered for the length of a test."""
-    monkeypatch.setattr(ENCODERS, "_parts", dict(ENCODERS._parts))
+    monkeypatch.setattr(ENCODERS, "_entries", dict(ENCODERS._entries))
     monkeypatch.setattr(ENCODERS, "_papers", dict(ENCODERS._papers))
     for name, encoder in PLUG_INS.items():
         ENCODERS.register(name)(

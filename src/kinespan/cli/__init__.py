@@ -1,4 +1,4 @@
-"""The command line: one file a command; here how a command is found and run, and how mistakes and Ctrl-C end it."""
+"""The command line: one module for each command; here how commands are run, and how mistakes and Ctrl-C end them."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from ..errors import InputError, unknown
 from .arguments import Command
 
 COMMANDS = {
-    "demo": "the main job at once on the built-in corpus: learn from a fifth of its labels, localize, report",
+    "demo": "run the main job on the built-in corpus: learn from a fifth of its labels, localize, report",
     "prepare": "read motion files into a corpus",
     "info": "show what is in a recording, a corpus or a model",
     "learn": "learn to name and bound actions from recordings of which some are labelled, in one command",
     "pretrain": "learn an encoder from recordings, without labels",
     "finetune": "learn to name and bound actions from labelled recordings",
-    "recognize": "name trimmed actions with a frozen encoder: the linear and nearest-neighbour probes",
+    "recognize": "name trimmed actions with a frozen encoder: linear and nearest-neighbour probes",
     "ensemble": "average finetuned models, of several streams, into one model",
     "localize": "find the actions in recordings",
     "stream": "find the actions in a recording while it is made",
     "evaluate": "score predictions against ground truth, or a model on a corpus",
     "report": "write one HTML file that shows recordings, predictions and metrics",
-    "reproduce": "run the rows of a paper's table and print our figures beside the published ones",
+    "reproduce": "run the rows of a paper's table, and print our figures beside the published ones",
     "list": "list methods, encoders, recipes, readers, skeletons, decoders, rules",
     "completion": "print a shell completion script",
 }
-"""Commands in the order of a user's work; each is the module of its name beside this file (list: `listing`)."""
+"""Commands in the order of a user's work. Each is the module of its name in this package (list: `listing`)."""
 
 
 def load_command(name: str, words: Sequence[str] = ()) -> Command:
-    """A command by its name; what `prepare` takes depends on the words after it.
+    """A command by its name; the arguments of `prepare` depend on the words after it.
 
     Raises InputError for an unknown name, and for an unknown recipe.
     """
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS, see="kinespan --help")
-    # a module named list would hide the built-in one here
+    # a module named list would hide the built-in class here
     module: Any = import_module({"list": ".listing"}.get(name, f".{name}"), __name__)
     if hasattr(module, "command"):
         command: Command = module.command(words)
@@ -51,7 +51,7 @@ def load_command(name: str, words: Sequence[str] = ()) -> Command:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 fine, 2 wrong usage or bad input, 130 stopped by Ctrl-C."""
+    """Run a command. Returns the exit code: 0 for success, 2 for wrong usage or bad input, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if argv is None else argv)
     command: Command | None = None
     try:
@@ -75,10 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         after = command.after_stop if command is not None else ""
         print("kinespan:", "; ".join(filter(None, (str(stop) or "stopped", after))), file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as in `kinespan info x | head`
+    except BrokenPipeError:  # as in `kinespan info x | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a file that may not be read or written, a full disk
+    except OSError as error:  # no permission, a full disk
         if error.filename is None:
             raise
         print(f"kinespan: {error.filename}: {error.strerror}", file=sys.stderr)
@@ -90,8 +90,8 @@ def _overview() -> str:
     lines = "\n".join(f"  {name:<{width}}  {about}" for name, about in COMMANDS.items())
     return (
         "usage: kinespan COMMAND [ARGUMENTS]\n\n"
-        "Find what a person did and when, in 3-D skeleton motion.\n\n"
+        "Find what somebody did and when, in 3-D skeleton motion.\n\n"
         f"commands:\n{lines}\n\n"
-        "options:\n  --help     show this, or the help of a command: kinespan COMMAND --help\n"
+        "options:\n  --help     show this help, or that of a command: kinespan COMMAND --help\n"
         "  --version  show the version\n"
     )

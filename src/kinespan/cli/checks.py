@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config import NetworkConfig
+from ..corpus.store import INDEX_FILE
+from ..data.skeletons import SKELETONS
+from ..decode.presets import DECODERS
 from ..errors import InputError, unknown
+from ..models.model_file import ModelSpec, read_spec
 from ..registry import plugins
-
-if TYPE_CHECKING:
-    from ..corpus.store import Corpus
-    from ..models.model_file import ModelSpec
+from ..runs.folder import MODEL_FILE, pretrained_file
 
 ENCODER_NAMES = (
     "agcn", "agcn_4res", "ctrgcn", "dste", "dste_light", "hdgcn", "hyperformer", "stgcn16", "stgcn16_light", "stgcn64",
@@ -21,8 +21,8 @@ ENCODER_NAMES = (
 """Encoders that are part of kinespan, by name; their registry is filled by modules that import torch."""
 METHOD_NAMES = ("aimclr", "crosclr", "rvtclr", "skeletonclr", "usdrl")
 """Pretraining methods that are part of kinespan, by name."""
-DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia", "vulkan", "meta", "privateuseone")
-"""Kinds of devices that torch knows."""
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+"""Kinds of devices that models compute on."""
 
 
 def check_encoder(name: str) -> None:
@@ -48,9 +48,7 @@ def check_method(name: str, options: Mapping[str, object]) -> None:
 
 
 def check_network(network: NetworkConfig) -> None:
-    """Raise InputError for an unknown encoder or skeleton, and for streams that are missing or given twice."""
-    from ..data.skeletons import SKELETONS
-
+    """Raise InputError for an unknown encoder or skeleton."""
     check_encoder(network.encoder)
     if network.skeleton != "auto":
         SKELETONS[network.skeleton]
@@ -58,8 +56,6 @@ def check_network(network: NetworkConfig) -> None:
 
 def check_decoder(name: str | None) -> None:
     """Raise InputError for an unknown decoder."""
-    from ..decode.presets import DECODERS
-
     if name is not None:
         DECODERS[name]
 
@@ -68,15 +64,6 @@ def check_out_folder(path: Path) -> None:
     """Raise InputError where a folder to write to is a file."""
     if path.exists() and not path.is_dir():
         raise InputError(f"--out {path}: is a file, expected a folder to write to")
-
-
-def make_folder(path: Path) -> Path:
-    """The folder, made if missing. Raises InputError where it cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {path}: {error.strerror}") from None
-    return path
 
 
 def check_out_file(path: Path | None) -> None:
@@ -90,13 +77,13 @@ def check_out_file(path: Path | None) -> None:
 
 
 def check_device_name(name: str) -> None:
-    """Raise InputError for the name of no kind of device; `available_device` says whether it is there."""
+    """Raise InputError for an unknown kind of device; `available_device` checks whether this machine has it."""
     if name.partition(":")[0] not in DEVICES:
-        raise InputError(f"--device {name}: no such kind of device; use cpu, cuda or mps")
+        raise InputError(f"--device {name}: unknown device; available: {', '.join(DEVICES)}")
 
 
 def available_device(name: str) -> str:
-    """The name of a device that is there. Raises InputError for any other."""
+    """The name of a device that this machine has. Raises InputError for any other."""
     import torch
 
     try:
@@ -108,14 +95,13 @@ def available_device(name: str) -> str:
 
 def is_corpus(path: Path) -> bool:
     """Whether a path is the folder of a corpus."""
-    return path.is_dir() and (path / "index.json").is_file()
+    return (path / INDEX_FILE).is_file()
 
 
-def open_corpus(path: str | Path) -> Corpus:
-    """The corpus at a path. Raises InputError where there is none, saying how to make one."""
-    from ..corpus.store import Corpus
-
-    return Corpus.open(path)
+def model_file(path: Path) -> Path:
+    """The model file that a path means: itself, or the model, else the encoder, in the folder of a run."""
+    file = path / MODEL_FILE
+    return file if file.is_file() else pretrained_file(path)
 
 
 def localizer_spec(path: Path) -> ModelSpec:
@@ -123,10 +109,7 @@ def localizer_spec(path: Path) -> ModelSpec:
 
     Raises InputError where there is none, and for a pretrained encoder.
     """
-    from ..models.model_file import read_spec
-    from ..runs.folder import MODEL_FILE
-
-    file = path / MODEL_FILE if path.is_dir() else path
+    file = model_file(path)
     spec = read_spec(file)
     if spec.kind == "encoder":
         raise InputError(

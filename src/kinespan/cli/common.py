@@ -13,41 +13,41 @@ from .arguments import Positional
 
 @dataclass(frozen=True, kw_only=True)
 class RunArguments:
-    """Where a training run lies, and the file of its settings."""
+    """The folder of a training run, and the file of its settings."""
 
     out: Path
-    """folder of the run"""
+    """Folder of the run."""
     resume: bool = False
-    """resume the run from its last checkpoint"""
+    """Resume the run from its last checkpoint."""
     config: Path | None = None
-    """YAML file of settings; flags win over it"""
+    """YAML file of settings; flags override it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusArguments:
-    """The one corpus that a command works on."""
+    """The corpus that a command works on."""
 
     corpus: Positional[Path]
-    """folder of a prepared corpus with annotations"""
+    """Folder of a prepared corpus with annotations."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceArguments:
-    """What a model computes on."""
+    """What a model computes on, and how precisely."""
 
     device: str = "cpu"
-    """device to compute on: cpu, cuda, mps"""
+    """Device to compute on: cpu, cuda, mps or xpu."""
     precision: Precision = "32"
-    """32: float32, the same scores everywhere; bf16: bfloat16; auto: bf16 where the machine has units for it"""
+    """32: float32, the same scores on every machine; bf16: bfloat16; auto: bf16 where the hardware supports it."""
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
     """Rows of text in aligned columns; the first column to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
-    for row in rows:
-        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append(indent + "  ".join(cells).rstrip())
+    for first, *cells in rows:
+        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append(indent + "  ".join([first.ljust(widths[0]), *right]).rstrip())
     return "\n".join(lines)
 
 
@@ -62,18 +62,11 @@ METRIC_COLUMNS = ("mAP .1-.5", "mAP@.5", "frame acc.", "F1@10", "F1@25", "F1@50"
 def metric_row(metrics: Mapping[str, Any]) -> list[str]:
     """The cells of METRIC_COLUMNS of a metrics.json, in per cent."""
     f1 = metrics.get("f1") or {}
-    scores = metrics["map"]
-    values = [metrics["map_average"]["0.1:0.5"], scores.get("0.5"), metrics.get("frame_accuracy")]
-    values += [f1.get("10"), f1.get("25"), f1.get("50"), metrics.get("edit")]
-    return [percent(value) for value in values]
+    means = metrics["map_average"]["0.1:0.5"], metrics["map"].get("0.5"), metrics.get("frame_accuracy")
+    return [percent(value) for value in (*means, f1.get("10"), f1.get("25"), f1.get("50"), metrics.get("edit"))]
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
     """Decoder, protocol, split, fold, labels, pseudo-labelled recordings and seed in one line."""
     names = ("decoder", "protocol", "split", "fold", "label_fraction", "taught_recordings", "seed")
     return ", ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in names if facts.get(name) is not None)
-
-
-def print_line(line: str) -> None:
-    """Print a line at once, before the stage of work that it announces."""
-    print(line, flush=True)

@@ -1,49 +1,49 @@
-"""The main job in one command, on the built-in corpus: prepare, learn from a fifth of the labels, localize, evaluate,
-report."""
+"""Run the main job on the built-in corpus: prepare, learn from a fifth of the labels, localize, evaluate, report."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..config import FinetuneConfig, LearnConfig
+from ..corpus.store import Corpus
 from ..errors import InputError
-from .common import METRIC_COLUMNS, metric_row, print_line, table
+from ..progress import counting
+from .common import METRIC_COLUMNS, metric_row, table
 
 SPLIT = "by-performer"
 RECORDINGS = 72
 LABEL_FRACTION = 0.2
 STEPS = {"pretrain": 120, "train": 240, "linear": 300}
 OUTPUTS = {"corpus", "model", "linear", "report.html", "pretrain", "finetune"}
-"""What a demo writes, the last two in earlier versions."""
+"""What a demo writes; the last two only in earlier versions."""
 AFTER_STOP = "run the demo again to start anew"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoArguments:
-    """Where the demo is written, and how much it trains."""
+    """Where the demo is written, and how long it trains."""
 
     out: Path = Path("demo")
-    """folder to write to; an earlier demo is replaced"""
+    """Folder to write to; an earlier demo in it is replaced."""
     seed: int = 0
-    """seed of motion, weights and clips"""
+    """Seed of the motion, the weights and the clips."""
     scale: float = 1.0
-    """training steps as a share of the demo's own"""
+    """Training steps, as a multiple of the demo's own."""
 
 
 def run(arguments: DemoArguments) -> int:
     """Run every stage and print the table and the path of the report."""
     if not arguments.scale > 0:
-        raise InputError(f"--scale {arguments.scale:g}: expected above 0")
+        raise InputError(f"--scale {arguments.scale:g}: expected a positive number")
     begin, seed, out = time.monotonic(), arguments.seed, _fresh(arguments.out)
 
-    from ..config import FinetuneConfig, LearnConfig
-    from ..corpus.store import Corpus
     from ..prepare.prepare import prepare_synthetic
     from ..prepare.synthetic.takes import SyntheticConfig
-    from ..progress import counting
     from ..report import write_report
     from ..report.gather import gather
     from ..train.finetuning import finetune
@@ -56,7 +56,7 @@ def run(arguments: DemoArguments) -> int:
     corpus = Corpus.open(out / "corpus")
     few: dict[str, Any] = {"split": SPLIT, "label_fraction": LABEL_FRACTION, "seed": seed}
     learning = LearnConfig(**few, pretrain_steps=steps["pretrain"], steps=steps["train"])
-    result = learn(corpus, out / "model", learning, log=print_line)
+    result = learn(corpus, out / "model", learning, log=partial(print, flush=True))
     probing = FinetuneConfig(**few, protocol="linear", steps=steps["linear"])
     probe = finetune(corpus, out / "linear", probing, pretrained=out / "model" / "pretrain")
     metrics = {"linear": run_test(probe, corpus, out / "linear", SPLIT, 1)}
@@ -73,11 +73,11 @@ def run(arguments: DemoArguments) -> int:
 
 
 def _fresh(out: Path) -> Path:
-    """The demo's folder, without what an earlier demo left. Raises InputError for a folder that is something else."""
+    """The demo's folder, emptied of an earlier demo. Raises InputError for a folder that holds anything else."""
     if out.exists():
         strange = [item.name for item in out.iterdir() if item.name not in OUTPUTS] if out.is_dir() else [out.name]
         if strange:
-            raise InputError(f"--out {out}: holds {strange[0]!r}, which no demo wrote; name another folder")
+            raise InputError(f"--out {out}: holds {strange[0]!r}, which is not from a demo; name another folder")
         shutil.rmtree(out)
     out.mkdir(parents=True)
     return out

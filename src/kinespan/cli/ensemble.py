@@ -1,8 +1,9 @@
-"""Average finetuned models into one model file: its scores are the weighted mean of theirs.
+"""Average finetuned models into one model file, whose scores are the weighted mean of theirs.
 
-As a rule the models see different streams of one corpus, as in the two- and three-stream results of the field:
-kinespan ensemble RUN_JOINT RUN_MOTION RUN_BONE --weights 0.6 0.6 0.4 --out ensemble.safetensors. The file is used like
-any other by localize and evaluate. Evaluate it on the fold that its members were trained for: nothing tests it here.
+Usually the models see different streams of one corpus, as in the two- and three-stream results of the field:
+kinespan ensemble RUN_JOINT RUN_MOTION RUN_BONE --weights 0.6 0.6 0.4 --out ensemble.safetensors. `localize` and
+`evaluate` take the file like any other model. Nothing is tested here: evaluate it on the fold that its members were
+trained for.
 """
 
 from __future__ import annotations
@@ -13,34 +14,34 @@ from pathlib import Path
 from ..errors import InputError
 from .arguments import Positional
 from .checks import localizer_spec
+from .help import shown
 
 SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleArguments:
-    """The models and the file of their average."""
+    """The models, and the file to write their average to."""
 
     models: Positional[tuple[Path, ...]]
-    """folders of finetuning runs, or model files; two or more"""
+    """Two or more folders of finetuning runs, or model files."""
     weights: tuple[float, ...] | None = None
-    """how much each model counts; by default all the same"""
+    """Weight of each model; by default all are equal."""
     out: Path
-    """model file to write, NAME.safetensors"""
+    """Model file to write, NAME.safetensors."""
 
 
 def run(arguments: EnsembleArguments) -> int:
-    """Average, write, print the weight of each model."""
+    """Average and write, and print the weight of each model."""
     out, paths, weights = arguments.out, arguments.models, arguments.weights
     if out.suffix != SUFFIX or out.is_dir():
         raise InputError(f"--out {out}: expected the name of a file that ends in {SUFFIX}")
     if len(paths) < 2:
         raise InputError(f"an ensemble needs at least two models, found {len(paths)}")
     if weights is not None and len(weights) != len(paths):
-        raise InputError(f"--weights: found {len(weights)} weights for {len(paths)} models, expected one for each")
-    for weight in weights or ():
-        if not weight > 0:
-            raise InputError(f"--weights: found {weight:g}, expected positive numbers")
+        raise InputError(f"--weights: found {len(weights)} for {len(paths)} models, expected one each")
+    if not all(weight > 0 for weight in weights or ()):
+        raise InputError(f"--weights: found {shown(weights)}, expected positive numbers")
     for path in paths:
         localizer_spec(path)
 

@@ -1,9 +1,9 @@
 """Score predictions against ground truth, or a model on a corpus.
 
-Either --predictions P.json --truth T.json (ActivityNet JSON), or MODEL CORPUS, with --split and --fold for the test
-recordings of a fold. mAP is that of the rule: activitynet (the reference), stal (as STAL and SnipCLR count), pku
-(PKU-MMD's official script) or simple-det (as HiCLR, PCM3 and USDRL count in PKU-MMD); the last two also give mAP_a,
-mAP_v and, by the official script, AP, F1 and 2D-AP.
+Give either --predictions P.json --truth T.json (ActivityNet JSON), or MODEL CORPUS, with --split and --fold to evaluate
+on the test recordings of a fold. --rule says how mAP is computed: activitynet (the reference), stal (as STAL and
+SnipCLR), pku (PKU-MMD's official script) or simple-det (as HiCLR, PCM3 and USDRL on PKU-MMD). The last two also give
+mAP_a and mAP_v, and pku gives AP, F1 and 2D-AP.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from ..annotations.activitynet import read_predictions, read_truth
+from ..corpus.store import Corpus
+from ..corpus.training_set import corpus_parts
 from ..errors import InputError
+from ..metrics import Rule, evaluate
+from ..progress import Progress
+from ..runs.outputs import write_metrics
+from ..runs.predict import evaluate_on
 from .arguments import Positional
-from .checks import check_decoder, check_out_file, localizer_spec, open_corpus
+from .checks import check_decoder, check_out_file, localizer_spec
 from .common import METRIC_COLUMNS, facts_line, metric_row, percent, table
 
-RuleName = Literal["activitynet", "stal", "pku", "simple-det"]
-"""The names in `kinespan.metrics.RULES`, repeated so that help needs no import of it."""
-USAGE = "give either --predictions P.json --truth T.json, or MODEL CORPUS"
 GROUPS = {
     "a model on a corpus": ("split", "fold", "decoder"),
     "files": ("predictions", "truth"),
@@ -33,29 +37,29 @@ class EvaluateArguments:
     """What is scored, and by which rule."""
 
     model: Positional[Path | None] = None
-    """model file, or folder of a finetuning run"""
+    """Model file, or folder of a finetuning run."""
     corpus: Positional[Path | None] = None
-    """folder of an annotated corpus"""
+    """Folder of an annotated corpus."""
     out: Path | None = None
-    """metrics.json to write"""
+    """File to write the metrics to, such as metrics.json."""
     split: str | None = None
-    """evaluate on the test recordings of this split"""
+    """Evaluate on the test recordings of this split."""
     fold: int = 1
-    """fold of the split"""
+    """Fold of the split."""
     decoder: str | None = None
-    """how scores become spans, one of `kinespan list decoders`; by default the model's own way"""
+    """How scores become spans: one of `kinespan list decoders`; by default the model's own way."""
     predictions: Path | None = None
-    """predictions as ActivityNet JSON"""
+    """Predictions as ActivityNet JSON."""
     truth: Path | None = None
-    """ground truth as ActivityNet JSON"""
-    rule: RuleName = "activitynet"
-    """rule of mAP"""
+    """Ground truth as ActivityNet JSON."""
+    rule: Rule = "activitynet"
+    """How mAP is computed."""
     tiou: tuple[float, ...] | None = None
-    """tIoU thresholds; by default .1 to .5, of pku .5, of simple-det .1 .3 .5"""
+    """tIoU thresholds; by default 0.1 to 0.5, with pku 0.5, with simple-det 0.1 0.3 0.5."""
 
 
 def run(arguments: EvaluateArguments) -> int:
-    """Evaluate, print the tables, write metrics.json."""
+    """Evaluate, print the tables, and write the metrics."""
     for value in arguments.tiou or ():
         if not 0 < value <= 1:
             raise InputError(f"--tiou {value}: expected above 0 and at most 1")
@@ -63,53 +67,42 @@ def run(arguments: EvaluateArguments) -> int:
     check_out_file(arguments.out)
     model, corpus, predictions, truth = arguments.model, arguments.corpus, arguments.predictions, arguments.truth
     if arguments.decoder is not None and model is None:
-        raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; it is for MODEL CORPUS")
+        raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; use it with MODEL CORPUS")
     if model is None and predictions is not None and truth is not None:
         metrics = _evaluate_files(predictions, truth, arguments)
     elif model is not None and corpus is not None and predictions is None and truth is None:
         metrics = _evaluate_model(model, corpus, arguments)
     else:
-        raise InputError(USAGE)
-    print_metrics(metrics)
+        raise InputError("give either --predictions P.json --truth T.json, or MODEL CORPUS")
+    _print_metrics(metrics)
     if arguments.out is not None:
-        from ..runs.outputs import write_metrics
-
         write_metrics(metrics, arguments.out)
         print(f"written to {arguments.out}")
     return 0
 
 
 def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: EvaluateArguments) -> dict[str, Any]:
-    from ..annotations.activitynet import read_predictions, read_truth
-    from ..metrics import evaluate
-
     predictions, truth = read_predictions(predictions_file), read_truth(truth_file)
     training = predictions.details.get("training")
     facts = {**(training if isinstance(training, dict) else {}), "predictions": str(predictions_file)}
     if predictions.details.get("decoder") is not None:
         facts["decoder"] = predictions.details["decoder"]
-    tious = None if arguments.tiou is None else list(arguments.tiou)
-    return {**evaluate(predictions, truth, tious, arguments.rule).to_dict(), "facts": facts}
+    return {**evaluate(predictions, truth, arguments.tiou, arguments.rule).to_dict(), "facts": facts}
 
 
 def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments) -> dict[str, Any]:
-    from ..corpus.training_set import corpus_parts
-    from ..progress import Progress
-    from ..runs.predict import evaluate_on
+    spec, corpus = localizer_spec(path), Corpus.open(corpus_path)
+    fold = corpus_parts(corpus, arguments.split, arguments.fold)
+
+    from ..runs.load import load_model
     from ..train.leakage import training_recordings_of
 
-    spec = localizer_spec(path)
-    corpus = open_corpus(corpus_path)
-    fold = corpus_parts(corpus, arguments.split, arguments.fold)
     details = {
         "evaluated_on": corpus.name,
         "evaluated_split": arguments.split,
         "evaluated_recordings": len(fold.test),
         "seen_in_training": len(training_recordings_of(spec, corpus, fold.test)),
     }
-
-    from ..runs.load import load_model
-
     model = load_model(path)
     with Progress("localizing", len(fold.test)) as progress:
         _, _, metrics = evaluate_on(
@@ -118,7 +111,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
             fold.test,
             dropped=fold.drop_labels,
             rule=arguments.rule,
-            tious=None if arguments.tiou is None else list(arguments.tiou),
+            tious=arguments.tiou,
             decoder=arguments.decoder,
             details=details,
             progress=progress.update,
@@ -126,15 +119,15 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
     return metrics
 
 
-def print_metrics(metrics: Mapping[str, Any]) -> None:
+def _print_metrics(metrics: Mapping[str, Any]) -> None:
     """The headline, the rule's own figures, a row for each label, and the kinds of errors."""
     facts = metrics.get("facts", {})
     words = facts_line(facts)
     print(f"{metrics['recordings']} recordings, rule {metrics['rule']}{', ' + words if words else ''}")
     if count := facts.get("seen_in_training"):
-        print(f"the model was trained on {count} of these recordings, by its file: on others it will do less well")
+        print(f"the model was trained on {count} of these recordings, by its file: expect less on others")
     if count := metrics["recordings_without_fps"]:
-        print(f"the ground truth gives no fps for {count} recordings; a frame is taken to last 1/30 s")
+        print(f"the ground truth gives no fps for {count} recordings; each frame is assumed to last 1/30 s")
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
     thresholds = [key for key in metrics["map"] if key != "average"]
     if "figures" in metrics:
@@ -151,7 +144,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
 
 
 def _print_errors(errors: Mapping[str, Any]) -> None:
-    """A row for each kind of error: how many of the predictions that matter, and what it costs."""
+    """A row for each kind of error: its number of predictions, and the mAP that it costs."""
     total = errors["predictions"]
     rows = [[f"errors at tIoU {errors['tiou']:g}", "predictions", "per cent", "costs mAP"]]
     for kind, count in {"right": errors["right"], **errors["counts"]}.items():
@@ -162,7 +155,7 @@ def _print_errors(errors: Mapping[str, Any]) -> None:
 
 
 def _print_figures(figures: Mapping[str, Any], thresholds: list[str]) -> None:
-    """A row for each figure of the rule, by threshold; a line for what is one number for all."""
+    """A row for each figure of the rule, by threshold; a line for a figure that has no thresholds."""
     by_threshold = {name: values for name, values in figures.items() if isinstance(values, dict)}
     rows = [[name, *(percent(values[key]) for key in thresholds)] for name, values in by_threshold.items()]
     print(table([["theta", *thresholds], *rows]))

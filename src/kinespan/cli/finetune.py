@@ -1,6 +1,6 @@
 """Learn to name and bound actions from labelled recordings, and test on the recordings that the fold holds out.
 
-Writes model.safetensors and, with a split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
+Writes model.safetensors and, with --split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
 test recordings. The model of the last step is kept: nothing is selected on test recordings.
 """
 
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..config import FinetuneConfig
-from .checks import check_network, check_out_folder, localizer_spec, open_corpus
+from ..corpus.store import Corpus
+from ..corpus.training_set import labelled_names, training_set
+from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
+from .checks import check_network, check_out_folder, localizer_spec
 from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
-
-if TYPE_CHECKING:
-    from ..corpus.store import Corpus
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
@@ -27,35 +26,39 @@ AFTER_STOP = "the same command with --resume continues"
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneArguments(RunArguments, CorpusArguments):
-    """What `finetune` reads and writes."""
+    """The files that `finetune` reads and writes."""
 
     pretrained: str | None = None
-    """folder of a pretraining run, or of a finetuned one whose encoder is trained further, a model file, or `default`,
-    the shipped encoder"""
+    """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further, a
+    model file, or `default`, the shipped encoder."""
     teachers: tuple[Path, ...] = ()
-    """folders of finished runs, or model files; their scores of the training recordings without labels are learnt from
-    too"""
+    """Folders of finished runs, or model files, whose scores of the unlabelled training recordings serve as
+    pseudo-labels."""
 
 
 def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
-    """Finetune, test, print the figures."""
-    corpus = open_corpus(arguments.corpus)
-    _check(corpus, arguments, config)
+    """Finetune, test, and print the figures."""
+    corpus, out = Corpus.open(arguments.corpus), arguments.out
+    check_network(config.network)
+    check_out_folder(out)
+    pretrained_spec(arguments.pretrained, config)
+    check_run_folder(out, arguments.resume, MODEL_FILE)
+    training = training_set(corpus, config.split, config.fold)
+    labelled, _ = labelled_names(corpus, training.names, training.drop_labels, config)
+    for teacher in arguments.teachers:
+        localizer_spec(teacher)
 
-    from ..corpus.training_set import corpus_parts
-    from ..runs.folder import MODEL_FILE
     from ..train.finetuning import finetune
     from ..train.held_out import run_test
 
-    out = arguments.out
     model = finetune(
         corpus, out, config, pretrained=arguments.pretrained, teachers=arguments.teachers, resume=arguments.resume
     )
     print(f"model written to {out / MODEL_FILE}")
-    unused = len(corpus_parts(corpus, config.split, config.fold).train) - model.spec.training["labelled_recordings"]
+    unused = len(training.names) - len(labelled)
     if unused and not arguments.teachers and config.protocol != "linear":
         print(f"{unused} training recordings have no label in this run; --teachers {out} RUN lets another run learn")
-        print("from pseudo-labels of them, and kinespan learn does all of it in one command")
+        print("from their pseudo-labels, and kinespan learn does all of this in one command")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return 0
@@ -63,18 +66,3 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
     print(f"test recordings: {metrics['recordings']}; {facts_line(metrics['facts'])}")
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
     return 0
-
-
-def _check(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) -> None:
-    """Raise InputError for what can be seen to be wrong before anything is trained."""
-    from ..corpus.training_set import labelled_names, training_set
-    from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
-
-    check_network(config.network)
-    check_out_folder(arguments.out)
-    pretrained_spec(arguments.pretrained, config)
-    check_run_folder(arguments.out, arguments.resume, MODEL_FILE)
-    part = training_set(corpus, config.split, config.fold)
-    labelled_names(corpus, part.names, part.drop_labels, config)
-    for teacher in arguments.teachers:
-        localizer_spec(teacher)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterable
-from dataclasses import MISSING
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import get_origin
 
-from .arguments import SHORT, Argument, Command
+from .arguments import Argument, Command
 
 INDENT = 26
 """Columns before the text of an argument."""
@@ -24,56 +22,50 @@ def help_text(command: Command, everything: bool = False) -> str:
     for paragraph in command.about.strip().split("\n\n"):
         lines += [textwrap.fill(" ".join(paragraph.split()), width), ""]
     by_path = {argument.path: argument for argument in command.arguments}
-    grouped = {path for paths in command.groups.values() for path in paths}
-    own = [argument for argument in command.arguments if argument.owner in command.kinds[0].__mro__]
-    sections = {"arguments": [argument for argument in own if argument.path not in grouped]}
-    sections |= {heading: [by_path[path] for path in paths] for heading, paths in command.groups.items()}
-    rest = [argument for argument in command.arguments if argument not in own and argument.path not in grouped]
-    if everything or not grouped:
-        for argument in sorted(rest, key=lambda argument: "." in argument.path):
-            block, heading = argument.path.rpartition(".")[0], "more settings" if grouped else "settings"
-            sections.setdefault(f"{heading} of {block}" if block else heading, []).append(argument)
+    sections = {heading: [by_path.pop(path) for path in paths] for heading, paths in command.groups.items()}
+    own = [argument for argument in by_path.values() if argument.owner in command.kinds[0].__mro__]
+    sections = {"arguments": own, **sections}
+    rest = [argument for argument in by_path.values() if argument not in own]
+    complete = everything or not command.groups
+    for argument in sorted(rest, key=lambda argument: "." in argument.path) if complete else ():
+        block = argument.path.rpartition(".")[0]
+        sections.setdefault(f"settings of {block}" if block else "other settings", []).append(argument)
     for heading, arguments in sections.items():
         if arguments:
-            lines += [f"{heading}:", *_entries(arguments, command, width), ""]
-    if rest and grouped and not everything:
+            lines += [f"{heading}:", *(line for argument in arguments for line in _entry(argument, command, width)), ""]
+    if rest and not complete:
         lines.append(f"kinespan {command.name} --help-all shows {len(rest)} more settings.")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _entries(arguments: Iterable[Argument], command: Command, width: int) -> list[str]:
-    """Each argument with its text and default."""
-    short = {argument.path: f"{flag}, " for flag, argument in command.flags.items() if flag[2:] in SHORT}
-    lines = []
-    for argument in arguments:
-        start = f"  {short.get(argument.path, '')}{argument.name} {metavar(argument)}".rstrip()
-        text = f"{argument.text}{_default(argument)}"
-        indent = " " * INDENT
-        if len(start) + 2 > INDENT:
-            lines.append(start)
-            start = ""
-        lines += textwrap.wrap(text, width, initial_indent=start.ljust(INDENT), subsequent_indent=indent) or [start]
-    return lines
+def _entry(argument: Argument, command: Command, width: int) -> list[str]:
+    """The lines of an argument: how it is typed, its text and its default."""
+    flags = [flag for flag, target in command.flags.items() if target is argument] or [argument.name]
+    start = f"  {', '.join(flags)} {metavar(argument)}".rstrip()
+    lines, first = ([start], "") if len(start) + 2 > INDENT else ([], start)
+    wrapper = textwrap.TextWrapper(width, first.ljust(INDENT), " " * INDENT, break_on_hyphens=False)
+    return lines + wrapper.wrap(f"{argument.text}{_default(argument)}")
 
 
 def metavar(argument: Argument) -> str:
-    """What stands for the value of an argument: N, X, PATH, or the words that it is one of."""
+    """What stands for the value of an argument: N, X, PATH, or the words that it allows."""
     if argument.positional or argument.kinds == (bool,):
         return "..." if argument.items else ""
-    kinds: tuple[Any, ...] = argument.items or argument.kinds
-    words = list(argument.choices) + [WORDS[kind] for kind in kinds if kind in WORDS]
-    if argument.items and get_origin(argument.items[0]) is not Literal:
-        return " ".join("..." if kind is Ellipsis else WORDS.get(kind, "TEXT") for kind in argument.items)
     if get_origin(argument.hint) is dict:
         return ".NAME VALUE"
+    if argument.items and not argument.choices:
+        return " ".join(WORDS.get(kind, "...") for kind in argument.items)
+    words = [*argument.choices, *(WORDS[kind] for kind in argument.kinds if kind in WORDS)]
     return "|".join(words) + (" ..." if argument.items else "")
 
 
 def _default(argument: Argument) -> str:
     """The default in brackets, where it says something."""
     value = argument.default
-    if value is MISSING or value is None or value is False or value in ((), {}):
-        return " (required)" if value is MISSING and not argument.positional else ""
+    if argument.required:
+        return "" if argument.positional else " (required)"
+    if value is None or value is False or value in ((), {}):
+        return ""
     return f" (default: {shown(value)})"
 
 

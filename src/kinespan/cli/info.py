@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import io
+from ..corpus.store import Corpus
 from ..errors import InputError
+from ..models.model_file import read_spec, read_weights
+from ..runs.folder import METRICS_FILE
+from ..runs.outputs import headline
 from .arguments import Positional
-from .checks import is_corpus, open_corpus
+from .checks import is_corpus, model_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +22,9 @@ class InfoArguments:
     """What to show."""
 
     path: Positional[Path]
-    """motion file, folder of a corpus, model file or folder of a run"""
+    """Motion file, folder of a corpus, model file or folder of a run."""
     json: bool = False
-    """print JSON"""
+    """Print JSON."""
 
 
 def run(arguments: InfoArguments) -> int:
@@ -38,9 +43,7 @@ def run(arguments: InfoArguments) -> int:
 
 
 def recording_facts(path: Path) -> dict[str, Any]:
-    """What a motion file holds."""
-    from .. import io
-
+    """The facts of a motion file."""
     take = io.read(path)
     recording = take.recording
     facts: dict[str, Any] = {
@@ -67,8 +70,8 @@ def recording_facts(path: Path) -> dict[str, Any]:
 
 
 def corpus_facts(path: Path) -> dict[str, Any]:
-    """What a corpus holds; its frames are not read."""
-    corpus = open_corpus(path)
+    """The facts of a corpus; its frames are not read."""
+    corpus = Corpus.open(path)
     infos = corpus.infos
     splits = {}
     for name, split in corpus.splits.items():
@@ -90,12 +93,8 @@ def corpus_facts(path: Path) -> dict[str, Any]:
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """What a model is: all of its metadata, and how many weights it has."""
-    from ..models.model_file import read_spec, read_weights
-    from ..runs.folder import METRICS_FILE, MODEL_FILE, pretrained_file
-    from ..runs.outputs import headline
-
-    file = path / MODEL_FILE if (path / MODEL_FILE).is_file() else pretrained_file(path)
+    """The facts of a model: its metadata, its measured figures and its size."""
+    file = model_file(path)
     data = read_spec(file).to_dict()
     data = {"kind": data["kind"], **data.pop("input"), **data}
     data["skeleton"] = data["skeleton"]["name"]
@@ -119,14 +118,11 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     """Facts as indented text."""
     lines = []
     for name, value in facts.items():
-        if isinstance(value, dict):
-            lines += [f"{indent}{name}:" if value else f"{indent}{name}: none", *_lines(value, indent + "  ")]
-        elif isinstance(value, list | tuple):
-            if all(not isinstance(item, dict) for item in value):
-                lines.append(f"{indent}{name}: {', '.join(map(str, value)) if value else 'none'}")
-            else:
-                lines.append(f"{indent}{name}:")
-                lines += [indent + "  " + "  ".join(map(str, item.values())) for item in value]
+        if value and isinstance(value, dict):
+            lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
+        elif value and isinstance(value, list | tuple) and isinstance(value[0], dict):
+            lines += [f"{indent}{name}:", *(f"{indent}  {'  '.join(map(str, item.values()))}" for item in value)]
         else:
-            lines.append(f"{indent}{name}: {'none' if value is None else value}")
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            lines.append(f"{indent}{name}: {'none' if text in (None, '', {}) else text}")
     return lines

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..config import PretrainConfig
+from ..corpus.training_set import parse_source, training_set
+from ..runs.folder import ENCODER_FILE, check_run_folder
 from .arguments import Positional
-from .checks import check_method, check_network, check_out_folder, open_corpus
+from .checks import check_method, check_network, check_out_folder
 from .common import RunArguments
 
 GROUPS = {
@@ -23,20 +25,16 @@ AFTER_STOP = "the same command with --resume continues"
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainArguments(RunArguments):
-    """What `pretrain` reads and writes."""
+    """The files that `pretrain` reads and writes."""
 
     corpora: Positional[tuple[str, ...]]
-    """folders of prepared corpora, all pretrained on together; FOLDER@SPLIT/FOLD uses the training recordings of its
-    own split in place of --split"""
+    """Folders of prepared corpora to pretrain on together; FOLDER@SPLIT/FOLD chooses the training recordings of that
+    split, in place of --split and --fold."""
 
 
 def run(arguments: PretrainArguments, config: PretrainConfig) -> int:
-    """Pretrain, print where the encoder is."""
-    from ..corpus.training_set import parse_source, training_set
-    from ..runs.folder import ENCODER_FILE, check_run_folder
-
-    sources = [parse_source(text, config.split, config.fold) for text in arguments.corpora]
-    sets = [training_set(open_corpus(path), split, fold) for path, split, fold in sources]
+    """Pretrain, and print the path of the encoder."""
+    sets = [training_set(*parse_source(text, config.split, config.fold)) for text in arguments.corpora]
     check_method(config.method, config.options)
     check_network(config.network)
     check_out_folder(arguments.out)

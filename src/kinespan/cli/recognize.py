@@ -1,4 +1,4 @@
-"""Recognize trimmed actions with a frozen encoder: the linear and the nearest-neighbour probe of pretraining.
+"""Name trimmed actions with a frozen encoder: the linear and the nearest-neighbour probe of pretraining.
 
 Every annotated span is a clip; those of the recordings that the split holds out are classified. Without --pretrained
 the encoder is an untrained one, for comparison. The defaults are the published recipe for NTU RGB+D; features of
@@ -11,8 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import RecognizeConfig
+from ..corpus.store import Corpus
+from ..corpus.training_set import corpus_parts
 from ..errors import InputError
-from .checks import check_network, check_out_file, open_corpus
+from ..progress import Progress
+from ..runs.folder import pretrained_spec
+from ..runs.outputs import write_metrics
+from .checks import check_network, check_out_file
 from .common import CorpusArguments, facts_line, percent, table
 
 GROUPS = {
@@ -24,24 +29,19 @@ GROUPS = {
 
 @dataclass(frozen=True, kw_only=True)
 class RecognizeArguments(CorpusArguments):
-    """What `recognize` reads and writes."""
+    """The files that `recognize` reads and writes."""
 
     pretrained: str | None = None
-    """folder of a pretraining run, a model file, or `default`, the shipped encoder"""
+    """Folder of a pretraining run, a model file, or `default`, the shipped encoder."""
     out: Path | None = None
-    """JSON file to write, of the figures and the confusion matrix"""
+    """JSON file to write: the figures and the confusion matrix."""
     config: Path | None = None
-    """YAML file of settings; flags win over it"""
+    """YAML file of settings; flags override it."""
 
 
 def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
-    """Recognize, print the figures."""
-    from ..corpus.training_set import corpus_parts
-    from ..progress import Progress
-    from ..runs.folder import pretrained_spec
-    from ..runs.outputs import write_metrics
-
-    corpus = open_corpus(arguments.corpus)
+    """Recognize, and print the figures."""
+    corpus = Corpus.open(arguments.corpus)
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
     parts = corpus_parts(corpus, config.split, config.fold)

@@ -1,4 +1,4 @@
-"""Write one HTML file that opens offline: the skeleton moving, timelines, score curves, metric tables.
+"""Write one HTML file that opens offline: moving skeletons, timelines, score curves, metric tables.
 
 Give the folder of a finetuning run or of `kinespan localize`, or the files predictions.json and metrics.json.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..report import write_report
+from ..report.gather import gather
 from .arguments import Positional
 from .checks import check_out_file
 
@@ -18,15 +20,15 @@ class ReportArguments:
     """What the report shows, and where it is written."""
 
     inputs: Positional[tuple[Path, ...]]
-    """folder of a run, or predictions.json and metrics.json"""
+    """Folder of a run, or predictions.json and metrics.json."""
     out: Path
-    """report.html to write"""
+    """HTML file to write."""
     recordings: Path | None = None
-    """corpus or motion files, where they have moved since"""
+    """Corpus or motion files, if they have moved since."""
     most: int = 12
-    """recordings to show; the first ones by name"""
+    """Number of recordings to show, the first ones by name."""
     title: str | None = None
-    """title of the report"""
+    """Title of the report."""
 
 
 def run(arguments: ReportArguments) -> int:
@@ -34,9 +36,6 @@ def run(arguments: ReportArguments) -> int:
     if arguments.most < 1:
         raise InputError(f"--most {arguments.most}: expected at least 1")
     check_out_file(arguments.out)
-
-    from ..report import write_report
-    from ..report.gather import gather
 
     data = gather(arguments.inputs, recordings=arguments.recordings, most=arguments.most, title=arguments.title)
     write_report(data, arguments.out)

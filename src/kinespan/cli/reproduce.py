@@ -1,7 +1,7 @@
 """Run the rows of a paper's table from raw data, and print our figures beside the published ones.
 
-TABLE is babel-1, babel-2, babel-3, pku-transfer, or a YAML file of the same form. What is done is kept in --out and not
-done again, so the same command continues where it was stopped. --dry-run takes every row through one step on the raw
+TABLE is babel-1, babel-2, babel-3, pku-transfer, or a YAML file of the same form. Finished steps are kept in --out and
+not repeated, so the same command continues where it was stopped. --dry-run takes every row through one step on the raw
 data at hand: it shows that all steps work before days of training; its figures mean nothing.
 """
 
@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError, unknown
 from ..files import write_atomically
+from ..reproduce import Plan, Scale, find_plan
+from ..reproduce.published import published
 from .arguments import Positional
 from .common import table
-
-if TYPE_CHECKING:
-    from ..reproduce import Plan, Scale
 
 AFTER_STOP = "the same command continues"
 
@@ -28,27 +27,25 @@ class ReproduceArguments:
     """Which table, from what, how much of it."""
 
     table: Positional[str]
-    """name of a table, or a YAML file"""
+    """Name of a table, or a YAML file."""
     raw: Path
-    """folder of the raw data sets, each in a folder of its own"""
+    """Folder of the raw data sets, each in a folder of its own."""
     out: Path | None = None
-    """folder of corpora, runs and figures; by default runs/TABLE"""
+    """Folder of corpora, runs and figures; by default runs/TABLE."""
     methods: tuple[str, ...] = ()
-    """only these methods"""
+    """Run only these methods."""
     snippets: tuple[str, ...] = ()
-    """only these snippet variants"""
+    """Run only these snippet variants."""
     protocols: tuple[str, ...] = ()
-    """only these protocols"""
+    """Run only these protocols."""
     seeds: tuple[int, ...] = (0,)
-    """a run of each row for each seed"""
+    """Run each row once for each of these seeds."""
     dry_run: bool = False
-    """one step of everything"""
+    """Take one step of everything."""
 
 
 def run(arguments: ReproduceArguments) -> int:
     """Run the table, print it, and write table.txt."""
-    from ..reproduce import Scale, find_plan
-
     plan = find_plan(arguments.table)
     scale = Scale(arguments.methods, arguments.snippets, arguments.protocols, arguments.seeds, arguments.dry_run)
     _check_rows(plan, scale)
@@ -67,24 +64,18 @@ def run(arguments: ReproduceArguments) -> int:
 
 def _check_rows(plan: Plan, scale: Scale) -> None:
     """Raise InputError for a method, snippet variant or protocol that the table does not have."""
-    chosen = {
-        "--methods": (scale.methods, plan.content["pretrain"]["methods"]),
-        "--snippets": (scale.snippets, plan.content["pretrain"]["snippets"]),
-        "--protocols": (scale.protocols, plan.content["finetune"]["protocols"]),
-    }
-    for flag, (names, available) in chosen.items():
-        for name in names:
+    for stage, kind in (("pretrain", "method"), ("pretrain", "snippet"), ("finetune", "protocol")):
+        available = plan.content[stage][f"{kind}s"]
+        for name in getattr(scale, f"{kind}s"):
             if name not in available:
-                raise InputError(f"{flag} {name}: table {plan.name}: {unknown('name', name, available)}")
+                raise InputError(f"--{kind}s {name}: table {plan.name}: {unknown(kind, name, available)}")
 
 
 def _result(plan: Plan, scale: Scale, rows: Sequence[dict[str, Any]]) -> str:
     """The table with our figures, and the published ones below."""
-    from ..reproduce.published import published
     from ..reproduce.run import summary
 
     note = "a dry run: these figures mean nothing" if scale.dry else f"last model, seeds {list(scale.seeds)}, per cent"
-    columns = ("method", "dataset", "protocol", "metric", "value", "source")
-    figures = [[getattr(figure, column) for column in columns] for figure in published(plan)]
-    heading = ["data set" if column == "dataset" else column for column in columns]
+    heading = ["method", "data set", "protocol", "metric", "value", "source"]
+    figures = [[getattr(figure, column.replace(" ", "")) for column in heading] for figure in published(plan)]
     return "\n".join([f"{plan.title} ({note})", table(summary(rows)), "", "published:", table([heading, *figures])])

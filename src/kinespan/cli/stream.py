@@ -1,12 +1,13 @@
 """Localize a recording while it is made: frames in, spans out as soon as they are final, one JSON object a line.
 
-Frames are read from standard input, a line each: a list of people, who keep their places, each a list of joints
-[x, y, z] in metres, y up, or null for somebody who is not seen. With a file it is streamed as if it were live.
+Frames are read from standard input, one a line: a list of people, each at the same position in every list, as a list of
+joints [x, y, z] in metres with y up, or null for a person who is not seen. A motion file is streamed as if it were
+live.
 
-Answers are late: a score depends on the motion after its frame, with ST-GCN 84 frames of it (5.6 s at 15 frames a
-second), with TCN and two stages of refinement more than twice as many. The command says first how many seconds it is.
-A span is printed once what follows it has lasted a moment. Spans are runs of the best label; `kinespan localize` may
-cut them in other places, where the model has learnt how long actions last.
+Answers come late, since the score of a frame depends on the motion after it: ST-GCN looks 84 frames ahead (5.6 s at 15
+frames per second), TCN with two stages of refinement more than twice as far. The command first prints how many seconds
+that is. A span is printed when the action after it has lasted a moment. Spans are runs of the best label; `kinespan
+localize` may cut elsewhere if the model has learnt how long actions last.
 """
 
 from __future__ import annotations
@@ -16,20 +17,19 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import io
+from ..data.annotation import Span
+from ..data.skeleton import Skeleton
+from ..data.skeletons import SKELETONS
 from ..errors import InputError
+from ..models.model_file import ModelSpec
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
-
-if TYPE_CHECKING:
-    from ..data.annotation import Span
-    from ..data.skeleton import Skeleton
-    from ..models.model_file import ModelSpec
 
 Frame = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
@@ -39,20 +39,20 @@ class StreamArguments(DeviceArguments):
     """Which model, which frames, and how late its answers may be."""
 
     model: Positional[Path]
-    """model file, or folder of a finetuning run"""
+    """Model file, or folder of a finetuning run."""
     input: Positional[Path | None] = None
-    """motion file; none: frames from standard input"""
+    """Motion file; by default frames are read from standard input."""
     fps: float | None = None
-    """frames per second; needed where no file gives it"""
+    """Frames per second, in place of the file's own; required for standard input."""
     skeleton: str | None = None
-    """standard input: skeleton by name; by default the model's"""
+    """Name of the skeleton on standard input; by default the model's."""
     people: int = 2
-    """standard input: most people in a frame"""
+    """Largest number of people in a frame of standard input."""
     latency: float | None = None
-    """seconds that a score may come after its frame; the more, the less there is to compute, and the scores are the
-    same; by default as far as the network looks ahead, and one second"""
+    """Seconds by which scores may lag behind their frames: the longer, the less is computed, for the same scores. By
+    default the network's look-ahead and one second."""
     torso: float | None = None
-    """metres from root to mid-shoulders; by default measured"""
+    """Metres from root to mid-shoulders; by default measured."""
 
 
 def run(arguments: StreamArguments) -> int:
@@ -84,21 +84,15 @@ def run(arguments: StreamArguments) -> int:
 def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleton, Iterable[Frame]]:
     """Rate, skeleton and frames: positions (P, J, 3) and valid (P,) of each."""
     if arguments.input is not None:
-        from .. import io
-
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
         recording = io.read(arguments.input, options=io.ReadOptions(fps=arguments.fps)).recording
         return recording.fps, recording.skeleton, zip(recording.positions, recording.mask, strict=True)
     if arguments.fps is None:
-        raise InputError("missing: --fps, which frames from standard input do not give")
+        raise InputError("missing: --fps; standard input does not state it")
     if arguments.people < 1:
         raise InputError(f"--people is {arguments.people}, expected at least 1")
-    skeleton = spec.input.skeleton
-    if arguments.skeleton is not None:
-        from ..data.skeletons import SKELETONS
-
-        skeleton = SKELETONS[arguments.skeleton]
+    skeleton = spec.input.skeleton if arguments.skeleton is None else SKELETONS[arguments.skeleton]
     return arguments.fps, skeleton, _read_frames(skeleton, arguments.people)
 
 

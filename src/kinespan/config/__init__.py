@@ -1,6 +1,6 @@
 """Every setting of pretraining and training: these dataclasses are the flags, the YAML keys and the docs.
 
-Plain data, no torch: the command line reads them to print its help. A contradiction is refused where it is made.
+Plain data, no torch: the command line prints its help from them. Each validates itself and raises InputError.
 """
 
 from .finetune import FinetuneConfig, LearnConfig, Protocol, RecognizeConfig

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..errors import InputError
 
 
 def check_positive(settings: object, *names: str) -> None:
     """Check that settings are above 0."""
-    for name in names:
-        if not getattr(settings, name) > 0:
-            raise InputError(f"{name} is {getattr(settings, name)}, expected a positive number")
+    _check(settings, names, lambda value: value > 0, "a positive number")
 
 
-def check_probability(settings: object, prefix: str, *names: str) -> None:
-    """Check that settings, called PREFIXname in errors, are from 0 to 1."""
-    for name in names:
-        if not 0 <= getattr(settings, name) <= 1:
-            raise InputError(f"{prefix}{name} is {getattr(settings, name)}, expected 0 to 1")
+def check_not_negative(settings: object, *names: str) -> None:
+    """Check that settings are 0 or more."""
+    _check(settings, names, lambda value: value >= 0, "0 or more")
 
 
-def check_shares(settings: object, *names: str) -> None:
-    """Check that settings, numbers or tuples of them, are shares of the steps: from 0 to 1."""
+def check_fraction(settings: object, *names: str) -> None:
+    """Check that settings are above 0 and at most 1."""
+    _check(settings, names, lambda value: 0 < value <= 1, "above 0 and at most 1")
+
+
+def check_share(settings: object, *names: str) -> None:
+    """Check that settings, numbers or tuples of them, are from 0 to 1."""
+    _check(settings, names, lambda value: 0 <= value <= 1, "0 to 1")
+
+
+def _check(settings: object, names: tuple[str, ...], valid: Callable[[float], bool], expected: str) -> None:
+    """A tuple is valid if each of its items is; the word auto always is."""
     for name in names:
         value = getattr(settings, name)
-        if not all(0 <= share <= 1 for share in (value if isinstance(value, tuple) else (value,))):
-            raise InputError(f"{name} is {value}, expected shares of the steps, 0 to 1")
+        if not all(item == "auto" or valid(item) for item in (value if isinstance(value, tuple) else (value,))):
+            raise InputError(f"{name} is {value}, expected {expected}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import InputError
-from .checks import check_positive, check_shares
+from .checks import check_fraction, check_not_negative, check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 from .pretrain import PretrainConfig
 
@@ -18,32 +18,32 @@ class FinetuneConfig:
     """Settings of `kinespan finetune`."""
 
     protocol: Protocol = "finetune"
-    """linear: only a linear frame head on frozen features. finetune: all of it. scratch: all, untrained at first."""
+    """linear: train only a linear frame head on frozen features. finetune: train everything. scratch: train everything
+    from random weights."""
     fusion: Literal["auto", "nested_u", "last_map"] = "auto"
-    """U-shaped fusion or the plain upsampled deepest map. auto: nested_u, and last_map for linear."""
+    """nested_u: U-shaped fusion. last_map: the deepest map, upsampled. auto: nested_u, but last_map for linear."""
     refine_stages: int | Literal["auto"] = "auto"
-    """Stages of dilated temporal convolutions that refine the frame scores, each supervised (MS-TCN); 0: none. auto: 2
-    after an encoder of one resolution (TCN); none where a U-shaped fusion sees several, and for linear."""
+    """Stages of dilated temporal convolutions that refine the frame scores, each with its own loss; 0: none. auto: 2
+    after an encoder of one resolution (TCN), 0 after others, whose fusion sees several, and for linear."""
     refine_features: bool = True
-    """Show the refining stages the fused features beside the scores."""
+    """Feed the fused features to the refining stages, beside the scores."""
     smoothing: float | Literal["auto"] = "auto"
-    """Weight of the loss on scores that change from frame to frame, beside the frame loss. auto: 0.15, as MS-TCN has
-    it, where there is refinement, else 0."""
+    """Weight of the loss on changes of the scores from frame to frame, beside the frame loss. auto: 0.15 with
+    refinement, as in MS-TCN, else 0."""
     segmentation: Literal["auto", "argmax", "viterbi"] = "auto"
-    """How the model cuts a recording into actions. argmax: each frame has its best label; viterbi, for labels that
-    exclude each other: the most probable segments, given how long actions lasted in training. auto: viterbi where it
-    can be."""
+    """How the model cuts a recording into actions. argmax: each frame has its best label. viterbi, for exclusive
+    labels: the most probable segments, given how long actions lasted in training. auto: viterbi where possible."""
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(encoder="tcn"))
-    """Encoder and its input, where no pretrained run gives them."""
+    """Encoder and its input, unless a pretrained run gives them."""
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7))
     """Augmentation of training clips (linear trains on clips as they are)."""
     mirror: Literal["auto", "on", "off"] = "auto"
-    """Show half of the training clips mirrored, with labels that say left and right (or clockwise and anticlockwise)
-    swapped; the others are taken to be the same in a mirror. auto: where the label set has such a pair, and fewer and
-    fewer up to none in the last step, so that the network still learns which side people do things with; half to the
-    end where one of a pair is not labelled at all."""
+    """Mirror half of the training clips and swap labels that say left and right (or clockwise and anticlockwise); other
+    labels stay. auto: on if the label set has such a pair, for fewer and fewer clips down to none in the last step, so
+    that the network still learns which side people use; for half to the end if only one label of a pair has
+    examples."""
     split: str | None = None
-    """Split to train and test on; none: all annotated recordings are trained on and nothing is tested."""
+    """Split to train and test on; by default all annotated recordings are trained on and nothing is tested."""
     fold: int = 1
     """Fold of the split."""
     label_fraction: float = 1.0
@@ -57,9 +57,9 @@ class FinetuneConfig:
     lr: float | Literal["auto"] = "auto"
     """Peak learning rate (AdamW). auto: 0.002; 0.01 for linear, whose features are standardised."""
     warmup: float = 0.1
-    """Share of the steps over which the learning rate rises to its peak."""
+    """Share of the steps in which the learning rate rises to its peak."""
     lr_drops: tuple[float, ...] = ()
-    """Shares of the steps after which the learning rate is a tenth of what it was; none: a half cosine to zero."""
+    """Shares of the steps after which the learning rate is divided by ten; none: a half cosine to zero."""
     weight_decay: float = 1e-2
     """Weight decay."""
     dropout: float = 0.1
@@ -67,52 +67,47 @@ class FinetuneConfig:
     save_every: int = 100
     """Steps between checkpoints."""
     precision: Precision = "auto"
-    """auto: bfloat16 where the machine has matrix units for it, else float32."""
+    """32: float32; bf16: bfloat16; auto: bf16 where the hardware has matrix units for it."""
     seed: int = 0
-    """Seed of weights, labelled recordings, clips and augmentation."""
+    """Seed of the weights, the choice of labelled recordings, the clips and the augmentation."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "clip_frames", "batch_size", "steps", "save_every", "label_fraction")
-        if self.lr != "auto":
-            check_positive(self, "lr")
-        check_shares(self, "warmup", "lr_drops")
-        if self.label_fraction > 1:
-            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
-        stages, smoothing = (0 if value == "auto" else value for value in (self.refine_stages, self.smoothing))
-        if not (stages >= 0 and smoothing >= 0):
-            raise InputError("refine_stages and smoothing must not be negative")
-        if self.protocol == "linear" and stages:
+        check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
+        check_not_negative(self, "refine_stages", "smoothing")
+        check_fraction(self, "label_fraction")
+        check_share(self, "warmup", "lr_drops")
+        if self.protocol == "linear" and self.refine_stages not in ("auto", 0):
             raise InputError(
-                f"refine_stages is {self.refine_stages}, but the linear probe trains nothing but a linear head; "
-                "leave refinement out, or use --protocol finetune"
+                f"refine_stages is {self.refine_stages}, but protocol linear trains only a linear head; "
+                "leave --refine-stages out, or use --protocol finetune"
             )
         if self.protocol == "linear" and self.fusion == "nested_u":
             raise InputError(
-                "fusion nested_u cannot be probed: linear freezes all but the head, and a U that was never trained "
-                "would be measured; use --fusion last_map or --protocol finetune"
+                "fusion nested_u cannot be probed: protocol linear trains only a linear head, so the U would stay "
+                "untrained; use --fusion last_map or --protocol finetune"
             )
 
     @property
     def peak_lr(self) -> float:
-        """The peak learning rate that is meant."""
+        """The peak learning rate, with auto resolved."""
         if self.lr == "auto":
             return 1e-2 if self.protocol == "linear" else 2e-3
         return self.lr
 
     def stages(self, resolutions: int) -> int:
-        """The stages of refinement that are meant for an encoder of so many resolutions."""
+        """Stages of refinement after an encoder of so many resolutions, with auto resolved."""
         if self.refine_stages == "auto":
             return 2 if resolutions == 1 and self.protocol != "linear" else 0
         return self.refine_stages
 
     def smoothing_weight(self, stages: int) -> float:
-        """The weight of smoothing that is meant beside so many stages of refinement."""
+        """Weight of the smoothing loss with so many stages of refinement, with auto resolved."""
         return (0.15 if stages else 0.0) if self.smoothing == "auto" else self.smoothing
 
     @property
     def fusion_name(self) -> str:
-        """The fusion that is meant."""
+        """The fusion, with auto resolved."""
         if self.fusion == "auto":
             return "last_map" if self.protocol == "linear" else "nested_u"
         return self.fusion
@@ -122,18 +117,19 @@ class FinetuneConfig:
 class LearnConfig:
     """Settings of `kinespan learn`.
 
-    Whatever else can be set keeps the default that it has in `pretrain` and `finetune`.
+    All other settings keep their defaults of `pretrain` and `finetune`.
     """
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    """The network that is pretrained, and its input."""
+    """The pretrained network and its input."""
     partner_encoder: str = "tcn"
-    """Encoder of the partner network, which starts from random weights: one of another kind makes other errors."""
+    """Encoder of the partner network, which is trained from random weights; an encoder of another kind makes other
+    errors."""
     teach: Literal["auto", "on", "off"] = "auto"
-    """Let both networks pseudo-label the training recordings without labels, and train two students. auto: if there
-    are at least as many without labels as with."""
+    """Pseudo-label the unlabelled training recordings with both networks, and train two students. auto: if at least as
+    many are unlabelled as labelled."""
     split: str | None = None
-    """Split to train and test on; none: every recording is trained on and nothing is tested."""
+    """Split to train and test on; by default every recording is trained on and nothing is tested."""
     fold: int = 1
     """Fold of the split."""
     label_fraction: float = 1.0
@@ -143,15 +139,14 @@ class LearnConfig:
     steps: int = 300
     """Optimiser steps of each training that follows."""
     precision: Precision = "auto"
-    """auto: bfloat16 where the machine has matrix units for it, else float32."""
+    """32: float32; bf16: bfloat16; auto: bf16 where the hardware has matrix units for it."""
     seed: int = 0
-    """Seed of weights, labelled recordings, clips and augmentation."""
+    """Seed of the weights, the choice of labelled recordings, the clips and the augmentation."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "pretrain_steps", "steps", "label_fraction")
-        if self.label_fraction > 1:
-            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        check_positive(self, "pretrain_steps", "steps")
+        check_fraction(self, "label_fraction")
 
     def pretraining(self) -> PretrainConfig:
         """The settings of the encoder's pretraining."""
@@ -165,7 +160,7 @@ class LearnConfig:
     def partner_training(self, fps: float | None = None) -> FinetuneConfig:
         """The settings of training its partner on labels, from random weights.
 
-        fps: frames per second that the pretrained network sees, where that is not the one of `network`.
+        fps: frames per second that the pretrained network sees, where that differs from `network.fps`.
         """
         network = replace(self.network, encoder=self.partner_encoder, fps=fps or self.network.fps)
         return replace(self.finetuning(), protocol="scratch", network=network)
@@ -174,14 +169,14 @@ class LearnConfig:
         return {"split": self.split, "fold": self.fold, "precision": self.precision, "seed": self.seed}
 
     def teaches(self, labelled: int, others: int) -> bool:
-        """Whether to teach, with so many training recordings whose labels are used and others.
+        """Whether to pseudo-label: `labelled` training recordings have labels that are used, `others` have none.
 
-        Raises InputError where there are none to teach on, and that is asked for.
+        Raises InputError where `teach` is on and there are no others.
         """
         if self.teach == "on" and not others:
             raise InputError(
-                f"teach is on, but the labels of all {labelled} training recordings are used, so there is nothing to "
-                "teach on; prepare recordings without labels in the same corpus, or leave it at auto"
+                f"teach is on, but the labels of all {labelled} training recordings are used, so none is left to "
+                "pseudo-label; prepare recordings without labels in the same corpus, or leave --teach out"
             )
         return self.teach == "on" or (self.teach == "auto" and others >= labelled)
 
@@ -191,11 +186,11 @@ class RecognizeConfig:
     """Settings of `kinespan recognize`; defaults are the published linear probe of the skeleton contrastive family."""
 
     protocol: Literal["linear", "knn"] = "linear"
-    """linear: a linear classifier on frozen features. knn: the nearest among them."""
+    """linear: a linear classifier on frozen features. knn: the nearest neighbours among them."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    """Encoder and its input, where no pretrained run gives them: an untrained encoder, for comparison."""
+    """Encoder and its input, unless a pretrained run gives them: an untrained encoder, for comparison."""
     split: str | None = None
-    """Split to train and test on; needed, since nothing may be tested on what it was trained on."""
+    """Split to train and test on; required, so that nothing is tested on what it was trained on."""
     fold: int = 1
     """Fold of the split."""
     label_fraction: float = 1.0
@@ -207,14 +202,13 @@ class RecognizeConfig:
     lr: float = 3.0
     """Learning rate of SGD with momentum 0.9 and no weight decay (linear)."""
     lr_drop: int = 80
-    """Epoch from which on a tenth of the learning rate is used (linear)."""
+    """Epoch from which the learning rate is a tenth (linear)."""
     batch_size: int = 128
     """Clips in a batch (linear)."""
     seed: int = 0
-    """Seed of the labelled recordings, of the classifier's weights and the order of clips."""
+    """Seed of the choice of labelled recordings, the classifier's weights and the order of clips."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "neighbours", "epochs", "lr", "batch_size", "label_fraction")
-        if self.label_fraction > 1:
-            raise InputError(f"label_fraction is {self.label_fraction}, expected above 0 and at most 1")
+        check_positive(self, "neighbours", "epochs", "lr", "batch_size")
+        check_fraction(self, "label_fraction")

@@ -1,4 +1,4 @@
-"""Settings of motion: normalisation, augmentation, and what a network sees."""
+"""Settings of motion: normalisation, augmentation, and the input of a network."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ..errors import InputError
-from .checks import check_positive, check_probability
+from .checks import check_fraction, check_positive, check_share
 
 Precision = Literal["auto", "32", "bf16"]
-
-
 Preprocessing = Literal["kinespan", "crosclr", "agcn", "ctrgcn"]
-
-
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion", "position"]
-
-
 STREAMS: tuple[str, ...] = get_args(Stream)
 
 
 def check_streams(names: Sequence[str]) -> None:
-    """Validate names of streams. Raises InputError for none, an unknown one or one named twice."""
+    """Validate names of streams. Raises InputError for no stream, an unknown stream and a repeated one."""
     if not names or len(set(names)) != len(names) or not set(names) <= set(STREAMS):
         raise InputError(
             f"streams: found {' '.join(names) or 'none'}, expected some of {', '.join(STREAMS)}, each once"
@@ -31,7 +25,7 @@ def check_streams(names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """How motion is brought to common terms. One setting for a whole recording, so that windows agree."""
+    """How a recording is normalised: as a whole, so that its windows agree."""
 
     preprocessing: Preprocessing = "kinespan"
     """kinespan: first root over the origin, then heading and size. The others are published preprocessings of NTU, in
@@ -47,7 +41,7 @@ class Normalisation:
     """Gaps in a person's track up to this many seconds are filled by interpolation; longer ones stay absent."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown preprocessing, as a model file of a later version may name."""
+        """Validate; a model file of a later version may name an unknown preprocessing."""
         known = get_args(Preprocessing)
         if self.preprocessing not in known:
             raise InputError(
@@ -57,20 +51,20 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How strongly views are changed. Probabilities are per clip."""
+    """How views are augmented. Probabilities are per clip."""
 
     crop: Literal["resize", "shift"] = "resize"
     """resize: a random part of the clip, resized to the clip's length, so that speed changes too. shift: the clip is
     moved in time and mirrored at its ends, at its own speed (the skeleton contrastive family)."""
     crop_min: float = 0.5
-    """Shortest temporal crop of resize, as a share of the clip. 1 = no crop."""
+    """Shortest crop of resize, as a share of the clip; 1: no crop."""
     crop_ratio: int = 6
-    """shift moves a clip by up to its length divided by this, either way."""
+    """shift moves a clip either way by up to its length divided by this."""
     shear: float = 0.2
     """Largest shear between axes."""
     rotation: float = 30.0
-    """Largest turn about the vertical, degrees. Recordings face one way at first (normalisation.heading), and what is
-    done to the side differs from what is done to the front; 180 where there is no heading to go by."""
+    """Largest turn about the vertical, degrees. Normalisation turns recordings to face one way, and a movement to the
+    side is not one to the front; use 180 where there is no heading."""
     tilt: float = 10.0
     """Largest turn about the horizontal axes, degrees."""
     main_axis: float = 0.0
@@ -78,31 +72,32 @@ class AugmentConfig:
     flip: float = 0.0
     """Probability of a mirror image with left and right swapped; 0 where sides tell actions apart."""
     noise: float = 0.01
-    """Standard deviation of the noise on joints, torso lengths; given to half of the clips."""
+    """Standard deviation of the noise on joints, in torso lengths; half of the clips get it."""
     blur: float = 0.5
     """Probability of Gaussian smoothing in time, sigma 0.1 to 2 frames."""
     blur_frames: int = 9
-    """Frames that smoothing looks over, an odd number."""
+    """Length of the smoothing window in frames, an odd number."""
     axis_mask: float = 0.0
-    """Probability that one of the three axes is flattened."""
+    """Probability that one of the three axes is set to zero."""
     joint_mask: float = 0.0
-    """Probability that a few joints are hidden at the root."""
+    """Probability that a few joints are moved to the root."""
     joint_mask_count: int = 4
-    """How many joints a joint mask hides."""
+    """Number of joints that a joint mask moves."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_probability(self, "augment.", "flip", "blur", "axis_mask", "joint_mask", "crop_min")
-        check_positive(self, "crop_min", "blur_frames")
+        check_share(self, "flip", "blur", "axis_mask", "joint_mask")
+        check_fraction(self, "crop_min")
+        check_positive(self, "blur_frames")
         if self.crop_ratio < 2:
-            raise InputError(f"augment.crop_ratio is {self.crop_ratio}, expected at least 2: half of the clip")
+            raise InputError(f"crop_ratio is {self.crop_ratio}, expected at least 2: half of the clip")
         if self.blur_frames % 2 == 0:
-            raise InputError(f"augment.blur_frames is {self.blur_frames}, expected an odd number")
+            raise InputError(f"blur_frames is {self.blur_frames}, expected an odd number")
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What a network sees and what it is; finetuning takes all of it over from a pretrained run."""
+    """An encoder and its input; finetuning takes all of it from a pretrained run."""
 
     encoder: str = "stgcn16_light"
     """Encoder by name; `kinespan list encoders` shows them."""

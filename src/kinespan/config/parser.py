@@ -1,4 +1,4 @@
-"""One parser of a setting: from plain data, as YAML and flags give it, to a dataclass, by its type hints."""
+"""The parser of settings: from plain data, as in YAML and flags, to a dataclass, by its type hints."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -16,140 +17,123 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from ..errors import InputError, unknown
 
 Settings = TypeVar("Settings")
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path", NoneType: "none"}
+KINDS = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path", NoneType: "none",
+    dict: "settings by name",
+}  # fmt: skip
 BOOLS = {"true": True, "false": False}
 
 
-def parse_settings(
-    kind: type[Settings], values: Mapping[str, Any], where: str = "", names: Mapping[str, str] | None = None
-) -> Settings:
-    """A settings dataclass from nested plain data; what is left out keeps its default.
+class WrongTypeError(ValueError):
+    """A value of another type: what was found, and what was expected."""
 
-    Numbers and truth values may be given as text. Errors call a setting by its dotted path after `where` (a file), or
-    as `names` has it by that path (a flag).
+    def __init__(self, value: Any, hint: Any) -> None:
+        super().__init__(f"found {value!r}, expected {expected(hint)}")
+
+
+def parse_settings(
+    kind: type[Settings],
+    values: Any,
+    where: str = "",
+    names: Mapping[str, str] | None = None,
+    path: str = "",
+    default: Settings | None = None,
+) -> Settings:
+    """A settings dataclass from nested plain data; numbers and truth values may be given as text.
+
+    Parameters:
+        where: the file that holds the values; errors begin with it.
+        names: by dotted path, what errors call a setting (its flag) in place of `where` and its path.
+        path: the dotted path of these settings in others.
+        default: supplies the settings that `values` leaves out, in place of the defaults of `kind`.
 
     Raises InputError, naming the setting, for an unknown one (with the nearest name), for a value of another type
     (with what was found and expected), and for settings that contradict each other.
     """
-    return _Parser(where, names or {}).settings(kind, values)
+    names = names or {}
+
+    def name_of(full: str) -> str:
+        return names.get(full) or ": ".join(filter(None, (where, full)))
+
+    if not isinstance(values, Mapping):
+        raise InputError(f"{name_of(path)}: {WrongTypeError(values, dict)}")
+    hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    parsed: dict[str, Any] = {}
+    for name, value in values.items():
+        prefix = f"{path}." if path else ""
+        if name not in known:
+            error = unknown("setting", f"{prefix}{name}", [prefix + setting for setting in known])
+            raise InputError(f"{where}: {error}" if where else str(error))
+        if is_dataclass(hints[name]):
+            inner = default_of(known[name]) if default is None else getattr(default, name)
+            parsed[name] = parse_settings(hints[name], value, where, names, prefix + name, inner)
+        else:
+            parsed[name] = parse_value(hints[name], value, name_of(prefix + name))
+    try:
+        return kind(**parsed) if default is None else replace(default, **parsed)  # type: ignore[type-var]
+    except InputError as error:
+        prefix = path if names else name_of(path)
+        raise InputError(f"{prefix}: {error}" if prefix else str(error)) from None
 
 
 def parse_value(hint: Any, value: Any, name: str) -> Any:
-    """A value of the type `hint` from plain data. Raises InputError naming the setting, what it is and should be."""
-    return _Parser("", {"": name}).value(hint, value, "")
+    """A value of the type `hint` from plain data. Raises InputError that names the setting and both types."""
+    try:
+        return _convert(hint, value)
+    except WrongTypeError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
-class _Parser:
-    """Parses values; knows what to call each setting in errors."""
+def _convert(hint: Any, value: Any) -> Any:
+    """A value of the type `hint`. Raises WrongTypeError."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin is None:
+        return _scalar(hint, value)
+    if origin in (Union, UnionType):
+        for option in sorted(options, key=lambda option: option in (str, Path)):  # text last: it takes anything
+            with suppress(WrongTypeError):
+                return _convert(option, value)
+    elif origin is Literal:
+        # YAML reads the words on and off as true and false, and a word of digits as a number
+        word = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+        if word in options:
+            return word
+    elif origin is tuple:
+        items = value.strip("[]() ").replace(",", " ").split() if isinstance(value, str) else value
+        if isinstance(items, list | tuple):
+            kinds = options[:1] * len(items) if options[-1] is Ellipsis else options
+            if len(items) == len(kinds):
+                return tuple(map(_convert, kinds, items))
+    elif isinstance(value, Mapping):
+        return {str(key): _convert(options[1], item) for key, item in value.items()}
+    raise WrongTypeError(value, hint)
 
-    def __init__(self, where: str, names: Mapping[str, str]) -> None:
-        self.where, self.names = where, names
 
-    def name(self, path: str) -> str:
-        """What a setting is called in errors."""
-        return self.names.get(path) or ": ".join(filter(None, (self.where, path)))
-
-    def settings(self, kind: type[Settings], values: Any, path: str = "", default: Settings | None = None) -> Settings:
-        """A dataclass; what `values` leaves out is as in `default`, where that is given."""
-        if not isinstance(values, Mapping):
-            raise self.wrong(path, values, "settings by name")
-        hints = get_type_hints(kind)
-        known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-        parsed: dict[str, Any] = {}
-        for name, value in values.items():
-            full = f"{path}.{name}" if path else str(name)
-            if name not in known:
-                where = f"{self.where}: " if self.where else ""
-                paths = [f"{path}.{other}" if path else other for other in known]
-                raise InputError(where + str(unknown("setting", full, paths)))
-            if is_dataclass(hints[name]):
-                inner = default_of(known[name]) if default is None else getattr(default, name)
-                parsed[name] = self.settings(hints[name], value, full, inner)
-            else:
-                parsed[name] = self.value(hints[name], value, full)
-        try:
-            return kind(**parsed) if default is None else replace(default, **parsed)  # type: ignore[type-var]
-        except InputError as error:
-            raise (InputError(f"{self.where}: {error}") if self.where and not self.names else error) from None
-
-    def value(self, hint: Any, value: Any, path: str) -> Any:
-        """A value of one type."""
-        if get_origin(hint) in (Union, UnionType):
-            return self.union(hint, value, path)
-        if get_origin(hint) is Literal:
-            return self.choice(hint, value, path)
-        if get_origin(hint) is tuple:
-            return self.sequence(hint, value, path)
-        if get_origin(hint) is dict:
-            if not isinstance(value, Mapping):
-                raise self.wrong(path, value, expected(hint))
-            return {str(key): self.value(get_args(hint)[1], item, f"{path}.{key}") for key, item in value.items()}
-        return self.plain(hint, value, path)
-
-    def plain(self, hint: Any, value: Any, path: str) -> Any:
-        """Text, a number, a truth value, a path or None."""
-        if hint is NoneType and (value is None or (isinstance(value, str) and value.lower() in ("none", "null"))):
-            return None
-        if hint is bool and isinstance(value, str) and value.lower() in BOOLS:
-            return BOOLS[value.lower()]
-        number = hint in (int, float) and isinstance(value, str | int | hint) and not isinstance(value, bool)
-        if number:
-            try:
-                return hint(value)
-            except ValueError:
-                raise self.wrong(path, value, expected(hint)) from None
-        if hint is Path and isinstance(value, str | Path):
-            return Path(value)
-        if hint in (bool, str) and isinstance(value, hint):
-            return value
-        raise self.wrong(path, value, expected(hint))
-
-    def union(self, hint: Any, value: Any, path: str) -> Any:
-        """The first of several types that takes a value; text comes last, since it takes anything."""
-        for option in sorted(get_args(hint), key=lambda option: option in (str, Path)):
-            try:
-                return self.value(option, value, path)
-            except InputError:
-                continue
-        raise self.wrong(path, value, expected(hint))
-
-    def choice(self, hint: Any, value: Any, path: str) -> Any:
-        """One of some words. YAML reads the words on and off as true and false, and a word of digits as a number."""
-        choices = get_args(hint)
-        word = {True: "on", False: "off"}[value] if isinstance(value, bool) else value
-        for choice in choices:
-            if str(word) == str(choice):
-                return choice
-        raise self.wrong(path, value, expected(hint))
-
-    def sequence(self, hint: Any, value: Any, path: str) -> Any:
-        """A tuple, from a list or from text with commas, with or without brackets."""
-        kinds = get_args(hint)
-        if isinstance(value, str):
-            value = [item.strip() for item in value.strip("[]() ").split(",") if item.strip()]
-        if not isinstance(value, list | tuple):
-            raise self.wrong(path, value, expected(hint))
-        if kinds[-1] is not Ellipsis and len(value) != len(kinds):
-            raise self.wrong(path, value, expected(hint))
-        each = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
-        return tuple(self.value(kind, item, path) for kind, item in zip(each, value, strict=True))
-
-    def wrong(self, path: str, value: Any, kind: str) -> InputError:
-        """The error for a value of another type."""
-        return InputError(f"{self.name(path)}: found {value!r}, expected {kind}")
+def _scalar(hint: Any, value: Any) -> Any:
+    """Text, a number, a truth value, a path or None. Raises WrongTypeError."""
+    word = str(value).lower()
+    if hint is NoneType and word in ("none", "null"):
+        return None
+    if hint is bool and word in BOOLS:
+        return BOOLS[word]
+    number = hint in (int, float) and isinstance(value, str | int | hint) and not isinstance(value, bool)
+    if number or (hint is str and isinstance(value, str)) or (hint is Path and isinstance(value, str | Path)):
+        with suppress(ValueError):
+            return hint(value)
+    raise WrongTypeError(value, hint)
 
 
 def expected(hint: Any) -> str:
     """A type in words: a whole number; one of linear, finetune; a list, each a number."""
-    origin, parts = get_origin(hint), get_args(hint)
+    origin, options = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return " or ".join(expected(part) for part in parts)
+        return " or ".join(map(expected, options))
     if origin is Literal:
-        return f"one of {', '.join(map(str, parts))}" if len(parts) > 1 else str(parts[0])
+        return f"one of {', '.join(options)}" if len(options) > 1 else str(options[0])
     if origin is tuple:
-        number = "a list" if parts[-1] is Ellipsis else f"{len(parts)} values"
-        return f"{number}, each {expected(parts[0])}"
-    return "settings by name" if origin is dict else KINDS[hint]
+        number = "a list" if options[-1] is Ellipsis else f"{len(options)} values"
+        return f"{number}, each {expected(options[0])}"
+    return KINDS[origin or hint]
 
 
 def default_of(field: Any) -> Any:
@@ -184,7 +168,7 @@ def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """The settings in a YAML file. Raises InputError for a missing file, and for one that holds something else."""
+    """The settings in a YAML file. Raises InputError for a missing file, and for anything but settings by name."""
     import yaml
 
     if not file.is_file():
@@ -192,7 +176,9 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", error)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(f"{file}: not YAML ({line}{problem})") from None
     if not isinstance(content, dict):
         raise InputError(f"{file}: found {type(content).__name__}, expected settings by name")
     return content

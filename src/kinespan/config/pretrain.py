@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import InputError
-from .checks import check_positive, check_probability, check_shares
+from .checks import check_not_negative, check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """What contrastive methods share (defaults: MoCo as in CrosSCLR, with a momentum for short runs)."""
+    """Settings of every contrastive method (defaults: MoCo as in CrosSCLR, with a momentum for short runs)."""
 
     queue: int = 32768
     """Keys kept as negatives of the video term."""
@@ -21,7 +21,7 @@ class MethodConfig:
     temperature: float = 0.07
     """Temperature of InfoNCE, of the video and the snippet term."""
     dim: int = 128
-    """Length of the projected vectors."""
+    """Dimension of the projected embeddings."""
 
 
 @dataclass(frozen=True)
@@ -29,37 +29,37 @@ class SnippetConfig:
     """The snippet term."""
 
     variant: Literal["aligned", "paper", "off"] = "aligned"
-    """aligned: positives cover the same time. paper: arg-max positives, one negative a video. off: none."""
+    """aligned: positives cover the same time. paper: positives by argmax, one negative a video. off: no snippet
+    term."""
     weight: float = 10.0
-    """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5). Our weight is high since
-    frames are learnt from snippets; they learn little from the video term."""
+    """Lambda, the weight of the snippet term beside the video term (the paper's release: 1.5). Ours is high because
+    frames are learnt from snippets, and little from the video term."""
     frames: int = 8
-    """Frames a snippet covers, about."""
+    """Approximate length of a snippet in frames."""
     margin: float = 0.5
-    """Seconds that must lie between two snippets of a recording for them to be negatives (aligned only)."""
+    """Shortest time in seconds between two snippets of a recording that are negatives of each other (aligned only)."""
     same_recording_negatives: bool = True
     """Use snippets of the same recording beyond the margin as negatives (aligned only)."""
     soft_targets: bool = True
-    """Weigh every key snippet by how much of the same time it covers; else the one that covers most is the only
-    positive (aligned only)."""
+    """Weigh every key snippet by its overlap in time with the query; otherwise the one with the largest overlap is the
+    only positive (aligned only)."""
     neighbours: int = 0
-    """Most similar queue entries that are positives too (paper only; its release: 5)."""
+    """Number of most similar queue entries that are positives too (paper only; its release: 5)."""
     neighbours_from: float = 0.2
     """Share of the steps after which neighbours are mined (the paper's release: epoch 200 of 600)."""
     queue: int = 256
     """Keys kept as negatives of the snippet term (the paper's release: 32768). A short queue suits small corpora, where
-    a long one holds the same moments many times over."""
+    a long one holds the same moments many times."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
         check_positive(self, "frames", "queue")
-        check_probability(self, "snippet.", "neighbours_from")
-        if min(self.weight, self.margin, self.neighbours) < 0:
-            raise InputError("snippet.weight, snippet.margin and snippet.neighbours must not be negative")
+        check_share(self, "neighbours_from")
+        check_not_negative(self, "weight", "margin", "neighbours")
         if self.neighbours and self.variant == "aligned":
             raise InputError(
-                f"snippet.neighbours is {self.neighbours}, but aligned snippets have the snippets of the same time as "
-                "their only positives; leave --snippet.neighbours out, or use --snippet.variant paper"
+                f"neighbours is {self.neighbours}, but aligned snippets have only those of the same time as positives; "
+                "leave --snippet.neighbours out, or use --snippet.variant paper"
             )
 
 
@@ -82,9 +82,9 @@ class PretrainConfig:
     extreme: AugmentConfig = field(
         default_factory=lambda: AugmentConfig(shear=0.5, tilt=30.0, flip=0.5, axis_mask=0.5, joint_mask=0.3)
     )
-    """Augmentation of the extreme views of methods that have some (AimCLR)."""
+    """Augmentation of the extreme views of methods that have them (AimCLR)."""
     split: str | None = None
-    """Split whose training recordings are used; none: every recording of the corpus."""
+    """Split whose training recordings are used; by default every recording is."""
     fold: int = 1
     """Fold of the split."""
     clip_frames: int = 64
@@ -94,31 +94,33 @@ class PretrainConfig:
     steps: int = 400
     """Optimiser steps."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    """adamw suits short runs; sgd (momentum 0.9, lr 0.1, weight decay 1e-4) is the papers' choice for long ones."""
+    """adamw suits short runs; sgd (momentum 0.9; with lr 0.1 and weight decay 1e-4) is the papers' choice for long
+    ones."""
     lr: float = 2e-3
     """Peak learning rate."""
     warmup: float = 0.1
-    """Share of the steps over which the learning rate rises to its peak."""
+    """Share of the steps in which the learning rate rises to its peak."""
     lr_drops: tuple[float, ...] = ()
-    """Shares of the steps after which the learning rate is a tenth of what it was; none: a half cosine to zero."""
+    """Shares of the steps after which the learning rate is divided by ten; none: a half cosine to zero."""
     weight_decay: float = 1e-2
     """Weight decay."""
     dropout: float = 0.0
     """Dropout in the encoder's blocks (the papers: 0.5)."""
     probe_every: int = 50
-    """Steps between kNN frame probes where labels exist (they are never trained on); 0: none."""
+    """Steps between kNN probes of frames where labels exist (nothing is trained on them); 0: none."""
     save_every: int = 50
     """Steps between checkpoints."""
     precision: Precision = "auto"
-    """auto: bfloat16 where the machine has matrix units for it, else float32."""
+    """32: float32; bf16: bfloat16; auto: bf16 where the hardware has matrix units for it."""
     seed: int = 0
-    """Seed of weights, clips and augmentation."""
+    """Seed of the weights, the clips and the augmentation."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
         check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
-        check_shares(self, "warmup", "lr_drops")
+        check_share(self, "warmup", "lr_drops")
         if self.clip_frames < 2 * self.snippet.frames:
             raise InputError(
-                f"clip_frames {self.clip_frames} holds fewer than two snippets of snippet.frames {self.snippet.frames}"
+                f"clip_frames is {self.clip_frames}, expected two snippets or more: {2 * self.snippet.frames}, "
+                f"since snippet.frames is {self.snippet.frames}"
             )

@@ -45,8 +45,9 @@ class SplitRule:
     """How a corpus without official splits is split."""
 
     group: str | None = None
-    """An attribute of the recordings, or a regular expression on their names whose first bracket (else the whole match)
-    names the group. None: the first of `GROUP_ATTRIBUTES` that all have, else each recording is a group."""
+    """What recordings of a group share: the name of an attribute, or a regular expression on their names whose first
+    bracket (else the whole match) names the group. By default the first attribute for a person (performer, actor,
+    ...) that all have, else each recording is a group."""
     folds: int = 4
     """Number of folds."""
     seed: int = 0

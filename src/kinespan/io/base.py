@@ -26,19 +26,19 @@ class ReadOptions:
     """What a file does not state, or states wrongly. Raises InputError for a bad value."""
 
     fps: float | None = None
-    """Frames a second; overrides the rate of the file."""
+    """Frames per second, in place of the file's own."""
     skip_frames: int = 0
     """Leading frames to drop, such as the T-pose of many BVH files."""
     unit: float | None = None
-    """Metres per unit of the file. None: the rule of the format, see the reader."""
+    """Metres per unit of the file; by default as the format has it."""
     up: Axis | None = None
-    """The axis of the file that points up. None: y."""
+    """Axis of the file that points up; by default y."""
     asf: Path | None = None
-    """The Acclaim skeleton of an AMC file. None: the ASF file beside it."""
+    """Acclaim skeleton of AMC files; by default the ASF file beside them."""
     body_model: Path | None = None
-    """The SMPL-H body (.npz) of an AMASS file. None: the one beside it or in a folder above."""
+    """SMPL-H body (.npz) of AMASS files; by default the one beside them or in a folder above."""
     min_label_frames: int = 0
-    """Runs of a per-frame label that are shorter get the label of the longer neighbour. 0: labels as they are."""
+    """Shorter runs of a per-frame label get the label of the longer neighbour; 0: labels as they are."""
 
     def __post_init__(self) -> None:
         """Check the values. Raises InputError."""

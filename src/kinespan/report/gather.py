@@ -16,7 +16,7 @@ from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..errors import InputError
-from ..runs.folder import METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE
+from ..runs.folder import LOG_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE
 from ..runs.outputs import read_scores
 from .data import ReportData, ReportRecording
 
@@ -151,9 +151,9 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
 
 def _curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
     """Training curves of a run, (step, value) by name; without curves of its own, those of the runs in its folder."""
-    own = folder / "metrics.csv"
+    own = folder / LOG_FILE
     curves: dict[str, list[tuple[float, float]]] = {}
-    for file in [own] if own.is_file() else sorted(folder.glob("*/metrics.csv")):
+    for file in [own] if own.is_file() else sorted(folder.glob(f"*/{LOG_FILE}")):
         prefix = "" if file == own else f"{file.parent.name}: "
         with open(file, newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
