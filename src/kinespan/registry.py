@@ -61,6 +61,10 @@ class Registry(Generic[Entry]):
         load_plugins()
         return iter(sorted(self._entries))
 
+    def __len__(self) -> int:
+        load_plugins()
+        return len(self._entries)
+
 
 GROUP = "kinespan.plugins"
 """The group of entry points; the value of each is a module that registers its entries on import."""

@@ -130,7 +130,7 @@ def test_a_made_up_format_is_read(done: dict[str, Done], site: Path) -> None:
     from kinespan.corpus import Corpus
 
     assert done["loose"].code == 0, done["loose"].err
-    assert "motion/zoe_3.lab:2: found 3 numbers, expected 20 joints, x y z each" in done["loose"].out
+    assert "motion/zoe_3.lab:2: found 3 values, expected 60, x y z of 20 joints" in done["loose"].out
     corpus = Corpus.open(site.parent / "loose")
     assert corpus.names == tuple(f"{who}_{take}" for who in ("anna", "bob", "zoe") for take in (1, 2))
     recording = corpus["zoe_2"]
