@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -161,7 +162,7 @@ def our_step(
 
 def stepper(module: Any, options: RunOptions) -> Callable[[], None]:
     """A whole training step of a module: draw, forward, backward, optimiser, momentum networks."""
-    module.note = lambda **values: None  # no trainer to log to
+    step_alone = without_trainer(module)
     optimizer = module.configure_optimizers()["optimizer"]
     half = lightning_precision(options.precision) == "bf16-mixed"
     memory = contextlib.ExitStack()
@@ -169,7 +170,7 @@ def stepper(module: Any, options: RunOptions) -> Callable[[], None]:
 
     def step(memory: contextlib.ExitStack = memory) -> None:
         with torch.autocast(options.device, torch.bfloat16) if half else contextlib.nullcontext():
-            loss = module.training_step(0, 0)
+            loss = step_alone()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -177,6 +178,17 @@ def stepper(module: Any, options: RunOptions) -> Callable[[], None]:
             module.method.after_step()
 
     return step
+
+
+def without_trainer(module: Any) -> Callable[[], torch.Tensor]:
+    """The loss of a training step: batches are drawn as the trainer's are, and nothing is logged."""
+    config, generator = module.config, torch.Generator(device=module.device).manual_seed(module.config.seed * 1009)
+    module.batches, module.show = SimpleNamespace(generator=generator), lambda **values: None
+
+    def loss() -> torch.Tensor:
+        return module.training_step(module.pool.draw(config.batch_size, config.clip_frames, generator), 0)
+
+    return loss
 
 
 def conventional_sampling(options: RunOptions, kind: str, size: ClipSize) -> Job:
@@ -188,6 +200,7 @@ def conventional_sampling(options: RunOptions, kind: str, size: ClipSize) -> Job
 def our_sampling(options: RunOptions, kind: str, size: ClipSize) -> Job:
     """Clips drawn, and both views made of them."""
     module = our_module(options, kind, size)
+    without_trainer(module)
     config = module.config
 
     def sample() -> None:

@@ -34,7 +34,7 @@ from kinespan.train.clip_pool import ClipPool
 from kinespan.train.pretrain_module import PretrainModule
 from kinespan.transforms.normalise import Motion
 
-from .cases_training import made_motions
+from .cases_training import made_motions, without_trainer
 
 Precision = Literal["float64", "float32", "tf32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "tf32", "bf16")
@@ -100,6 +100,7 @@ def numbers(encoder: str, device: str, precision: Precision, size: CheckSize) ->
     if precision == "float64":
         motion = replace(motion, positions=motion.positions.astype(np.float64))
     module.to(device, exact)
+    step_alone = without_trainer(module)
     module.pool.to(device)
     module.pool.positions = module.pool.positions.to(exact)
     half = torch.autocast(device, torch.bfloat16, enabled=precision == "bf16")
@@ -111,7 +112,7 @@ def numbers(encoder: str, device: str, precision: Precision, size: CheckSize) ->
             scores = localizer.motion_scores(motion, window=8.0)
         module.train()
         with half, same_draws(precision):
-            loss = module.training_step(0, 0)
+            loss = step_alone()
         loss.backward()
     gradients = [weight.grad.flatten() for weight in module.method.parameters() if weight.grad is not None]
     values = {
@@ -137,7 +138,6 @@ def step_module(encoder: str, size: CheckSize) -> PretrainModule:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = PretrainModule(config, NTU_25, ClipPool(some_absent(size.frames)))
-    module.note = lambda **values: None  # type: ignore[method-assign]  # no trainer to log to
     settle(module, rng)
     return module
 

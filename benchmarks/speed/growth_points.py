@@ -123,11 +123,11 @@ def _localizing(minutes: int, folder: Path) -> Callable[[], object]:
     model = busy_localizer()
     localize(model, [Recording(np.array(frames[:600]), FPS, NTU_25, "warming up")])
 
-    def localize() -> None:
+    def localize_one() -> None:
         recording = Recording(frames, FPS, NTU_25, "made")
         write_result(localize(model, [recording]), folder / f"localized-{minutes}")
 
-    return localize
+    return localize_one
 
 
 def motion_file(folder: Path, minutes: int) -> Path:

@@ -16,7 +16,7 @@ from torch import nn
 
 from kinespan.config import FinetuneConfig
 from kinespan.corpus import Corpus
-from kinespan.corpus.training_set import Parts, Source, TrainingSet, choose_skeleton, corpus_parts, labelled_names
+from kinespan.corpus.training_set import FoldSides, Source, TrainingSet, choose_skeleton, corpus_parts, labelled_names
 from kinespan.data.predictions import Predictions, Truth
 from kinespan.decode import DecodeConfig, decode, segment
 from kinespan.decode.durations import learn_durations
@@ -42,7 +42,7 @@ INNER = "inner"
 HIGH_TIOUS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def parts_of(corpus: Corpus, split: str, fold: int) -> Parts:
+def parts_of(corpus: Corpus, split: str, fold: int) -> FoldSides:
     """The recordings of a fold, of SPLIT:inner too. Raises InputError for an unknown split or fold."""
     name, _, inner = split.partition(":")
     parts = corpus_parts(corpus, name, fold)
@@ -51,7 +51,7 @@ def parts_of(corpus: Corpus, split: str, fold: int) -> Parts:
     held_out = corpus_parts(corpus, name, 1).test
     if inner != INNER or fold == 1:
         raise InputError(f"split {split!r}, fold {fold}: expected {name}:{INNER} and a fold from 2 on")
-    return Parts(tuple(name for name in parts.train if name not in held_out), held_out, parts.drop_labels)
+    return FoldSides(tuple(name for name in parts.train if name not in held_out), held_out, parts.drop_labels)
 
 
 def random_share(names: Sequence[str], share: float, seed: int) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def _size(module: nn.Module) -> int:
 
 
 def _baseline(
-    corpus: Corpus, parts: Parts, row: Row, config: FinetuneConfig
+    corpus: Corpus, parts: FoldSides, row: Row, config: FinetuneConfig
 ) -> tuple[Mapping[str, Scores], DecodeConfig, float, int]:
     """Scores of a baseline on the held-out recordings, how to decode them, their rate, and the labelled recordings."""
     names, labels = labelled_names(corpus, parts.train, parts.drop_labels, config)
