@@ -325,6 +325,17 @@ def test_ctrl_c_outside_training_is_one_line(monkeypatch: pytest.MonkeyPatch, co
     assert (done.code, done.err) == (130, "kinespan: stopped\n")
 
 
+def test_ctrl_c_before_the_first_checkpoint_does_not_offer_to_resume(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kinespan.train.pretraining.pretrain", stop)
+    done = command("pretrain", "corpus", "--out", "never")
+    assert (done.code, done.err) == (130, "kinespan: stopped\n")
+
+
 def test_closed_pipe_is_no_error(jobs: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {sys.executable} -m kinespan.cli info corpus --json | true"],

@@ -131,7 +131,7 @@ MISTAKES = [
     ("prepare one.npz --out x --annotations missing.csv", "missing.csv"),
     ("info missing", "missing"),
     ("info a_file", "a_file", "known format"),
-    ("info empty", "empty"),
+    ("info empty", "empty", "no corpus and no finished run", "prepare it"),
     ("report fine/metrics.json --out r.html", "predictions"),
     ("report corpus --out r.html", "predictions.json"),
     ("report fine --out nowhere/r.html", "nowhere"),

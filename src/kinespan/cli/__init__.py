@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, get_type_hints
 
 from .._version import __version__
-from ..errors import InputError, unknown
+from ..errors import InputError, Interrupted, unknown
 from .arguments import Command
 
 COMMANDS = {
@@ -72,7 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"kinespan: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        after = command.after_stop if command is not None else ""
+        # before the first checkpoint there is nothing to resume
+        resumable = isinstance(stop, Interrupted) or (command is not None and "--resume" not in command.flags)
+        after = command.after_stop if command is not None and resumable else ""
         print("kinespan:", "; ".join(filter(None, (str(stop) or "stopped", after))), file=sys.stderr)
         return 130
     except BrokenPipeError:  # as in `kinespan info x | head`

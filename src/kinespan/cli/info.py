@@ -11,7 +11,7 @@ from .. import io
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..models.model_file import read_spec, read_weights
-from ..runs.folder import METRICS_FILE
+from ..runs.folder import ENCODER_FILE, METRICS_FILE, MODEL_FILE
 from ..runs.outputs import headline
 from .arguments import Positional
 from .checks import is_corpus, model_file
@@ -34,6 +34,8 @@ def run(arguments: InfoArguments) -> int:
         raise InputError(f"{path}: no such file or folder")
     if is_corpus(path):
         facts = corpus_facts(path)
+    elif path.is_dir() and not any((path / name).is_file() for name in (ENCODER_FILE, MODEL_FILE)):
+        raise InputError(f"{path}: no corpus and no finished run; of a folder of motion, give one file, or prepare it")
     elif path.is_dir() or path.suffix == ".safetensors":
         facts = model_facts(path)
     else:
@@ -88,6 +90,7 @@ def corpus_facts(path: Path) -> dict[str, Any]:
         "fps": sorted({info.fps for info in infos}),
         "skeletons": sorted({info.skeleton.name for info in infos}),
         "labels": None if corpus.labels is None else list(corpus.labels.names),
+        "exclusive": None if corpus.labels is None else corpus.labels.exclusive,
         "splits": splits,
     }
 

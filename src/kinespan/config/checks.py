@@ -19,7 +19,7 @@ def check_not_negative(settings: object, *names: str) -> None:
 
 def check_fraction(settings: object, *names: str) -> None:
     """Check that settings are above 0 and at most 1."""
-    _check(settings, names, lambda value: 0 < value <= 1, "above 0 and at most 1")
+    _check(settings, names, lambda value: 0 < value <= 1, "above 0 and at most 1 (20 % is 0.2)")
 
 
 def check_share(settings: object, *names: str) -> None:
