@@ -119,3 +119,10 @@ def test_names_without_torch_are_those_of_the_registries() -> None:
     """Those of plug-ins are looked up in the registries themselves."""
     assert set(ENCODER_NAMES) == {name for name in ENCODERS if ENCODERS[name].__module__.startswith("kinespan.")}
     assert set(METHOD_NAMES) == {name for name in METHODS if METHODS[name].__module__.startswith("kinespan.")}
+
+
+def test_short_flag_in_a_settings_file_is_answered_with_its_block(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("encoder: tcn\n")
+    with pytest.raises(InputError, match=r"unknown setting 'encoder'; in a file it is network: \{encoder: \.\.\.\}"):
+        parse(f"pretrain corpus --out x --config {file}")

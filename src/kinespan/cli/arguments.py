@@ -134,6 +134,9 @@ class Command:
         """The settings in a YAML file. Raises InputError for one that the command does not have."""
         settings, known = read_yaml(file), [field.name for kind in self.kinds[1:] for field in fields(kind)]
         for name in settings:
+            if f"--{name}" in self.flags and name in SHORT:
+                block, _, setting = SHORT[name].partition(".")
+                raise InputError(f"{file}: unknown setting {name!r}; in a file it is {block}: {{{setting}: ...}}")
             if name not in known:
                 see = f"kinespan {self.name} --help-all"
                 raise InputError(f"{file}: {unknown('setting', name, known, see=see)}")
