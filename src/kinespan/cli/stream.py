@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import io
+from ..arrays import BoolArray, Float32Array
 from ..data.annotation import Span
 from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS
@@ -31,7 +31,7 @@ from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
 
-Frame = tuple[NDArray[np.float32], NDArray[np.bool_]]
+Frame = tuple[Float32Array, BoolArray]
 
 
 @dataclass(frozen=True, kw_only=True)
