@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kinespan.cli import COMMANDS, load_command
-from kinespan.cli.checks import ENCODER_NAMES, METHOD_NAMES
+from kinespan.cli.checks import ENCODER_NAMES, METHOD_OPTIONS
 from kinespan.cli.help import help_text
 from kinespan.encoders import ENCODERS
 from kinespan.errors import InputError
@@ -118,7 +119,10 @@ def test_help_of_training_shows_ten_settings_in_groups(name: str) -> None:
 def test_names_without_torch_are_those_of_the_registries() -> None:
     """Those of plug-ins are looked up in the registries themselves."""
     assert set(ENCODER_NAMES) == {name for name in ENCODERS if ENCODERS[name].__module__.startswith("kinespan.")}
-    assert set(METHOD_NAMES) == {name for name in METHODS if METHODS[name].__module__.startswith("kinespan.")}
+    options = {name: tuple(option.name for option in fields(METHODS[name].Options)) for name in METHODS}
+    assert {
+        name: options[name] for name in METHODS if METHODS[name].__module__.startswith("kinespan.")
+    } == METHOD_OPTIONS
 
 
 def test_short_flag_in_a_settings_file_is_answered_with_its_block(tmp_path: Path) -> None:

@@ -19,8 +19,14 @@ ENCODER_NAMES = (
     "tcn", "tcn_long",
 )  # fmt: skip
 """Encoders that are part of kinespan, by name; their registry is filled by modules that import torch."""
-METHOD_NAMES = ("aimclr", "crosclr", "rvtclr", "skeletonclr", "usdrl")
-"""Pretraining methods that are part of kinespan, by name."""
+METHOD_OPTIONS = {
+    "aimclr": ("keep", "topk", "mine_from"),
+    "crosclr": ("topk", "mine_from"),
+    "rvtclr": ("margin", "topk", "mine_from"),
+    "skeletonclr": (),
+    "usdrl": ("views", "dim", "similarity", "variance", "covariance", "correlation", "temporal", "spatial"),
+}
+"""Pretraining methods that are part of kinespan, by name, and the names of their options."""
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 """Kinds of devices that models compute on."""
 
@@ -38,10 +44,13 @@ def check_encoder(name: str) -> None:
 
 def check_method(name: str, options: Mapping[str, object]) -> None:
     """Raise InputError for an unknown pretraining method, or an option that it does not have."""
-    if name in METHOD_NAMES and not options:
+    if name not in METHOD_OPTIONS and not plugins():
+        raise unknown("method", name, METHOD_OPTIONS)
+    for option in options:
+        if option not in METHOD_OPTIONS.get(name, options):
+            raise InputError(f"--options of method {name}: {unknown('setting', option, METHOD_OPTIONS[name])}")
+    if name in METHOD_OPTIONS and not options:
         return
-    if name not in METHOD_NAMES and not plugins():
-        raise unknown("method", name, METHOD_NAMES)
     from ..methods import method_options
 
     method_options(name, options)
