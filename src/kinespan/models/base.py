@@ -97,8 +97,8 @@ def by_person(recording: Recording, people: People) -> list[tuple[int | None, Re
         return [(None, recording)]
     recordings: list[tuple[int | None, Recording]] = []
     for person in range(recording.num_people):
-        if recording.mask[:, person].any():
+        if recording.valid[:, person].any():
             alone = slice(person, person + 1)
-            changes = {"positions": recording.positions[:, alone], "valid": recording.mask[:, alone]}
+            changes = {"positions": recording.positions[:, alone], "valid": recording.valid[:, alone]}
             recordings.append((person, recording.with_changes(f"person {person} alone", **changes)))
     return recordings
