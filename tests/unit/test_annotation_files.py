@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from kinespan.annotations import FORMATS, read_annotations, write_annotations
 from kinespan.annotations.activitynet import read_predictions, read_truth, write_predictions, write_truth
-from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.annotation import Annotation, Event, LabelSet, Span
 from kinespan.data.clock import Clock
 from kinespan.data.predictions import Predictions, Truth
 from kinespan.errors import InputError
@@ -359,6 +359,16 @@ def test_csv_follows_rfc_4180(tmp_path):
     assert (tmp_path / "spans.csv").read_bytes() == (
         header + b'x,"a,""b""",0.5,2,60,240,0.25,\r\nx,c,1,2,120,240,,0\r\n'
     )
+
+
+def test_csv_lists_events_in_order_of_time_and_without_end(tmp_path):
+    labels = LabelSet(("walk", "strike"), events=("strike",))
+    events = (Event(2.5, "strike", 0.5), Event(0.25, "strike", 0.75, person=1))
+    annotation = Annotation((Span(0.5, 2, "walk", 0.25),), labels, events=events)
+    write_annotations({"x": annotation}, tmp_path / "spans.csv", clocks={"x": Clock(100.0, 300)})
+    assert (tmp_path / "spans.csv").read_text("utf-8").splitlines()[1:] == [
+        "x,strike,0.25,,25,,0.75,1", "x,walk,0.5,2,50,200,0.25,", "x,strike,2.5,,250,,0.5,"
+    ]  # fmt: skip
 
 
 def test_a_written_segmentation_keeps_labels_durations_and_rates(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinespan.data.annotation import Annotation, LabelSet, Span, frame_centres
+from kinespan.data.annotation import Annotation, Event, LabelSet, Span, frame_centres
 from kinespan.data.clock import Clock
 from kinespan.runs.summary import label_summaries, transitions, write_summary, write_transitions
 
@@ -67,6 +67,19 @@ def test_people_are_counted_apart_and_the_idle_one_too():
     ]
 
 
+def test_events_are_counted_without_duration_and_follow_in_time():
+    labels = LabelSet(("walk", "strike"), events=("strike",))
+    events = (Event(1.5, "strike", 0.9), Event(0.5, "strike", 0.8), Event(9.0, "strike", 0.7))
+    answers = {"gait": Annotation((Span(1, 6, "walk", 0.9),), labels, events=events)}
+    walk, strike = label_summaries(answers, {"gait": Clock(100.0, 1000)}, {})
+    assert (walk.count, walk.total_seconds, walk.share) == (1, 5.0, 0.5)
+    assert (strike.count, strike.total_seconds, strike.mean_seconds, strike.share) == (3, None, None, None)
+    assert strike.per_minute == pytest.approx(18.0)
+    assert [(row.label, row.next_label, row.count) for row in transitions(answers)] == [
+        ("walk", "strike", 1), ("strike", "walk", 1), ("strike", "strike", 1)
+    ]  # fmt: skip
+
+
 @given(st.lists(st.sampled_from(LABELS.names), max_size=12))
 def test_counts_of_transitions_add_up(labels):
     spans = tuple(Span(index, index + 1, label) for index, label in enumerate(labels))
@@ -94,3 +107,21 @@ def test_whole_frames_keep_their_numbers():
     assert clock.frames(9.9, 11.0) == (1188, 1200)
     assert Clock(2.0, 8).frames(1.1, 1.2) == (2, 3)  # shorter than a frame
     assert clock.duration == pytest.approx(10.0)
+    assert [clock.frame(time) for time in (-1, 0, 7 / 120, 7.9 / 120, 9.9999, 12)] == [0, 0, 7, 7, 1199, 1199]
+
+
+def test_frames_of_uneven_recordings_are_found_by_time():
+    clock = Clock(20.0, 5, np.array([0.0, 0.05, 0.1, 2.1, 2.15]))  # a hole of two seconds
+    assert clock.duration == pytest.approx(2.2)
+    assert clock.frames(0.0, 0.1) == (0, 2)
+    assert clock.frames(0.1, 2.1) == (2, 3)
+    assert clock.frames(2.1, 2.2) == (3, 5)
+    assert [clock.frame(time) for time in (0.05, 0.0999, 1.7, 2.1, 5)] == [1, 1, 2, 3, 4]
+
+
+@given(st.floats(1, 240), st.integers(1, 50), st.data())
+def test_even_times_give_the_frames_of_the_rate(fps, num_frames, data):
+    even, by_times = Clock(fps, num_frames), Clock(fps, num_frames, np.arange(num_frames) / fps)
+    start = data.draw(st.floats(0, 60))
+    assert even.frames(start, start + 0.3) == by_times.frames(start, start + 0.3)
+    assert even.frame(start) == by_times.frame(start)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
-from ..data.annotation import Annotation, Span
+from ..data.annotation import Annotation, Event, Span
 from ..data.clock import Clock
 from ..files import write_atomically
 
@@ -24,13 +24,14 @@ class LabelSummary:
     """None where people are not told apart."""
     label: str
     count: int
-    """Number of spans."""
-    total_seconds: float
+    """Number of spans, or of events."""
+    total_seconds: float | None
+    """None for events, as the other two of time."""
     mean_seconds: float | None
     """None without any span."""
     per_minute: float
-    """Spans a minute of the recording."""
-    share: float
+    """Spans or events a minute of the recording."""
+    share: float | None
     """Share of the recording's time, 0 to 1."""
 
 
@@ -56,16 +57,18 @@ def label_summaries(
     rows = []
     for name, annotation in annotations.items():
         seconds = clocks[name].duration
-        for person, spans in _by_person(annotation.spans, people.get(name, ())):
+        instants = set(annotation.labels.events)
+        for person, occurrences in _by_person(annotation, people.get(name, ())):
             durations: dict[str, list[float]] = {label: [] for label in annotation.labels.names}
-            for span in spans:
-                durations[span.label].append(span.duration)
+            for occurrence in occurrences:
+                durations[occurrence.label].append(occurrence.duration if isinstance(occurrence, Span) else 0.0)
             for label, values in durations.items():
                 count, total = len(values), sum(values, 0.0)
                 mean = total / count if count else None
-                rows.append(
-                    LabelSummary(name, person, label, count, total, mean, 60 * count / seconds, total / seconds)
-                )
+                row = LabelSummary(name, person, label, count, total, mean, 60 * count / seconds, total / seconds)
+                if label in instants:
+                    row = replace(row, total_seconds=None, mean_seconds=None, share=None)
+                rows.append(row)
     return rows
 
 
@@ -74,8 +77,8 @@ def transitions(annotations: Mapping[str, Annotation]) -> list[Transition]:
     rows = []
     for name, annotation in annotations.items():
         order = {label: index for index, label in enumerate(annotation.labels.names)}
-        for person, spans in _by_person(annotation.spans):
-            counts = Counter((before.label, after.label) for before, after in pairwise(spans))
+        for person, occurrences in _by_person(annotation):
+            counts = Counter((before.label, after.label) for before, after in pairwise(occurrences))
             for pair in sorted(counts, key=lambda pair: (order[pair[0]], order[pair[1]])):
                 rows.append(Transition(name, person, *pair, counts[pair]))
     return rows
@@ -93,11 +96,14 @@ def write_transitions(annotations: Mapping[str, Annotation], path: Path) -> None
     _write(Transition, transitions(annotations), path)
 
 
-def _by_person(spans: Sequence[Span], people: Iterable[int] = ()) -> Iterator[tuple[int | None, list[Span]]]:
-    """The spans of each person, by slot, of `people` at least; all spans where nobody is told apart."""
-    slots = sorted({*people, *(-1 if span.person is None else span.person for span in spans)})
+def _by_person(annotation: Annotation, people: Iterable[int] = ()) -> Iterator[tuple[int | None, list[Span | Event]]]:
+    """Spans and events in order of start, of each person by slot, of `people` at least; of all where none are told
+    apart."""
+    both: list[Span | Event] = [*annotation.spans, *annotation.events]
+    both.sort(key=lambda occurrence: occurrence.start if isinstance(occurrence, Span) else occurrence.time)
+    slots = sorted({*people, *(-1 if occurrence.person is None else occurrence.person for occurrence in both)})
     for person in [None if slot < 0 else slot for slot in slots] or [None]:
-        yield person, [span for span in spans if span.person == person]
+        yield person, [occurrence for occurrence in both if occurrence.person == person]
 
 
 def _write(kind: type[LabelSummary] | type[Transition], rows: Iterable[LabelSummary | Transition], path: Path) -> None:
