@@ -159,13 +159,17 @@ def test_spans_without_length_are_told_and_counted_as_the_official_evaluator_doe
     results = {**VALIDATION, "v2": [("sit", 5, 15, 0.8), ("sit", 41, 40, 0.9)]}
     assert main(activitynet(tmp_path, database, results)) == 0
     told = capsys.readouterr().out
-    assert "1 span of the ground truth, the first 'walk' of v3, 7 to 7 s" in told
-    assert "1 span predicted, the first 'sit' of v2, 41 to 40 s" in told
-    assert "nothing matches" in told
+    told_of_truth, told_of_predictions = told.splitlines()[:2]
+    assert told_of_truth.startswith(
+        "ground truth: 1 of 5 segments end before or where they start, such as 'walk' of v3"
+    )
+    assert "counts them as missed" in told_of_truth
+    assert told_of_predictions.startswith("predictions: 1 of 3 segments")
+    assert "'sit' of v2, 41 to 40 s; left out, save that mAP counts them as wrong" in told_of_predictions
     # walk: one of two is found; sit: the wrong one has the higher score.
     assert rows(told)["all"] == ["labels", *["50.0"] * 5]
     assert main([*activitynet(tmp_path, database, results), "--rule", "pku"]) == 0
-    assert "left out of everything" in capsys.readouterr().out
+    assert "7 to 7 s; left out\n" in capsys.readouterr().out
 
 
 def test_a_predicted_label_that_truth_does_not_know_is_named(

@@ -19,6 +19,7 @@ from ..annotations.activitynet import read_predictions, read_truth
 from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
 from ..data.predictions import Predictions, Truth
+from ..data.span_table import SpanTable
 from ..errors import InputError, unknown
 from ..metrics import Rule, evaluate
 from ..metrics.metrics import RULES_BY_TIME
@@ -102,19 +103,20 @@ def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: Evaluat
 
 def _print_without_length(predictions: Predictions, truth: Truth, rule: Rule) -> None:
     """Say which rows have no length, and what they count for."""
+    num_true = sum(len(annotation.spans) for annotation in truth.annotations.values())
+    num_predicted = len(SpanTable.of(predictions.proposals).label)
     kinds = (
-        ("of the ground truth", truth.without_length, "count as true spans that nothing matches"),
-        ("predicted", predictions.without_length, "count as wrong predictions"),
+        ("ground truth", truth.without_length, num_true, "missed"),
+        ("predictions", predictions.without_length, num_predicted, "wrong"),
     )
-    for whose, rows, meaning in kinds:
-        if not rows:
-            continue
-        name, (label, start, end, *_) = rows[0]
-        use = f"of mAP, where they {meaning}" if rule in RULES_BY_TIME else "of everything"
-        print(
-            f"{plural(len(rows), 'span')} {whose}, the first {label!r} of {name}, {start:g} to {end:g} s, "
-            f"end before or where they start: left out {use}"
-        )
+    for source, rows, num_spans, verdict in kinds:
+        if rows:
+            name, (label, start, end, *_) = rows[0]
+            print(
+                f"{source}: {len(rows)} of {len(rows) + num_spans} segments end before or where they start, such as "
+                f"{label!r} of {name}, {start:g} to {end:g} s; left out"
+                f"{f', save that mAP counts them as {verdict}' if rule in RULES_BY_TIME else ''}"
+            )
 
 
 def _of_subsets(
