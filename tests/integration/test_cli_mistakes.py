@@ -112,7 +112,7 @@ MISTAKES = [
     ("evaluate --predictions fine/metrics.json --truth fine/truth.json", "fine/metrics.json", "'results'"),
     ("evaluate --predictions fine/truth.json --truth fine/truth.json", "fine/truth.json", "'results'"),
     ("evaluate --predictions fine/spans.csv --truth fine/truth.json", "fine/spans.csv", "not JSON"),
-    ("evaluate --predictions backwards.json --truth fine/truth.json", "backwards.json", "segment"),
+    ("evaluate --predictions no_segment.json --truth fine/truth.json", "no_segment.json", "segment"),
     ("evaluate fine corpus --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
     ("localize fine one.npz --out x --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
     ("evaluate --predictions fine/proposals.json --truth fine/truth.json --decoder stal", "--decoder stal", "MODEL"),
@@ -158,8 +158,8 @@ def bad_files(done_jobs: Path) -> Path:
     (folder / "a_file").write_text("neither motion nor model\n")
     (folder / "broken.bvh").write_text("HIERARCHY\nROOT hips\n{\n")
     (folder / "empty").mkdir()
-    spans = {"take": [{"label": "wave", "score": 1.0, "segment": [2.0, 1.0]}]}
-    (folder / "backwards.json").write_text(json.dumps({"version": "1.0", "results": spans}))
+    spans = {"take": [{"label": "wave", "score": 1.0, "segment": [2.0]}]}
+    (folder / "no_segment.json").write_text(json.dumps({"version": "1.0", "results": spans}))
     corpus = Corpus.open(folder / "corpus")
     save_npz(corpus[corpus.names[0]], folder / "one.npz")
     with CorpusWriter(folder / "unlabelled", "unlabelled") as writer:
