@@ -13,7 +13,8 @@ from ..data.skeletons import NTU_25
 from ..errors import InputError
 from . import smplh
 from .archive import Archive, archive_fields
-from .base import READERS, FileMotion, ReadOptions
+from .base import READERS, FileMotion
+from .options import ReadOptions
 
 _RATES = ("mocap_framerate", "mocap_frame_rate")
 """The name of the rate in the first release and in later ones."""

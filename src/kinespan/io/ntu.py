@@ -12,7 +12,8 @@ import numpy as np
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions
+from .base import READERS, FileMotion
+from .options import ReadOptions
 from .decimals import Lines, read_lines
 
 _JOINTS = NTU_25.num_joints

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions, floats, present_people, whole_number
+from .base import HEAD_BYTES, READERS, FileMotion, floats, present_people, whole_number
+from .options import ReadOptions
 from .decimals import read_lines
 
 FPS = 30.0

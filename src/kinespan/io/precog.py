@@ -12,7 +12,8 @@ from ..arrays import Float64Array
 from ..data.annotation import LabelSet
 from ..data.skeletons import KINECT_20
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, finite_numbers, present_people, read_text, whole_number
+from .base import READERS, FileMotion, finite_numbers, present_people, read_text, whole_number
+from .options import ReadOptions
 
 LABELS = LabelSet(
     (
