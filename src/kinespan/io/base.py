@@ -51,7 +51,7 @@ class FileMotion:
     rest: Float64Array | None = None
     """(J, 3) the rest pose, of a format that has one."""
     valid: BoolArray | None = None
-    """(T, P) or (T, P, J): who and what was seen; None: all but joints that are NaN."""
+    """(T, P), or (T, P, J) for single joints; joints that are NaN are never valid."""
     times: Float64Array | None = None
     """(T,) seconds, rising, where frames are not evenly spaced in time."""
     frame_ids: IntArray | None = None
@@ -134,12 +134,12 @@ def whole_number(word: str) -> int | None:
     return int(word) if word.isascii() and word.isdigit() and len(word) < 10 else None
 
 
-def present_people(path: Path, positions: Float64Array) -> BoolArray:
-    """Mask (T, P) of the people who are not all zeros in positions (T, P, J, 3). Raises InputError without any."""
-    valid: BoolArray = np.any(positions != 0, axis=(2, 3))
-    if not valid.any():
-        raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
-    return valid
+def seen_joints(path: Path, positions: Float64Array) -> BoolArray:
+    """Mask (T, P, J) of the joints at (T, P, J, 3) that are not exactly zero. Raises InputError without any."""
+    seen: BoolArray = np.any(positions != 0, axis=3)
+    if not seen.any():
+        raise InputError(f"{path}: all {len(seen)} frames hold only zeros, the sensor saw nobody; leave it out")
+    return seen
 
 
 def finite_numbers(words: list[str], location: str) -> Float64Array:

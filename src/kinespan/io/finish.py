@@ -79,7 +79,7 @@ def finish(
             skeleton=motion.skeleton,
             name=motion.name or path.stem,
             valid=valid,
-            times=_times(motion, options, skip),
+            times=_times(motion, fps.value, skip),
             source=motion.source or path.name,
             attributes=motion.attributes,
             history=tuple(history),
@@ -167,9 +167,9 @@ def _up(motion: FileMotion, options: ReadOptions, body: Body) -> _Measure:
     return _Measure(up.axis, up.reason)
 
 
-def _times(motion: FileMotion, options: ReadOptions, skip: int) -> Float64Array | None:
-    """Seconds (T,) from the first frame that remains; None for an even rate, which a given one is."""
-    if motion.times is None or options.fps is not None:
+def _times(motion: FileMotion, fps: float, skip: int) -> Float64Array | None:
+    """Seconds (T,) from the first frame that remains; None for an even rate, as another one than the file's is."""
+    if motion.times is None or fps != motion.fps:
         return None
     return np.asarray(motion.times[skip:] - motion.times[skip], dtype=np.float64)
 
@@ -205,11 +205,28 @@ def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: l
         changed = int(np.count_nonzero(ids != motion.frame_ids))
         if changed:
             history.append(f"merged label runs under {options.min_label_frames} frames: {changed} frames relabelled")
-        return spans_from_frames(ids[skip:], fps, motion.labels)
+        times = _times(motion, fps, skip)
+        if times is None:
+            return spans_from_frames(ids[skip:], fps, motion.labels)
+        return _timed(spans_from_frames(ids[skip:], 1.0, motion.labels), times, fps)
     if motion.annotation is None:
         return None
+    if _times(motion, fps, skip) is not None and motion.times is not None:
+        return _shifted(motion.annotation, 1.0, float(motion.times[skip] - motion.times[0]))
     scale = 1.0 if motion.fps is None else motion.fps / fps
     return _shifted(motion.annotation, scale, skip / fps)
+
+
+def _timed(annotation: Annotation, times: Float64Array, fps: float) -> Annotation:
+    """The annotation whose times are frame numbers, by the seconds (T,) at which those frames start."""
+    starts = np.append(times, times[-1] + 1 / fps)  # the end of the last frame too
+
+    def at(frame: float) -> float:
+        return float(starts[round(frame)])
+
+    spans = tuple(replace(span, start=at(span.start), end=at(span.end)) for span in annotation.spans)
+    covered = annotation.covered and tuple((at(start), at(end)) for start, end in annotation.covered)
+    return Annotation(spans, annotation.labels, covered)
 
 
 def _shifted(annotation: Annotation, scale: float, start: float) -> Annotation:
@@ -229,7 +246,8 @@ def _shifted(annotation: Annotation, scale: float, start: float) -> Annotation:
     covered = annotation.covered
     if covered is not None:
         covered = tuple((begin, end) for begin, end in (shifted(*bounds) for bounds in covered) if end > begin)
-    return Annotation(tuple(spans), annotation.labels, covered)
+    events = (replace(event, time=event.time * scale - start) for event in annotation.events)
+    return Annotation(tuple(spans), annotation.labels, covered, tuple(event for event in events if event.time >= 0))
 
 
 def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:

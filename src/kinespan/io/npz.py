@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import AnyArray, BoolArray, Float64Array, IntArray
-from ..data.annotation import IGNORE, Annotation, LabelSet, Span
+from ..data.annotation import IGNORE, Annotation, Event, LabelSet, Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS, skeleton_from_names
@@ -25,6 +25,8 @@ _LONGEST_STEP = 0.5
 """Seconds between frames; longer ones are milliseconds or frame numbers."""
 _EVEN = 0.05
 """Frames by which the times of an even rate may differ from it."""
+_AGREEMENT = 0.2
+"""Share by which a stated rate may differ from that of the times."""
 
 
 @READERS.register("npz")
@@ -199,14 +201,18 @@ def _clock(archive: Archive, frames: int) -> tuple[Float64Array | None, float | 
         raise InputError(f"field 'times' must hold a rising number of seconds for each of {frames} frames")
     if frames == 1:
         return None, fps, "fps of the file"
-    step = float(np.median(np.diff(times)))
+    steps = np.diff(times)
+    step = float(np.median(steps))
     if step > _LONGEST_STEP:
         raise InputError(f"field 'times' rises by {step:g} a frame, expected seconds; divide it, as by 1000 for ms")
+    origin = "times of the file"
+    if fps is not None and abs(fps * step - 1) > _AGREEMENT:
+        fps, origin = None, f"times of the file, though its fps says {fps:g}"
     times = times - times[0]
     mean = float(times[-1]) / (frames - 1)
     if np.abs(times - mean * np.arange(frames)).max() < _EVEN * mean:
-        return None, 1 / mean if fps is None else fps, "times of the file" if fps is None else "fps of the file"
-    return times, 1 / step, f"times of the file, uneven: {1000 * np.diff(times).min():.0f} to {1000 * np.diff(times).max():.0f} ms"
+        return None, fps or 1 / mean, origin if fps is None else "fps of the file"
+    return times, fps or 1 / step, f"{origin}, {1000 * steps.min():.0f} to {1000 * steps.max():.0f} ms apart"
 
 
 def _space(archive: Archive) -> dict[str, Any]:
@@ -239,6 +245,8 @@ def _annotation_to_dict(annotation: Annotation) -> dict[str, Any]:
     return {
         "labels": annotation.labels.names,
         "exclusive": annotation.labels.exclusive,
+        "event_labels": annotation.labels.events,
+        "events": [[event.time, event.label, event.score, event.person] for event in annotation.events],
         "spans": [[span.start, span.end, span.label, span.score, span.person] for span in annotation.spans],
         "covered": annotation.covered,
     }
@@ -249,15 +257,14 @@ def _annotation(archive: Archive) -> Annotation | None:
     if not fields:
         return None
     try:
-        labels = LabelSet(tuple(str(name) for name in fields["labels"]), bool(fields["exclusive"]))
+        instants = tuple(str(name) for name in fields.get("event_labels", ()))
+        labels = LabelSet(tuple(str(name) for name in fields["labels"]), bool(fields["exclusive"]), instants)
+        events = tuple(
+            Event(float(time), str(label), *_score_and_person(score, person))
+            for time, label, score, person in fields.get("events", ())
+        )
         spans = tuple(
-            Span(
-                float(start),
-                float(end),
-                str(label),
-                None if score is None else float(score),
-                None if person is None else int(person),
-            )
+            Span(float(start), float(end), str(label), *_score_and_person(score, person))
             for start, end, label, score, person in fields["spans"]
         )
         covered = fields["covered"]
@@ -265,4 +272,8 @@ def _annotation(archive: Archive) -> Annotation | None:
             covered = tuple((float(start), float(end)) for start, end in covered)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"field 'annotation' does not describe an annotation: {error}") from None
-    return Annotation(spans, labels, covered)
+    return Annotation(spans, labels, covered, events)
+
+
+def _score_and_person(score: Any, person: Any) -> tuple[float | None, int | None]:
+    return None if score is None else float(score), None if person is None else int(person)
