@@ -11,9 +11,10 @@ from .base import READERS, WRITERS, Reader, Take
 from .files import detect, find_files, read, survey_files
 from .finish import decisions, merge_short_runs
 from .npz import save_npz
-from .options import ReadOptions
+from .options import AUTO, ReadOptions
 
 __all__ = [
+    "AUTO",
     "READERS",
     "WRITERS",
     "ReadOptions",

@@ -13,7 +13,7 @@ from .options import AUTO, ReadOptions
 
 _WHAT_IT_IS = {
     ".asf": "an Acclaim skeleton has no motion; give the .amc file that it belongs to",
-    ".npy": "an array without names or rate; HumanML3D's are read by kinespan prepare --recipe humanml3d, others as npz",
+    ".npy": "an array without names or rate; HumanML3D's are read by kinespan prepare --recipe humanml3d",
 }
 """What to say of files without a reader, by suffix."""
 

@@ -18,9 +18,9 @@ from ..data.recording import Recording
 from ..errors import InputError
 from .base import CHECK, DECIDED, FileMotion, Take
 from .body import STATURES, Body, find_up, likely_unit
-from .options import Axis, ReadOptions
+from .options import ReadOptions
 
-_TURN_UP: dict[Axis, NDArray[np.float32]] = {
+_TURN_UP: dict[str, NDArray[np.float32]] = {
     axis: np.array(rows, dtype=np.float32)
     for axis, rows in {
         "x": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
@@ -60,9 +60,8 @@ def finish(
     body = Body.of(motion.skeleton, positions, valid)
     unit = _unit(motion, options, body)
     up = _up(motion, options, body)
-    turned = (positions * unit.value).astype(np.float32)
-    if up.value != "y":
-        turned = turned @ _TURN_UP[up.value].T
+    metres = np.ascontiguousarray(positions * unit.value, dtype=np.float32)
+    turned = metres if up.value == "y" else metres @ _TURN_UP[up.value].T
     history = [
         *motion.history,
         f"read as {format_name}: {fps.value:g} fps ({fps.origin}), {unit.value:.6g} m per unit ({unit.origin}), "
