@@ -1,7 +1,7 @@
 """Write a motion file as npz: metres, y up, as it was understood, with what was seen and what was not.
 
-The npz holds positions (T, P, J, 3), joints, parents, fps, valid (T, P, J), what was seen, canonical (J), what each joint
-is understood as, and the labels of the file. Nothing is filled in. kinespan reads it back as it is.
+The npz holds positions (T, P, J, 3), joints, parents, fps, valid (T, P, J), what was seen, canonical (J), what each
+joint is understood as, and the labels of the file. Nothing is filled in. kinespan reads it back as it is.
 """
 
 from __future__ import annotations

@@ -198,10 +198,8 @@ def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -
                 f"{path}:{number}: frame {frame} (line {number}) has {words} values, expected {width}{end}"
             )
     if not rows or abs(len(rows) - frames) > 1:
-        reason = "is cut off" if len(rows) < frames else "goes on, or the number is wrong"
-        raise InputError(
-            f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; the file {reason}"
-        )
+        reason = "the file is cut off" if len(rows) < frames else "correct the number"
+        raise InputError(f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; {reason}")
     values = number_table(path, rows, width, "")
     if len(rows) == frames:
         return values, ()

@@ -55,6 +55,9 @@ def finish(
     skip = options.skip_frames
     if skip >= len(motion.positions):
         raise InputError(f"{path}: --skip-frames is {skip}, but the file has only {len(motion.positions)} frames")
+    if motion.positions.shape[2:] != (motion.skeleton.num_joints, 3):
+        expected = f"(T, P, {motion.skeleton.num_joints}, 3) for skeleton {motion.skeleton.name!r}"
+        raise InputError(f"{path}: positions have shape {motion.positions.shape}, expected {expected}")
     fps = _rate(path, motion, options, override_fps)
     positions, valid = _seen(motion, skip)
     body = Body.of(motion.skeleton, positions, valid)
