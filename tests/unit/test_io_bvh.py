@@ -181,7 +181,7 @@ def test_the_unit_is_guessed_from_the_size_of_the_body(tmp_path, scale, unit):
     values = random_values(3)
     values[:, :3] = 0
     recording = read(write(tmp_path, bvh(values, body=body))).recording
-    assert f"({unit}, guessed: " in recording.history[0]
+    assert f"({unit}, by the body)" in recording.history[0]
     assert recording.history[1].startswith(f"decided: the unit is {unit}, by the body (1.6")
     thigh = np.linalg.norm(recording.positions[:, 0, 2] - recording.positions[:, 0, 1], axis=-1)
     np.testing.assert_allclose(thigh, 0.42, rtol=0.02)
@@ -241,7 +241,10 @@ FIRST = ROWS.split("\n").index("Frames: 3") + 3  # line number of the first fram
         (ROWS.replace("Frames: 3", "Frames: three"), "Frames is 'three'"),
         (ROWS.replace("Frame Time: 0.0083333", "Frame Time: fast"), "Frame Time is 'fast'"),
         (ROWS.replace("Frames: 3", "Rows: 3"), "expected 'Frames:'"),
-        (ROWS.rstrip("\n 0").rsplit(" ", 1)[0], f":{FIRST + 2}: frame 3 (line {FIRST + 2}) has {WIDTH - 1} values, expected {WIDTH}; the file is cut off there"),
+        (
+            ROWS.rstrip("\n 0").rsplit(" ", 1)[0],
+            f":{FIRST + 2}: frame 3 (line {FIRST + 2}) has {WIDTH - 1} values, expected {WIDTH}; the file is cut off there",
+        ),
         ("0.0 nan".join(ROWS.rsplit("0.000000 0.000000", 1)), f":{FIRST + 2}: found 'nan'"),
         ("0.0 x".join(ROWS.rsplit("0.000000 0.000000", 1)), f":{FIRST + 2}: found 'x'"),
         (ROWS.replace("CHANNELS 3", "CHANNELS 4", 1), "expected CHANNELS, a number"),

@@ -13,13 +13,9 @@ from .. import io
 from ..errors import InputError
 from .arguments import Positional
 from .checks import check_out_file
-from .motion import take_lines
+from .motion import READING, take_lines
 
-GROUPS = {
-    "how to read a file that does not say, or says it wrongly": (
-        "fps", "unit", "up", "skip_frames", "format", "asf", "body_model", "min_confidence", "min_label_frames",
-    ),
-}  # fmt: skip
+GROUPS = READING
 
 
 @dataclass(frozen=True, kw_only=True)

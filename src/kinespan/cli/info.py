@@ -15,7 +15,9 @@ from ..runs.folder import ENCODER_FILE, METRICS_FILE, MODEL_FILE
 from ..runs.outputs import headline
 from .arguments import Positional
 from .checks import is_corpus, model_file
-from .motion import check_no_options, take_lines
+from .motion import READING, check_no_options, take_lines
+
+GROUPS = READING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ def run(arguments: InfoArguments, options: io.ReadOptions) -> int:
         facts = model_facts(path)
     else:
         return _print_recording(path, options, arguments.json)
-    check_no_options(options, path, f"a {facts['kind']}")
+    check_no_options(options, "a corpus" if is_corpus(path) else "a model")
     print(json.dumps(facts, indent=1, default=str) if arguments.json else "\n".join(_lines(facts)))
     return 0
 

@@ -1,41 +1,27 @@
-"""What commands share that read motion files: reading several, the refusal of idle options, and what was decided."""
+"""What commands share that read motion files: options that nothing would use, and what was decided."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import fields
 
 from .. import io
 from ..data.recording import Recording
 from ..errors import InputError
 
+READING = {"how to read motion files that do not say, or say it wrongly": tuple(f.name for f in fields(io.ReadOptions))}
+"""The options of reading under their heading in help."""
 MAX_LINES = 10
 """The most lines that describe a recording."""
 _MAX_LABELS = 6
 
 
-def read_files(paths: Sequence[Path], options: io.ReadOptions) -> list[tuple[Path, io.Take]]:
-    """The files in files and folders with their Takes. --fps overrides a stated rate where all have one format.
-
-    Raises InputError, naming the file, for one that cannot be read.
-    """
-    files = [item for path in paths for item in io.find_files(path, options.format)]
-    override = overrides_fps([format for _, format in files])
-    return [(file, io.read(file, format, options, override_fps=override)) for file, format in files]
-
-
-def overrides_fps(formats: Sequence[str]) -> bool:
-    """Whether --fps holds against the rates of files of these formats; of several it is for those that state none."""
-    return len(set(formats)) <= 1
-
-
-def check_no_options(options: io.ReadOptions, path: Path, what: str) -> None:
+def check_no_options(options: io.ReadOptions, what: str) -> None:
     """Raise InputError where options of reading are given for what is no motion file."""
     given = options.given()
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise InputError(f"{flags}: says how motion files are read, but {path} is {what}")
+        raise InputError(f"{flags}: for motion files, not for {what}")
 
 
 def take_lines(take: io.Take, format: str) -> list[str]:

@@ -138,7 +138,7 @@ def _guessed_unit(motion: FileMotion, stature: float) -> _Measure:
     metres, name = likely_unit(stature)
     tall = f"{stature * metres:.2f} m tall"
     if motion.unit is None:
-        return _Measure(metres, f"{name}, guessed: {tall}", (f"{DECIDED}the unit is {name}, by the body ({tall})",))
+        return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({tall})",))
     if not _is_human(stature * metres):
         return _Measure(motion.unit, motion.unit_from)
     why = f"{tall}, not {stature * motion.unit:.3g} m by {motion.unit_from}"
