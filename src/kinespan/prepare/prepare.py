@@ -67,7 +67,8 @@ def prepare(
     recordings, an `out` that exists, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
     source, out = Path(source), Path(out)
-    recipe = OwnFiles(format, options or io.ReadOptions())
+    options = options or io.ReadOptions()
+    recipe = OwnFiles(options if format == io.AUTO else replace(options, format=format))
     survey = recipe.survey(source)
     by_recording: dict[str, Annotation] | None = None
     settings = {"annotations": "none"}
@@ -246,6 +247,8 @@ def _finish(
 ) -> PrepareSummary:
     """Write annotations over one label set, add the splits, list the refused files, and sum up."""
     annotations = {entry.info.name: entry.annotation for entry in entries if entry.info and entry.annotation}
+    for line in io.decisions([info.history for info in writer.infos]):
+        writer.decide(line)
     labels = union_of(annotation.labels for annotation in annotations.values())
     if labels is not None and survey.labels is not None:
         labels = survey.labels
