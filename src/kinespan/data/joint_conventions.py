@@ -89,15 +89,15 @@ FEWEST_MARKERS = 3
 AUGMENTED = "study"
 """The end of the names of markers that OpenCap adds to its keypoints; they say nothing of the keypoints."""
 
-NEEDED_PARTS = tuple(
-    ["head", *(f"{side}_{part}" for part in ("shoulder", "elbow", "hip", "knee") for side in ("left", "right"))]
-)
-"""What a person on another skeleton needs, beside wrists or hands and ankles or feet; all else has substitutes."""
+NEEDED_PARTS = (
+    "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_elbow", "right_elbow", "left_knee", "right_knee",
+    "left_wrist", "right_wrist", "left_ankle", "right_ankle", "head",
+)  # fmt: skip
+"""The parts that make a whole person: with them all others have substitutes."""
 
-SIDED = tuple(SIDED_PARTS)
 CANONICAL_NAMES = (
     *MIDDLE_PARTS,
     "upper_spine",
-    *(f"{side}_{part}" for side in ("left", "right") for part in SIDED),
+    *(f"{side}_{part}" for side in ("left", "right") for part in SIDED_PARTS),
 )
 """All canonical names."""

@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import InputError
+from ..errors import InputError, unknown
 from .joint_conventions import (
     AUGMENTED,
     BONE_END_PARTS,
+    CANONICAL_NAMES,
     FEWEST_MARKERS,
     MARKERS,
     MIDDLE_CENTRES,
@@ -114,12 +115,15 @@ def skeleton_from_canonical(
 ) -> Skeleton:
     """A Skeleton whose joints are the parts that `canonical` says, '' or None for no part.
 
-    Left and right parts make the pairs, and mirrored names those of the other joints. Raises InputError as Skeleton
-    does.
+    Left and right parts make the pairs, and mirrored names those of the other joints. Raises InputError for a name that
+    is no body part, and as Skeleton does.
     """
     parts = tuple(part or None for part in canonical)
     if len(parts) != len(joints):
-        raise InputError(f"skeleton {name!r}: {len(parts)} canonical names for {len(joints)} joints")
+        raise InputError(f"{len(parts)} canonical names for {len(joints)} joints")
+    for joint, part in zip(joints, parts, strict=True):
+        if part is not None and part not in CANONICAL_NAMES:
+            raise InputError(f"joint {joint!r}: {unknown('canonical name', part, CANONICAL_NAMES)}")
     return body_skeleton(name, tuple(joints), tuple(parents), parts, pairs_of(joints, parts))
 
 

@@ -1,0 +1,54 @@
+"""What was understood of a skeleton's joint names, in plain lines."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from .joint_map import has_fingers, missing_parts, shortened
+from .joint_names import read_names
+from .joint_proposals import as_yaml, has_limbs_of_a_person, propose_parts, unknown_joints
+from .skeleton import Skeleton
+from .skeletons import NTU_25
+
+_LIMB_PARTS = ("shoulder", "elbow", "hip", "knee")
+
+
+def joint_line(skeleton: Skeleton) -> str:
+    """How many joints are which parts of a body, and which are none, in one line."""
+    parts = [part for part in skeleton.body_parts if part]
+    if not parts:
+        return f"none of the {skeleton.num_joints} joints is a known part of a body: {shortened(skeleton.joints, 6)}"
+    unknown = unknown_joints(skeleton)
+    if missing_parts(skeleton, NTU_25):
+        kind = f"parts of a body ({shortened(parts, 6)})"
+    else:
+        kind = "parts of a whole person" + (" with fingers" if has_fingers(skeleton) else "")
+    rest = f"; not understood: {shortened(unknown, 6)}" if unknown else ""
+    return f"{len(parts)} of {skeleton.num_joints} joints are {kind}{rest}"
+
+
+@lru_cache(maxsize=64)
+def joint_notes(skeleton: Skeleton) -> tuple[str, ...]:
+    """What a reader must say of a skeleton: markers, and a person of whom needed parts were not understood.
+
+    Nothing where the parts of a whole person were understood, and of a hand, an animal or a robot without arms and
+    legs.
+    """
+    if read_names(skeleton.joints).is_marker_set:
+        centres = [part for part in skeleton.body_parts if part]
+        understood = (
+            f"only its joint centres are parts of a body: {shortened(centres)}" if centres else "none is a joint"
+        )
+        return (f"the joints are markers on the skin; {understood}",)
+    missing = missing_parts(skeleton, NTU_25)
+    has_limbs = any(part.endswith(_LIMB_PARTS) for part in skeleton.body_parts if part)
+    if not missing or not (has_limbs or has_limbs_of_a_person(skeleton)):
+        return ()
+    note = f"not a whole person as its joints are called: no {', '.join(missing)}"
+    unknown = unknown_joints(skeleton)
+    if unknown:
+        note += f"; not understood: {shortened(unknown)}"
+    proposal = propose_parts(skeleton, missing)
+    if proposal:
+        note += f"; if they are parts of a person, write to a file for --joints: {as_yaml(skeleton, proposal)}"
+    return (note,)
