@@ -6,19 +6,23 @@ take.recording, take.annotation
 
 from __future__ import annotations
 
-from . import amass, amc, bvh, npz, ntu, pku_mmd, precog  # registers the readers
-from .base import READERS, Reader, ReadOptions, Take, merge_short_runs
+from . import amass, amc, bvh, npz, ntu, pku_mmd, precog, utkinect  # registers the readers
+from .base import READERS, WRITERS, Reader, Take
 from .files import detect, find_files, read, survey_files
+from .finish import decisions, merge_short_runs
 from .npz import save_npz
+from .options import ReadOptions
 
 __all__ = [
     "READERS",
+    "WRITERS",
     "ReadOptions",
     "Reader",
     "Take",
     "amass",
     "amc",
     "bvh",
+    "decisions",
     "detect",
     "find_files",
     "merge_short_runs",
@@ -29,4 +33,5 @@ __all__ = [
     "read",
     "save_npz",
     "survey_files",
+    "utkinect",
 ]
