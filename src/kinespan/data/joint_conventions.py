@@ -91,7 +91,7 @@ AUGMENTED = "study"
 
 NEEDED_PARTS = (
     "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_elbow", "right_elbow", "left_knee", "right_knee",
-    "left_wrist", "right_wrist", "left_ankle", "right_ankle", "head",
+    "left_wrist", "right_wrist", "left_ankle", "right_ankle",
 )  # fmt: skip
 """The parts that make a whole person: with them all others have substitutes."""
 

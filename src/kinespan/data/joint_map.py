@@ -27,9 +27,10 @@ _MIDDLE_RULES: dict[str, tuple[Weights, ...]] = {
     "upper_spine": ({"spine": 0.5, "chest": 0.5},),
     # The neck joint sits about a third of the way from the shoulders' middle to the middle of the head.
     "neck": ({"chest": 2 / 3, "head": 1 / 3}, {"chest": 1.0}),
-    "head": ({"left_ear": 0.5, "right_ear": 0.5}, {"left_eye": 0.5, "right_eye": 0.5}, {"nose": 1.0}),
+    "head": ({"left_ear": 0.5, "right_ear": 0.5}, {"left_eye": 0.5, "right_eye": 0.5}, {"nose": 1.0},
+             {"neck": 1.0}),
     "nose": ({"left_eye": 0.5, "right_eye": 0.5}, {"head": 1.0}),
-}
+}  # fmt: skip
 
 
 def _sided_rules(side: str) -> dict[str, tuple[Weights, ...]]:
@@ -97,6 +98,12 @@ def missing_parts(source: Skeleton, target: Skeleton) -> tuple[str, ...]:
     return (*missing, *(joint for joint in others if joint not in source.joints))
 
 
+def headless(skeleton: Skeleton) -> tuple[str, ...]:
+    """("head",) of a skeleton without head, nose, eyes and ears, whose head is put at its neck; else ()."""
+    has_head = any(part in ("head", "nose", "left_eye", "left_ear") for part in skeleton.body_parts)
+    return () if has_head else ("head",)
+
+
 def has_fingers(skeleton: Skeleton) -> bool:
     """Whether it is a person with fingers: it maps to ntu25 and has more below a wrist than hand, its tip and thumb."""
     wrists = [joint for joint, part in enumerate(skeleton.body_parts) if part in ("left_wrist", "right_wrist")]
@@ -119,7 +126,7 @@ def _what_to_do(source: Skeleton, target: Skeleton) -> str:
         return f"{words}: its joints are markers on the skin, and only joint centres are parts of a body"
     if not unknown:
         return words
-    example = propose_parts(source, missing) or {unknown[0]: missing[0]}
+    example = propose_parts(source, (*missing, *headless(source))) or {unknown[0]: missing[0]}
     return (
         f"{words}; not understood: {shortened(unknown)}. If they are parts of a person, write which to a YAML file, "
         f"given by --joints where the motion is read (prepare, localize), for example {as_yaml(source, example)}"

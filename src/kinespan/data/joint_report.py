@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .joint_map import has_fingers, missing_parts, shortened
+from .joint_map import has_fingers, headless, missing_parts, shortened
 from .joint_names import read_names
 from .joint_proposals import as_yaml, has_limbs_of_a_person, propose_parts, unknown_joints
 from .skeleton import Skeleton
@@ -23,6 +23,7 @@ def joint_line(skeleton: Skeleton) -> str:
         kind = f"parts of a body ({shortened(parts, 6)})"
     else:
         kind = "parts of a whole person" + (" with fingers" if has_fingers(skeleton) else "")
+        kind += " without a head" if headless(skeleton) else ""
     rest = f"; not understood: {shortened(unknown, 6)}" if unknown else ""
     return f"{len(parts)} of {skeleton.num_joints} joints are {kind}{rest}"
 
@@ -41,14 +42,14 @@ def joint_notes(skeleton: Skeleton) -> tuple[str, ...]:
         )
         return (f"the joints are markers on the skin; {understood}",)
     missing = missing_parts(skeleton, NTU_25)
+    proposal = propose_parts(skeleton, (*missing, *headless(skeleton)))
     has_limbs = any(part.endswith(_LIMB_PARTS) for part in skeleton.body_parts if part)
-    if not missing or not (has_limbs or has_limbs_of_a_person(skeleton)):
+    if not (missing or proposal) or not (has_limbs or has_limbs_of_a_person(skeleton)):
         return ()
-    note = f"not a whole person as its joints are called: no {', '.join(missing)}"
+    note = f"not a whole person as its joints are called: no {', '.join(missing or ('head',))}"
     unknown = unknown_joints(skeleton)
     if unknown:
         note += f"; not understood: {shortened(unknown)}"
-    proposal = propose_parts(skeleton, missing)
     if proposal:
         note += f"; if they are parts of a person, write to a file for --joints: {as_yaml(skeleton, proposal)}"
     return (note,)
