@@ -160,7 +160,7 @@ def test_amc_gives_body_parts_attributes_and_history(tmp_path):
 def test_the_rate_comes_from_the_name_or_the_options(tmp_path):
     assert read(write(tmp_path, amc_text(motion()))).recording.fps == 120
     path = write(tmp_path, amc_text(motion()), "HDM_bd_walk.amc")
-    with pytest.raises(InputError, match=r"HDM_bd_walk.amc: the file states no frame rate.*ReadOptions\(fps=120\)"):
+    with pytest.raises(InputError, match=r"HDM_bd_walk.amc: the file states no frame rate.*--fps 120"):
         read(path)
     assert read(path, options=ReadOptions(fps=60)).recording.fps == 60
     assert dict(read(path, options=ReadOptions(fps=60)).recording.attributes) == {}
@@ -172,7 +172,7 @@ def test_the_asf_file_is_chosen_by_name(tmp_path):
     assert "skeleton from HDM_bd.asf" in read(path).recording.history  # the only one
     (tmp_path / "HDM_mm.asf").write_text(asf(length=0.9))
     assert read(write(tmp_path, text)).recording.positions.any()  # by the beginning of the name
-    with pytest.raises(InputError, match=r"which ASF skeleton.*HDM_bd.asf, HDM_mm.asf.*ReadOptions\(asf="):
+    with pytest.raises(InputError, match=r"which ASF skeleton.*HDM_bd.asf, HDM_mm.asf.*--asf walker.asf"):
         read(path)
     given = read(path, options=ReadOptions(asf=tmp_path / "HDM_mm.asf")).recording
     assert "skeleton from HDM_mm.asf" in given.history

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, read
-from kinespan.io.bvh import Node, forward_kinematics, guess_unit, rate_of
+from kinespan.io.bvh import Node, forward_kinematics, rate_of
 from kinespan.io.rotations import chained
 
 BODY = (
@@ -168,7 +167,7 @@ def test_whole_rates_survive_printing(rate):
 
 def test_a_frame_time_of_zero_needs_a_rate(tmp_path):
     path = write(tmp_path, bvh(np.zeros((2, WIDTH)), frame_time="0"))
-    with pytest.raises(InputError, match=r"made.bvh: Frame Time is 0, .*ReadOptions\(fps=60\)"):
+    with pytest.raises(InputError, match=r"made.bvh: Frame Time is 0, .*--fps 60"):
         read(path)
     assert read(path, options=ReadOptions(fps=60)).recording.fps == 60
 
@@ -182,13 +181,17 @@ def test_the_unit_is_guessed_from_the_size_of_the_body(tmp_path, scale, unit):
     values = random_values(3)
     values[:, :3] = 0
     recording = read(write(tmp_path, bvh(values, body=body))).recording
-    assert f"({unit}, guessed: " in recording.history[0]
+    assert f"({unit}, by the body)" in recording.history[0]
+    assert recording.history[1].startswith(f"decided: the unit is {unit}, by the body (1.6")
     thigh = np.linalg.norm(recording.positions[:, 0, 2] - recording.positions[:, 0, 1], axis=-1)
     np.testing.assert_allclose(thigh, 0.42, rtol=0.02)
 
 
-def test_the_unit_of_a_body_without_extent_is_centimetres():
-    assert guess_unit(NTU_25, np.zeros((25, 3)))[0] == 0.01
+def test_the_unit_of_a_body_without_extent_is_centimetres_and_asked_for(tmp_path):
+    body = tuple((name, parent, (0, 0, 0)) for name, parent, _ in BODY)
+    recording = read(write(tmp_path, bvh(np.zeros((2, WIDTH)), body=body, ends={}))).recording
+    assert "0.01 m per unit (centimetres, for want of a body to measure)" in recording.history[0]
+    assert any(note.startswith("check: nothing says the unit") and "--unit" in note for note in recording.history)
 
 
 def test_end_sites_become_feet_and_hand_tips_only(tmp_path):
@@ -231,12 +234,17 @@ FIRST = ROWS.split("\n").index("Frames: 3") + 3  # line number of the first fram
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (ROWS.replace("Frames: 3", "Frames: 4"), "found 3 frames, but 'Frames:' says 4"),
+        (ROWS.replace("Frames: 3", "Frames: 5"), "found 3 frames, but 'Frames:' says 5; the file is cut off"),
+        (ROWS.replace("Frames: 3", "Frames: 1"), "found 3 frames, but 'Frames:' says 1; correct the number"),
+        (ROWS.split("0.0083333\n")[0] + "0.0083333\n", "found 0 frames, but 'Frames:' says 3; the file is cut off"),
         (ROWS.replace("Frames: 3", "Frames: 0"), "Frames is '0'"),
         (ROWS.replace("Frames: 3", "Frames: three"), "Frames is 'three'"),
         (ROWS.replace("Frame Time: 0.0083333", "Frame Time: fast"), "Frame Time is 'fast'"),
         (ROWS.replace("Frames: 3", "Rows: 3"), "expected 'Frames:'"),
-        (ROWS.rstrip("\n 0").rsplit(" ", 1)[0], f":{FIRST + 2}: found {WIDTH - 1} values, expected {WIDTH}"),
+        (
+            ROWS.rstrip("\n 0").rsplit(" ", 1)[0],
+            f":{FIRST + 2}: frame 3 (line {FIRST + 2}) has {WIDTH - 1} values, expected {WIDTH}; the file is cut off there",
+        ),
         ("0.0 nan".join(ROWS.rsplit("0.000000 0.000000", 1)), f":{FIRST + 2}: found 'nan'"),
         ("0.0 x".join(ROWS.rsplit("0.000000 0.000000", 1)), f":{FIRST + 2}: found 'x'"),
         (ROWS.replace("CHANNELS 3", "CHANNELS 4", 1), "expected CHANNELS, a number"),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from . import amass, amc, bvh, npz, ntu, pku_mmd, precog, utkinect  # registers the readers
 from .base import READERS, WRITERS, Reader, Take
-from .files import detect, find_files, read, survey_files
+from .files import detect, find_files, overrides_fps, read, survey_files
 from .finish import decisions, merge_short_runs
 from .npz import save_npz
-from .options import ReadOptions
+from .options import AUTO, ReadOptions
 
 __all__ = [
+    "AUTO",
     "READERS",
     "WRITERS",
     "ReadOptions",
@@ -29,6 +30,7 @@ __all__ = [
     "npz",
     "ntu",
     "pku_mmd",
+    "overrides_fps",
     "precog",
     "read",
     "save_npz",

@@ -73,7 +73,7 @@ def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], trans
 
 @READERS.register("amass")
 class AmassReader:
-    """AMASS .npz with ``poses`` and, mostly, ``mocap_framerate``: the 25 joints of NTU RGB+D on a male body of mean shape.
+    """AMASS .npz with ``poses`` and mostly a rate: the 25 joints of NTU RGB+D on a male body of mean shape.
 
     The body is `ReadOptions.body_model`, else one beside the file or in a folder above (`smplh.body_near`). It is the
     same for every performer, so that only motion differs; betas and gender of the file are not used. Metres. AMASS is

@@ -97,6 +97,7 @@ Writer = Callable[[Recording, Path, Annotation | None], object]
 WRITERS: Registry[Writer] = Registry("format to write")
 """Writers of motion files by suffix, without the dot: a function of recording, path and annotation."""
 
+
 def read_text_bytes(path: Path) -> bytes:
     """The bytes of a text file. Raises InputError where it cannot be read, is empty or holds NUL bytes."""
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,18 +97,16 @@ class Body:
         """Length and share of the stature of each limb that the body has; 0 where it is none."""
         for start, end, share in _LIMBS:
             for side in ("left", "right"):
-                points = [self.points.get(f"{side}_{part}") for part in (start, end)]
-                if points[0] is not None and points[1] is not None:
-                    yield _length(points[0], points[1]), share
+                if f"{side}_{start}" in self.points and f"{side}_{end}" in self.points:
+                    yield _length(self.points[f"{side}_{start}"], self.points[f"{side}_{end}"]), share
         hips, shoulders = self._middle("hip"), self._middle("shoulder")
         if hips is not None and shoulders is not None:
             yield _length(hips, shoulders), _TORSO_SHARE
-        leg = [self.points.get(f"left_{part}") for part in ("ankle", "knee", "hip")]
-        trunk = [hips, *(self.points.get(part) for part in ("chest", "neck") if part in self.points)]
-        chain = [*leg, *trunk, self.points.get("head")]
-        if all(points is not None for points in chain):
-            steps = [(0, 1), (1, 2), *((index, index + 1) for index in range(3, len(chain) - 1))]
-            lengths = [_length(chain[start], chain[end]) for start, end in steps]
+        leg = [f"left_{part}" for part in ("ankle", "knee", "hip")]
+        if hips is not None and {*leg, "head"} <= self.points.keys():
+            trunk = [hips, *(self.points[part] for part in ("chest", "neck", "head") if part in self.points)]
+            chains = ([self.points[part] for part in leg], trunk)
+            lengths = [_length(start, end) for chain in chains for start, end in pairwise(chain)]
             yield (sum(lengths) if all(lengths) else 0.0), _CHAIN_SHARE
 
 
@@ -145,7 +144,7 @@ class UpAxis(NamedTuple):
 _MOST, _HARDLY = 0.6, 0.05
 _COSINE = np.cos(np.deg2rad(30))
 _FLOOR = 0.1
-"""Statures between the lowest point of a body and the origin, below which the body may stand or lie on a floor there."""
+"""Statures from the origin to the lowest point of a body, below which a floor may be there."""
 
 
 def find_up(body: Body, default: Axis, rest: Body | None = None) -> UpAxis:
@@ -153,7 +152,7 @@ def find_up(body: Body, default: Axis, rest: Body | None = None) -> UpAxis:
 
     The format's own stays where the body ever stands along it, as somebody does who lies down in between, and where it
     may lie all the time: where the rest pose, of a file that has one, stands along the format's own, or where the body
-    is on the floor along the format's own but not along the other. Nobody lies head down: an upside-down body is turned.
+    is on the floor along the format's own but not along the other. An upside-down body is turned: nobody lies so.
     """
     directions = body.upward()
     if not len(directions):

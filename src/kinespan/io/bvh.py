@@ -186,9 +186,7 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
     return frames, fields[1], filled[1] + 1
 
 
-def _values(
-    path: Path, lines: list[str], start: int, frames: int, width: int
-) -> tuple[Float64Array, tuple[str, ...]]:
+def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> tuple[Float64Array, tuple[str, ...]]:
     """Channel values (T, width), one line a frame, and a note where their number is not the announced one."""
     rows = [(number, line) for number, line in enumerate(lines[start:], start=start + 1) if line.strip()]
     for frame, (number, line) in enumerate(rows, start=1):
@@ -196,10 +194,12 @@ def _values(
         if words != width:
             is_cut = frame == len(rows) and words < width
             end = "; the file is cut off there, copy it again" if is_cut else ", one for each channel"
-            raise InputError(f"{path}:{number}: frame {frame} (line {number}) has {words} values, expected {width}{end}")
+            raise InputError(
+                f"{path}:{number}: frame {frame} (line {number}) has {words} values, expected {width}{end}"
+            )
     if not rows or abs(len(rows) - frames) > 1:
-        reason = "is cut off" if len(rows) < frames else "goes on, or the number is wrong"
-        raise InputError(f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; the file {reason}")
+        reason = "the file is cut off" if len(rows) < frames else "correct the number"
+        raise InputError(f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; {reason}")
     values = number_table(path, rows, width, "")
     if len(rows) == frames:
         return values, ()
@@ -221,14 +221,14 @@ def _position_rule(nodes: list[Node], values: Float64Array) -> tuple[bool, tuple
     zero, changes of the OFFSET.
     """
     written = {node.name: _written_position(node, values) for node in nodes if _position_columns(node)}
-    below_root = [node for node in nodes if node.name in written and node.parent >= 0 and np.any(node.offset)]
-    lost = sum(
-        float(np.median(np.linalg.norm(written[node.name], axis=1))) < 0.25 * float(np.linalg.norm(node.offset))
-        for node in below_root
-    )
-    if below_root and 2 * lost > len(below_root):
+    lengths = [float(np.linalg.norm(node.offset)) for node in nodes if node.parent >= 0 and np.any(node.offset)]
+    near_zero = 0.1 * float(np.median(lengths)) if lengths else 0.0
+    with_both = [node for node in nodes if node.name in written and np.any(node.offset)]
+    below_root = [np.linalg.norm(written[node.name], axis=1) for node in with_both if node.parent >= 0]
+    lost = sum(float(np.median(distances)) < near_zero for distances in below_root)
+    if 2 * lost > len(below_root):
         return True, (f"{DECIDED}position channels are added to the OFFSETs ({lost} joints have them near zero)",)
-    differ = any(np.any(node.offset) and np.any(written[node.name] != node.offset) for node in nodes if node.name in written)
+    differ = any(np.any(written[node.name] != node.offset) for node in with_both)
     return False, ("position channels replace the OFFSETs of their joints",) if differ else ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from .options import AUTO, ReadOptions
 
 _WHAT_IT_IS = {
     ".asf": "an Acclaim skeleton has no motion; give the .amc file that it belongs to",
-    ".npy": "an array without names or rate; HumanML3D's are read by kinespan prepare --recipe humanml3d, others as npz",
+    ".npy": "an array without names or rate; HumanML3D's are read by kinespan prepare --recipe humanml3d",
 }
 """What to say of files without a reader, by suffix."""
 
@@ -91,6 +92,11 @@ def survey_files(source: Path | str, format: str = AUTO) -> tuple[list[tuple[Pat
             f"{source}: no recording of {wanted} among {len(skipped)} files; kinespan reads {', '.join(READERS)}"
         )
     return recordings, skipped
+
+
+def overrides_fps(files: Sequence[tuple[Path, str]]) -> bool:
+    """Whether a given rate holds against those of these files, with their formats: of several formats it does not."""
+    return len({format for _, format in files}) <= 1
 
 
 def _existing(path: Path) -> Path:

@@ -19,9 +19,9 @@ from ..errors import InputError
 from .base import CHECK, DECIDED, FileMotion, Take
 from .body import STATURES, Body, find_up, likely_unit
 from .joints import with_joints
-from .options import Axis, ReadOptions
+from .options import ReadOptions
 
-_TURN_UP: dict[Axis, NDArray[np.float32]] = {
+_TURN_UP: dict[str, NDArray[np.float32]] = {
     axis: np.array(rows, dtype=np.float32)
     for axis, rows in {
         "x": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
@@ -57,14 +57,16 @@ def finish(
     skip = options.skip_frames
     if skip >= len(motion.positions):
         raise InputError(f"{path}: --skip-frames is {skip}, but the file has only {len(motion.positions)} frames")
+    if motion.positions.shape[2:] != (motion.skeleton.num_joints, 3):
+        expected = f"(T, P, {motion.skeleton.num_joints}, 3) for skeleton {motion.skeleton.name!r}"
+        raise InputError(f"{path}: positions have shape {motion.positions.shape}, expected {expected}")
     fps = _rate(path, motion, options, override_fps)
     positions, valid = _seen(motion, skip)
     body = Body.of(motion.skeleton, positions, valid)
     unit = _unit(motion, options, body)
     up = _up(motion, options, body)
-    turned = (positions * unit.value).astype(np.float32)
-    if up.value != "y":
-        turned = turned @ _TURN_UP[up.value].T
+    metres = np.ascontiguousarray(positions * unit.value, dtype=np.float32)
+    turned = metres if up.value == "y" else metres @ _TURN_UP[up.value].T
     history = [
         *motion.history,
         f"read as {format_name}: {fps.value:g} fps ({fps.origin}), {unit.value:.6g} m per unit ({unit.origin}), "
@@ -138,7 +140,7 @@ def _guessed_unit(motion: FileMotion, stature: float) -> _Measure:
     metres, name = likely_unit(stature)
     tall = f"{stature * metres:.2f} m tall"
     if motion.unit is None:
-        return _Measure(metres, f"{name}, guessed: {tall}", (f"{DECIDED}the unit is {name}, by the body ({tall})",))
+        return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({tall})",))
     if not _is_human(stature * metres):
         return _Measure(motion.unit, motion.unit_from)
     why = f"{tall}, not {stature * motion.unit:.3g} m by {motion.unit_from}"

@@ -17,6 +17,7 @@ from ..data.skeletons import SKELETONS
 from ..errors import InputError
 from .archive import Archive, archive_fields
 from .base import DECIDED, READERS, WRITERS, FileMotion
+from .clock import clock
 from .joints import archive_skeleton
 from .options import AXES, METRES, ReadOptions
 
@@ -24,8 +25,6 @@ _MANY_PEOPLE = 6
 """More people than this and than frames are frames."""
 _LONGEST_STEP = 0.5
 """Seconds between frames; longer ones are milliseconds or frame numbers."""
-_EVEN = 0.05
-"""Frames by which the times of an even rate may differ from it."""
 _AGREEMENT = 0.2
 """Share by which a stated rate may differ from that of the times."""
 
@@ -156,10 +155,8 @@ def _positions(archive: Archive) -> AnyArray:
     return positions
 
 
-def _seen(
-    archive: Archive, shape: tuple[int, ...], min_confidence: float
-) -> tuple[BoolArray | None, tuple[str, ...]]:
-    """What was seen (T, P, J) by the fields valid and confidence, None without either; and what the confidence hides."""
+def _seen(archive: Archive, shape: tuple[int, ...], min_confidence: float) -> tuple[BoolArray | None, tuple[str, ...]]:
+    """What was seen (T, P, J) by the fields valid and confidence, None without either; and a note."""
     seen: BoolArray | None = None
     if "valid" in archive:
         valid = archive.field("valid")
@@ -209,11 +206,12 @@ def _clock(archive: Archive, frames: int) -> tuple[Float64Array | None, float | 
     origin = "times of the file"
     if fps is not None and abs(fps * step - 1) > _AGREEMENT:
         fps, origin = None, f"times of the file, though its fps says {fps:g}"
-    times = times - times[0]
-    mean = float(times[-1]) / (frames - 1)
-    if np.abs(times - mean * np.arange(frames)).max() < _EVEN * mean:
-        return None, fps or 1 / mean, origin if fps is None else "fps of the file"
-    return times, fps or 1 / step, f"{origin}, {1000 * steps.min():.0f} to {1000 * steps.max():.0f} ms apart"
+    uneven, rate = clock(times)
+    if uneven is not None:
+        origin = f"{origin}, {1000 * steps.min():.0f} to {1000 * steps.max():.0f} ms apart"
+    elif fps is not None:
+        origin = "fps of the file"
+    return uneven, fps or rate, origin
 
 
 def _space(archive: Archive) -> dict[str, Any]:
@@ -224,7 +222,7 @@ def _space(archive: Archive) -> dict[str, Any]:
         if text and text not in words:
             raise InputError(f"field {name!r} is {text!r}, expected one of {', '.join(words)}")
         if text:
-            space |= {name: METRES[text] if name == "unit" else text, f"{name}_is_sure": True}
+            space |= {name: ReadOptions(unit=text).metres if name == "unit" else text, f"{name}_is_sure": True}  # type: ignore[arg-type]
     return space | ({"unit_from": "unit of the file"} if "unit" in space else {})
 
 

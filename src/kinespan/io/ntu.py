@@ -13,8 +13,8 @@ from ..arrays import BoolArray, Float64Array, IntArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
 from .base import READERS, FileMotion
-from .options import ReadOptions
 from .decimals import Lines, read_lines
+from .options import ReadOptions
 
 _JOINTS = NTU_25.num_joints
 _BODY_WORDS = 10

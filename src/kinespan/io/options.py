@@ -81,4 +81,5 @@ class ReadOptions:
         unknown = sorted(data.keys() - {field.name for field in fields(cls)})
         if unknown:
             raise InputError(f"unknown option of reading {unknown[0]!r}")
-        return cls(**{name: Path(value) if name in paths and value else value for name, value in data.items()})
+        values: dict[str, Any] = {name: Path(value) if name in paths else value for name, value in data.items()}
+        return cls(**values)

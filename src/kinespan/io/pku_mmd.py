@@ -12,8 +12,8 @@ import numpy as np
 from ..data.skeletons import NTU_25
 from ..errors import InputError
 from .base import HEAD_BYTES, READERS, FileMotion, floats, seen_joints, whole_number
-from .options import ReadOptions
 from .decimals import read_lines
+from .options import ReadOptions
 
 FPS = 30.0
 _PEOPLE = 2
@@ -25,7 +25,7 @@ _NAME = re.compile(r"(?P<session>.+)-(?P<view>[LMR])$")
 class PkuMmdReader:
     """PKU-MMD skeleton text: per frame a line of 150 numbers, x y z of the 25 joints of two bodies.
 
-    Metres in the camera's axes (y up), 30 fps. A joint at 0 0 0 was not seen; a body that is always absent has no person
+    Metres in the camera's axes (y up), 30 fps. A joint at 0 0 0 was not seen; a body that is never seen has no person
     slot, and a file without any body is refused. ``NAME-V`` in the file name gives the attributes session (NAME, which
     views of one performance share) and view (L, M or R).
     """

@@ -67,7 +67,8 @@ def prepare(
     recordings, an `out` that exists, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
     source, out = Path(source), Path(out)
-    recipe = OwnFiles(format, options or io.ReadOptions())
+    options = options or io.ReadOptions()
+    recipe = OwnFiles(options if format == io.AUTO else replace(options, format=format))
     survey = recipe.survey(source)
     by_recording: dict[str, Annotation] | None = None
     settings = {"annotations": "none"}
