@@ -10,7 +10,7 @@ from kinespan.data.joint_conventions import BONE_END_PARTS, CANONICAL_NAMES, MID
 from kinespan.data.joint_map import RULES, has_fingers, headless, joint_map, missing_parts
 from kinespan.data.joint_names import read_names, skeleton_from_canonical, skeleton_from_names
 from kinespan.data.joint_proposals import propose_parts
-from kinespan.data.joint_report import joint_line, joint_notes
+from kinespan.data.joint_report import check_common_skeleton, joint_line, joint_notes
 from kinespan.data.skeletons import NTU_25, SKELETONS
 from kinespan.errors import InputError
 
@@ -588,7 +588,7 @@ def test_a_hand_has_no_parts_of_a_body_and_is_its_own_skeleton():
     assert not skeleton.has_heading
     assert not has_fingers(skeleton)
     assert joint_notes(skeleton) == ()
-    assert "none of the 16 joints" in joint_line(skeleton)
+    assert "none of 16 is" in joint_line(skeleton)
 
 
 def test_the_root_of_something_that_is_no_body_is_no_pelvis():
@@ -734,9 +734,9 @@ def test_canonical_names_are_believed():
 
 def test_line_of_a_person_says_what_was_not_understood():
     skeleton = skeleton_from_names("x", *hierarchy(HUMAN_IK, LONG)[:2])
-    assert joint_line(skeleton) == "21 of 22 joints are parts of a whole person; not understood: Spine1"
+    assert joint_line(skeleton) == "21 of 22 are parts of a whole person; not understood: Spine1"
     fingers = joint_line(skeleton_from_names("x", *hierarchy(MOTIVE, LETTER)[:2]))
-    assert fingers.startswith("27 of 33 joints are parts of a whole person with fingers")
+    assert fingers.startswith("27 of 33 are parts of a whole person with fingers")
     assert "Thumb" not in fingers
     hips, _ = renamed({"UpLeg": "Foo"})
     assert "parts of a body" in joint_line(hips)
@@ -751,3 +751,22 @@ def test_canonical_names_are_those_of_the_tables():
     assert {part for name in SKELETONS for part in SKELETONS[name].body_parts} <= set(CANONICAL_NAMES)
     words = [word for table in (SIDED_PARTS, MIDDLE_PARTS) for names in table.values() for word in names]
     assert all(word == word.lower() and word.isalnum() for word in words)
+
+
+def test_recordings_of_several_skeletons_must_have_one_in_common():
+    person = skeleton_from_names("x", *hierarchy(HUMAN_IK, LONG)[:2])
+    motive = skeleton_from_names("y", *hierarchy(MOTIVE, LETTER)[:2])
+    odd, _ = renamed({"UpLeg": "Foo"})
+    hand = skeleton_from_names("hand", ["palm", "thumb"], [-1, 0])
+    for fits in ([person], [person, motive, NTU_25], [odd, odd], [hand, hand]):
+        check_common_skeleton({f"take_{number}": skeleton for number, skeleton in enumerate(fits)})
+    with pytest.raises(InputError, match=r"another corpus of b, c, or.*no left_hip.*--joints.*LeftFoo: left_hip"):
+        check_common_skeleton({"a": person, "b": odd, "c": odd})
+    with pytest.raises(InputError, match=r"of 2 skeletons.*another corpus of b, or.*palm, thumb"):
+        check_common_skeleton({"a": person, "b": hand})
+
+
+def test_a_model_of_a_hand_names_the_joints_that_it_needs():
+    hand = skeleton_from_names("hand", ["palm", "thumb", "index"], [-1, 0, 0])
+    with pytest.raises(InputError, match=r"no thumb, index; its joints are palm, finger$"):
+        joint_map(skeleton_from_names("x", ["palm", "finger"], [-1, 0]), hand)

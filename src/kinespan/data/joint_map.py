@@ -120,13 +120,14 @@ def has_fingers(skeleton: Skeleton) -> bool:
 def _what_to_do(source: Skeleton, target: Skeleton) -> str:
     """The rest of the message for a skeleton that lacks parts: which, what was not understood, what to write."""
     missing = missing_parts(source, target)
+    parts = [part for part in missing if part in target.body_parts]
     unknown = unknown_joints(source)
-    words = f"The file has no {', '.join(missing)}"
-    if read_names(source.joints).is_marker_set:
+    words = f"The file has no {shortened(missing, 20)}"
+    if parts and read_names(source.joints).is_marker_set:
         return f"{words}: its joints are markers on the skin, and only joint centres are parts of a body"
-    if not unknown:
-        return words
-    example = propose_parts(source, (*missing, *headless(source))) or {unknown[0]: missing[0]}
+    if not parts or not unknown:
+        return f"{words}; its joints are {shortened(source.joints)}"
+    example = propose_parts(source, (*parts, *headless(source))) or {unknown[0]: parts[0]}
     return (
         f"{words}; not understood: {shortened(unknown)}. If they are parts of a person, write which to a YAML file, "
         f"given by --joints where the motion is read (prepare, localize), for example {as_yaml(source, example)}"
