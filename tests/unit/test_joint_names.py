@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kinespan.data.joint_conventions import BONE_END_PARTS, CANONICAL_NAMES, MIDDLE_PARTS, NEEDED_PARTS, SIDED_PARTS
+from kinespan.data.joint_file import read_joint_file
 from kinespan.data.joint_map import RULES, has_fingers, headless, joint_map, missing_parts
 from kinespan.data.joint_names import read_names, skeleton_from_canonical, skeleton_from_names
 from kinespan.data.joint_proposals import propose_parts
@@ -770,3 +774,54 @@ def test_a_model_of_a_hand_names_the_joints_that_it_needs():
     hand = skeleton_from_names("hand", ["palm", "thumb", "index"], [-1, 0, 0])
     with pytest.raises(InputError, match=r"no thumb, index; its joints are palm, finger$"):
         joint_map(skeleton_from_names("x", ["palm", "finger"], [-1, 0]), hand)
+
+
+# --- the page ------------------------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parents[2] / "docs" / "start" / "joints.md"
+ROWS = re.findall(r"^\| ([^|]+) \| (`[^|]+`) \| (`[^|]+`) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def right_of(name):
+    """The right joint by the name of the left one."""
+    for left, right in (
+        ("Left", "Right"),
+        ("LEFT", "RIGHT"),
+        ("left", "right"),
+        ("_L", "_R"),
+        (".L", ".R"),
+        ("_l", "_r"),
+    ):
+        if left in name:
+            return name.replace(left, right, 1)
+    return {"L": "R", "l": "r"}[name[0]] + name[1:]
+
+
+def test_page_has_a_row_for_each_family_of_names():
+    assert len(ROWS) >= 15
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_names_on_the_page_are_understood(row):
+    program, arm, leg = row
+    lefts = re.findall("`([^`]+)`", arm + leg)
+    names = [*lefts, *map(right_of, lefts)]
+    if "outputs" in program or "centres" in program:
+        names += ["LASI", "RASI", "SACR", "LKNE", "RKNE"]
+    skeleton = skeleton_from_names("x", names, [-1] * len(names))
+    parts = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    assert skeleton.body_parts[:12] == tuple(f"{side}_{part}" for side in ("left", "right") for part in parts)
+
+
+def test_page_names_every_part_of_a_body_and_its_file_is_right(tmp_path):
+    text = PAGE.read_text(encoding="utf-8")
+    listed = set(re.findall("`([a-z_]+)`", text[text.index("The parts of a body are") :].partition("A\nperson")[0]))
+    assert listed - {"left_", "right_"} == {
+        part.removeprefix("left_").removeprefix("right_") for part in CANONICAL_NAMES
+    }
+    path = tmp_path / "lab.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    joints = ["ThighX_L", "ThighX_R", "Head_top", "wrist_band", "elbow_L", "prop", "marker_1"]
+    skeleton, kept = read_joint_file(path).apply(skeleton_from_names("x", joints, [-1] * 7))
+    assert skeleton.body_parts[:3] == ("left_hip", "right_hip", None)
+    assert (skeleton.parents[3], skeleton.root, kept) == (4, (0, 1), (0, 1, 2, 3, 4))
