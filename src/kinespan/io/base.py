@@ -90,7 +90,7 @@ HEAD_BYTES = 4096
 READERS: Registry[type[Reader]] = Registry("format")
 """Readers by format name."""
 
-DECIDED, CHECK = "decided: ", "check: "
+DECIDED, CHECK = "decided: ", "warning: "
 """How notes of a history begin that say what was decided about a file, and what looks wrong in it."""
 
 Writer = Callable[[Recording, Path, Annotation | None], object]

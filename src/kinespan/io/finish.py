@@ -143,7 +143,7 @@ def _guessed_unit(motion: FileMotion, stature: float) -> _Measure:
         return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({tall})",))
     if not _is_human(stature * metres):
         return _Measure(motion.unit, motion.unit_from)
-    why = f"{tall}, not {stature * motion.unit:.3g} m by {motion.unit_from}"
+    why = f"{tall}, not {stature * motion.unit:.4g} m by {motion.unit_from}"
     return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({why})",))
 
 
@@ -179,7 +179,7 @@ def _times(motion: FileMotion, fps: float, skip: int) -> Float64Array | None:
 
 
 def decisions(histories: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """What was decided about recordings and what looks wrong in them, a line each, from their histories.
+    """What was decided about recordings and, as warnings, what looks wrong in them, a line each, by their histories.
 
     Notes that differ only in their details, in brackets, or in numbers count as one; the first of them is shown.
     """
@@ -192,12 +192,11 @@ def decisions(histories: Sequence[Sequence[str]]) -> tuple[str, ...]:
             examples.setdefault(kind, note)
     lines = []
     for kind, count in notes.items():
-        example = examples[kind]
-        prefix = DECIDED if example.startswith(DECIDED) else CHECK
-        of = "" if count == len(histories) else f"{count} of {len(histories)} recordings: "
-        such = ", such as" if count > 1 and "(" in example else ""
-        text = example.removeprefix(prefix)
-        lines.append(f"{prefix}{of}{text.replace(' (', f'{such} (', 1) if such else text}")
+        prefix = CHECK if kind.startswith(CHECK) else ""
+        text = examples[kind].removeprefix(prefix or DECIDED)
+        if count > 1:
+            text = text.replace(" (", ", such as (", 1)
+        lines.append(f"{prefix}{'' if count == len(histories) else f'{count} of {len(histories)} recordings: '}{text}")
     return tuple(lines)
 
 

@@ -35,7 +35,7 @@ class UTKinectReader:
     @staticmethod
     def sniff(path: Path, head: bytes) -> bool:
         """The first line holds 61 numbers, of which the first is whole."""
-        first, end, _ = head.replace(b"\r", b"\n").lstrip().partition(b"\n")
+        first, end, _ = head.removeprefix(b"\xef\xbb\xbf").replace(b"\r", b"\n").lstrip().partition(b"\n")
         if b"\0" in head or (not end and len(head) >= HEAD_BYTES):
             return False
         words = first.decode("latin-1").split()
@@ -78,6 +78,8 @@ def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
             )
         numbers.append(number)
         rows.append(values[1:].reshape(20, 3))
+    if not rows:
+        raise InputError(f"{file}: the file is empty")
     frame_numbers = np.array(numbers, dtype=np.int64)
     if frame_numbers[-1] - frame_numbers[0] > _MAX_NUMBERS:
         raise InputError(

@@ -248,6 +248,8 @@ def _finish(
 ) -> PrepareSummary:
     """Write annotations over one label set, add the splits, list the refused files, and sum up."""
     annotations = {entry.info.name: entry.annotation for entry in entries if entry.info and entry.annotation}
+    for line in io.decisions([info.history for info in writer.infos]):
+        writer.decide(line)
     labels = union_of(annotation.labels for annotation in annotations.values())
     if labels is not None and survey.labels is not None:
         labels = survey.labels
