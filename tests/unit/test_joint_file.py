@@ -83,6 +83,19 @@ def test_names_may_be_without_the_subject_and_digits(tmp_path):
     assert named.body_parts == ("left_hip", "right_hip", "head")
 
 
+def test_points_that_the_file_names_are_joined_as_in_a_body(tmp_path):
+    points = skeleton_from_names("trc", ["left_knee", "left_ankle", "a", "b", "c"], [-1] * 5)
+    assert points.parents == (-1, 0, -1, -1, -1)
+    text = "joints: {a: left_hip, b: pelvis, c: right_hip}"
+    assert apply(tmp_path, text, points)[0].parents == (2, 0, 3, -1, 3)
+    assert apply(tmp_path, text + "\nparents: {c: }", points)[0].parents == (2, 0, 3, -1, -1)
+
+
+def test_the_root_of_a_hierarchy_stays_its_root(tmp_path):
+    skeleton, _ = apply(tmp_path, 'joints: {head: ""}', NTU_25, name="odd.yaml")
+    assert skeleton.parents == NTU_25.parents
+
+
 def test_a_known_skeleton_gets_another_name(tmp_path):
     skeleton, _ = apply(tmp_path, 'joints: {head: ""}', NTU_25, name="ntu25.yaml")
     assert skeleton.name == "ntu25-joints"
@@ -133,7 +146,7 @@ def test_a_proposal_can_be_pasted_into_a_file(tmp_path):
         ("joints: {hip_L: [left_hip]}", r"field joints: hip_L: found \['left_hip'\]"),
         ("joint: {hip_L: left_hip}", r"unknown field 'joint'; did you mean 'joints'"),
         ("parents: {hip_L: bas}", r"field parents: the motion file has no joint 'bas'.*base"),
-        ("parents: {hip_L: hip_L}", r"field parents: 'hip_L' is its own parent"),
+        ("parents: {hip_L: hip_L}", r"field parents: .*'hip_L' has parent index"),
         ("parents: {base: kn_L}", r"field parents: .*cycle"),
         ("landmarks: {rooot: base}", r"field landmarks: unknown landmark 'rooot'; did you mean 'root'"),
         ("landmarks: {root: bass}", r"field landmarks: root: the motion file has no joint 'bass'"),

@@ -34,6 +34,42 @@ def test_the_root_of_something_that_is_no_body_is_no_pelvis():
     assert skeleton.body_parts == (None, None, None)
 
 
+def test_points_without_a_hierarchy_are_joined_as_in_a_body():
+    names = [
+        "nose",
+        "left_shoulder",
+        "right_shoulder",
+        "left_elbow",
+        "left_wrist",
+        "left_hip",
+        "left_knee",
+        "left_heel",
+    ]
+    skeleton = skeleton_from_names("x", names, [-1] * 8)
+    parents = {name: names[parent] for name, parent in zip(names, skeleton.parents, strict=True) if parent >= 0}
+    assert parents == {
+        "left_shoulder": "nose", "right_shoulder": "nose", "left_elbow": "left_shoulder", "left_wrist": "left_elbow",
+        "left_hip": "left_shoulder", "left_knee": "left_hip",
+    }  # fmt: skip
+    with_one_bone = skeleton_from_names("x", names, [-1, 0, *[-1] * 6])
+    assert with_one_bone.parents == (-1, 0, -1, -1, -1, -1, -1, -1)  # a hierarchy is believed as it is
+
+
+@pytest.mark.parametrize("name", SKELETONS)
+def test_every_part_of_a_named_skeleton_is_joined(name):
+    skeleton = SKELETONS[name]
+    joined = skeleton_from_canonical(name, skeleton.joints, [-1] * skeleton.num_joints, skeleton.body_parts)
+    assert joined.parents.count(-1) == 1
+    assert joined.order  # no cycle
+    same = {
+        part
+        for part, parent, known in zip(skeleton.body_parts, joined.parents, skeleton.parents, strict=True)
+        if {parent, known} != {-1} and parent == known
+    }
+    sided = {f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "hip", "knee", "ankle")}
+    assert sided <= same
+
+
 def test_an_animal_has_the_parts_that_its_names_say():
     names = ["nose", "left_ear", "right_ear", "left_hip", "right_hip", "tail_base", "left_forepaw", "right_forepaw"]
     skeleton = skeleton_from_names("mouse", names, [-1, 0, 0, 5, 5, 0, 0, 0])

@@ -95,6 +95,31 @@ NEEDED_PARTS = (
 )  # fmt: skip
 """The parts that make a whole person: with them all others have substitutes."""
 
+TRUNK_PARENTS: Table = {
+    "spine": ("pelvis",),
+    "upper_spine": ("spine", "pelvis"),
+    "chest": ("upper_spine", "spine", "pelvis"),
+    "neck": ("chest", "upper_spine", "spine", "pelvis"),
+    "head": ("neck", "chest"),
+    "nose": ("head", "neck"),
+}
+SIDED_PARENTS: Table = {
+    "collar": ("chest", "neck", "spine"),
+    "shoulder": ("collar", "chest", "neck", "head", "nose", "spine"),
+    "elbow": ("shoulder",),
+    "wrist": ("elbow",),
+    "hand": ("wrist",),
+    "hand_tip": ("hand", "wrist"),
+    "thumb": ("wrist", "hand"),
+    "hip": ("pelvis", "spine", "chest", "shoulder"),
+    "knee": ("hip",),
+    "ankle": ("knee",),
+    "foot": ("ankle",),
+    "eye": ("nose", "head"),
+    "ear": ("eye", "nose", "head"),
+}
+"""What each part hangs on, the nearest first, in files that hold no hierarchy."""
+
 CANONICAL_NAMES = (
     *MIDDLE_PARTS,
     "upper_spine",

@@ -22,7 +22,7 @@ from typing import Any
 from ..config.parser import read_yaml
 from ..errors import InputError, unknown
 from .joint_conventions import CANONICAL_NAMES
-from .joint_names import pairs_of
+from .joint_names import joined_parts, pairs_of
 from .skeleton import LANDMARKS, Skeleton, body_skeleton
 from .skeletons import SKELETONS
 
@@ -46,29 +46,21 @@ class JointFile:
     def apply(self, skeleton: Skeleton) -> tuple[Skeleton, tuple[int, ...]]:
         """The skeleton as this file describes it, and the indices (J',) of the joints that it keeps.
 
-        Children of a joint that is left out hang on the next one above. Raises InputError, naming this file and the
-        field, for a joint that the skeleton does not have, with the nearest names, and for fields that contradict
-        each other.
+        Children of a joint that is left out hang on the next one above; parts of a body without a parent hang on others
+        as in a body. Raises InputError, naming this file and the field, for a joint that the skeleton does not have,
+        with the nearest names, and for fields that contradict each other.
         """
         kept = self._kept(skeleton)
-        number = {joint: index for index, joint in enumerate(kept)}
-        parents = self._parents(skeleton)
-        new_parents = []
-        for joint in kept:
-            parent = parents[joint]
-            passed = {joint}
-            while parent >= 0 and parent not in number and parent not in passed:
-                passed.add(parent)
-                parent = parents[parent]
-            new_parents.append(number.get(parent, -1))
         parts = self._parts(skeleton, kept)
         joints = tuple(skeleton.joints[joint] for joint in kept)
         try:
-            named = body_skeleton(self._name(), joints, tuple(new_parents), parts, pairs_of(joints, parts))
+            parents = self._parents(skeleton, kept, parts)
+            named = body_skeleton(self._name(), joints, parents, parts, pairs_of(joints, parts))
         except InputError as error:
-            raise InputError(f"{self.path}: field parents: {error}") from None
-        fields = named.to_dict() | self._landmarks(skeleton, number)
-        return Skeleton(**fields), kept
+            raise (
+                error if str(self.path) in str(error) else InputError(f"{self.path}: field parents: {error}")
+            ) from None
+        return Skeleton(**named.to_dict() | self._landmarks(skeleton, kept)), kept
 
     def _name(self) -> str:
         """The name of the skeleton: that of this file, unless it is a skeleton's that kinespan knows."""
@@ -86,15 +78,23 @@ class JointFile:
             raise InputError(f"{self.path}: field leave_out leaves none of the {skeleton.num_joints} joints")
         return kept
 
-    def _parents(self, skeleton: Skeleton) -> list[int]:
-        """The parents of all joints of the skeleton (J,), with those of this file."""
-        parents = list(skeleton.parents)
-        for name, parent in self.parents.items():
-            joint = self._index(skeleton, name, "parents")
-            parents[joint] = -1 if parent is None else self._index(skeleton, parent, "parents")
-            if parents[joint] == joint:
-                raise InputError(f"{self.path}: field parents: {name!r} is its own parent")
-        return parents
+    def _parents(self, skeleton: Skeleton, kept: Sequence[int], parts: Sequence[str | None]) -> tuple[int, ...]:
+        """The parents of the kept joints (J',)."""
+        given = {
+            self._index(skeleton, name, "parents"): -1 if parent is None else self._index(skeleton, parent, "parents")
+            for name, parent in self.parents.items()
+        }
+        parents = dict(enumerate(skeleton.parents)) | given
+        number = {joint: index for index, joint in enumerate(kept)}
+        kept_parents = []
+        for joint in kept:
+            parent, passed = parents[joint], {joint}
+            while parent >= 0 and parent not in number and parent not in passed:
+                passed.add(parent)
+                parent = parents[parent]
+            kept_parents.append(number.get(parent, -1))
+        joined = joined_parts(parts, kept_parents)
+        return tuple(-1 if given.get(joint) == -1 else parent for joint, parent in zip(kept, joined, strict=True))
 
     def _parts(self, skeleton: Skeleton, kept: Sequence[int]) -> tuple[str | None, ...]:
         """Body parts of the kept joints; a part that this file gives to a joint is no other's."""
@@ -106,7 +106,9 @@ class JointFile:
         parts = dict(enumerate(own)) | given
         return tuple(parts[joint] for joint in kept)
 
-    def _landmarks(self, skeleton: Skeleton, number: Mapping[int, int]) -> dict[str, tuple[int, ...]]:
+    def _landmarks(self, skeleton: Skeleton, kept: Sequence[int]) -> dict[str, tuple[int, ...]]:
+        """The landmarks that this file gives, as indices of kept joints."""
+        number = {joint: index for index, joint in enumerate(kept)}
         landmarks = {}
         for landmark, names in self.landmarks.items():
             indices = [self._index(skeleton, name, f"landmarks: {landmark}") for name in names]

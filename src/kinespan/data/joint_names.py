@@ -23,8 +23,10 @@ from .joint_conventions import (
     MIDDLE_CENTRES,
     MIDDLE_PARTS,
     SIDED_CENTRES,
+    SIDED_PARENTS,
     SIDED_PARTS,
     THEIA_NAMES,
+    TRUNK_PARENTS,
     Table,
 )
 from .skeleton import Skeleton, body_skeleton
@@ -91,7 +93,8 @@ def skeleton_from_names(
 
     Named parts become `body_parts`; mirrored names become `pairs`; the pelvis is where the legs meet, the chest
     where the arms meet, the spine a joint between them. Of a marker set only joint centres are parts of a body. A
-    hand, a mouse or a robot has the parts that its names say, perhaps none.
+    hand, a mouse or a robot has the parts that its names say, perhaps none. Where no joint has a parent, as in a file
+    of points, the parts of a body are joined as in a body.
 
     Raises InputError where parents and joints do not fit.
     """
@@ -107,6 +110,8 @@ def skeleton_from_names(
     parts: list[str | None] = [None] * len(joints)
     for part, joint in joint_of.items():
         parts[joint] = part
+    if all(parent < 0 for parent in parents):
+        parents = joined_parts(parts, parents)
     return body_skeleton(name, joints, parents, tuple(parts), names.pairs)
 
 
@@ -115,7 +120,8 @@ def skeleton_from_canonical(
 ) -> Skeleton:
     """A Skeleton whose joints are the parts that `canonical` says, '' or None for no part.
 
-    Left and right parts make the pairs, and mirrored names those of the other joints. Raises InputError for a name that
+    Left and right parts make the pairs, and mirrored names those of the other joints; points without any hierarchy are
+    joined as in a body. Raises InputError for a name that
     is no body part, and as Skeleton does.
     """
     parts = tuple(part or None for part in canonical)
@@ -124,6 +130,8 @@ def skeleton_from_canonical(
     for joint, part in zip(joints, parts, strict=True):
         if part is not None and part not in CANONICAL_NAMES:
             raise InputError(f"joint {joint!r}: {unknown('canonical name', part, CANONICAL_NAMES)}")
+    if all(parent < 0 for parent in parents):
+        parents = joined_parts(parts, parents)
     return body_skeleton(name, tuple(joints), tuple(parents), parts, pairs_of(joints, parts))
 
 
@@ -256,6 +264,21 @@ def _joints_of_parts(table: Mapping[str, tuple[str, ...]], joint_by_name: Mappin
         if free:
             joint_of[part] = joint_by_name[free[0]]
     return joint_of
+
+
+def joined_parts(body_parts: Sequence[str | None], parents: Sequence[int]) -> tuple[int, ...]:
+    """The parents (J,), in which parts of a body that have none hang on others as in a body, where there are any."""
+    joint_of = {part: joint for joint, part in enumerate(body_parts) if part is not None}
+    joined = list(parents)
+    for part, joint in joint_of.items():
+        side, _, base = part.partition("_")
+        sided = base if side in ("left", "right") else ""
+        above = SIDED_PARENTS[sided] if sided else TRUNK_PARENTS.get(part, ())
+        names = (f"{side}_{name}" if sided and name in SIDED_PARENTS else name for name in above)
+        candidates = (joint_of[name] for name in names if name in joint_of)
+        if joined[joint] < 0:
+            joined[joint] = next((other for other in candidates if joint not in _path_up(other, joined)), -1)
+    return tuple(joined)
 
 
 def _path_up(joint: int, parents: Sequence[int]) -> list[int]:
