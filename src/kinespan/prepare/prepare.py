@@ -17,6 +17,7 @@ from ..corpus.splits import Split, union_of
 from ..corpus.splitting import SplitRule, default_split, group_split, recording_split, ruled_split
 from ..corpus.writer import CorpusWriter
 from ..data.annotation import Annotation, LabelSet
+from ..data.joint_report import check_common_skeleton
 from ..data.recording import Recording
 from ..errors import InputError
 from .annotation_file import check_names, fit
@@ -261,6 +262,7 @@ def _finish(
             seconds[span.label] += span.duration
             spans[span.label] += 1
     infos = writer.infos
+    check_common_skeleton({info.name: info.skeleton for info in infos})
     corpus_splits = splits(infos, labels)
     for split in corpus_splits:
         writer.add_split(split)
