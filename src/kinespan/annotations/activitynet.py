@@ -18,42 +18,24 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..data.annotation import Annotation, LabelSet, Span
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
-from .base import FORMATS, AnnotationFormat
+from .label_file import listed
 
 VERSION = "1.0"
 """The "version" of written files."""
 _MAX_PEOPLE = 2**31
 
 
-def read(path: Path) -> dict[str, Annotation]:
-    """Annotations by recording of T.json, or of P.json: its segmentation or, without one, its results, unscored.
-
-    Labels are exclusive as in `read_truth`. Raises InputError that names the file, the recording and the field.
-    """
-    with _parsed(path) as data:
-        if "database" in data or "results" not in data:
-            return dict(_truth(data).annotations)
-        predictions = _predictions(data)
-        spans = SpanTable.of(predictions.spans if predictions.segmentation is None else predictions.segmentation)
-        spans = replace(spans, score=np.full(len(spans.score), np.nan))
-        labels = LabelSet(tuple(sorted(spans.labels)), not spans.has_overlaps())
-        return {name: Annotation(spans[name], labels) for name in spans}
-
-
 def read_predictions(path: Path) -> Predictions:
     """Read P.json. Raises InputError that names the file, the recording and the field."""
-    with _parsed(path) as data:
+    with parsed(path) as data:
         return _predictions(data)
 
 
@@ -64,7 +46,7 @@ def read_truth(path: Path) -> Truth:
     exclusive if no two annotations of a recording overlap. Raises InputError that names the file, the recording
     and the field.
     """
-    with _parsed(path) as data:
+    with parsed(path) as data:
         return _truth(data)
 
 
@@ -94,11 +76,6 @@ def write_truth(truth: Truth, path: Path) -> None:
     _write({"version": VERSION, **labels, "database": database}, path)
 
 
-FORMATS.register("activitynet")(
-    AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write_predictions)
-)
-
-
 # ---- writing ---------------------------------------------------------------------------------------------------
 
 
@@ -126,7 +103,7 @@ def _entries(spans: Mapping[str, Iterable[Span]], scored: bool) -> dict[str, lis
 # ---- reading ---------------------------------------------------------------------------------------------------
 
 
-class _FieldError(InputError):
+class FieldError(InputError):
     """A field with a bad value; `field` is its path from where the check began."""
 
     def __init__(self, field: str, value: object, expected: str) -> None:
@@ -135,13 +112,13 @@ class _FieldError(InputError):
         super().__init__(f"{field}: found {shown}, expected {expected}")
         self.field, self.value, self.expected = field, value, expected
 
-    def inside(self, parent: str) -> _FieldError:
+    def inside(self, parent: str) -> FieldError:
         """The error with the path from the field `parent`."""
-        return _FieldError(parent + self.field, self.value, self.expected)
+        return FieldError(parent + self.field, self.value, self.expected)
 
 
 @contextmanager
-def _parsed(path: Path) -> Iterator[dict[str, Any]]:
+def parsed(path: Path) -> Iterator[dict[str, Any]]:
     """The object in a JSON file; every InputError raised within names the file.
 
     The collector of cyclic garbage is off meanwhile: parsed JSON has no cycles, and looking for them takes longer than
@@ -152,21 +129,31 @@ def _parsed(path: Path) -> Iterator[dict[str, Any]]:
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_unique_fields)
         if not isinstance(data, dict):
-            raise _FieldError("the file", data, "an object")
+            raise FieldError("the file", data, "an object")
         yield data
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise InputError(f"{path}: not UTF-8 text (from byte {error.start} on); save it with this encoding") from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise InputError(f"{path}: not JSON from line {error.lineno}, column {error.colno} on{_hint(error)}") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
         raise InputError(f"{path}: not an ActivityNet file: {error}") from error
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _hint(error: json.JSONDecodeError) -> str:
+    """What stands in place of JSON."""
+    if not error.doc.strip():
+        return ": the file is empty"
+    if error.pos >= len(error.doc.rstrip()):
+        return ": the file is cut off"
+    text = error.doc[error.pos :].split("\n", 1)[0].strip()
+    return f": found {text[:40]!r}" + ("; the name of a table has to end in .csv" if error.pos == 0 else "")
 
 
 def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -180,13 +167,13 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _predictions(data: Mapping[str, Any]) -> Predictions:
-    results = _mapping(data, "results", "the predicted spans of each recording")
+    results = mapping(data, "results", "the predicted spans of each recording")
     segmentation = None
     if data.get("segmentation") is not None:
-        segmentation = _mapping(data, "segmentation", "the segmentation of each recording")
+        segmentation = mapping(data, "segmentation", "the segmentation of each recording")
     details = data.get("external_data") or {}
     if not isinstance(details, dict):
-        raise _FieldError("external_data", details, "an object")
+        raise FieldError("external_data", details, "an object")
     return Predictions(
         _spans("results[{!r}]", results, scored=True),
         None if segmentation is None else _spans("segmentation[{!r}]", segmentation, scored=False),
@@ -195,16 +182,16 @@ def _predictions(data: Mapping[str, Any]) -> Predictions:
 
 
 def _truth(data: Mapping[str, Any]) -> Truth:
-    database = _mapping(data, "database", "the annotated recordings")
+    database = mapping(data, "database", "the annotated recordings")
     for name, entry in database.items():
         if not isinstance(entry, dict):
-            raise _FieldError(f"database[{name!r}]", entry, "an object with annotations")
+            raise FieldError(f"database[{name!r}]", entry, "an object with annotations")
     if not database:
-        raise _FieldError("database", database, "at least one recording")
+        raise FieldError("database", database, "at least one recording")
     annotations = {name: entry.get("annotations") for name, entry in database.items()}
     spans = _spans("database[{!r}].annotations", annotations, scored=False)
     labels, are_declared = _labels(data, spans)
-    covered = {name: _covered(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
+    covered = {name: covered_time(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
     return Truth(
         {name: Annotation(spans[name], labels, covered[name]) for name in database},
         labels,
@@ -215,23 +202,17 @@ def _truth(data: Mapping[str, Any]) -> Truth:
     )
 
 
-def _mapping(data: Mapping[str, Any], key: str, meaning: str) -> dict[str, Any]:
+def mapping(data: Mapping[str, Any], key: str, meaning: str) -> dict[str, Any]:
     """The object under a key. Raises InputError where there is none."""
     if key not in data:
         raise InputError(
-            f"no {key!r} ({meaning}); found the keys {_listed(data) or 'none'}, "
+            f"no {key!r} ({meaning}); found the keys {listed(data) or 'none'}, "
             "expected ActivityNet JSON: predictions have results, truth has database"
         )
     value = data[key]
     if not isinstance(value, dict):
-        raise _FieldError(key, value, "an object with a field for each recording")
+        raise FieldError(key, value, "an object with a field for each recording")
     return value
-
-
-def _listed(names: Iterable[str], limit: int = 8) -> str:
-    """The first few names, in quotes."""
-    quoted = [repr(name) for name in names]
-    return ", ".join(quoted[:limit]) + (f" and {len(quoted) - limit} more" if len(quoted) > limit else "")
 
 
 def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
@@ -240,11 +221,11 @@ def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
     bounds = [0]
     for name, entries in groups.items():
         if not isinstance(entries, list):
-            raise _FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
+            raise FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
         for index, entry in enumerate(entries):
             try:
                 rows.append(_row(entry, scored))
-            except _FieldError as error:
+            except FieldError as error:
                 raise error.inside(f"{field.format(name)}[{index}]") from None
         bounds.append(len(rows))
     return SpanTable.of_rows(tuple(groups), bounds, rows)
@@ -253,43 +234,55 @@ def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
 def _row(entry: object, scored: bool) -> SpanRow:
     """The columns of a span."""
     if not isinstance(entry, dict):
-        raise _FieldError("", entry, "an object with label and segment")
-    label = entry.get("label")
-    if not isinstance(label, str) or not label:
-        raise _FieldError(".label", label, "a name")
+        raise FieldError("", entry, "an object with label and segment")
+    label = label_of(entry)
     start, end = _segment(".segment", entry.get("segment"))
     score = entry.get("score")
-    if (scored or score is not None) and not _is_number(score):
-        raise _FieldError(".score", score, "a finite number")
+    if (scored or score is not None) and not is_number(score):
+        raise FieldError(".score", score, "a finite number")
+    return label, start, end, score, person_of(entry)
+
+
+def label_of(entry: Mapping[str, Any], field: str = "") -> str:
+    """The label of a span."""
+    label = entry.get("label")
+    if not isinstance(label, str) or not label:
+        raise FieldError(f"{field}.label", label, "a name")
+    return label
+
+
+def person_of(entry: Mapping[str, Any], field: str = "") -> int:
+    """The person of a span, -1 for none."""
     person = entry.get("person")
     if person is None:
-        person = -1
-    elif type(person) is not int or not 0 <= person < _MAX_PEOPLE:
-        raise _FieldError(".person", person, "the number of a person, from 0")
-    return label, start, end, score, person
+        return -1
+    if type(person) is not int or not 0 <= person < _MAX_PEOPLE:
+        raise FieldError(f"{field}.person", person, "the number of a person, from 0")
+    return person
 
 
 def _segment(field: str, value: object) -> tuple[float, float]:
     """[start, end] in seconds."""
-    if not isinstance(value, list) or len(value) != 2 or not (_is_number(value[0]) and _is_number(value[1])):
-        raise _FieldError(field, value, "[start, end] in seconds, two finite numbers")
+    if not isinstance(value, list) or len(value) != 2 or not (is_number(value[0]) and is_number(value[1])):
+        raise FieldError(field, value, "[start, end] in seconds, two finite numbers")
     start, end = float(value[0]), float(value[1])
     if start >= end:
-        raise _FieldError(field, value, "start before end")
+        raise FieldError(field, value, "start before end")
     return start, end
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number."""
     # The bound keeps out NaN, infinity and whole numbers too long for a float; bool is a type of its own.
     return type(value) in (float, int) and abs(value) <= sys.float_info.max
 
 
-def _covered(field: str, value: object) -> tuple[tuple[float, float], ...] | None:
+def covered_time(field: str, value: object) -> tuple[tuple[float, float], ...] | None:
     """The covered time of a recording: a list of [start, end] in seconds, or None."""
     if value is None:
         return None
     if not isinstance(value, list):
-        raise _FieldError(field, value, "a list of [start, end]")
+        raise FieldError(field, value, "a list of [start, end]")
     return tuple(_segment(f"{field}[{index}]", segment) for index, segment in enumerate(value))
 
 
@@ -297,8 +290,8 @@ def _positive_numbers(database: Mapping[str, Any], key: str) -> dict[str, float]
     """A positive number of each recording that has it."""
     values = {name: entry[key] for name, entry in database.items() if entry.get(key) is not None}
     for name, value in values.items():
-        if not _is_number(value) or value <= 0:
-            raise _FieldError(f"database[{name!r}].{key}", value, "a positive number")
+        if not is_number(value) or value <= 0:
+            raise FieldError(f"database[{name!r}].{key}", value, "a positive number")
     return {name: float(value) for name, value in values.items()}
 
 
@@ -309,33 +302,33 @@ def _labels(data: Mapping[str, Any], spans: SpanTable) -> tuple[LabelSet, bool]:
     if exclusive is None:
         exclusive = not spans.has_overlaps()
     if not isinstance(exclusive, bool):
-        raise _FieldError("exclusive", exclusive, "true or false")
+        raise FieldError("exclusive", exclusive, "true or false")
     declared = data.get("labels")
     if declared is None:
-        leaves = _taxonomy_leaves(data.get("taxonomy"))
+        leaves = taxonomy_leaves(data.get("taxonomy"))
         return LabelSet(tuple(dict.fromkeys([*leaves, *occurring])), exclusive), bool(leaves)
     if not isinstance(declared, list) or not all(isinstance(name, str) and name for name in declared):
-        raise _FieldError("labels", declared, "a list of names")
+        raise FieldError("labels", declared, "a list of names")
     if len(set(declared)) != len(declared):
-        raise _FieldError("labels", declared, "names that are all different")
+        raise FieldError("labels", declared, "names that are all different")
     unknown = [name for name in occurring if name not in set(declared)]
     if unknown:
         raise InputError(
-            f"annotations have the labels {_listed(unknown)}, which are not in labels: {_listed(declared)}; "
+            f"annotations have the labels {listed(unknown)}, which are not in labels: {listed(declared)}; "
             "add them to labels or correct the annotations"
         )
     return LabelSet(tuple(declared), exclusive), True
 
 
-def _taxonomy_leaves(taxonomy: object) -> list[str]:
+def taxonomy_leaves(taxonomy: object) -> list[str]:
     """Names of the taxonomy's nodes without children, in order; a list of names is returned as it is."""
     if taxonomy is None:
         return []
     if not isinstance(taxonomy, list):
-        raise _FieldError("taxonomy", taxonomy, "a list of names or of nodes")
+        raise FieldError("taxonomy", taxonomy, "a list of names or of nodes")
     nodes = [node if isinstance(node, dict) else {"nodeName": node} for node in taxonomy]
     for index, node in enumerate(nodes):
         if not isinstance(node.get("nodeName"), str):
-            raise _FieldError(f"taxonomy[{index}]", taxonomy[index], "a name, or a node with a nodeName")
+            raise FieldError(f"taxonomy[{index}]", taxonomy[index], "a name, or a node with a nodeName")
     parents = {node.get("parentName") for node in nodes}
     return list(dict.fromkeys(node["nodeName"] for node in nodes if node["nodeName"] not in parents))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.annotation import Annotation
 from ..data.predictions import Predictions
 from ..registry import Registry
+from .label_file import LabelFile
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class AnnotationFormat:
     """Endings of its files, in lower case, such as ``".csv"``."""
     about: str
     """What it is, in a few words."""
-    read: Callable[[Path], dict[str, Annotation]] | None = None
-    """The annotations of a file by recording, over one LabelSet; seconds. Raises InputError, naming the file and what
-    is wrong in it."""
+    read: Callable[[Path], LabelFile] | None = None
+    """The rows of a file, as they stand there. Raises InputError, naming the file and what is wrong in it, for a file
+    that is not of the format; what rows mean is decided for all formats alike by who asks."""
     write: Callable[[Predictions, Path], None] | None = None
     """Write ``predictions.spans`` in the order given, seconds unrounded, each recording named. The file is complete or
     absent (`kinespan.files.write_atomically`). Raises InputError for what the format cannot hold, or a bad path."""
