@@ -191,7 +191,9 @@ def _truth(data: Mapping[str, Any]) -> Truth:
     annotations = {name: entry.get("annotations") for name, entry in database.items()}
     spans = _spans("database[{!r}].annotations", annotations, scored=False)
     labels, are_declared = _labels(data, spans)
-    covered = {name: covered_time(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
+    covered = {
+        name: covered_time(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()
+    }
     return Truth(
         {name: Annotation(spans[name], labels, covered[name]) for name in database},
         labels,

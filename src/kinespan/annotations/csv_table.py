@@ -65,7 +65,11 @@ def read(path: Path) -> LabelFile:
     missing = [name for name in ("recording", "label") if name not in table.columns]
     missing += [] if has_times else [name for name in ("start", "end") if name not in table.columns]
     if missing:
-        hint = "" if "end" not in missing or "start" in missing else "; for instants name the column time in place of start"
+        hint = (
+            ""
+            if "end" not in missing or "start" in missing
+            else "; for instants name the column time in place of start"
+        )
         raise InputError(
             f"{path}: no column {', '.join(missing)}; expected the header {','.join(REQUIRED_COLUMNS)}, "
             f"found {table.header!r}{hint}"

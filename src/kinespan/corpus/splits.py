@@ -88,7 +88,8 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
     holes = [(span.start, span.end) for span in annotation.spans if span.label in dropped]
     if holes:
         covered = subtract(((0.0, duration),) if covered is None else covered, holes)
-    return Annotation(tuple(span for span in annotation.spans if span.label not in dropped), labels, covered)
+    spans = tuple(span for span in annotation.spans if span.label not in dropped)
+    return Annotation(spans, labels, covered, tuple(event for event in annotation.events if event.label not in dropped))
 
 
 def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[Interval, ...]:
@@ -104,10 +105,19 @@ def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[
 
 
 def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
-    """All labels in order of first appearance, exclusive where all sets are; None for no label set."""
+    """All labels in order of first appearance, exclusive where all sets are; None for no label set.
+
+    Raises InputError for a label that names an event in one set and a span in another.
+    """
     unique = list(dict.fromkeys(label_sets))
     names = tuple(dict.fromkeys(name for labels in unique for name in labels.names))
-    return LabelSet(names, all(labels.exclusive for labels in unique)) if unique else None
+    events = {name for labels in unique for name in labels.events}
+    both = events & {name for labels in unique for name in labels.spans}
+    if both:
+        raise InputError(
+            f"label {min(both)!r} names an event in one recording and a span in another; rename one of them"
+        )
+    return LabelSet(names, all(labels.exclusive for labels in unique), tuple(events)) if unique else None
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
@@ -115,4 +125,5 @@ def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
     dropped = set(names)
     for name in sorted(dropped):
         labels.index(name)
-    return replace(labels, names=tuple(name for name in labels.names if name not in dropped))
+    names = tuple(name for name in labels.names if name not in dropped)
+    return replace(labels, names=names, events=tuple(name for name in labels.events if name not in dropped))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from ..corpus.writer import CorpusWriter
 from ..data.annotation import Annotation, LabelSet
 from ..data.recording import Recording
 from ..errors import InputError
-from .annotation_file import LabelSettings, PreparedLabels, fit, read_labels
 from .journal import Entry, JournalledWriter
+from .labels import LabelSettings, PreparedLabels, fit, read_labels
 from .own_files import OwnFiles, relative
 from .reading import ReadResult, read_all
 from .recipes import RECIPES, Recipe, Survey
@@ -75,7 +75,8 @@ def prepare(
     if annotations is not None:
         file, known = Path(annotations), [item.name for item in survey.items]
         file_labels = read_labels(file, known, labels or LabelSettings())
-        survey = replace(survey, skipped=tuple(p for p in survey.skipped if p.absolute() != file.absolute()))
+        tables = {path.absolute() for path in (file, labels.match if labels else None) if path is not None}
+        survey = replace(survey, skipped=tuple(path for path in survey.skipped if path.absolute() not in tables))
     formats = {item.details.format for item in survey.items}
     official = RECIPES[min(formats)]() if len(formats) == 1 and min(formats) in RECIPES else recipe
     job = _Job(recipe, survey, source, official, split or SplitRule(), file_labels)
@@ -247,17 +248,21 @@ def _finish(
     decisions: list[str] = []
     if file_labels is not None:
         annotations, decisions = file_labels.annotations(writer.infos)
+    for line in decisions:
+        writer.decide(line)
     labels = union_of(annotation.labels for annotation in annotations.values())
     if labels is not None and survey.labels is not None:
         labels = survey.labels
     names = labels.names if labels is not None else ()
-    seconds, spans = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
+    seconds, spans, events = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for name, annotation in annotations.items():
         assert labels is not None
         writer.annotate(name, replace(annotation, labels=labels))
         for span in annotation.spans:
             seconds[span.label] += span.duration
             spans[span.label] += 1
+        for event in annotation.events:
+            events[event.label] += 1
     infos = writer.infos
     corpus_splits = splits(infos, labels)
     for split in corpus_splits:
@@ -277,6 +282,7 @@ def _finish(
         skeletons=tuple(dict.fromkeys(info.skeleton.name for info in infos)),
         label_seconds=seconds,
         label_spans=spans,
+        label_events=events,
         splits={split.name: len(split.folds) for split in corpus_splits},
         refused=refused,
         skipped=survey.skipped,

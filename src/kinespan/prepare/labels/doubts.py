@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from ..annotations.label_file import LabelRow
-from .label_names import plural
+from ...annotations.label_file import LabelRow
+from .names import plural
 
 _LONG = 5.0
 """A label is far longer than its kind from this many times the median length of its kind on."""
@@ -39,8 +39,8 @@ def _long_rows(rows: Sequence[LabelRow]) -> list[str]:
         return []
     length, row, usual = max(found, key=lambda item: item[0] / item[2])
     return [
-        f"far longer than others of their label: {plural(len(found), 'row')}, such as {row.where} in {row.recording!r}: "
-        f"{row.label!r} lasts {length:.1f} s, usually {usual:.1f} s; check {'it' if len(found) == 1 else 'them'}"
+        f"far longer than others of their label: {plural(len(found), 'row')}, most of all {row.where} in "
+        f"{row.recording!r}: {row.label!r} lasts {length:.1f} s, usually {usual:.1f} s; check {'it' if len(found) == 1 else 'them'}"
     ]
 
 
@@ -64,7 +64,7 @@ def _unsorted_rows(rows: Sequence[LabelRow]) -> list[str]:
             if not late:
                 return []
             return [
-                f"out of order, though the other rows of the file are in order of time: {plural(len(late), 'row')}, first "
+                f"out of order, though all other rows are in order of time: {plural(len(late), 'row')}, first "
                 f"{late[0]} in {late[0].recording!r}; check {'it' if len(late) == 1 else 'them'}"
             ]
     return []

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ..annotations.csv_table import nearest_column, number, read_table
-from ..annotations.label_file import LabelFile, LabelRow, listed
-from ..data.annotation import natural_key
-from ..errors import InputError
+from ...annotations.csv_table import nearest_column, number, read_table
+from ...annotations.label_file import LabelFile, LabelRow, listed
+from ...data.annotation import natural_key
+from ...errors import InputError
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def match_recordings(
         else:
             missing.append(name)
     if missing:
-        raise InputError(_unknown(missing, known, f"{file.path}: annotates"))
+        error = _unknown(missing, known, f"{file.path}: annotates")
+        raise InputError(f"{error}, or pair the names by --match FILE")
     _tell_matches(matches, by_pair, pairs_file, decisions)
     return matches
 
@@ -142,6 +143,14 @@ def _bare(name: str) -> str:
     return re.sub(r"(?<=.)\.\w{1,8}$", "", name.strip())
 
 
+def check_names(annotated: Collection[str], known: Collection[str], file: Path) -> None:
+    """Check that annotated recordings are known. Raises InputError naming the unknown ones and the nearest names."""
+    names = set(known)
+    unknown = [name for name in annotated if name not in names]
+    if unknown:
+        raise InputError(_unknown(unknown, known, f"{file}: annotates"))
+
+
 def _unknown(names: Sequence[str], known: Collection[str], begin: str) -> str:
     hints = []
     for name in names[:5]:
@@ -149,14 +158,12 @@ def _unknown(names: Sequence[str], known: Collection[str], begin: str) -> str:
         hints.append(f"{name!r}" + (f" (did you mean {nearest[0]!r}?)" if nearest else ""))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return (
-        f"{begin} {', '.join(hints)}{more}, which the source does not have; use the names of the recordings, such as "
-        f"{min(known, key=natural_key)!r}, or pair the names by --match FILE"
+        f"{begin} {', '.join(hints)}{more}, which the source does not have; "
+        f"use the names of the recordings, such as {min(known, key=natural_key)!r}"
     )
 
 
-def one_spelling(
-    rows: Iterable[LabelRow], declared: Sequence[str] | None, decisions: list[str]
-) -> tuple[LabelRow, ...]:
+def one_spelling(rows: Iterable[LabelRow], declared: Sequence[str], decisions: list[str]) -> tuple[LabelRow, ...]:
     """Rows whose labels are spelt alike where they are equal but for case and blanks (no-break ones too).
 
     The spelling is the declared one, else the most frequent one, else the first. Decisions name what was joined.
@@ -167,9 +174,9 @@ def one_spelling(
         spellings[name_key(row.label)][row.label] += 1
     chosen: dict[str, str] = {}
     for key, counts in spellings.items():
-        known = [name for name in declared or () if name_key(name) == key]
+        known = [name for name in declared if name_key(name) == key]
         chosen[key] = known[0] if known else _tidy(counts.most_common(1)[0][0], has_variants=len(counts) > 1)
-        variants = [repr(name) for name in counts if name != chosen[key]]
+        variants = [repr(name).replace(r"\xa0", "<no-break space>") for name in counts if name != chosen[key]]
         if variants and (len(counts) > 1 or known):
             count = sum(number for name, number in counts.items() if name != chosen[key])
             first = next(row.where for row in rows if name_key(row.label) == key and row.label != chosen[key])
@@ -187,3 +194,8 @@ def _tidy(label: str, has_variants: bool) -> str:
 def plural(count: int, noun: str) -> str:
     """A count and its noun: 1 row, 2 rows."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """A share in per cent."""
+    return f"{100 * share:.0f} %"

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..annotations.label_file import LabelRow
-from ..corpus.info import RecordingInfo
-from .label_names import plural
+from ...annotations.label_file import LabelRow
+from ...corpus.info import RecordingInfo
+from .names import plural
 
 _ROUNDING = 1e-6
 """Seconds that are no overlap."""
@@ -38,25 +38,27 @@ def settle_overlaps(
     """Rows of spans in which nothing overlaps by mistake, and whether the labels exclude each other.
 
     Rows of a label that share time are joined and overlaps under a frame are cut, where no others are left; else
-    the rows stay as they are and the labels do not exclude each other. `declared` is what the file says of that.
+    the rows stay as they are and the labels do not exclude each other. What different people do is no overlap.
+    `declared` is what the file says of exclusive labels.
     """
     if declared is False:
         decisions.append("labels may overlap, as the file says: each is trained on its own")
         return list(rows), False
-    by_recording: dict[str, list[LabelRow]] = defaultdict(list)
+    groups: dict[tuple[str, int | None], list[LabelRow]] = defaultdict(list)
     for row in rows:
-        by_recording[row.recording].append(row)
-    settled: list[LabelRow] = []
+        groups[row.recording, row.person].append(row)
     joined: list[tuple[LabelRow, LabelRow]] = []
     cut: list[tuple[LabelRow, LabelRow]] = []
-    overlaps: list[tuple[LabelRow, LabelRow]] = []
-    for name, members in by_recording.items():
-        result, pairs = _join_same_label(members)
+    for (name, person), members in groups.items():
+        members, pairs = _join_same_label(members)
         joined += pairs
-        result, pairs = _cut_slips(result, max(1.0 / infos[name].fps, _SLIP_SECONDS) + _ROUNDING)
+        groups[name, person], pairs = _cut_slips(members, max(1.0 / infos[name].fps, _SLIP_SECONDS) + _ROUNDING)
         cut += pairs
-        overlaps += _overlaps(result)
-        settled += result
+    overlaps: list[tuple[LabelRow, LabelRow]] = []
+    for (name, person), members in groups.items():
+        anybodys = groups.get((name, None), []) if person is not None else []
+        overlaps += _overlaps([*members, *anybodys])
+    settled = [row for members in groups.values() for row in members]
     if overlaps:
         before, after = overlaps[0]
         facts = f"{plural(len(overlaps), 'overlap')}, first {before} and {after} in {before.recording!r}"
@@ -64,7 +66,8 @@ def settle_overlaps(
             decisions.append(f"labels exclude each other, as the file says, though rows overlap: {facts}")
         else:
             decisions.append(
-                f"labels overlap, so each is trained on its own: {facts}; if one action happens at a time, correct the rows"
+                f"labels overlap, so each is trained on its own: {facts}; "
+                "where one action happens at a time, correct the rows"
             )
         return list(rows), bool(declared)
     if joined:
@@ -79,23 +82,23 @@ def settle_overlaps(
 
 
 def _join_same_label(rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[tuple[LabelRow, LabelRow]]]:
-    """The rows of a recording, those of one label and person that share time joined to one; and the pairs."""
+    """The rows of a person, those of one label that share time joined to one; and the pairs."""
     pairs: list[tuple[LabelRow, LabelRow]] = []
     result: list[LabelRow] = []
-    last: dict[tuple[str, int | None], int] = {}
+    last: dict[str, int] = {}
     for row in sorted(rows, key=_times):
-        index = last.get((row.label, row.person))
+        index = last.get(row.label)
         if index is not None and row.start < _end(result[index]) - _ROUNDING:
             pairs.append((result[index], row))
             result[index] = replace(result[index], end=max(_end(result[index]), _end(row)))
         else:
-            last[row.label, row.person] = len(result)
+            last[row.label] = len(result)
             result.append(row)
     return result, pairs
 
 
 def _cut_slips(rows: Sequence[LabelRow], frame: float) -> tuple[list[LabelRow], list[tuple[LabelRow, LabelRow]]]:
-    """The rows of a recording without overlaps of up to `frame` seconds, and the pairs that had one.
+    """The rows of a person without overlaps of up to `frame` seconds, and the pairs that had one.
 
     The earlier row ends where the later one starts; a row that is no longer than a frame and lies within another goes.
     """

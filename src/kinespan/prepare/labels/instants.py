@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from ..annotations.label_file import LabelFile, LabelRow, event_labels
-from ..errors import unknown
-from .label_names import name_key, plural
+from ...annotations.label_file import LabelFile, LabelRow, event_labels
+from ...errors import InputError, unknown
+from .names import name_key, plural
 
 
 def split_instants(
@@ -23,7 +23,7 @@ def split_instants(
     labels = {name_key(row.label): row.label for row in rows}
     for point in points:
         if name_key(point) not in labels:
-            raise unknown("label", point, sorted(labels.values()))
+            raise InputError(f"--points: {unknown('label', point, sorted(labels.values()))}")
     point_labels = {labels[name_key(point)] for point in points}
     events = event_labels(rows, file.events, tuple(point_labels))
     result: list[LabelRow] = []
@@ -55,7 +55,9 @@ def _tell(
     said = "" if file.events is None else ", as the file says"
     named = [f"{label!r} ({plural(instants[label], 'row')})" for label in instants if label in events]
     if named:
-        decisions.append(f"events, labels of an instant{said or ', as none of their rows has a length'}: {', '.join(named)}")
+        decisions.append(
+            f"events, labels of an instant{said or ', as none of their rows has a length'}: {', '.join(named)}"
+        )
     named = [f"{label!r} ({plural(instants[label], 'row')})" for label in instants if label not in events]
     if named:
         decisions.append(f"points inside actions whose bounds are not given: {', '.join(named)}")

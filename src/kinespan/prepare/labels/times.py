@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..annotations.label_file import LabelRow, Unit
-from ..corpus.info import RecordingInfo
-from ..errors import InputError
-from .label_names import plural
+from ...annotations.label_file import LabelRow, Unit
+from ...corpus.info import RecordingInfo
+from ...data.annotation import Annotation
+from ...errors import InputError
+from .names import plural
 
 UNITS: Mapping[Unit, Callable[[float], float]] = {
     "seconds": lambda fps: 1.0,
@@ -20,6 +21,10 @@ UNITS: Mapping[Unit, Callable[[float], float]] = {
 """Seconds in a unit of time, given the rate of the recording."""
 _SLIP_SHARE = 0.1
 """Where less of the rows lie outside their recordings, these rows are wrong; else the unit is."""
+_EXCESS_SECONDS, _EXCESS_SHARE = 1.0, 0.05
+"""A label may stick out of its recording by so many seconds or by such a share of it, where the unit is right."""
+_ROUNDING = 1e-6
+"""Seconds by which an instant may lie outside."""
 _MIN_WHOLE_ROWS = 4
 """The fewest rows of whole numbers that are worth a word."""
 
@@ -41,49 +46,60 @@ def in_seconds(
 
 
 def check_inside(
-    rows: Sequence[LabelRow], written: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], file: Path, offset: float
+    rows: Sequence[LabelRow],
+    written: Sequence[LabelRow],
+    infos: Mapping[str, RecordingInfo],
+    file: Path,
+    unit: Unit | None,
+    offset: float,
 ) -> None:
     """Check that no row lies outside its recording; `written` are the rows as they stand in the file.
 
     Raises InputError that names the first such row, and the unit in which all rows would fit.
     """
-    outside = [index for index, row in enumerate(rows) if _is_outside(row, infos)]
+    outside = [index for index, row in enumerate(rows) if _is_outside(row, infos[row.recording].duration)]
     if not outside:
         return
     row, info = rows[outside[0]], infos[rows[outside[0]].recording]
     times = f"{row.start:g} s" if row.end is None else f"{row.start:g} to {row.end:g} s"
     what = repr(row.label) if row.label else "covered"
     facts = f"{row.where}: {what} {times}, but {info.name!r} lasts {info.duration:.3f} s"
-    begin = f"{file}: {len(outside)} of {plural(len(rows), 'row')} outside of their recordings ({facts})"
+    begin = f"{file}: {len(outside)} of {plural(len(rows), 'row')} outside of the recordings ({facts})"
     if len(outside) < _SLIP_SHARE * len(rows):
         raise InputError(f"{begin}; correct or remove {'it' if len(outside) == 1 else 'them'}, or shift by --offset")
     fits = _fitting_units(written, infos, offset)
     if not fits:
         raise InputError(
-            f"{begin}; in no unit (seconds, frames, milliseconds, minutes) do all rows fit; check that the labels are of "
-            "these recordings, shift them by --offset SECONDS, or pair the names by --match FILE"
+            f"{begin}; in no unit (seconds, frames, milliseconds, minutes) do all rows fit; check that the labels "
+            "are of these recordings, shift them by --offset SECONDS, or pair the names by --match FILE"
         )
     rates = sorted({infos[row.recording].fps for row in rows})
     rate = f" ({rates[0]:g} a second)" if fits[0] == "frames" and len(rates) == 1 else ""
-    others = f"; so do {' and '.join(fits[1:])}" if fits[1:] else ""
-    raise InputError(f"{begin}, so its times are not in seconds: {fits[0]}{rate} fit, give --time {fits[0]}{others}")
+    others = f"; as {' and as '.join(fits[1:])} too" if fits[1:] else ""
+    raise InputError(
+        f"{begin}, so times are not in {unit or 'seconds'}: "
+        f"as {fits[0]}{rate} all rows fit, give --time {fits[0]}{others}"
+    )
 
 
-def _is_outside(row: LabelRow, infos: Mapping[str, RecordingInfo]) -> bool:
-    duration = infos[row.recording].duration
+def _is_outside(row: LabelRow, duration: float) -> bool:
     if row.end is None:
-        return not -1e-9 <= row.start <= duration + 1e-9
+        return not -_ROUNDING <= row.start <= duration + _ROUNDING
     return row.start >= duration or row.end <= 0
 
 
 def _fitting_units(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], offset: float) -> list[Unit]:
-    """The units in which all rows lie within their recordings, the one that fills them most first."""
+    """The units in which no row sticks out of its recording but for a little, the one that fills them most first."""
     fills: dict[Unit, float] = {}
     for unit in UNITS:
-        converted = in_seconds([replace(row, unit=unit) for row in rows], infos, unit, offset)
-        ends = [(row.end or row.start) / infos[row.recording].duration for row in converted]
-        slack = [1 + 1.5 / infos[row.recording].num_frames for row in converted]
-        if all(row.start >= -1e-9 for row in converted) and all(e <= s for e, s in zip(ends, slack, strict=True)):
+        ends: list[float] = []
+        for row in in_seconds([replace(row, unit=unit) for row in rows], infos, unit, offset):
+            duration = infos[row.recording].duration
+            excess = max(-row.start, (row.start if row.end is None else row.end) - duration)
+            if _is_outside(row, duration) or excess > max(_EXCESS_SECONDS, _EXCESS_SHARE * duration):
+                break
+            ends.append((row.end or row.start) / duration)
+        else:
             fills[unit] = max(ends)
     return sorted(fills, key=lambda unit: -fills[unit])
 
@@ -124,3 +140,31 @@ def doubtful_units(
     if all(time == int(time) for time in times):
         return ["all times are whole numbers, taken for seconds: if they are frames, give --time frames"]
     return []
+
+
+def fit(annotation: Annotation, duration: float) -> tuple[Annotation, int]:
+    """The annotation of a motion file cut to its recording of `duration` seconds, and how many spans were cut.
+
+    Raises InputError for a span or event that lies outside altogether.
+    """
+    spans, cut = [], 0
+    for span in annotation.spans:
+        if span.start >= duration or span.end <= 0:
+            raise InputError(
+                f"span {span.label!r} [{span.start:g}, {span.end:g}) s lies outside the recording of {duration:.3f} s; "
+                "give times in seconds (not frames) and check the fps"
+            )
+        start, end = max(span.start, 0.0), min(span.end, duration)
+        cut += (start, end) != (span.start, span.end)
+        spans.append(replace(span, start=start, end=end))
+    for event in annotation.events:
+        if not 0 <= event.time <= duration:
+            raise InputError(
+                f"event {event.label!r} at {event.time:g} s lies outside the recording of {duration:.3f} s; "
+                "give times in seconds (not frames) and check the fps"
+            )
+    covered = annotation.covered
+    if covered is not None:
+        inside = ((max(start, 0.0), min(end, duration)) for start, end in covered)
+        covered = tuple((start, end) for start, end in inside if start < end)
+    return Annotation(tuple(spans), annotation.labels, covered, annotation.events), cut
