@@ -114,7 +114,7 @@ def test_labels_are_exclusive_unless_spans_overlap_or_the_file_says(tmp_path):
 @pytest.mark.parametrize(
     "data, message",
     [
-        ("{", "not JSON: .* line 1"),
+        ("{", "not JSON from line 1, .*: the file is cut off"),
         ("[]", r"found \[\], expected an object"),
         ({"database": {}}, "no 'results'.*'database'"),
         ({"results": []}, "results: found"),

@@ -73,21 +73,21 @@ class LabelFile:
         the row, for one that ends where or before it starts, and for times in frames.
         """
         events = event_labels(self.rows, self.events)
-        rows: list[LabelRow] = []
+        spans: dict[str, list[Span]] = {name: [] for name in self.recordings}
         for row in self.rows:
             if row.unit not in (None, "seconds"):
                 raise InputError(f"{self.path}, {row}: times in {row.unit}; expected seconds")
             if row.end is not None and row.label not in events and row.end <= row.start:
                 raise InputError(f"{self.path}, {row}: start must be before end")
-            rows.append(row)
-        spans = {name: [_span(row) for row in rows if _is_span(row, events)] for name in self.recordings}
+            if _is_span(row, events):
+                spans[row.recording].append(_span(row))
         exclusive = self.exclusive
         if exclusive is None:
             exclusive = not SpanTable.of(spans).has_overlaps()
         covered: dict[str, list[Interval]] = {}
         for row in self.covered:
             covered.setdefault(row.recording, []).append((row.start, row.end or row.start))
-        return annotations_of(self.recordings, rows, label_set(self, rows, events, exclusive), covered)
+        return annotations_of(self.recordings, self.rows, label_set(self, self.rows, events, exclusive), covered)
 
 
 def event_labels(

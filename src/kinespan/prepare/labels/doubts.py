@@ -38,10 +38,9 @@ def _long_rows(rows: Sequence[LabelRow]) -> list[str]:
     if not found:
         return []
     length, row, usual = max(found, key=lambda item: item[0] / item[2])
-    return [
-        f"far longer than others of their label: {plural(len(found), 'row')}, most of all {row.where} in "
-        f"{row.recording!r}: {row.label!r} lasts {length:.1f} s, usually {usual:.1f} s; check {'it' if len(found) == 1 else 'them'}"
-    ]
+    example = f"{row.where} in {row.recording!r}: {row.label!r} lasts {length:.1f} s, usually {usual:.1f} s"
+    check = "check it" if len(found) == 1 else "check them"
+    return [f"far longer than others of their label: {plural(len(found), 'row')}, most of all {example}; {check}"]
 
 
 def _unsorted_rows(rows: Sequence[LabelRow]) -> list[str]:

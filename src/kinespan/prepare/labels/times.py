@@ -83,9 +83,9 @@ def check_inside(
 
 
 def _is_outside(row: LabelRow, duration: float) -> bool:
-    if row.end is None:
+    if row.end is None or row.is_instant:
         return not -_ROUNDING <= row.start <= duration + _ROUNDING
-    return row.start >= duration or row.end <= 0
+    return min(row.start, row.end) >= duration or max(row.start, row.end) <= 0
 
 
 def _fitting_units(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], offset: float) -> list[Unit]:
