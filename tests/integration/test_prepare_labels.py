@@ -61,6 +61,8 @@ def test_decisions_are_printed_and_kept(motion: Path, tmp_path: Path, capsys: py
     assert "hit        1 instant\n" in printed
     assert "annotated: 1 of 2 recordings" in printed
     assert str(labels) not in printed, "it is no skipped motion"
+    code, printed, _ = run(capsys, "info", out)
+    assert "\n".join(["decided:", *(f"  {line}" for line in corpus.decisions)]) in printed
 
 
 def test_a_file_in_frames_is_refused_and_the_motion_is_not_read_again(
@@ -108,3 +110,21 @@ def test_mistakes_in_options_are_told_before_motion_is_read(
         assert expected in message
         assert "preparing" not in message
     assert not list(tmp_path.glob("corpus*"))
+
+
+def test_frames_left_out_at_the_start_are_said(
+    motion: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = labels_in(tmp_path, "walk_01,walk,1,3\n")
+    words = ("prepare", motion, "--annotations", labels, "--out", tmp_path / "corpus", "--skip-frames", 30)
+    code, printed, _ = run(capsys, *words)
+    assert code == 0
+    assert "times of labels count from the first frame that is left after --skip-frames" in printed
+
+
+def test_an_empty_folder_with_labels_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = labels_in(tmp_path, "walk_01,walk,1,3\n")
+    (tmp_path / "empty").mkdir()
+    code, _, message = run(capsys, "prepare", tmp_path / "empty", "--annotations", labels, "--out", tmp_path / "corpus")
+    assert code == 2
+    assert "empty" in message

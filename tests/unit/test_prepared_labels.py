@@ -22,11 +22,11 @@ from kinespan.prepare.labels.overlaps import settle_overlaps
 HEADER = "recording,label,start,end\n"
 
 
-def info(name: str, seconds: float = 20.0, fps: float = 30.0) -> RecordingInfo:
-    return RecordingInfo(name, fps, round(seconds * fps), 1, KINECT_20, f"{name}.bvh", "", {}, (), False)
+def info(name: str, seconds: float = 20.0, fps: float = 30.0, people: int = 1) -> RecordingInfo:
+    return RecordingInfo(name, fps, round(seconds * fps), people, KINECT_20, f"{name}.bvh", "", {}, (), False)
 
 
-TAKES = (info("walk_01"), info("walk_02"))
+TAKES = (info("walk_01", people=2), info("walk_02"))
 
 
 def settle(
@@ -491,3 +491,25 @@ def test_labels_of_motion_files_are_cut_to_the_recording() -> None:
             fit(Annotation((outside,), labels), 10.0)
     with pytest.raises(InputError, match=r"event 'e' at 11 s lies outside"):
         fit(Annotation((), labels, None, (Event(11, "e"),)), 10.0)
+
+
+def test_codes_of_a_single_letter_keep_their_case(tmp_path: Path) -> None:
+    annotations, _ = settle(tmp_path, "walk_01,a,1,3\nwalk_01,A,4,5\nwalk_01,a ,6,7\n", points=("A",))
+    assert annotations["walk_01"].labels.names == ("A", "a")
+
+
+def test_a_person_that_the_motion_lacks_is_refused(tmp_path: Path) -> None:
+    header = "recording,label,start,end,person\n"
+    with pytest.raises(InputError, match=r"line 3 .*: person is 1, but 'walk_02' has 1 person, counted from 0"):
+        settle(tmp_path, "walk_01,walk,1,3,0\nwalk_02,walk,1,3,1\n", header=header)
+
+
+def test_labels_that_are_not_declared_are_told_before_motion_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    entries = [{"label": "walk", "segment": [1, 2]}]
+    file.write_text(json.dumps({"labels": ["sit"], "database": {"walk_01": {"annotations": entries}}}))
+    with pytest.raises(InputError, match="labels 'walk', which are not in labels: 'sit'"):
+        read_labels(file, ["walk_01"], LabelSettings())
+    file.write_text(json.dumps({"labels": ["sit"], "database": {"walk_01": {"annotations": []}}}))
+    with pytest.raises(InputError, match=r"t\.json: it has no labels"):
+        read_labels(file, ["walk_01"], LabelSettings())

@@ -75,6 +75,9 @@ def prepare(
     if annotations is not None:
         file, known = Path(annotations), [item.name for item in survey.items]
         file_labels = read_labels(file, known, labels or LabelSettings())
+        if recipe.options.skip_frames:
+            line = "times of labels count from the first frame that is left after --skip-frames; shift them by --offset"
+            file_labels = replace(file_labels, decisions=(*file_labels.decisions, line))
         tables = {path.absolute() for path in (file, labels.match if labels else None) if path is not None}
         survey = replace(survey, skipped=tuple(path for path in survey.skipped if path.absolute() not in tables))
     formats = {item.details.format for item in survey.items}

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ...annotations.label_file import LabelFile, LabelRow, event_labels
 from ...errors import InputError, unknown
-from .names import name_key, plural
+from .names import label_key, plural
 
 
 def split_instants(
@@ -20,11 +20,11 @@ def split_instants(
     `points`. Other rows without an end are points of an action. Of action labels a row whose end is its start is
     left out. Raises InputError for `points` that no row has.
     """
-    labels = {name_key(row.label): row.label for row in rows}
+    labels = {label_key(row.label): row.label for row in rows}
     for point in points:
-        if name_key(point) not in labels:
+        if label_key(point) not in labels:
             raise InputError(f"--points: {unknown('label', point, sorted(labels.values()))}")
-    point_labels = {labels[name_key(point)] for point in points}
+    point_labels = {labels[label_key(point)] for point in points}
     events = event_labels(rows, file.events, tuple(point_labels))
     result: list[LabelRow] = []
     empty: list[LabelRow] = []

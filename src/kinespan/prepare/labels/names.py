@@ -166,24 +166,30 @@ def _unknown(names: Sequence[str], known: Collection[str], begin: str) -> str:
 def one_spelling(rows: Iterable[LabelRow], declared: Sequence[str], decisions: list[str]) -> tuple[LabelRow, ...]:
     """Rows whose labels are spelt alike where they are equal but for case and blanks (no-break ones too).
 
-    The spelling is the declared one, else the most frequent one, else the first. Decisions name what was joined.
+    A single letter keeps its case: ethograms have the codes a and A. The spelling is the declared one, else the most
+    frequent one, else the first. Decisions name what was joined.
     """
     rows = tuple(rows)
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        spellings[name_key(row.label)][row.label] += 1
+        spellings[label_key(row.label)][row.label] += 1
     chosen: dict[str, str] = {}
     for key, counts in spellings.items():
-        known = [name for name in declared if name_key(name) == key]
+        known = [name for name in declared if label_key(name) == key]
         chosen[key] = known[0] if known else _tidy(counts.most_common(1)[0][0], has_variants=len(counts) > 1)
         variants = [repr(name).replace(r"\xa0", "<no-break space>") for name in counts if name != chosen[key]]
         if variants and (len(counts) > 1 or known):
             count = sum(number for name, number in counts.items() if name != chosen[key])
-            first = next(row.where for row in rows if name_key(row.label) == key and row.label != chosen[key])
+            first = next(row.where for row in rows if label_key(row.label) == key and row.label != chosen[key])
             decisions.append(
                 f"label {chosen[key]!r} is spelt {', '.join(variants)} too: joined ({plural(count, 'row')}, {first})"
             )
-    return tuple(replace(row, label=chosen[name_key(row.label)]) for row in rows)
+    return tuple(replace(row, label=chosen[label_key(row.label)]) for row in rows)
+
+
+def label_key(label: str) -> str:
+    """What is left of a label without blanks around it and, but for a single letter, without case."""
+    return label.strip() if len(label.strip()) == 1 else name_key(label)
 
 
 def _tidy(label: str, has_variants: bool) -> str:

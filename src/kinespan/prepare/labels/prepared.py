@@ -52,7 +52,7 @@ def read_labels(path: Path, known: Sequence[str], settings: LabelSettings) -> Pr
     file = read_label_file(path)
     if not file.rows and not file.covered:
         raise InputError(f"{path}: it has no labels")
-    rows = one_spelling(file.rows, (*(file.labels or ()), *(file.events or ())), decisions)
+    spelt = one_spelling(file.rows, (*(file.labels or ()), *(file.events or ())), decisions)
     pairs = () if settings.match is None else read_pairs(settings.match)
     matches = match_recordings(file, known, pairs, settings.match, decisions)
 
@@ -64,8 +64,9 @@ def read_labels(path: Path, known: Sequence[str], settings: LabelSettings) -> Pr
         )
 
     names = tuple(dict.fromkeys(name for targets in matches.values() for name, _ in targets))
-    file = replace(file, recordings=names, rows=matched(rows), covered=matched(file.covered))
-    split_instants(file, file.rows, settings.points, [])  # a wrong --points is told before motion is read
+    file = replace(file, recordings=names, rows=matched(spelt), covered=matched(file.covered))
+    rows, events, _ = split_instants(file, file.rows, settings.points, [])
+    label_set(file, rows, events, True)  # raises: mistakes are told before motion is read
     return PreparedLabels(file, settings, tuple(decisions))
 
 
@@ -117,6 +118,14 @@ class PreparedLabels:
         """The rows of labels and of covered time in seconds of the recordings, none of them outside."""
         unit, offset = self.settings.time, self.settings.offset
         written = [row for row in self.file.rows if row.recording in infos]
+        for row in written:
+            people = infos[row.recording].num_people
+            if row.person is not None and row.person >= people:
+                raise InputError(
+                    f"{self.file.path}, {row}: person is {row.person}, but {row.recording!r} has "
+                    f"{people} {'person' if people == 1 else 'people'}, counted from 0; where the column person is not "
+                    "the place of the person in the motion, rename it"
+                )
         written_covered = [row for row in self.file.covered if row.recording in infos]
         rows = in_seconds(written, infos, unit, offset)
         covered = in_seconds(written_covered, infos, unit, offset)
