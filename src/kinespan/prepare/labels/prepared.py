@@ -118,14 +118,7 @@ class PreparedLabels:
         """The rows of labels and of covered time in seconds of the recordings, none of them outside."""
         unit, offset = self.settings.time, self.settings.offset
         written = [row for row in self.file.rows if row.recording in infos]
-        for row in written:
-            people = infos[row.recording].num_people
-            if row.person is not None and row.person >= people:
-                raise InputError(
-                    f"{self.file.path}, {row}: person is {row.person}, but {row.recording!r} has "
-                    f"{people} {'person' if people == 1 else 'people'}, counted from 0; where the column person is not "
-                    "the place of the person in the motion, rename it"
-                )
+        _check_people(written, infos, self.file.path)
         written_covered = [row for row in self.file.covered if row.recording in infos]
         rows = in_seconds(written, infos, unit, offset)
         covered = in_seconds(written_covered, infos, unit, offset)
@@ -139,3 +132,15 @@ class PreparedLabels:
         check_inside([*rows, *covered], [*written, *written_covered], infos, self.file.path, unit, offset)
         decisions += doubtful_units(rows, written, infos, unit)
         return rows, covered
+
+
+def _check_people(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], file: Path) -> None:
+    """Check that the motion has the people of the rows. Raises InputError naming the first row of somebody else."""
+    for row in rows:
+        people = infos[row.recording].num_people
+        if row.person is not None and row.person >= people:
+            slots = f"{people} {'person' if people == 1 else 'people'}"
+            raise InputError(
+                f"{file}, {row}: person is {row.person}, but {row.recording!r} has {slots}, counted from 0; "
+                "where the column person is not the place of the person in the motion, rename it"
+            )
