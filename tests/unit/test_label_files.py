@@ -184,3 +184,11 @@ def test_bad_json_is_refused_in_plain_words(tmp_path: Path, text: str | bytes, m
     assert str(file) in str(caught.value)
     assert "Expecting" not in str(caught.value)
     assert "codec" not in str(caught.value)
+
+
+def test_predicted_events_of_the_threshold_are_labels(tmp_path: Path) -> None:
+    events = [{"label": "hit", "time": time, "score": score} for time, score in ((1, 0.9), (2, 0.4), (3, 0.5))]
+    data = {"results": {}, "segmentation": {"r": []}, "events": {"r": events}, "event_threshold": 0.5}
+    annotation = read_annotations(write(tmp_path, json.dumps(data), "p.json"))["r"]
+    assert annotation.events == (Event(1, "hit"), Event(3, "hit"))
+    assert annotation.labels == LabelSet(("hit",), events=("hit",))

@@ -1,13 +1,13 @@
-"""ActivityNet JSON: predictions (P.json) and ground truth (T.json), both read and written.
+"""ActivityNet JSON: proposals (P.json) and annotations, such as ground truth (T.json), both read and written.
 
 Plain ActivityNet files are read; written files have a few more fields, which are read where they exist:
 
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
-  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``
+  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``: the results are proposals
 * T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "database": {recording: {"duration"?, "fps"?, "subset"?,
   "annotations": [{"label", "segment"}], "covered"?: [[start, end], ...]}}}``
 
-Seconds throughout.
+Seconds throughout. A segment whose end is not after its start is no span: `Predictions` and `Truth` keep it apart.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data.annotation import Annotation, LabelSet, Span
+from ..data.clock import Clock
 from ..data.predictions import Predictions, Truth
-from ..data.span_table import SpanRow, SpanTable
+from ..data.span_table import NamedRow, SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
-from .label_file import listed
 
 VERSION = "1.0"
 """The "version" of written files."""
@@ -35,7 +38,7 @@ _MAX_PEOPLE = 2**31
 
 def read_predictions(path: Path) -> Predictions:
     """Read P.json. Raises InputError that names the file, the recording and the field."""
-    with parsed(path) as data:
+    with _parsed(path) as data:
         return _predictions(data)
 
 
@@ -46,7 +49,7 @@ def read_truth(path: Path) -> Truth:
     exclusive if no two annotations of a recording overlap. Raises InputError that names the file, the recording
     and the field.
     """
-    with parsed(path) as data:
+    with _parsed(path) as data:
         return _truth(data)
 
 
@@ -54,7 +57,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write P.json atomically. Raises InputError for a span without a finite score, or a bad path."""
     data: dict[str, Any] = {
         "version": VERSION,
-        "results": _entries(predictions.spans, scored=True),
+        "results": _entries(predictions.proposals, scored=True),
         "external_data": dict(predictions.details),
     }
     if predictions.segmentation is not None:
@@ -74,6 +77,14 @@ def write_truth(truth: Truth, path: Path) -> None:
             database[name]["covered"] = [list(bounds) for bounds in annotation.covered]
     labels = {"labels": list(truth.labels.names), "exclusive": truth.labels.exclusive}
     _write({"version": VERSION, **labels, "database": database}, path)
+
+
+def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str, Clock]) -> None:
+    """Write annotations as T.json, with the duration and the rate of recordings whose clock is given."""
+    labels = next((annotation.labels for annotation in annotations.values()), LabelSet(()))
+    known = {name: clocks[name] for name in annotations if name in clocks}
+    durations = {name: clock.duration for name, clock in known.items()}
+    write_truth(Truth(annotations, labels, durations, {name: clock.fps for name, clock in known.items()}), path)
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -103,7 +114,7 @@ def _entries(spans: Mapping[str, Iterable[Span]], scored: bool) -> dict[str, lis
 # ---- reading ---------------------------------------------------------------------------------------------------
 
 
-class FieldError(InputError):
+class _FieldError(InputError):
     """A field with a bad value; `field` is its path from where the check began."""
 
     def __init__(self, field: str, value: object, expected: str) -> None:
@@ -112,13 +123,13 @@ class FieldError(InputError):
         super().__init__(f"{field}: found {shown}, expected {expected}")
         self.field, self.value, self.expected = field, value, expected
 
-    def inside(self, parent: str) -> FieldError:
+    def inside(self, parent: str) -> _FieldError:
         """The error with the path from the field `parent`."""
-        return FieldError(parent + self.field, self.value, self.expected)
+        return _FieldError(parent + self.field, self.value, self.expected)
 
 
 @contextmanager
-def parsed(path: Path) -> Iterator[dict[str, Any]]:
+def _parsed(path: Path) -> Iterator[dict[str, Any]]:
     """The object in a JSON file; every InputError raised within names the file.
 
     The collector of cyclic garbage is off meanwhile: parsed JSON has no cycles, and looking for them takes longer than
@@ -129,7 +140,7 @@ def parsed(path: Path) -> Iterator[dict[str, Any]]:
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_unique_fields)
         if not isinstance(data, dict):
-            raise FieldError("the file", data, "an object")
+            raise _FieldError("the file", data, "an object")
         yield data
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -167,33 +178,34 @@ def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _predictions(data: Mapping[str, Any]) -> Predictions:
-    results = mapping(data, "results", "the predicted spans of each recording")
+    results = _mapping(data, "results", "the predicted spans of each recording")
     segmentation = None
     if data.get("segmentation") is not None:
-        segmentation = mapping(data, "segmentation", "the segmentation of each recording")
+        segmentation = _mapping(data, "segmentation", "the segmentation of each recording")
     details = data.get("external_data") or {}
     if not isinstance(details, dict):
-        raise FieldError("external_data", details, "an object")
+        raise _FieldError("external_data", details, "an object")
+    without_length: list[NamedRow] = []
     return Predictions(
-        _spans("results[{!r}]", results, scored=True),
+        _spans("results[{!r}]", results, True, without_length),
         None if segmentation is None else _spans("segmentation[{!r}]", segmentation, scored=False),
         details,
+        tuple(without_length),
     )
 
 
 def _truth(data: Mapping[str, Any]) -> Truth:
-    database = mapping(data, "database", "the annotated recordings")
+    database = _mapping(data, "database", "the annotated recordings")
     for name, entry in database.items():
         if not isinstance(entry, dict):
-            raise FieldError(f"database[{name!r}]", entry, "an object with annotations")
+            raise _FieldError(f"database[{name!r}]", entry, "an object with annotations")
     if not database:
-        raise FieldError("database", database, "at least one recording")
+        raise _FieldError("database", database, "at least one recording")
     annotations = {name: entry.get("annotations") for name, entry in database.items()}
-    spans = _spans("database[{!r}].annotations", annotations, scored=False)
-    labels, are_declared = _labels(data, spans)
-    covered = {
-        name: covered_time(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()
-    }
+    without_length: list[NamedRow] = []
+    spans = _unscored(_spans("database[{!r}].annotations", annotations, False, without_length))
+    labels, are_declared = _labels(data, spans.with_rows(without_length))
+    covered = {name: _covered(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
     return Truth(
         {name: Annotation(spans[name], labels, covered[name]) for name in database},
         labels,
@@ -201,34 +213,57 @@ def _truth(data: Mapping[str, Any]) -> Truth:
         _positive_numbers(database, "fps"),
         {name: str(entry["subset"]) for name, entry in database.items() if entry.get("subset") is not None},
         are_declared,
+        tuple(without_length),
     )
 
 
-def mapping(data: Mapping[str, Any], key: str, meaning: str) -> dict[str, Any]:
+def _unscored(spans: SpanTable) -> SpanTable:
+    """The spans as annotations, which have no score."""
+    return replace(spans, score=np.full(len(spans.score), np.nan))
+
+
+def _mapping(data: Mapping[str, Any], key: str, meaning: str) -> dict[str, Any]:
     """The object under a key. Raises InputError where there is none."""
     if key not in data:
         raise InputError(
-            f"no {key!r} ({meaning}); found the keys {listed(data) or 'none'}, "
+            f"no {key!r} ({meaning}); found the keys {_listed(data) or 'none'}, "
             "expected ActivityNet JSON: predictions have results, truth has database"
         )
     value = data[key]
     if not isinstance(value, dict):
-        raise FieldError(key, value, "an object with a field for each recording")
+        raise _FieldError(key, value, "an object with a field for each recording")
     return value
 
 
-def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
-    """The spans of all recordings, each with a score if `scored`; `field` is a recording's field for `str.format`."""
+def _listed(names: Iterable[str], limit: int = 8) -> str:
+    """The first few names, in quotes."""
+    quoted = [repr(name) for name in names]
+    return ", ".join(quoted[:limit]) + (f" and {len(quoted) - limit} more" if len(quoted) > limit else "")
+
+
+def _spans(
+    field: str, groups: Mapping[str, object], scored: bool, without_length: list[NamedRow] | None = None
+) -> SpanTable:
+    """The spans of all recordings, each with a score if `scored`; `field` is a recording's field for `str.format`.
+
+    Rows whose end is not after their start are put into `without_length`; without that list they are refused.
+    """
     rows: list[SpanRow] = []
     bounds = [0]
     for name, entries in groups.items():
         if not isinstance(entries, list):
-            raise FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
+            raise _FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
         for index, entry in enumerate(entries):
             try:
-                rows.append(_row(entry, scored))
-            except FieldError as error:
+                row = _row(entry, scored)
+            except _FieldError as error:
                 raise error.inside(f"{field.format(name)}[{index}]") from None
+            if row[1] < row[2]:
+                rows.append(row)
+            elif without_length is not None:
+                without_length.append((name, row))
+            else:
+                raise _FieldError(f"{field.format(name)}[{index}].segment", [row[1], row[2]], "start before end")
         bounds.append(len(rows))
     return SpanTable.of_rows(tuple(groups), bounds, rows)
 
@@ -236,64 +271,64 @@ def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
 def _row(entry: object, scored: bool) -> SpanRow:
     """The columns of a span."""
     if not isinstance(entry, dict):
-        raise FieldError("", entry, "an object with label and segment")
-    label = label_of(entry)
+        raise _FieldError("", entry, "an object with label and segment")
+    label = _label(entry)
     start, end = _segment(".segment", entry.get("segment"))
     score = entry.get("score")
-    if (scored or score is not None) and not is_number(score):
-        raise FieldError(".score", score, "a finite number")
-    return label, start, end, score, person_of(entry)
+    if (scored or score is not None) and not _is_number(score):
+        raise _FieldError(".score", score, "a finite number")
+    return label, start, end, score, _person(entry)
 
 
-def label_of(entry: Mapping[str, Any], field: str = "") -> str:
-    """The label of a span."""
+def _label(entry: Mapping[str, Any], field: str = "") -> str:
+    """The label of a span or event."""
     label = entry.get("label")
     if not isinstance(label, str) or not label:
-        raise FieldError(f"{field}.label", label, "a name")
+        raise _FieldError(f"{field}.label", label, "a name")
     return label
 
 
-def person_of(entry: Mapping[str, Any], field: str = "") -> int:
-    """The person of a span, -1 for none."""
+def _person(entry: Mapping[str, Any], field: str = "") -> int:
+    """The person of a span or event, -1 for none."""
     person = entry.get("person")
     if person is None:
         return -1
     if type(person) is not int or not 0 <= person < _MAX_PEOPLE:
-        raise FieldError(f"{field}.person", person, "the number of a person, from 0")
+        raise _FieldError(f"{field}.person", person, "the number of a person, from 0")
     return person
 
 
 def _segment(field: str, value: object) -> tuple[float, float]:
-    """[start, end] in seconds."""
-    if not isinstance(value, list) or len(value) != 2 or not (is_number(value[0]) and is_number(value[1])):
-        raise FieldError(field, value, "[start, end] in seconds, two finite numbers")
-    start, end = float(value[0]), float(value[1])
-    if start >= end:
-        raise FieldError(field, value, "start before end")
-    return start, end
+    """[start, end] in seconds, in any order."""
+    if not isinstance(value, list) or len(value) != 2 or not (_is_number(value[0]) and _is_number(value[1])):
+        raise _FieldError(field, value, "[start, end] in seconds, two finite numbers")
+    return float(value[0]), float(value[1])
 
 
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number."""
+def _is_number(value: Any) -> bool:
     # The bound keeps out NaN, infinity and whole numbers too long for a float; bool is a type of its own.
     return type(value) in (float, int) and abs(value) <= sys.float_info.max
 
 
-def covered_time(field: str, value: object) -> tuple[tuple[float, float], ...] | None:
+def _covered(field: str, value: object) -> tuple[tuple[float, float], ...] | None:
     """The covered time of a recording: a list of [start, end] in seconds, or None."""
     if value is None:
         return None
     if not isinstance(value, list):
-        raise FieldError(field, value, "a list of [start, end]")
-    return tuple(_segment(f"{field}[{index}]", segment) for index, segment in enumerate(value))
+        raise _FieldError(field, value, "a list of [start, end]")
+    bounds = tuple(_segment(f"{field}[{index}]", segment) for index, segment in enumerate(value))
+    for index, (start, end) in enumerate(bounds):
+        if start >= end:
+            raise _FieldError(f"{field}[{index}]", value[index], "start before end")
+    return bounds
 
 
 def _positive_numbers(database: Mapping[str, Any], key: str) -> dict[str, float]:
     """A positive number of each recording that has it."""
     values = {name: entry[key] for name, entry in database.items() if entry.get(key) is not None}
     for name, value in values.items():
-        if not is_number(value) or value <= 0:
-            raise FieldError(f"database[{name!r}].{key}", value, "a positive number")
+        if not _is_number(value) or value <= 0:
+            raise _FieldError(f"database[{name!r}].{key}", value, "a positive number")
     return {name: float(value) for name, value in values.items()}
 
 
@@ -304,33 +339,33 @@ def _labels(data: Mapping[str, Any], spans: SpanTable) -> tuple[LabelSet, bool]:
     if exclusive is None:
         exclusive = not spans.has_overlaps()
     if not isinstance(exclusive, bool):
-        raise FieldError("exclusive", exclusive, "true or false")
+        raise _FieldError("exclusive", exclusive, "true or false")
     declared = data.get("labels")
     if declared is None:
-        leaves = taxonomy_leaves(data.get("taxonomy"))
+        leaves = _taxonomy_leaves(data.get("taxonomy"))
         return LabelSet(tuple(dict.fromkeys([*leaves, *occurring])), exclusive), bool(leaves)
     if not isinstance(declared, list) or not all(isinstance(name, str) and name for name in declared):
-        raise FieldError("labels", declared, "a list of names")
+        raise _FieldError("labels", declared, "a list of names")
     if len(set(declared)) != len(declared):
-        raise FieldError("labels", declared, "names that are all different")
+        raise _FieldError("labels", declared, "names that are all different")
     unknown = [name for name in occurring if name not in set(declared)]
     if unknown:
         raise InputError(
-            f"annotations have the labels {listed(unknown)}, which are not in labels: {listed(declared)}; "
+            f"annotations have the labels {_listed(unknown)}, which are not in labels: {_listed(declared)}; "
             "add them to labels or correct the annotations"
         )
     return LabelSet(tuple(declared), exclusive), True
 
 
-def taxonomy_leaves(taxonomy: object) -> list[str]:
+def _taxonomy_leaves(taxonomy: object) -> list[str]:
     """Names of the taxonomy's nodes without children, in order; a list of names is returned as it is."""
     if taxonomy is None:
         return []
     if not isinstance(taxonomy, list):
-        raise FieldError("taxonomy", taxonomy, "a list of names or of nodes")
+        raise _FieldError("taxonomy", taxonomy, "a list of names or of nodes")
     nodes = [node if isinstance(node, dict) else {"nodeName": node} for node in taxonomy]
     for index, node in enumerate(nodes):
         if not isinstance(node.get("nodeName"), str):
-            raise FieldError(f"taxonomy[{index}]", taxonomy[index], "a name, or a node with a nodeName")
+            raise _FieldError(f"taxonomy[{index}]", taxonomy[index], "a name, or a node with a nodeName")
     parents = {node.get("parentName") for node in nodes}
     return list(dict.fromkeys(node["nodeName"] for node in nodes if node["nodeName"] not in parents))
