@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,36 @@ def test_predicted_events_of_the_threshold_are_labels(tmp_path: Path) -> None:
     annotation = read_annotations(write(tmp_path, json.dumps(data), "p.json"))["r"]
     assert annotation.events == (Event(1, "hit"), Event(3, "hit"))
     assert annotation.labels == LabelSet(("hit",), events=("hit",))
+
+
+PIECES = st.sampled_from(
+    [
+        "recording",
+        "label",
+        "start",
+        "end",
+        "covered",
+        "person",
+        *',;\t\n\r"|-_ra',
+        "1.5",
+        "0:01",
+        "0-6",
+        "1e999",
+        "٣",
+        *"\x00\ufeff\x85é",
+    ]
+)
+
+
+@given(st.one_of(st.binary(max_size=80), st.lists(PIECES, max_size=40).map(lambda pieces: "".join(pieces).encode())))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_a_label_file_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = write(tmp_path_factory.mktemp("any"), b"recording,label,start,end\n" + data)
+    for content in (data, path.read_bytes()):
+        path.write_bytes(content)
+        try:
+            file = read_label_file(path)
+        except InputError:
+            continue
+        assert {row.recording for row in file.rows} <= set(file.recordings)
+        assert all(math.isfinite(row.start) and math.isfinite(row.end or 0) for row in file.rows)

@@ -300,6 +300,13 @@ def test_a_single_row_outside_is_a_slip_of_that_row(tmp_path: Path) -> None:
         settle(tmp_path, rows + "walk_01,turn,185,190\n")
 
 
+def test_labels_on_another_clock_are_not_taken_for_another_unit(tmp_path: Path) -> None:
+    rows = "walk_01,walk,1001,1003\nwalk_01,turn,1004.5,1007\n"
+    with pytest.raises(InputError, match=r"in no unit .* shift them by --offset"):
+        settle(tmp_path, rows)
+    assert times(settle(tmp_path, rows, offset=-1000.0)[0]["walk_01"]) == [("walk", 1, 3), ("turn", 4.5, 7)]
+
+
 def test_rows_that_fit_in_no_unit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"in no unit .* do all rows fit; .* --offset"):
         settle(tmp_path, "walk_01,walk,1700000000,1700000002\n")
@@ -455,6 +462,7 @@ def test_a_label_far_longer_than_its_kind_is_told(tmp_path: Path) -> None:
     )
     assert "usually 2.0 s; check it" in decisions
     assert "far longer" not in settle(tmp_path, rows + "walk_01,walk,40,49\n", takes)[1]
+    assert "'walk' lasts 35.0 s, usually 2.0 s" in settle(tmp_path, rows + "walk_01,walk,97,132\n", takes)[1]
 
 
 def test_a_row_out_of_order_is_told_only_in_a_file_in_order(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Split:
 
 
 def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = math.inf) -> Annotation:
-    """The annotation without the labels `names`, whose spans become uncovered (ignored) time.
+    """The annotation without the labels `names`; the time of their spans becomes uncovered (ignored).
 
     `duration` (seconds) ends the covered time of an annotation that covers its whole recording.
     Raises InputError for a label that is not in the label set.
@@ -107,17 +107,15 @@ def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[
 def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
     """All labels in order of first appearance, exclusive where all sets are; None for no label set.
 
-    Raises InputError for a label that names an event in one set and a span in another.
+    A label that is an event in one set and a span in another is a span, and its events are point labels.
     """
     unique = list(dict.fromkeys(label_sets))
+    if not unique:
+        return None
     names = tuple(dict.fromkeys(name for labels in unique for name in labels.names))
-    events = {name for labels in unique for name in labels.events}
-    both = events & {name for labels in unique for name in labels.spans}
-    if both:
-        raise InputError(
-            f"label {min(both)!r} names an event in one recording and a span in another; rename one of them"
-        )
-    return LabelSet(names, all(labels.exclusive for labels in unique), tuple(events)) if unique else None
+    spans = {name for labels in unique for name in labels.spans}
+    exclusive = all(labels.exclusive for labels in unique)
+    return LabelSet(names, exclusive, tuple(name for name in names if name not in spans))
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
@@ -125,5 +123,5 @@ def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
     dropped = set(names)
     for name in sorted(dropped):
         labels.index(name)
-    names = tuple(name for name in labels.names if name not in dropped)
-    return replace(labels, names=names, events=tuple(name for name in labels.events if name not in dropped))
+    names, events = (tuple(name for name in group if name not in dropped) for group in (labels.names, labels.events))
+    return replace(labels, names=names, events=events)

@@ -96,8 +96,8 @@ class PreparedLabels:
             decisions.append(f"labels of recordings that could not be read left out: {missing}")
         rows, covered = self._in_seconds(infos, decisions)
         rows, events, reversed_ = split_instants(self.file, rows, self.settings.points, decisions)
-        rows = drop_doubles(cut_to_recordings(rows, infos, decisions), decisions)
         decisions += doubts(rows)
+        rows = drop_doubles(cut_to_recordings(rows, infos, decisions), decisions)
         spans = [row for row in rows if row.end is not None and row.label not in events]
         spans, exclusive = settle_overlaps(spans, infos, self.file.exclusive, decisions)
         rows = spans + [row for row in rows if row.end is None or row.label in events]

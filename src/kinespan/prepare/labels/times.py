@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 from ...annotations.label_file import LabelRow, Unit
 from ...corpus.info import RecordingInfo
@@ -89,18 +90,25 @@ def _is_outside(row: LabelRow, duration: float) -> bool:
 
 
 def _fitting_units(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], offset: float) -> list[Unit]:
-    """The units in which no row sticks out of its recording but for a little, the one that fills them most first."""
+    """The units in which no row sticks out of its recording but for a little, the one that fills them most first.
+
+    A unit in which most labels are shorter than a frame is none.
+    """
     fills: dict[Unit, float] = {}
     for unit in UNITS:
         ends: list[float] = []
+        frames: list[float] = []
         for row in in_seconds([replace(row, unit=unit) for row in rows], infos, unit, offset):
-            duration = infos[row.recording].duration
-            excess = max(-row.start, (row.start if row.end is None else row.end) - duration)
-            if _is_outside(row, duration) or excess > max(_EXCESS_SECONDS, _EXCESS_SHARE * duration):
+            info, end = infos[row.recording], row.start if row.end is None else row.end
+            excess = max(-row.start, end - info.duration)
+            if _is_outside(row, info.duration) or excess > max(_EXCESS_SECONDS, _EXCESS_SHARE * info.duration):
                 break
-            ends.append((row.end or row.start) / duration)
+            ends.append(end / info.duration)
+            if not row.is_instant:
+                frames.append((end - row.start) * info.fps)
         else:
-            fills[unit] = max(ends)
+            if median(frames or [1.0]) >= 1.0 - _ROUNDING:
+                fills[unit] = max(ends)
     return sorted(fills, key=lambda unit: -fills[unit])
 
 
