@@ -68,7 +68,7 @@ def check_inside(
     begin = f"{file}: {len(outside)} of {plural(len(rows), 'row')} outside of the recordings ({facts})"
     if len(outside) < _SLIP_SHARE * len(rows):
         raise InputError(f"{begin}; correct or remove {'it' if len(outside) == 1 else 'them'}, or shift by --offset")
-    fits = _fitting_units(written, infos, offset)
+    fits = _fitting_units(written, infos, offset) if any(row.unit is None for row in written) else []
     if not fits:
         raise InputError(
             f"{begin}; in no unit (seconds, frames, milliseconds, minutes) do all rows fit; check that the labels "
