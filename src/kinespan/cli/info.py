@@ -105,6 +105,7 @@ def corpus_facts(path: Path) -> dict[str, Any]:
         "labels": None if corpus.labels is None else list(corpus.labels.names),
         "exclusive": None if corpus.labels is None else corpus.labels.exclusive,
         "splits": splits,
+        "decided": list(corpus.decisions),
     }
 
 
@@ -136,6 +137,8 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     for name, value in facts.items():
         if value and isinstance(value, dict):
             lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
+        elif value and name == "decided":
+            lines += [f"{indent}{name}:", *(f"{indent}  {line}" for line in value)]
         elif value and isinstance(value, list | tuple) and isinstance(value[0], dict):
             lines += [f"{indent}{name}:", *(f"{indent}  {'  '.join(map(str, item.values()))}" for item in value)]
         else:
