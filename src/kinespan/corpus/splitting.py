@@ -71,10 +71,10 @@ def group_choices(infos: Sequence[RecordingInfo], group: str) -> str:
         values = sorted(attributes[key], key=natural_key)
         listing = ", ".join(value[:20] for value in values[:8]) + (", ..." if len(values) > 8 else "")
         some = "" if counts[key] == len(infos) else f", in {counts[key]} of {len(infos)} recordings"
-        words.append(f"{key} ({len(values)} values: {listing}{some})")
+        words.append(f"{key} ({len(values)} value{'' if len(values) == 1 else 's'}: {listing}{some})")
     names = f"; or a regular expression on names such as {infos[0].name!r}" if infos else ""
     nearest = difflib.get_close_matches(group, attributes, n=1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    hint = f"did you mean {nearest[0]!r}? " if nearest and group not in attributes else ""
     return f"{hint}known attributes: {', '.join(words) or 'none'}{names}"
 
 
