@@ -13,6 +13,8 @@ Float64Array: TypeAlias = NDArray[np.float64]
 """Seconds, sums and geometry."""
 IntArray: TypeAlias = NDArray[np.int64]
 """Indices, frame ids and counts."""
+UInt8Array: TypeAlias = NDArray[np.uint8]
+"""Packed bits and pixels."""
 BoolArray: TypeAlias = NDArray[np.bool_]
 """Masks."""
 AnyArray: TypeAlias = NDArray[Any]

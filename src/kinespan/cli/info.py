@@ -58,7 +58,7 @@ def recording_facts(path: Path) -> dict[str, Any]:
         "frames": recording.num_frames,
         "seconds": round(recording.duration, 3),
         "people": recording.num_people,
-        "valid": round(float(recording.mask.mean()), 4),
+        "valid": round(float(recording.valid.mean()), 4),
         "attributes": dict(recording.attributes),
         "history": list(recording.history),
     }

@@ -103,7 +103,8 @@ def _missing_labels(corpus: Corpus, split: Split) -> list[str]:
     labels: dict[str, set[str]] = {}
     for name in corpus.names:
         annotation = corpus.annotation(name)
-        labels[name] = {span.label for span in annotation.spans} if annotation is not None else set()
+        given = (*annotation.spans, *annotation.events) if annotation is not None else ()
+        labels[name] = {mark.label for mark in given}
     lines = []
     for number, fold in split.folds.items():
         train, test = (set().union(*(labels[name] for name in side)) for side in (fold.train, fold.test))

@@ -87,7 +87,7 @@ def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleto
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
         recording = io.read(arguments.input, options=io.ReadOptions(fps=arguments.fps)).recording
-        return recording.fps, recording.skeleton, zip(recording.positions, recording.mask, strict=True)
+        return recording.fps, recording.skeleton, zip(recording.positions, recording.valid, strict=True)
     if arguments.fps is None:
         raise InputError("missing: --fps; standard input does not state it")
     if arguments.people < 1:

@@ -36,9 +36,11 @@ class Normalisation:
     heading: Literal["first", "none"] = "first"
     """first: turn the recording about the vertical so that the first person seen faces +z in the first frame."""
     size: Literal["torso", "none"] = "torso"
-    """torso: divide by the recording's median length from root to mid-shoulders; none: keep metres."""
+    """torso: divide by the recording's median length from root to mid-shoulders, or, for a skeleton without shoulders
+    and hips, by that of its bones; none: keep metres."""
     fill_gap: float = 0.5
-    """Gaps in a person's track up to this many seconds are filled by interpolation; longer ones stay absent."""
+    """Gaps in a joint's track up to this many seconds are filled by interpolation. In longer ones the joint is hidden
+    from the network; a person is absent where less than half of the joints are left, or no joint of the root."""
 
     def __post_init__(self) -> None:
         """Validate; a model file of a later version may name an unknown preprocessing."""

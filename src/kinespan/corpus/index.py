@@ -1,9 +1,10 @@
 """The index of a corpus on disk: the content of `index.json`, written, and read back with every field checked.
 
 The file is one JSON object: ``format`` and ``version`` of the layout; the corpus ``name``; ``labels`` (names,
-exclusive) or null; the ``skeletons``; the ``recordings`` in the order in which their frames lie in the frames file
-(name, fps, shape [T, P], index of the skeleton, source, checksum, attributes, history, annotation or null); the
-``splits``; and ``digest``, the SHA-256 of all of this as canonical JSON, which detects a changed index.
+exclusive, events) or null; ``decisions``, plain lines about what was decided where files did not say it; the
+``skeletons``; the ``recordings`` in the order in which their frames lie in the frames file (name, fps, shape [T, P],
+index of the skeleton, source, checksum, attributes, history, annotation or null); the ``splits``; and ``digest``, the
+SHA-256 of all of this as canonical JSON, which detects a changed index.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.annotation import Annotation, LabelSet, Span
+from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..data.skeleton import Skeleton
 from ..errors import InputError
 from .info import RecordingInfo
 from .splits import Split
 
 FORMAT = "kinespan-corpus"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Index:
     infos: tuple[RecordingInfo, ...]
     annotations: tuple[dict[str, Any] | None, ...]
     splits: tuple[Split, ...]
+    decisions: tuple[str, ...] = ()
+    """What was decided where files did not say it, in plain lines."""
 
 
 def encode(index: Index) -> str:
@@ -45,7 +48,8 @@ def encode(index: Index) -> str:
         "format": FORMAT,
         "version": VERSION,
         "name": index.name,
-        "labels": index.labels and {"names": index.labels.names, "exclusive": index.labels.exclusive},
+        "labels": index.labels and encode_labels(index.labels),
+        "decisions": index.decisions,
         "skeletons": [skeleton.to_dict() for skeleton in skeletons],
         "recordings": [
             encode_info(info, skeleton_index[info.skeleton], annotation)
@@ -89,7 +93,8 @@ def decode(text: str, file: Path) -> Index:
     version = body.get("version")
     if version != VERSION:
         is_newer = isinstance(version, int) and version > VERSION
-        mend = "update kinespan" if is_newer else advice
+        again = f"make it anew: kinespan prepare SOURCE --out {file.parent} --overwrite, with the options of then"
+        mend = "update kinespan" if is_newer else again
         raise InputError(f"{file}: version is {version!r}, this kinespan reads {VERSION}; {mend}")
     if body.pop("digest", None) != _digest(body):
         raise InputError(f"{file}: changed after it was written (its digest differs); restore it or {advice}")
@@ -100,7 +105,7 @@ def decode(text: str, file: Path) -> Index:
 
 
 def _decode_body(body: dict[str, Any]) -> Index:
-    labels = body["labels"] and LabelSet(tuple(body["labels"]["names"]), bool(body["labels"]["exclusive"]))
+    labels = body["labels"] and decode_labels(body["labels"])
     skeletons = [Skeleton.from_dict(data) for data in body["skeletons"]]
     infos = tuple(decode_info(data, skeletons) for data in body["recordings"])
     annotations = tuple(data["annotation"] for data in body["recordings"])
@@ -108,7 +113,8 @@ def _decode_body(body: dict[str, Any]) -> Index:
         raise ValueError("recording names must be unique and at least one")
     if labels is None and any(annotation is not None for annotation in annotations):
         raise ValueError("annotations without labels")
-    return Index(str(body["name"]), labels, infos, annotations, tuple(map(Split.from_dict, body["splits"])))
+    splits = tuple(map(Split.from_dict, body["splits"]))
+    return Index(str(body["name"]), labels, infos, annotations, splits, tuple(map(str, body["decisions"])))
 
 
 def decode_info(data: Mapping[str, Any], skeletons: Sequence[Skeleton]) -> RecordingInfo:
@@ -130,23 +136,38 @@ def decode_info(data: Mapping[str, Any], skeletons: Sequence[Skeleton]) -> Recor
     )
 
 
+def encode_labels(labels: LabelSet) -> dict[str, Any]:
+    """Plain data of a label set; `decode_labels` reads it back."""
+    return {"names": labels.names, "exclusive": labels.exclusive, "events": labels.events}
+
+
+def decode_labels(data: Mapping[str, Any]) -> LabelSet:
+    """The LabelSet that `encode_labels` wrote."""
+    return LabelSet(tuple(data["names"]), bool(data["exclusive"]), tuple(data["events"]))
+
+
 def encode_annotation(annotation: Annotation) -> dict[str, Any]:
-    """Plain data of an annotation: spans as [start, end, label index, score, person] and the covered time.
+    """Plain data of an annotation: spans as [start, end, label index, score, person], events as [time, label index,
+    score, person] and the covered time.
 
     Raises InputError for covered time that is not finite.
     """
     for start, end in annotation.covered or ():
         if not (math.isfinite(start) and math.isfinite(end)):
             raise InputError(f"covered time [{start}, {end}) s is not finite; end it with the recording")
-    spans = [[s.start, s.end, annotation.labels.index(s.label), s.score, s.person] for s in annotation.spans]
-    return {"spans": spans, "covered": annotation.covered}
+    index = annotation.labels.index
+    spans = [[s.start, s.end, index(s.label), s.score, s.person] for s in annotation.spans]
+    events = [[event.time, index(event.label), event.score, event.person] for event in annotation.events]
+    return {"spans": spans, "events": events, "covered": annotation.covered}
 
 
 def decode_annotation(data: Mapping[str, Any], labels: LabelSet) -> Annotation:
     """The Annotation that `encode_annotation` wrote."""
     spans = tuple(Span(start, end, labels.names[label], *rest) for start, end, label, *rest in data["spans"])
+    events = tuple(Event(time, labels.names[label], *rest) for time, label, *rest in data["events"])
     covered = data["covered"]
-    return Annotation(spans, labels, None if covered is None else tuple((start, end) for start, end in covered))
+    covered = None if covered is None else tuple((start, end) for start, end in covered)
+    return Annotation(spans, labels, covered, events)
 
 
 def _digest(body: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import AnyArray, BoolArray, Float32Array
+from ..arrays import AnyArray, BoolArray, Float32Array, UInt8Array
 from ..data.annotation import Annotation
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
@@ -31,14 +31,15 @@ from .splits import Fold, drop_labels
 
 INDEX_FILE = "index.json"
 FRAMES_FILE = "frames.f32"
-VALID_FILE = "valid.u8"
+VALID_FILE = "valid.bits"
+"""One bit a joint, the joints of a person in a frame in whole bytes (`pack_valid`)."""
 
 
 class Corpus:
     """A corpus opened for reading by `Corpus.open`, at a cost that does not grow with its frames.
 
-    Its arrays are read-only views of a memory map: only the bytes that are used are read. In another process, such as
-    that of a data loader, it opens the same folder again.
+    Its positions are read-only views of a memory map: only the bytes that are used are read. In another process, such
+    as that of a data loader, it opens the same folder again.
     """
 
     def __init__(self, path: Path, index: Index) -> None:
@@ -54,14 +55,16 @@ class Corpus:
         """The names of the recordings, in order."""
         self.splits = {split.name: split for split in index.splits}
         """The stored splits by name."""
+        self.decisions = index.decisions
+        """What `prepare` decided where files did not say it, in plain lines."""
         self._annotations = index.annotations
         self._index_of = {name: number for number, name in enumerate(self.names)}
         people = np.array([info.num_frames * info.num_people for info in index.infos], dtype=np.int64)
         joints = np.array([info.skeleton.num_joints for info in index.infos], dtype=np.int64)
-        self._valid_starts = np.concatenate([[0], np.cumsum(people)])
+        self._valid_starts = np.concatenate([[0], np.cumsum(people * ((joints + 7) // 8))])
         self._frame_starts = np.concatenate([[0], np.cumsum(people * joints * 3)])
         self._frames = _map(path / FRAMES_FILE, "<f4", int(self._frame_starts[-1]))
-        self._valid = _map(path / VALID_FILE, "u1", int(self._valid_starts[-1])).view(np.bool_)
+        self._valid = _map(path / VALID_FILE, "u1", int(self._valid_starts[-1]))
 
     @classmethod
     def open(cls, path: str | Path) -> Corpus:
@@ -93,7 +96,7 @@ class Corpus:
         return Corpus.open, (self.path,)
 
     def __getitem__(self, key: int | str) -> Recording:
-        """A recording by index or name; its arrays are views of the memory map.
+        """A recording by index or name; its positions are a view of the memory map.
 
         All of its bytes are read to check its values; `clip` reads less. Raises IndexError for an index out of range
         and InputError for an unknown name.
@@ -115,7 +118,7 @@ class Corpus:
         return drop_labels(annotation, drop, self.infos[index].duration) if drop else annotation
 
     def clip(self, key: int | str, start_frame: int, stop_frame: int) -> tuple[Float32Array, BoolArray]:
-        """Frames [start, stop) of a recording: positions (T, P, J, 3) in metres and valid mask (T, P), as views.
+        """Frames [start, stop) of a recording: positions (T, P, J, 3) in metres, as a view, and valid (T, P, J).
 
         Reads only the bytes of these frames, when they are used. Raises InputError for frames out of range.
         """
@@ -125,8 +128,9 @@ class Corpus:
             raise InputError(
                 f"recording {info.name!r}: no frames [{start_frame}, {stop_frame}), it has {info.num_frames} frames"
             )
-        positions, valid = self._arrays(index)
-        return positions[start_frame:stop_frame], valid[start_frame:stop_frame]
+        positions, packed = self._views(index)
+        valid = unpack_valid(packed[start_frame:stop_frame], info.skeleton.num_joints)
+        return positions[start_frame:stop_frame], valid
 
     def fold(self, split: str, number: int) -> Fold:
         """A fold of a stored split, given by name. Raises InputError for an unknown split or fold."""
@@ -164,12 +168,27 @@ class Corpus:
         return int(key) % len(self)
 
     def _arrays(self, index: int) -> tuple[Float32Array, BoolArray]:
-        """Positions (T, P, J, 3) and valid mask (T, P) of a recording, as views of the memory map."""
+        """Positions (T, P, J, 3), a view of the memory map, and valid (T, P, J) of a recording."""
+        positions, packed = self._views(index)
+        return positions, unpack_valid(packed, self.infos[index].skeleton.num_joints)
+
+    def _views(self, index: int) -> tuple[Float32Array, UInt8Array]:
+        """Positions (T, P, J, 3) and packed valid (T, P, bytes) of a recording, as views of the memory map."""
         info = self.infos[index]
         shape = (info.num_frames, info.num_people)
         frames = self._frames[self._frame_starts[index] : self._frame_starts[index + 1]]
         valid = self._valid[self._valid_starts[index] : self._valid_starts[index + 1]]
-        return frames.reshape(*shape, info.skeleton.num_joints, 3), valid.reshape(shape)
+        return frames.reshape(*shape, info.skeleton.num_joints, 3), valid.reshape(*shape, -1)
+
+
+def pack_valid(valid: BoolArray) -> UInt8Array:
+    """A mask (T, P, J) as bits: (T, P, ceil(J / 8)) bytes."""
+    return np.packbits(valid, axis=2)
+
+
+def unpack_valid(packed: UInt8Array, num_joints: int) -> BoolArray:
+    """The mask (T, P, J) that `pack_valid` packed."""
+    return np.unpackbits(packed, axis=2, count=num_joints).view(np.bool_)
 
 
 def _map(file: Path, dtype: str, count: int) -> AnyArray:

@@ -22,7 +22,7 @@ from ..files import write_atomically
 from .index import FORMAT, Index, decode, encode, encode_annotation
 from .info import RecordingInfo
 from .splits import Split
-from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, Corpus
+from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, Corpus, pack_valid
 
 
 class CorpusWriter:
@@ -45,6 +45,7 @@ class CorpusWriter:
         self._infos: dict[str, RecordingInfo] = {}
         self._annotations: dict[str, dict[str, Any]] = {}
         self._splits: dict[str, Split] = {}
+        self._decisions: list[str] = []
         self._files: list[IO[bytes]] = []
         self._open = ExitStack()
         self._folder: Path | None = None
@@ -102,10 +103,12 @@ class CorpusWriter:
     def add(self, recording: Recording, annotation: Annotation | None = None) -> RecordingInfo:
         """Write a recording and its annotation, if any; returns its RecordingInfo, ``annotated`` not yet set.
 
-        Raises InputError for a bad name or label set and OSError where the disk is full.
+        Raises InputError for a bad name or label set or uneven times, and OSError where the disk is full.
         """
         if self._folder is None:
             raise RuntimeError("CorpusWriter is used outside of its with block")
+        if recording.times is not None:
+            raise InputError(f"recording {recording.name!r}: its frames are uneven in time; bring it to its fps first")
         if recording.name in self._infos or not recording.name:
             raise InputError(
                 f"corpus {self.name!r}: a recording named {recording.name!r} "
@@ -113,9 +116,8 @@ class CorpusWriter:
             )
         encoded = None if annotation is None else self._encode(recording.name, annotation)
         positions = np.ascontiguousarray(recording.positions, dtype="<f4")
-        valid = np.ascontiguousarray(recording.mask)
         try:
-            for file, array in zip(self._files, (positions, valid.view(np.uint8)), strict=True):
+            for file, array in zip(self._files, (positions, pack_valid(recording.valid)), strict=True):
                 file.write(array.data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._folder)) from error
@@ -126,7 +128,7 @@ class CorpusWriter:
             num_people=recording.num_people,
             skeleton=recording.skeleton,
             source=recording.source,
-            checksum=motion_checksum(recording.fps, positions, valid),
+            checksum=motion_checksum(recording.fps, positions, recording.valid),
             attributes={str(key): str(value) for key, value in recording.attributes.items()},
             history=recording.history,
             annotated=False,
@@ -148,6 +150,10 @@ class CorpusWriter:
         if split.name in self._splits:
             raise InputError(f"corpus {self.name!r}: split {split.name!r} already exists")
         self._splits[split.name] = split
+
+    def decide(self, line: str) -> None:
+        """Add a plain line about what was decided where files did not say it."""
+        self._decisions.append(line)
 
     def attach(self, name: str, text: str) -> None:
         """Add a text file, for people, to the folder of the corpus."""
@@ -171,7 +177,8 @@ class CorpusWriter:
         check_splits(self._splits.values(), self._infos, self.labels)
         infos = tuple(replace(info, annotated=name in self._annotations) for name, info in self._infos.items())
         annotations = tuple(self._annotations.get(name) for name in self._infos)
-        text = encode(Index(self.name, self.labels, infos, annotations, tuple(self._splits.values())))
+        splits, decisions = tuple(self._splits.values()), tuple(self._decisions)
+        text = encode(Index(self.name, self.labels, infos, annotations, splits, decisions))
         self._check_sizes()
         self._files.append(self._open.enter_context((folder / INDEX_FILE).open("wb")))
         self._files[-1].write(text.encode("ascii"))
@@ -208,7 +215,12 @@ class CorpusWriter:
         """Check the sizes of the files, as a caller may have caught the error of a failed write. Raises InputError."""
         entries = [info.num_frames * info.num_people for info in self._infos.values()]
         joints = [info.skeleton.num_joints for info in self._infos.values()]
-        expected = [12 * sum(n * j for n, j in zip(entries, joints, strict=True)), sum(entries)]
+        bytes_of = (12, 1)  # of a joint's position, and of up to eight joints' bits
+        counts = (joints, [(count + 7) // 8 for count in joints])
+        expected = [
+            size * sum(n * c for n, c in zip(entries, count, strict=True))
+            for size, count in zip(bytes_of, counts, strict=True)
+        ]
         if [file.tell() for file in self._files] != expected:
             raise InputError(f"corpus {self.name!r}: a recording was written incompletely; the corpus is discarded")
 

@@ -1,4 +1,4 @@
-"""Spans, label sets and annotations: what was done when, in seconds or frame by frame."""
+"""Spans, events, label sets and annotations: what was done when, in seconds or frame by frame."""
 
 from __future__ import annotations
 
@@ -49,21 +49,55 @@ class Span:
         return self.end - self.start
 
 
+@dataclass(frozen=True, order=True)
+class Event:
+    """A label at an instant in seconds (a heel strike, an action point); predicted events carry a score.
+
+    An Event whose label names a span of the LabelSet is a point label: an instant inside an action whose bounds nobody
+    gave. Raises InputError where the time is not finite.
+    """
+
+    time: float
+    """Seconds."""
+    label: str
+    """A name of the LabelSet."""
+    score: float | None = None
+    """How sure a prediction is; None for annotations."""
+    person: int | None = None
+    """Index of the person whose event it is; None: anybody in the recording."""
+
+    def __post_init__(self) -> None:
+        """Check the time. Raises InputError."""
+        if not math.isfinite(self.time):
+            raise InputError(f"event {self.label!r}: {self.time} s is not a time")
+
+
 @dataclass(frozen=True)
 class LabelSet:
-    """The names of the actions, in order.
+    """The names of the actions and events, in order.
 
-    Raises InputError for a name given twice or an empty name.
+    Raises InputError for a name given twice, an empty name, and an event that is not among the names.
     """
 
     names: tuple[str, ...]
     exclusive: bool = True
     """Whether at most one label holds at a time; False: labels may overlap."""
+    events: tuple[str, ...] = ()
+    """The names, in the order of `names`, of what happens at an instant; all others name spans."""
 
     def __post_init__(self) -> None:
-        """Check the names. Raises InputError."""
+        """Check the names and sort the events. Raises InputError."""
         if len(set(self.names)) != len(self.names) or any(not name for name in self.names):
             raise InputError(f"label names must be unique and not empty, found {self.names}")
+        for name in self.events:
+            self.index(name)  # raises
+        object.__setattr__(self, "events", tuple(name for name in self.names if name in set(self.events)))
+
+    @property
+    def spans(self) -> tuple[str, ...]:
+        """The names that are not events, in order."""
+        events = set(self.events)
+        return tuple(name for name in self.names if name not in events)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -78,9 +112,9 @@ class LabelSet:
 
 @dataclass(frozen=True)
 class Annotation:
-    """The Spans of one Recording over a LabelSet, and the time that the annotator looked at.
+    """The Spans and Events of one Recording over a LabelSet, and the time that the annotator looked at.
 
-    Raises InputError for a label outside the label set.
+    Raises InputError for a label outside the label set, and for a span whose label names an event.
     """
 
     spans: tuple[Span, ...]
@@ -90,21 +124,35 @@ class Annotation:
     covered: tuple[tuple[float, float], ...] | None = None
     """The (start, end) seconds that were looked at; None: the whole recording. Covered time without a span is
     background; time that is not covered is unlabelled and ignored."""
+    events: tuple[Event, ...] = ()
+    """In order of time and label. Those whose label names a span are point labels."""
 
     def __post_init__(self) -> None:
-        """Check the labels and sort the spans. Raises InputError."""
-        known = set(self.labels.names)
+        """Check the labels and sort spans and events. Raises InputError."""
+        known, instants = set(self.labels.names), set(self.labels.events)
+        for label in (*(span.label for span in self.spans), *(event.label for event in self.events)):
+            if label not in known:
+                self.labels.index(label)  # raises
         for span in self.spans:
-            if span.label not in known:
-                self.labels.index(span.label)  # raises
+            if span.label in instants:
+                raise InputError(
+                    f"label {span.label!r} names an event, but is given from {span.start:g} to {span.end:g} s"
+                )
+        object.__setattr__(self, "events", tuple(sorted(self.events, key=lambda event: (event.time, event.label))))
         object.__setattr__(
             self, "spans", tuple(sorted(self.spans, key=lambda span: (span.start, span.end, span.label)))
         )
 
+    @property
+    def point_labels(self) -> tuple[Event, ...]:
+        """The events whose label names a span."""
+        instants = set(self.labels.events)
+        return tuple(event for event in self.events if event.label not in instants)
+
     def frame_ids(self, num_frames: int, fps: float) -> IntArray:
         """Frame ids (T,): IGNORE, BACKGROUND or label index + 1, by the label at each frame's centre.
 
-        Where spans overlap, the one that starts last, as the more specific one, wins.
+        Where spans overlap, the one that starts last, as the more specific one, wins. Events are not in it.
         """
         centres = frame_centres(num_frames, fps)
         ids = np.where(self._covered(centres), BACKGROUND, IGNORE).astype(np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import Float32Array, Float64Array
+from ..arrays import BoolArray, Float32Array, Float64Array
 from ..errors import InputError
 from .recording import Recording
 from .skeleton import LANDMARKS, Skeleton
@@ -83,8 +83,11 @@ def _known_parts(source: Skeleton) -> dict[str, Float64Array]:
     """Row (J_source,) of each part that the source has: the joint of that name, else the landmark."""
     identity = np.eye(source.num_joints)
     known = {}
-    for name in LANDMARKS:
-        known["pelvis" if name == "root" else name] = identity[list(getattr(source, name))].mean(axis=0)
+    for name in LANDMARKS[1:]:
+        if joints := getattr(source, name):
+            known[name] = identity[list(joints)].mean(axis=0)
+    if source.left_hip and source.right_hip:  # the root of a body is its pelvis, that of a hand is not
+        known["pelvis"] = identity[list(source.root)].mean(axis=0)
     known.update({part: identity[joint] for joint, part in enumerate(source.body_parts) if part is not None})
     return known
 
@@ -122,6 +125,16 @@ def map_positions(positions: Float32Array, weights: Float32Array) -> Float32Arra
     return mapped
 
 
+def map_valid(valid: BoolArray, weights: Float32Array) -> BoolArray:
+    """Which joints (T, P, J') of another skeleton were seen: those made of seen joints of valid (T, P, J) alone."""
+    if valid.all():
+        return np.broadcast_to(np.True_, (*valid.shape[:2], len(weights)))
+    mapped = np.ones((*valid.shape[:2], len(weights)), dtype=bool)
+    for joint, row in enumerate(weights):
+        mapped[..., joint] = valid[..., np.flatnonzero(row)].all(axis=2)
+    return mapped
+
+
 def map_recording(recording: Recording, target: Skeleton) -> Recording:
     """The recording on another skeleton, with a note in its history; itself where the skeletons are equal.
 
@@ -131,4 +144,5 @@ def map_recording(recording: Recording, target: Skeleton) -> Recording:
     if weights is None:
         return recording
     note = f"mapped from skeleton {recording.skeleton.name} to {target.name}"
-    return recording.with_changes(note, positions=map_positions(recording.positions, weights), skeleton=target)
+    positions, valid = map_positions(recording.positions, weights), map_valid(recording.valid, weights)
+    return recording.with_changes(note, positions=positions, valid=valid, skeleton=target)

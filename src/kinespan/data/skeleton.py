@@ -21,7 +21,7 @@ class Skeleton:
     """J joints: names, parents, left/right pairs, landmarks and canonical names.
 
     A landmark (root, spine, shoulders, hips) is the mean of the joints that it lists, so that a skeleton without a
-    pelvis still has a root.
+    pelvis still has a root. A hand, an animal or an upper body has some of them, or none but the root.
 
     Raises InputError where fields contradict each other: lengths, indices out of range, cycles, a joint in two pairs,
     a canonical name given twice.
@@ -33,14 +33,16 @@ class Skeleton:
     """J names, all different."""
     parents: tuple[int, ...]
     """Index of each joint's parent, -1 for none."""
-    pairs: tuple[tuple[int, int], ...]
+    pairs: tuple[tuple[int, int], ...] = ()
     """(left, right) joint indices that a mirror swaps."""
-    root: Landmark
-    spine: Landmark
-    left_shoulder: Landmark
-    right_shoulder: Landmark
-    left_hip: Landmark
-    right_hip: Landmark
+    root: Landmark = ()
+    """What positions are relative to; by default the joints without a parent."""
+    spine: Landmark = ()
+    """The middle of the spine; none: empty, as for those below."""
+    left_shoulder: Landmark = ()
+    right_shoulder: Landmark = ()
+    left_hip: Landmark = ()
+    right_hip: Landmark = ()
     body_parts: tuple[str | None, ...] = field(default=())
     """Canonical names, such as ``"left_knee"``, or None; joints of two skeletons with one canonical name correspond."""
 
@@ -61,9 +63,12 @@ class Skeleton:
         paired = [joint for pair in self.pairs for joint in pair]
         if len(set(paired)) != len(paired) or any(not 0 <= joint < count for joint in paired):
             raise InputError(f"skeleton {self.name!r}: pairs {self.pairs} repeat a joint or leave the skeleton")
+        if not self.root:
+            roots = tuple(joint for joint, parent in enumerate(self.parents) if parent < 0)
+            object.__setattr__(self, "root", roots)
         for name in LANDMARKS:
             landmark = getattr(self, name)
-            if not landmark or any(not 0 <= joint < count for joint in landmark):
+            if any(not 0 <= joint < count for joint in landmark):
                 raise InputError(
                     f"skeleton {self.name!r}: landmark {name} is {landmark}, expected joints 0 to {count - 1}"
                 )
@@ -75,6 +80,16 @@ class Skeleton:
     def num_joints(self) -> int:
         """Number of joints J."""
         return len(self.joints)
+
+    @property
+    def has_heading(self) -> bool:
+        """Whether it has both shoulders or both hips, so that it faces somewhere."""
+        return bool((self.left_shoulder and self.right_shoulder) or (self.left_hip and self.right_hip))
+
+    @property
+    def has_torso(self) -> bool:
+        """Whether it has shoulders and hips, so that its torso has a length."""
+        return bool(self.left_shoulder and self.right_shoulder and self.left_hip and self.right_hip)
 
     @cached_property
     def order(self) -> tuple[int, ...]:
@@ -119,7 +134,7 @@ class Skeleton:
                 parents=tuple(int(parent) for parent in data["parents"]),
                 pairs=tuple((int(left), int(right)) for left, right in data["pairs"]),
                 body_parts=tuple(data["body_parts"]),
-                **{name: tuple(int(joint) for joint in data[name]) for name in LANDMARKS},
+                **{name: tuple(int(joint) for joint in data.get(name, ())) for name in LANDMARKS},
             )
         except KeyError as error:
             raise InputError(f"skeleton {data.get('name')!r}: field {error} is missing") from None
@@ -135,26 +150,30 @@ def body_skeleton(
     body_parts: tuple[str | None, ...],
     pairs: tuple[tuple[int, int], ...] | None = None,
 ) -> Skeleton:
-    """The Skeleton of a body with shoulders and hips, its landmarks by the canonical names `body_parts`.
+    """A Skeleton with the landmarks that the canonical names `body_parts` allow.
 
-    The root is the pelvis, or the mean of the hips of a body without one; the spine likewise, or the mean of the
-    shoulders and hips. `pairs` are by default those of the canonical names.
+    The root is the pelvis, else the mean of the hips, else the joints without a parent. The spine is the joint of that
+    name, else the mean of shoulders and hips. `pairs` are by default those of the canonical names.
     """
     index = {part: joint for joint, part in enumerate(body_parts) if part is not None}
-    shoulders = index["left_shoulder"], index["right_shoulder"]
-    hips = index["left_hip"], index["right_hip"]
+    shoulders, hips = (
+        tuple(index[part] for part in (f"left_{name}", f"right_{name}") if part in index)
+        for name in ("shoulder", "hip")
+    )
     if pairs is None:
-        pairs = tuple((joint, index[f"right_{part[5:]}"]) for part, joint in index.items() if part.startswith("left_"))
+        lefts = ((joint, f"right_{part[5:]}") for part, joint in index.items() if part.startswith("left_"))
+        pairs = tuple((joint, index[right]) for joint, right in lefts if right in index)
+    trunk = tuple(sorted(shoulders + hips)) if len(shoulders) == len(hips) == 2 else ()
     return Skeleton(
         name=name,
         joints=joints,
         parents=parents,
         pairs=pairs,
-        root=(index["pelvis"],) if "pelvis" in index else hips,
-        spine=(index["spine"],) if "spine" in index else tuple(sorted(shoulders + hips)),
-        left_shoulder=shoulders[:1],
-        right_shoulder=shoulders[1:],
-        left_hip=hips[:1],
-        right_hip=hips[1:],
+        root=(index["pelvis"],) if "pelvis" in index else hips if len(hips) == 2 else (),
+        spine=(index["spine"],) if "spine" in index else trunk,
         body_parts=body_parts,
+        **{
+            side: (index[side],) if side in index else ()
+            for side in ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+        },
     )

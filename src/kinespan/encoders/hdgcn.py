@@ -60,11 +60,12 @@ def with_free_fingers(skeleton: Skeleton) -> Skeleton:
 
 
 def levels(skeleton: Skeleton) -> list[list[int]]:
-    """Joints by their number of bones to the nearest joint of the spine landmark, nearest first; none is empty.
+    """Joints by their number of bones to the nearest joint of the spine, or else of the root, nearest first.
 
+    No level is empty.
     Parts that no bone joins hang together as in `graph.hops`; fingers are all beyond the hand, as in the paper.
     """
-    distance = hops(with_free_fingers(skeleton))[:, list(skeleton.spine)].min(axis=1)
+    distance = hops(with_free_fingers(skeleton))[:, list(skeleton.spine or skeleton.root)].min(axis=1)
     return [np.flatnonzero(distance == level).tolist() for level in np.unique(distance)]
 
 

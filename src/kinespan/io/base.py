@@ -77,7 +77,9 @@ class FileMotion:
     unit_from: str = "the format's metres"
     """Where the unit comes from, for the history."""
     valid: BoolArray | None = None
-    """(T, P); None: always True."""
+    """(T, P), or (T, P, J) for single joints; None: True where positions are not NaN."""
+    times: Float64Array | None = None
+    """(T,) seconds at which the frames start, where they are uneven; from 0 once the skipped frames are gone."""
     frame_ids: IntArray | None = None
     """(T,) frame ids over `labels`."""
     labels: LabelSet | None = None
@@ -145,6 +147,7 @@ def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOption
     ]
     if skip:
         history.append(f"dropped the first {skip} frames")
+    valid = ~np.isnan(motion.positions).any(axis=3) if motion.valid is None else motion.valid
     try:
         annotation = _annotation(motion, fps, options, history)
         recording = Recording(
@@ -152,10 +155,11 @@ def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOption
             fps=fps,
             skeleton=motion.skeleton,
             name=motion.name or path.stem,
-            valid=None if motion.valid is None else motion.valid[skip:],
+            valid=valid[skip:],
             source=motion.source or path.name,
             attributes=motion.attributes,
             history=tuple(history),
+            times=None if motion.times is None else motion.times[skip:] - motion.times[skip],
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -170,11 +174,25 @@ def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: l
         changed = int(np.count_nonzero(ids != motion.frame_ids))
         if changed:
             history.append(f"merged label runs under {options.min_label_frames} frames: {changed} frames relabelled")
-        return spans_from_frames(ids[skip:], fps, motion.labels)
+        if motion.times is None:
+            return spans_from_frames(ids[skip:], fps, motion.labels)
+        return _timed(spans_from_frames(ids[skip:], 1.0, motion.labels), motion.times[skip:], fps)
     if motion.annotation is None:
         return None
     scale = 1.0 if motion.fps is None else motion.fps / fps
     return _shifted(motion.annotation, scale, skip / fps)
+
+
+def _timed(annotation: Annotation, times: Float64Array, fps: float) -> Annotation:
+    """The annotation whose times are frame numbers, by the seconds at which those frames start."""
+    starts = np.append(times - times[0], times[-1] - times[0] + 1 / fps)  # the end of the last frame too
+
+    def at(frame: float) -> float:
+        return float(starts[round(frame)])
+
+    spans = tuple(replace(span, start=at(span.start), end=at(span.end)) for span in annotation.spans)
+    covered = annotation.covered and tuple((at(start), at(end)) for start, end in annotation.covered)
+    return Annotation(spans, annotation.labels, covered)
 
 
 def _shifted(annotation: Annotation, scale: float, start: float) -> Annotation:
@@ -194,7 +212,8 @@ def _shifted(annotation: Annotation, scale: float, start: float) -> Annotation:
     covered = annotation.covered
     if covered is not None:
         covered = tuple((begin, end) for begin, end in (shifted(*bounds) for bounds in covered) if end > begin)
-    return Annotation(tuple(spans), annotation.labels, covered)
+    events = (replace(event, time=event.time * scale - start) for event in annotation.events)
+    return Annotation(tuple(spans), annotation.labels, covered, tuple(event for event in events if event.time >= 0))
 
 
 def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:

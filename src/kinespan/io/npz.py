@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..arrays import BoolArray, IntArray
-from ..data.annotation import IGNORE, Annotation, LabelSet, Span
+from ..data.annotation import IGNORE, Annotation, Event, LabelSet, Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS, skeleton_from_names
@@ -24,9 +24,10 @@ class NpzReader:
     """NumPy archive with ``positions`` (T, P, J, 3) or (T, J, 3) in metres and y up.
 
     Required: ``fps``, and either ``skeleton`` (a name in `SKELETONS` or the JSON of `Skeleton.to_dict`) or ``joints``
-    (J names) with ``parents`` (J indices). Optional: ``valid`` (T, P) or (T,); ``labels`` (names) with ``frame_ids``
-    (T,): 0 background, label index + 1, or -100 not annotated. `save_npz` adds ``name``, ``source`` and JSON for
-    ``attributes``, ``history`` and ``annotation``. Pickled objects are never loaded.
+    (J names) with ``parents`` (J indices). Optional: ``valid`` (T, P, J), (T, P) or (T,); ``times`` (T,), seconds of
+    uneven frames; ``labels`` (names) with ``frame_ids`` (T,): 0 background, label index + 1, or -100 not annotated.
+    `save_npz` adds ``name``, ``source`` and JSON for ``attributes``, ``history`` and ``annotation``. Pickled objects
+    are never loaded.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
@@ -53,7 +54,8 @@ class NpzReader:
                 skeleton=_skeleton(archive),
                 fps=archive.positive_number("fps"),
                 fps_from="fps of the file",
-                valid=_valid(archive, positions.shape[:2]),
+                valid=_valid(archive, positions.shape[:3]),
+                times=archive.numbers("times").astype(np.float64) if "times" in archive else None,
                 frame_ids=ids,
                 labels=labels,
                 annotation=_annotation(archive),
@@ -77,13 +79,15 @@ def save_npz(recording: Recording, path: Path | str, annotation: Annotation | No
     fields: dict[str, Any] = {
         "positions": recording.positions,
         "fps": np.float64(recording.fps),
-        "valid": recording.mask,
+        "valid": recording.valid,
         "skeleton": json.dumps(recording.skeleton.to_dict()),
         "name": recording.name,
         "source": recording.source,
         "attributes": json.dumps(dict(recording.attributes)),
         "history": json.dumps(list(recording.history)),
     }
+    if recording.times is not None:
+        fields["times"] = recording.times
     if annotation is not None:
         fields["annotation"] = json.dumps(_annotation_to_dict(annotation))
     try:
@@ -117,8 +121,9 @@ def _valid(archive: Archive, shape: tuple[int, ...]) -> BoolArray | None:
     valid = archive.field("valid")
     if isinstance(valid, np.ndarray) and valid.shape == shape[:1]:
         valid = np.repeat(valid[:, None], shape[1], axis=1)
-    if not isinstance(valid, np.ndarray) or valid.dtype.kind not in "biu" or valid.shape != shape:
-        raise InputError(f"field 'valid' must be true or false for each frame and person, shape {shape}")
+    shapes = (shape, shape[:2])
+    if not isinstance(valid, np.ndarray) or valid.dtype.kind not in "biu" or valid.shape not in shapes:
+        raise InputError(f"field 'valid' must be true or false for each joint, shape {shape}, or person, {shape[:2]}")
     return valid.astype(bool)
 
 
@@ -140,6 +145,8 @@ def _annotation_to_dict(annotation: Annotation) -> dict[str, Any]:
     return {
         "labels": annotation.labels.names,
         "exclusive": annotation.labels.exclusive,
+        "event_labels": annotation.labels.events,
+        "events": [[event.time, event.label, event.score, event.person] for event in annotation.events],
         "spans": [[span.start, span.end, span.label, span.score, span.person] for span in annotation.spans],
         "covered": annotation.covered,
     }
@@ -150,15 +157,14 @@ def _annotation(archive: Archive) -> Annotation | None:
     if not fields:
         return None
     try:
-        labels = LabelSet(tuple(str(name) for name in fields["labels"]), bool(fields["exclusive"]))
+        instants = tuple(str(name) for name in fields.get("event_labels", ()))
+        labels = LabelSet(tuple(str(name) for name in fields["labels"]), bool(fields["exclusive"]), instants)
+        events = tuple(
+            Event(float(time), str(label), *_score_and_person(score, person))
+            for time, label, score, person in fields.get("events", ())
+        )
         spans = tuple(
-            Span(
-                float(start),
-                float(end),
-                str(label),
-                None if score is None else float(score),
-                None if person is None else int(person),
-            )
+            Span(float(start), float(end), str(label), *_score_and_person(score, person))
             for start, end, label, score, person in fields["spans"]
         )
         covered = fields["covered"]
@@ -166,4 +172,8 @@ def _annotation(archive: Archive) -> Annotation | None:
             covered = tuple((float(start), float(end)) for start, end in covered)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"field 'annotation' does not describe an annotation: {error}") from None
-    return Annotation(spans, labels, covered)
+    return Annotation(spans, labels, covered, events)
+
+
+def _score_and_person(score: Any, person: Any) -> tuple[float | None, int | None]:
+    return None if score is None else float(score), None if person is None else int(person)

@@ -33,13 +33,13 @@ class MoCo(Method):
 
     def query(self, inputs: EncoderInput) -> tuple[Pyramid, Tensor]:
         """Pyramid and L2-normalised vectors (B, D) of a view, by the query network."""
-        pyramid = self.encoder(inputs.streams, inputs.view.valid)
+        pyramid = self.encoder(inputs.streams, inputs.view.present)
         return pyramid, unit_length(self.head(video_feature(pyramid)))
 
     @torch.no_grad()
     def key(self, inputs: EncoderInput) -> tuple[Pyramid, Tensor]:
         """Pyramid and L2-normalised vectors (B, D) of a view, by the momentum network."""
-        pyramid = self.key_encoder(inputs.streams, inputs.view.valid)
+        pyramid = self.key_encoder(inputs.streams, inputs.view.present)
         return pyramid, unit_length(self.key_head(video_feature(pyramid)))
 
     def after_step(self) -> None:

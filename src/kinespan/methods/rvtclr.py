@@ -102,7 +102,7 @@ class RVTCLR(MoCo):
         same_tempo, other_tempo = (inputs.encoder_input(change_tempo(key_view, rate)) for rate in (fast, ~fast))
 
         q = self.embed(query)
-        strong_feature = video_feature(self.encoder(strong.streams, strong.view.valid))  # (B, C)
+        strong_feature = video_feature(self.encoder(strong.streams, strong.view.present))  # (B, C)
         d = unit_length(self.distribution_head(strong_feature))  # (B, D)
         same, other = self.embed_key(same_tempo), self.embed_key(other_tempo)
         negatives, negative_mask = self.queue.negatives(recordings)  # (M, D), (B, M)

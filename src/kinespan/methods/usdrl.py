@@ -101,7 +101,7 @@ class USDRL(Method):
     def forward(self, inputs: MethodInputs) -> MethodOutput:
         """The weighted loss of all pairs of views, at three grains."""
         views = [inputs.view() for _ in range(self.options.views)]
-        pyramids = [self.encoder(view.streams, view.view.valid) for view in views]
+        pyramids = [self.encoder(view.streams, view.view.present) for view in views]
         grains = [self.grains(pyramid, view.view) for pyramid, view in zip(pyramids, views, strict=True)]
         terms, projections = {}, {}
         for name in self.weights:

@@ -78,8 +78,8 @@ def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Reco
         return [(None, recording)]
     recordings: list[tuple[int | None, Recording]] = []
     for person in range(recording.num_people):
-        if recording.mask[:, person].any():
+        if recording.valid[:, person].any():
             alone = slice(person, person + 1)
-            changes = {"positions": recording.positions[:, alone], "valid": recording.mask[:, alone]}
+            changes = {"positions": recording.positions[:, alone], "valid": recording.valid[:, alone]}
             recordings.append((person, recording.with_changes(f"person {person} alone", **changes)))
     return recordings

@@ -55,8 +55,8 @@ class EncoderModel(nn.Module):
         return EncoderModel(spec.input, encoder, spec.clip_frames)
 
     def forward(self, positions: Tensor, valid: Tensor) -> Pyramid:
-        """The encoder's pyramid of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
-        pyramid: Pyramid = self.encoder(self.input.compute_streams(positions, valid), valid)
+        """The encoder's pyramid of normalised positions (B, T, P, J, 3) and valid (B, T, P, J)."""
+        pyramid: Pyramid = self.encoder(self.input.compute_streams(positions, valid), valid.any(dim=3))
         return pyramid
 
     @property
@@ -86,7 +86,7 @@ class EncoderModel(nn.Module):
                 for start, stop in windows.chunks(motion.num_frames, int(window * fps))
             ]
         frames = np.arange(0, motion.num_frames, stride)
-        present = np.asarray(motion.valid.any(axis=1))
+        present = np.asarray(motion.valid.any(axis=(1, 2)))
         times = (frames + 0.5) / fps  # (S,), seconds
         return Embedding(np.concatenate(features), times.astype(np.float64), present[frames])
 
@@ -112,7 +112,7 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 class Windows:
     """Frame features of a recording of any length, computed in windows, so that memory does not grow with it.
 
-    network: from positions (B, T, P, J, 3) and valid (B, T, P) to features (B, C, T), zero where nobody is present.
+    network: from positions (B, T, P, J, 3) and valid (B, T, P, J) to features (B, C, T), zero where nobody is present.
     stride: the coarsest stride in it, in frames.
 
     Where the features of a frame depend on no more than `halo` frames to each side, windows overlap by it and start on
@@ -152,7 +152,7 @@ class Windows:
     def _pass(self, motion: Motion | LongMotion, starts: Sequence[int], length: int, device: torch.device) -> Tensor:
         """Features (N, length, C) of `length` frames from each of `starts` (N), in one pass."""
         windows = [motion.window(start, start + length) for start in starts]
-        # (N, length, P, J, 3) and (N, length, P)
+        # (N, length, P, J, 3) and (N, length, P, J)
         positions, valid = (np.stack(arrays) for arrays in zip(*windows, strict=True))
         if not valid.any():
             return torch.zeros(*valid.shape[:2], self.channels, device=device)

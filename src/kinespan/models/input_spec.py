@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import Normalisation, check_streams
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
+from ..errors import InputError
 from ..transforms.long_motion import LongMotion, motion_in_parts
 from ..transforms.normalise import Motion, model_motion
 
@@ -21,7 +22,7 @@ class InputSpec:
     """Skeleton, frames per second, streams and normalisation of what an encoder sees.
 
     Two models with equal InputSpecs see the same tensors of a recording. Raises InputError for streams that are
-    unknown, named twice or none.
+    unknown, named twice or none, and for a published preprocessing of a skeleton without shoulders, hips and spine.
     """
 
     skeleton: Skeleton
@@ -34,8 +35,14 @@ class InputSpec:
     """How positions are placed, turned and scaled."""
 
     def __post_init__(self) -> None:
-        """Validate the names of the streams."""
+        """Validate the names of the streams, and that the preprocessing suits the skeleton."""
         check_streams(self.streams)
+        is_body = self.skeleton.has_torso and self.skeleton.spine
+        if self.normalisation.preprocessing != "kinespan" and not is_body:
+            raise InputError(
+                f"normalisation.preprocessing is {self.normalisation.preprocessing!r}, which needs shoulders, hips and "
+                f"a spine; skeleton {self.skeleton.name!r} lacks some of them, use kinespan"
+            )
 
     @property
     def num_channels(self) -> int:
@@ -43,7 +50,7 @@ class InputSpec:
         return 3 * len(self.streams)
 
     def motion(self, recording: Recording) -> Motion:
-        """The Motion of a recording: positions (T, P, J, 3) and valid (T, P) at `fps`, normalised.
+        """The Motion of a recording: positions (T, P, J, 3) and valid (T, P, J) at `fps`, normalised.
 
         Raises InputError where the recording's skeleton does not map to `skeleton`.
         """
@@ -54,7 +61,7 @@ class InputSpec:
         return motion_in_parts(recording, self.skeleton, self.fps, self.normalisation)
 
     def compute_streams(self, positions: Tensor, valid: Tensor) -> Tensor:
-        """Streams (B, T, P, J, num_channels) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
+        """Streams (B, T, P, J, num_channels) of normalised positions (B, T, P, J, 3) and valid (B, T, P, J)."""
         from ..transforms.streams import compute_streams
 
         return compute_streams(positions, valid, self.skeleton, self.streams, self.fps)

@@ -67,15 +67,15 @@ class Localizer(Model):
         return None if halo is None else halo + self.fusion.halo
 
     def forward(self, positions: Tensor, valid: Tensor) -> Tensor:
-        """Logits (B, C + 1, T) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
+        """Logits (B, C + 1, T) of normalised positions (B, T, P, J, 3) and valid (B, T, P, J)."""
         return self.stage_logits(positions, valid)[-1]
 
     def stage_logits(self, positions: Tensor, valid: Tensor) -> list[Tensor]:
         """Logits (B, C + 1, T) of the head and then of every stage of refinement; the last are the scores.
 
-        positions (B, T, P, J, 3), normalised, and valid (B, T, P).
+        positions (B, T, P, J, 3), normalised, and valid (B, T, P, J).
         """
-        return self._stage_logits(self.fused_features(positions, valid), valid.any(dim=2))
+        return self._stage_logits(self.fused_features(positions, valid), valid.any(dim=(2, 3)))
 
     def _stage_logits(self, features: Tensor, present: Tensor) -> list[Tensor]:
         """Logits of every stage, of fused features (B, C, T) and present (B, T), where somebody is present."""
@@ -83,7 +83,7 @@ class Localizer(Model):
         return [logits] if self.refine is None else [logits, *self.refine(logits, features, present)]
 
     def fused_features(self, positions: Tensor, valid: Tensor) -> Tensor:
-        """Fused features (B, C, T) of normalised positions (B, T, P, J, 3) and valid (B, T, P)."""
+        """Fused features (B, C, T) of normalised positions (B, T, P, J, 3) and valid (B, T, P, J)."""
         features: Tensor = self.fusion(self.encoder_model(positions, valid))
         return features
 
@@ -95,7 +95,7 @@ class Localizer(Model):
     def motion_scores(self, motion: Motion | LongMotion, window: float = 60.0) -> Scores:
         """Scores (T, C + 1) of a Motion of the model's InputSpec, `window` seconds a pass."""
         frames, device, windows = int(window * self.spec.input.fps), self._device, self._windows
-        present = np.asarray(motion.valid.any(axis=1))
+        present = np.asarray(motion.valid.any(axis=(1, 2)))
         scores = np.empty((motion.num_frames, len(self.labels) + 1), dtype=np.float32)
         margin = 0 if self.refine is None else windows.whole_steps(self.refine.halo)
         with self._evaluating():

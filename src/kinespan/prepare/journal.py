@@ -1,6 +1,6 @@
 """Writing a corpus that can be resumed: a journal lists every file that was processed.
 
-The folder ``NAME.partial`` holds ``frames.f32`` and ``valid.u8`` as a corpus does, and ``journal.jsonl`` in place of
+The folder ``NAME.partial`` holds ``frames.f32`` and ``valid.bits`` as a corpus does, and ``journal.jsonl`` in place of
 the index. Its first line holds the settings; then comes a line for each file, in order, written after its frames, with
 its recording or the reason why it was refused. Skeletons and label sets have lines of their own before their first use
 and are numbered. After a crash, reading ends at the first line that is incomplete or whose frames are missing or have
@@ -20,9 +20,16 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..corpus.index import decode_annotation, decode_info, encode_annotation, encode_info
+from ..corpus.index import (
+    decode_annotation,
+    decode_info,
+    decode_labels,
+    encode_annotation,
+    encode_info,
+    encode_labels,
+)
 from ..corpus.info import RecordingInfo
-from ..corpus.store import FRAMES_FILE, INDEX_FILE, VALID_FILE
+from ..corpus.store import FRAMES_FILE, INDEX_FILE, VALID_FILE, unpack_valid
 from ..corpus.writer import CorpusWriter
 from ..data.annotation import Annotation, LabelSet
 from ..data.recording import motion_checksum
@@ -31,7 +38,7 @@ from ..errors import InputError
 from .summary import REFUSED_FILE
 
 JOURNAL_FILE = "journal.jsonl"
-_FORMAT = "kinespan-journal-1"
+_FORMAT = "kinespan-journal-2"
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class JournalledWriter(CorpusWriter):
             if entry.annotation is not None:
                 labels = entry.annotation.labels
                 if labels not in self._label_sets:
-                    lines.append({"labels": [list(labels.names), labels.exclusive]})
+                    lines.append({"labels": encode_labels(labels)})
                 number = self._label_sets.setdefault(labels, len(self._label_sets))
                 annotation = {**encode_annotation(entry.annotation), "labels": number}
             if entry.info.skeleton not in self._skeletons:
@@ -156,7 +163,7 @@ class _Resumable:
         if "skeleton" in data:
             self.skeletons.append(Skeleton.from_dict(data["skeleton"]))
         elif "labels" in data:
-            self.label_sets.append(LabelSet(tuple(data["labels"][0]), data["labels"][1]))
+            self.label_sets.append(decode_labels(data["labels"]))
         elif "refused" in data:
             self.entries.append(Entry(None, refused=(Path(data["refused"][0]), data["refused"][1])))
         else:
@@ -170,11 +177,12 @@ class _Resumable:
     def _check_motion(self, info: RecordingInfo, frames: IO[bytes], valid: IO[bytes]) -> None:
         shape = (info.num_frames, info.num_people, info.skeleton.num_joints, 3)
         positions = np.frombuffer(frames.read(4 * math.prod(shape)), dtype="<f4").reshape(shape)
-        valid_mask = np.frombuffer(valid.read(math.prod(shape[:2])), dtype=np.bool_).reshape(shape[:2])
-        if motion_checksum(info.fps, positions, valid_mask) != info.checksum:
+        packed_shape = (*shape[:2], (shape[2] + 7) // 8)
+        packed = np.frombuffer(valid.read(math.prod(packed_shape)), dtype=np.uint8).reshape(packed_shape)
+        if motion_checksum(info.fps, positions, unpack_valid(packed, shape[2])) != info.checksum:
             raise ValueError("the frames differ from those that were written")
         self.frame_bytes += positions.nbytes
-        self.valid_bytes += valid_mask.nbytes
+        self.valid_bytes += packed.nbytes
 
 
 def _read(folder: Path) -> _Resumable:

@@ -17,6 +17,7 @@ from itertools import islice
 
 from ..errors import InputError
 from ..io import Take
+from ..transforms.normalise import even_rate
 from .recipes import Item, Recipe
 
 _POOL_BYTES = 24 * 2**20
@@ -56,9 +57,10 @@ def read_item(recipe: Recipe, item: Item) -> ReadResult:
     except Exception as error:  # one bad file in thousands must not lose the others
         cause = f"{type(error).__name__}: {error}"
         return ReadResult(item, None, f"{item.file}: its reader failed ({cause}); please report this file")
-    if take.recording.name != item.name:
-        take = replace(take, recording=replace(take.recording, name=item.name))
-    return ReadResult(item, take)
+    recording = even_rate(take.recording)
+    if recording.name != item.name:
+        recording = replace(recording, name=item.name)
+    return ReadResult(item, replace(take, recording=recording))
 
 
 def cores() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, Float64Array, IntArray
+from ..arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 from ..data.annotation import LabelSet, Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
@@ -83,7 +83,7 @@ def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
         "joints": skeleton.num_joints,
         "bones": [list(bone) for bone in skeleton.bones if not _is_bare_root(skeleton, bone[1])],
         "sides": sides,
-        "torso": [list(corner) for corner in corners],
+        "torso": [list(corner) for corner in corners] if skeleton.has_torso else [],
         "head": skeleton.body_parts.index("head") if "head" in skeleton.body_parts else -1,
     }
 
@@ -105,10 +105,10 @@ def _motion(recording: Recording) -> dict[str, Any]:
     radians, from +z towards +x, that the first person faces in the first second.
     """
     picks, fps = frame_picks(recording.num_frames, recording.fps)
-    mask = recording.mask[picks]
+    mask = recording.present[picks]
     people = np.flatnonzero(mask.any(axis=0))
     if people.size == 0:  # valid only in frames that are not shown
-        people = np.flatnonzero(recording.mask.any(axis=0))
+        people = np.flatnonzero(recording.present.any(axis=0))
     mask = mask[:, people]
     positions = np.stack([_without_gaps(recording, int(person))[picks] for person in people], axis=1).astype(np.float64)
     low, high = positions.min(axis=(0, 1, 2)), positions.max(axis=(0, 1, 2))
@@ -129,15 +129,35 @@ def _motion(recording: Recording) -> dict[str, Any]:
 
 
 def _without_gaps(recording: Recording, person: int) -> Float32Array:
-    """Positions (T, J, 3) of a person; frames that are not valid repeat the last valid one, or else the first."""
-    valid_frames = np.flatnonzero(recording.mask[:, person])
-    last = np.searchsorted(valid_frames, np.arange(recording.num_frames), side="right") - 1
-    return np.asarray(recording.positions[valid_frames[np.maximum(last, 0)], person])
+    """Positions (T, J, 3) of a person; a joint that was not seen stays where it was last, or else first, seen.
+
+    A joint that was never seen lies on its parent, or else on the first joint that was seen.
+    """
+    valid, positions = recording.valid[:, person], recording.positions[:, person]
+    if valid.all():
+        return np.asarray(positions)
+    frames = np.arange(recording.num_frames)
+    filled = np.zeros_like(positions)
+    is_seen: BoolArray = np.any(valid, axis=0)
+    for joint in np.flatnonzero(is_seen).tolist():
+        seen_frames = np.flatnonzero(valid[:, joint])
+        last = np.searchsorted(seen_frames, frames, side="right") - 1
+        filled[:, joint] = positions[seen_frames[np.maximum(last, 0)], joint]
+    for joint in recording.skeleton.order:
+        parent = recording.skeleton.parents[joint]
+        if not is_seen[joint]:
+            filled[:, joint] = filled[:, parent if parent >= 0 else int(is_seen.argmax())]
+    return filled
 
 
 def _facing(positions: Float64Array, skeleton: Skeleton, fps: float) -> float:
-    """Direction that a person (T, J, 3) faces during the first second: from right to left across the body, times up."""
+    """Direction that a person (T, J, 3) faces during the first second: from right to left across the body, times up.
+
+    0 for a skeleton that faces nowhere.
+    """
     opening = positions[: max(1, round(fps))]
+    if not skeleton.has_heading:
+        return 0.0
     left = opening[:, [*skeleton.left_shoulder, *skeleton.left_hip]].mean(axis=(0, 1))
     right = opening[:, [*skeleton.right_shoulder, *skeleton.right_hip]].mean(axis=(0, 1))
     across = left - right

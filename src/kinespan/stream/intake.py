@@ -1,8 +1,8 @@
 """From recorded frames to the motion that a network sees, as they come: what `model_motion` does to a whole recording.
 
 Frames go through stages. Each stage has a method ``push(positions, valid, last)`` that takes the next frames, positions
-(n, P, J, 3) and valid (n, P), and returns those that have become final, in the same form: with some stages fewer than
-came, with others more. ``last`` says that the recording ends with these frames, so that nothing waits any longer.
+(n, P, J, 3) and valid (n, P, J), and returns those that have become final, in the same form: with some stages fewer
+than came, with others more. ``last`` says that the recording ends with these frames, so that nothing waits any longer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ..arrays import BoolArray, Float32Array
-from ..data.joint_map import joint_map
+from ..data.joint_map import joint_map, map_positions, map_valid
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..models.base import Model
@@ -21,16 +21,18 @@ from ..models.model_file import ModelSpec
 from ..transforms.normalise import (
     ReferenceFrame,
     Resampling,
+    body_sizes,
     fill_gaps,
     first_valid,
+    leave_out_absent,
+    median_length,
     model_motion,
     num_resampled,
-    torso_length,
 )
 from ..transforms.ntu_preprocessing import PREPROCESSINGS, zero_invalid
 
 Frames = tuple[Float32Array, BoolArray]
-"""Positions (n, P, J, 3) and valid (n, P)."""
+"""Positions (n, P, J, 3) and valid (n, P, J)."""
 
 
 class Stage(Protocol):
@@ -49,7 +51,7 @@ class GapFilling:
         """The latest final frame, from which a gap is filled, and the frames that wait."""
 
     def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
-        """The frames of which it is certain who is present."""
+        """The frames of which it is certain what was seen."""
         start = 0 if self.buffer is None else 1
         positions, valid = joined(self.buffer, positions, valid)
         if not len(valid):
@@ -61,7 +63,7 @@ class GapFilling:
 
     def _num_open(self, valid: BoolArray) -> int:
         """How many of the latest frames lie in a gap that may yet be filled."""
-        since_present = valid[::-1].argmax(axis=0)  # (P,)
+        since_present = valid[::-1].argmax(axis=0)  # (P, J)
         may_return = valid.any(axis=0) & (since_present <= self.longest)
         return int(since_present[may_return].max(initial=0))
 
@@ -99,10 +101,21 @@ class RateChange:
         return self.num_returned + int((middles <= recorded - 1).sum())
 
 
+class Presence:
+    """Leaves out people of whom too little was seen, as `leave_out_absent` does."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        self.skeleton = skeleton
+
+    def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
+        """The frames, none of which waits."""
+        return positions, leave_out_absent(valid, self.skeleton)
+
+
 class Placement:
     """Origin, heading and size of kinespan's own normalisation.
 
-    The first pose decides origin and heading. The size is `torso` metres from root to mid-shoulders; None: the median
+    The first pose decides origin and heading. The size is `torso` metres (see `body_sizes`); None: the median
     of the first `settle_frames` frames with anybody in them, for which all frames wait.
     """
 
@@ -117,13 +130,14 @@ class Placement:
         """The frames, placed."""
         positions, valid = joined(self.buffer, positions, valid)
         if self.size is None:
-            if not last and valid.any(axis=1).sum() < self.settle_frames:
+            if not last and valid.any(axis=(1, 2)).sum() < self.settle_frames:
                 self.buffer = positions, valid
                 return positions[:0], valid[:0]
-            self.size = torso_length(positions[valid], self.skeleton) if valid.any() else 1.0
+            self.size = median_length(body_sizes(positions, valid, self.skeleton))
             self.buffer = None
         if self.reference is None and valid.any():
-            self.reference = ReferenceFrame.of(positions[first_valid(valid)], self.skeleton, self.normalisation)
+            first = first_valid(valid)
+            self.reference = ReferenceFrame.of(positions[first], valid[first], self.skeleton, self.normalisation)
         if self.reference is None:
             return positions, valid
         return zero_invalid(self.reference.apply(positions) / self.size, valid), valid
@@ -153,12 +167,12 @@ class PublishedPlacement:
         # with everybody follows, so that nobody has left for good
         slots = [self.person, *(slot for slot in range(valid.shape[1]) if slot != self.person)]
         around = np.zeros((len(positions) + 3, *positions.shape[1:]), dtype=np.float32)
-        present = np.zeros(around.shape[:2], dtype=bool)
-        around[2:-1], present[2:-1] = positions[:, slots], valid[:, slots]
+        seen = np.zeros(around.shape[:3], dtype=bool)
+        around[2:-1], seen[2:-1] = positions[:, slots], valid[:, slots]
         around[:2, 0], around[-1, 0] = self.anchors, self.anchors[1]
-        present[:2, 0], present[-1] = True, True
-        placed = self.preprocess(around, present, self.skeleton)[0][2:-1]
-        present_frames = np.flatnonzero(valid[:, self.person])
+        seen[:2, 0], seen[-1] = True, True
+        placed = self.preprocess(around, seen, self.skeleton)[0][2:-1]
+        present_frames = np.flatnonzero(valid[:, self.person].any(axis=1))
         if len(present_frames):
             self.anchors[1] = positions[present_frames[-1], self.person].copy()
         return placed[:, np.argsort(slots)], valid
@@ -179,29 +193,30 @@ class Intake:
         self.stages: tuple[Stage, ...] = (
             GapFilling(round(spec.input.normalisation.fill_gap * fps)),
             RateChange(fps, spec.input.fps),
+            Presence(spec.input.skeleton),
             Placement(spec, torso, settle_frames) if own else PublishedPlacement(spec),
         )
 
     def push(self, positions: Float32Array, valid: BoolArray, last: bool = False) -> Frames:
-        """The frames at the model's rate that recorded frames, positions (n, P, J, 3) and valid (n, P), make final.
+        """The frames at the model's rate that recorded frames, positions (n, P, J, 3) and valid (n, P, J), make final.
 
         last: the recording ends with these frames; n may be 0.
         """
         if self.weights is not None:
-            positions = np.einsum("ij,tpjc->tpic", self.weights, positions, optimize=True)
+            positions, valid = map_positions(positions, self.weights), map_valid(valid, self.weights)
         for stage in self.stages:
             positions, valid = stage.push(positions, valid, last)
         return positions, valid
 
 
 def torso_of(model: Model, recording: Recording) -> float:
-    """Metres from root to mid-shoulders as the model measures them: the median over a whole recording.
+    """Metres of the body's size as the model measures it (see `body_sizes`): the median over a whole recording.
 
     Raises InputError where the recording's skeleton does not map to the model's.
     """
     metres = replace(model.spec.input.normalisation, preprocessing="kinespan", heading="none", size="none")
     motion = model_motion(recording, model.spec.input.skeleton, model.spec.input.fps, metres)
-    return torso_length(motion.positions[motion.valid], model.spec.input.skeleton) if motion.valid.any() else 1.0
+    return median_length(body_sizes(motion.positions, motion.valid, model.spec.input.skeleton))
 
 
 def joined(buffer: Frames | None, positions: Float32Array, valid: BoolArray) -> Frames:

@@ -117,7 +117,7 @@ class StreamLocalizer:
 
         Parameters:
             positions: (n, P, J, 3), or (P, J, 3) for one frame, in metres, y up; P person slots. Copied.
-            valid: (n, P) or (P,), who is present; None: everybody. Copied.
+            valid: (n, P, J) or (P, J), which joints were seen, or (n, P) or (P,), who is present; None: all. Copied.
 
         The first frames say how many person slots there are; in frames with fewer, the others are absent.
 
@@ -130,7 +130,7 @@ class StreamLocalizer:
         if self._finished:
             raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
         slots, joints = self._num_slots or 1, self.skeleton.num_joints
-        nothing = np.zeros((0, slots, joints, 3), dtype=np.float32), np.zeros((0, slots), dtype=bool)
+        nothing = np.zeros((0, slots, joints, 3), dtype=np.float32), np.zeros((0, slots, joints), dtype=bool)
         update = self._advance(*nothing, last=True)
         self._finished = True
         return update
@@ -186,14 +186,11 @@ class StreamLocalizer:
         if frames.ndim != 4 or frames.shape[2:] != (joints, 3) or not frames.shape[1]:
             shape = np.shape(positions)
             raise InputError(f"frames: found shape {shape}, expected (P, {joints}, 3) for {name!r} or n of them")
-        present = np.ones(frames.shape[:2], dtype=bool) if valid is None else np.array(valid, dtype=bool)
-        present = present[None] if present.ndim == 1 else present
-        if present.shape != frames.shape[:2]:
-            raise InputError(f"valid: found shape {present.shape}, expected {frames.shape[:2]} for these frames")
-        frames[~present] = 0
+        seen = self._checked_valid(valid, frames.shape[:3], is_single=np.ndim(positions) == 3)
+        frames[~seen] = 0
         if not np.isfinite(frames).all():
             number = self._num_recorded + int(np.argmax(~np.isfinite(frames).all(axis=(1, 2, 3))))
-            raise InputError(f"frame {number} holds a value that is not finite; mark absent people as not valid")
+            raise InputError(f"frame {number} holds a value that is not finite; mark what was not seen as not valid")
         self._num_slots = self._num_slots or frames.shape[1]
         missing = self._num_slots - frames.shape[1]
         if missing < 0:
@@ -201,7 +198,18 @@ class StreamLocalizer:
                 f"frames: found {frames.shape[1]} person slots, the first had {self._num_slots}; "
                 "begin with as many as there will be"
             )
-        return np.pad(frames, ((0, 0), (0, missing), (0, 0), (0, 0))), np.pad(present, ((0, 0), (0, missing)))
+        return np.pad(frames, ((0, 0), (0, missing), (0, 0), (0, 0))), np.pad(seen, ((0, 0), (0, missing), (0, 0)))
+
+    def _checked_valid(self, valid: BoolArray | None, shape: tuple[int, int, int], is_single: bool) -> BoolArray:
+        """The mask (n, P, J) of frames of this shape, or of a single frame. Raises InputError for another shape."""
+        if valid is None:
+            return np.ones(shape, dtype=bool)
+        mask = np.array(valid, dtype=bool)
+        mask = mask[None] if is_single else mask
+        mask = np.repeat(mask[..., None], shape[2], axis=2) if mask.shape == shape[:2] else mask
+        if mask.shape != shape:
+            raise InputError(f"valid: found shape {np.shape(valid)}, expected {shape} or {shape[:2]} for these frames")
+        return mask
 
 
 def _members(model: Model) -> list[Localizer]:
@@ -216,5 +224,5 @@ def _members(model: Model) -> list[Localizer]:
 def stream_recording(stream: StreamLocalizer, recording: Recording, frames: int = 1) -> Iterator[Update]:
     """A recording as if it were live: an update for every `frames` recorded frames, and one for the end."""
     for start in range(0, recording.num_frames, frames):
-        yield stream.push(recording.positions[start : start + frames], recording.mask[start : start + frames])
+        yield stream.push(recording.positions[start : start + frames], recording.valid[start : start + frames])
     yield stream.finish()

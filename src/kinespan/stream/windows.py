@@ -41,7 +41,7 @@ class WindowScorer:
         self.num_frames = 0
 
     def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> None:
-        """Take recorded frames, positions (n, P, J, 3) and valid (n, P); last: the recording ends with them."""
+        """Take recorded frames, positions (n, P, J, 3) and valid (n, P, J); last: the recording ends with them."""
         positions, valid = self.intake.push(positions, valid, last)
         self.num_frames += len(valid)
         self.buffer = joined(self.buffer, positions, valid)

@@ -37,7 +37,7 @@ class ClipPool:
     Of N frames in R recordings:
 
         positions      (N, P, J, 3) float32
-        valid          (N, P) bool
+        valid          (N, P, J) bool, which joints were seen of the people who are present
         starts         (R,) int64, first frame of each recording
         lengths        (R,) int64, frames of each recording
         weights        (R,) float32, how often a recording is drawn; by default its length
@@ -134,8 +134,8 @@ class ClipPool:
         step = torch.full((len(recording),), 1 / self.fps, device=offset.device)
         times = TimeMap(offset * step, step)
         indices, inside = self.frame_indices(recording, times, frames)  # (B, T) both
-        valid = self.valid[indices] & inside[..., None]  # (B, T, P)
-        positions = torch.where(valid[..., None, None], self.positions[indices], 0.0)  # (B, T, P, J, 3)
+        valid = self.valid[indices] & inside[..., None, None]  # (B, T, P, J)
+        positions = torch.where(valid[..., None], self.positions[indices], 0.0)  # (B, T, P, J, 3)
         view = View(positions, valid, times, recording)
         return view, self.targets_of(view)
 
@@ -157,7 +157,7 @@ class ClipPool:
             return None
         indices, usable = self.frame_indices(view.recording, view.times, view.positions.shape[1])  # (B, T) both
         usable = usable if view.timed is None else usable & view.timed
-        usable = usable & view.valid.any(dim=2)
+        usable = usable & view.present.any(dim=2)
         values = self.targets[indices].masked_fill(~usable[..., None], 0.0)  # (B, T, C + 1)
         return FrameTargets(values, self.target_mask[indices] & usable)
 

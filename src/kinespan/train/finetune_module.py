@@ -77,7 +77,7 @@ class FinetuneModule(TrainingModule):
                 targets = targets._replace(values=torch.where(mirrored[:, None, None], swapped, targets.values))
             stages = self.localizer.stage_logits(view.positions, view.valid)  # (B, C + 1, T) each
         assert targets is not None
-        present = view.valid.any(dim=2)  # (B, T)
+        present = view.present.any(dim=2)  # (B, T)
         loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
         self.show(loss=loss.detach(), frame_accuracy=_accuracy(stages[-1], targets))
         return loss

@@ -114,7 +114,7 @@ def samples(
 
 
 def trimmed(motion: Motion, start: float, end: float, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (T, P, J, 3) and valid (T, P) of a motion from start to end, in seconds, brought to T = `frames`."""
+    """Positions (T, P, J, 3) and valid (T, P, J) of a motion from start to end, in seconds, brought to T = `frames`."""
     last = motion.num_frames
     begin = min(max(0, round(start * motion.fps)), last - 1)
     stop = min(max(begin + 1, round(end * motion.fps)), last)
@@ -123,15 +123,15 @@ def trimmed(motion: Motion, start: float, end: float, frames: int) -> tuple[np.n
     high = np.minimum(low + 1, stop - 1)
     weight = (source - low).astype(np.float32)
     mixed = motion.positions[low] + weight[:, None, None, None] * (motion.positions[high] - motion.positions[low])
-    valid = motion.valid[low] & (motion.valid[high] | (weight == 0)[:, None])
-    return np.where(valid[:, :, None, None], mixed, np.float32(0)), valid
+    valid = motion.valid[low] & (motion.valid[high] | (weight == 0)[:, None, None])
+    return np.where(valid[..., None], mixed, np.float32(0)), valid
 
 
 def _features(clips: Sequence[tuple[np.ndarray, np.ndarray]], model: EncoderModel) -> Tensor:
     """Video features (N, C) of clips, which may hold different numbers of people."""
     people = max(valid.shape[1] for _, valid in clips)
     positions = np.stack([pad_people(positions, people) for positions, _ in clips])  # (N, T, P, J, 3)
-    valid = np.stack([pad_people(valid, people) for _, valid in clips])  # (N, T, P)
+    valid = np.stack([pad_people(valid, people) for _, valid in clips])  # (N, T, P, J)
     return video_feature(model(torch.from_numpy(positions), torch.from_numpy(valid)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -43,12 +44,17 @@ class View:
     positions: Tensor
     """(B, T, P, J, 3), zero for absent people and padded frames"""
     valid: Tensor
-    """(B, T, P) bool: whether the person is present"""
+    """(B, T, P, J) bool: which joints of the people who are present were seen"""
     times: TimeMap
     recording: Tensor
     """(B,) int64: index of the recording in its pool"""
     timed: Tensor | None = None
     """(B, T) bool: False for frames mirrored in time, which do not show the time of the map; None: all True"""
+
+    @cached_property
+    def present(self) -> Tensor:
+        """(B, T, P) bool: whether the person is present"""
+        return self.valid.any(dim=3)
 
 
 def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Generator) -> View:
@@ -57,10 +63,10 @@ def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Ge
         view = crop_shift(view, config.crop_ratio, generator)
     elif config.crop_min < 1:
         view = crop_resize(view, config.crop_min, generator)
-    x, valid = view.positions, view.valid
-    x = linear_map(x, config, generator)
+    view = replace(view, positions=linear_map(view.positions, config, generator))
     if config.flip > 0:
-        x = mirror(x, skeleton, _draw(len(x), config.flip, x, generator))
+        view, _ = mirror_some(view, skeleton, config.flip, generator)
+    x, valid = view.positions, view.valid
     if config.noise > 0:
         amount = config.noise * _draw(len(x), 0.5, x, generator).to(x.dtype)
         x = x + amount.view(-1, 1, 1, 1, 1) * torch.randn(x.shape, generator=generator, device=x.device)
@@ -70,7 +76,7 @@ def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Ge
         x = mask_axis(x, config.axis_mask, generator)
     if config.joint_mask > 0:
         x = mask_joints(x, skeleton, config.joint_mask, config.joint_mask_count, generator)
-    return replace(view, positions=torch.where(valid[..., None, None], x, 0.0))
+    return replace(view, positions=torch.where(valid[..., None], x, 0.0))
 
 
 def crop_resize(view: View, crop_min: float, generator: Generator) -> View:
@@ -92,11 +98,11 @@ def crop_resize(view: View, crop_min: float, generator: Generator) -> View:
     weight = frames - low
     x_low, x_high = _at_frames(view.positions, low), _at_frames(view.positions, high)
     mixed = x_low + weight[:, :, None, None, None] * (x_high - x_low)
-    valid = _at_frames(view.valid, low) & (_at_frames(view.valid, high) | (weight == 0)[..., None])
-    valid = valid & (centres < end[:, None])[..., None]
+    valid = _at_frames(view.valid, low) & (_at_frames(view.valid, high) | (weight == 0)[..., None, None])
+    valid = valid & (centres < end[:, None])[..., None, None]
     return replace(
         view,
-        positions=torch.where(valid[..., None, None], mixed, 0.0),
+        positions=torch.where(valid[..., None], mixed, 0.0),
         valid=valid,
         times=TimeMap(view.times.start + first * view.times.step, view.times.step * share),
         timed=None if view.timed is None else _at_frames(view.timed, low) & _at_frames(view.timed, high),
@@ -124,10 +130,10 @@ def crop_shift(view: View, ratio: int, generator: Generator) -> View:
     mirrored = last - (last - shifted.abs()).abs()  # 0 and the last frame are the mirrors
     is_content = frames < end[:, None]
     source = torch.where(is_content, mirrored, frames)
-    mask = _at_frames(view.valid, source) & is_content[..., None]
+    mask = _at_frames(view.valid, source) & is_content[..., None, None]
     timed = is_inside if view.timed is None else is_inside & _at_frames(view.timed, source)
     times = TimeMap(view.times.start + shift * view.times.step, view.times.step)
-    positions = torch.where(mask[..., None, None], _at_frames(view.positions, source), 0.0)
+    positions = torch.where(mask[..., None], _at_frames(view.positions, source), 0.0)
     return replace(view, positions=positions, valid=mask, times=times, timed=timed)
 
 
@@ -152,7 +158,7 @@ def change_tempo(view: View, fast: Tensor) -> View:
 
 def content_end(view: View) -> Tensor:
     """The frame (B,) after the last one with a person in it, at least 1."""
-    has_content = view.valid.any(dim=2)  # (B, T)
+    has_content = view.present.any(dim=2)  # (B, T)
     stop = torch.arange(1, has_content.shape[1] + 1, device=has_content.device)
     return torch.where(has_content, stop, 0).amax(dim=1).clamp(min=1)
 
@@ -197,21 +203,26 @@ def turn_about_main_axis(degrees: float, batch: int, like: Tensor, generator: Ge
     return z @ y @ x
 
 
-def mirror(x: Tensor, skeleton: Skeleton, chosen: Tensor) -> Tensor:
-    """Mirror the clips where `chosen` (B,) left to right: negate x and swap the left and right joints."""
-    flipped = x[..., joints_on(tuple(skeleton.mirror), x.device), :]
+def mirror(view: View, skeleton: Skeleton, chosen: Tensor) -> View:
+    """The batch with the clips where `chosen` (B,) left to right: x negated, left and right joints swapped."""
+    swapped = joints_on(tuple(skeleton.mirror), view.positions.device)
+    flipped = view.positions[..., swapped, :]
     flipped[..., 0].neg_()
-    return torch.where(chosen.view(-1, 1, 1, 1, 1), flipped, x)
+    return replace(
+        view,
+        positions=torch.where(chosen.view(-1, 1, 1, 1, 1), flipped, view.positions),
+        valid=torch.where(chosen.view(-1, 1, 1, 1), view.valid[..., swapped], view.valid),
+    )
 
 
 def mirror_some(view: View, skeleton: Skeleton, share: float, generator: Generator) -> tuple[View, Tensor]:
     """The batch with each clip mirrored with probability `share`, and the mask (B,) of those that are."""
     chosen = _draw(len(view.positions), share, view.positions, generator)
-    return replace(view, positions=mirror(view.positions, skeleton, chosen)), chosen
+    return mirror(view, skeleton, chosen), chosen
 
 
 def blur(x: Tensor, valid: Tensor, probability: float, generator: Generator, reach: int = 4) -> Tensor:
-    """Gaussian smoothing in time with a sigma of 0.1 to 2 frames a clip, over valid (B, T, P) frames only."""
+    """Gaussian smoothing in time with a sigma of 0.1 to 2 frames a clip, over valid (B, T, P, J) joints only."""
     batch, length = x.shape[:2]
     sigma = 0.1 + 1.9 * torch.rand(batch, generator=generator, device=x.device)
     chosen = _draw(batch, probability, x, generator)
@@ -221,12 +232,12 @@ def blur(x: Tensor, valid: Tensor, probability: float, generator: Generator, rea
     weight = valid.to(x.dtype)
     mixed, total = torch.zeros_like(x), torch.zeros_like(weight)
     padded_x = F.pad(x, (0, 0, 0, 0, 0, 0, reach, reach))
-    padded_w = F.pad(weight, (0, 0, reach, reach))
+    padded_w = F.pad(weight, (0, 0, 0, 0, reach, reach))
     for index in range(2 * reach + 1):
-        scaled = kernel[:, index].view(-1, 1, 1) * padded_w[:, index : index + length]
+        scaled = kernel[:, index].view(-1, 1, 1, 1) * padded_w[:, index : index + length]
         total = total + scaled
-        mixed = mixed + scaled[..., None, None] * padded_x[:, index : index + length]
-    return mixed / total.clamp(min=1e-6)[..., None, None]
+        mixed = mixed + scaled[..., None] * padded_x[:, index : index + length]
+    return mixed / total.clamp(min=1e-6)[..., None]
 
 
 def mask_axis(x: Tensor, probability: float, generator: Generator) -> Tensor:

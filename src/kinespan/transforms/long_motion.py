@@ -8,19 +8,21 @@ import numpy as np
 
 from ..arrays import BoolArray, Float32Array
 from ..config import Normalisation
-from ..data.joint_map import map_positions, recording_map
+from ..data.joint_map import map_positions, map_valid, recording_map
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from .normalise import (
     Motion,
     ReferenceFrame,
     Resampling,
+    body_sizes,
+    even_rate,
     first_valid,
+    leave_out_absent,
     median_length,
     model_motion,
     num_resampled,
     short_gaps,
-    torso_lengths,
 )
 from .ntu_preprocessing import zero_invalid
 
@@ -31,7 +33,7 @@ LONG_FRAMES = 2**15
 class LongMotion:
     """The Motion of a recording whose positions are made on demand by `window`.
 
-    Equal to `model_motion` to the bit, apart from mapped joints, which are equal up to rounding. valid (T, P), fps,
+    Equal to `model_motion` to the bit, apart from mapped joints, which are equal up to rounding. valid (T, P, J), fps,
     name and num_frames are those of the Motion. A recording whose frames lie in a file is read twice: for the size of
     its body, and window by window.
     """
@@ -40,48 +42,51 @@ class LongMotion:
         self, recording: Recording, skeleton: Skeleton, fps: float, normalisation: Normalisation, chunk_frames: int
     ) -> None:
         """Measure the body, `chunk_frames` frames at a time. Raises InputError where the skeletons do not map."""
-        self.recording, self.skeleton, self.fps, self.name = recording, skeleton, fps, recording.name
+        self.recording = recording = even_rate(recording)
+        self.skeleton, self.fps, self.name = skeleton, fps, recording.name
         self._weights = recording_map(recording, skeleton)
-        self._gaps = short_gaps(recording.mask, round(normalisation.fill_gap * recording.fps))
-        self._filled_mask = recording.mask
+        mapped = recording.valid if self._weights is None else map_valid(recording.valid, self._weights)
+        self._gaps = short_gaps(mapped, round(normalisation.fill_gap * recording.fps))
+        self._filled_mask = mapped
         if self._gaps:
             self._filled_mask = self._filled_mask.copy()
             for gap in self._gaps:
-                self._filled_mask[gap.before + 1 : gap.after, gap.person] = True
+                self._filled_mask[gap.before + 1 : gap.after, gap.person, gap.joints] = True
         self.num_frames = recording.num_frames
         if recording.fps != fps:
             self.num_frames = num_resampled(recording.num_frames, recording.fps, fps)
         chunks = [
             (start, min(start + chunk_frames, self.num_frames)) for start in range(0, self.num_frames, chunk_frames)
         ]
-        self.valid = np.concatenate([self._valid_in(*bounds) for bounds in chunks])
+        self.valid = np.concatenate([leave_out_absent(self._valid_in(*bounds), skeleton) for bounds in chunks])
         self._reference, self._size = None, 1.0
         if self.valid.any():
             frame, person = first_valid(self.valid)
-            self._reference = ReferenceFrame.of(self._resampled(frame, frame + 1)[0, person], skeleton, normalisation)
+            pose, seen = self._resampled(frame, frame + 1)[0, person], self.valid[frame, person]
+            self._reference = ReferenceFrame.of(pose, seen, skeleton, normalisation)
             if normalisation.size == "torso":
-                self._size = median_length(np.concatenate(list(self._torsos(chunks))))
+                self._size = median_length(np.concatenate(list(self._body_sizes(chunks))))
 
     def window(self, start: int, stop: int) -> tuple[Float32Array, BoolArray]:
-        """Positions (N, P, J, 3) and valid (N, P) of the frames [start, stop)."""
+        """Positions (N, P, J, 3) and valid (N, P, J) of the frames [start, stop)."""
         valid = self.valid[start:stop]
         positions = self._resampled(start, start + len(valid))
         if self._reference is None:
             return positions, valid
         return zero_invalid(self._reference.apply(positions) / self._size, valid), valid
 
-    def _torsos(self, chunks: list[tuple[int, int]]) -> Iterator[Float32Array]:
-        """The torso lengths of all poses, chunk by chunk."""
+    def _body_sizes(self, chunks: list[tuple[int, int]]) -> Iterator[Float32Array]:
+        """The sizes of all bodies, chunk by chunk."""
         assert self._reference is not None
         for start, stop in chunks:
             moved = self._reference.apply(self._resampled(start, stop))
-            yield torso_lengths(moved[self.valid[start:stop]], self.skeleton)
+            yield body_sizes(moved, self.valid[start:stop], self.skeleton)
 
     def _resampling(self, start: int, stop: int) -> Resampling:
         return Resampling.of(start, stop, self.recording.num_frames, self.recording.fps, self.fps)
 
     def _valid_in(self, start: int, stop: int) -> BoolArray:
-        """The mask (N, P) of the frames [start, stop) at the model's rate."""
+        """The mask (N, P, J), before absent people are left out, of the frames [start, stop) at the model's rate."""
         if self.recording.fps == self.fps:
             return self._filled_mask[start:stop]
         return self._resampling(start, stop).valid(self._filled_mask)
@@ -104,11 +109,11 @@ class LongMotion:
                 positions = positions if copied else positions.copy()
                 copied = True
                 ends = (
-                    self._mapped(self.recording.positions[frame : frame + 1])[0, gap.person]
+                    self._mapped(self.recording.positions[frame : frame + 1])[0, gap.person, gap.joints]
                     for frame in (gap.before, gap.after)
                 )
                 poses = gap.interpolate(*ends)[first - gap.before - 1 : last - gap.before - 1]
-                positions[first - start : last - start, gap.person] = poses
+                positions[first - start : last - start, gap.person, gap.joints] = poses
         return positions
 
     def _mapped(self, positions: Float32Array) -> Float32Array:

@@ -24,9 +24,10 @@ class Motion:
     """A Recording on a model's skeleton and rate, normalised."""
 
     positions: Float32Array
-    """(T, P, J, 3), y up, in torso lengths or metres about the origin of the Normalisation; zero where not valid."""
+    """(T, P, J, 3), y up, in torso lengths, bone lengths or metres about the origin of the Normalisation; zero where
+    not valid."""
     valid: BoolArray
-    """(T, P): whether the person is present."""
+    """(T, P, J): which joints of the people who are present were seen; all False for a person who is absent."""
     fps: float
     name: str
     """The name of the recording."""
@@ -44,18 +45,66 @@ class Motion:
 def model_motion(recording: Recording, skeleton: Skeleton, fps: float, normalisation: Normalisation) -> Motion:
     """The Motion of a recording on a model's skeleton and rate.
 
-    Joints are mapped, gaps filled, frames resampled to `fps` and the result normalised, in this order.
+    Uneven frames are brought to the recording's rate, joints are mapped, gaps filled, frames resampled to `fps`, people
+    of whom too little was seen left out (`leave_out_absent`), and the result normalised, in this order.
 
     Raises InputError where the skeletons do not map.
     """
-    recording = map_recording(recording, skeleton)
-    positions, valid = fill_gaps(recording.positions, recording.mask, round(normalisation.fill_gap * recording.fps))
+    recording = map_recording(even_rate(recording), skeleton)
+    positions, valid = fill_gaps(recording.positions, recording.valid, round(normalisation.fill_gap * recording.fps))
     positions, valid = resample(positions, valid, recording.fps, fps)
+    valid = leave_out_absent(valid, skeleton)
     if normalisation.preprocessing == "kinespan":
         positions = _normalised(positions, valid, skeleton, normalisation)
     else:
         positions, valid = PREPROCESSINGS[normalisation.preprocessing](positions, valid, skeleton)
     return Motion(positions, valid.copy(), fps, recording.name)  # a recording's own mask is read-only
+
+
+MIN_VISIBLE = 0.5
+"""Share of a person's joints that must be seen for the person to count as present."""
+
+
+def leave_out_absent(valid: BoolArray, skeleton: Skeleton) -> BoolArray:
+    """valid (T, P, J) without the joints of people of whom too little was seen.
+
+    A person is present in a frame where at least half of the joints were seen, among them one of the root's.
+    """
+    if valid.all():
+        return valid
+    enough = valid.sum(axis=2) >= MIN_VISIBLE * skeleton.num_joints  # (T, P)
+    present: BoolArray = valid & (enough & valid[..., list(skeleton.root)].any(axis=2))[..., None]
+    return present
+
+
+MAX_STEP_FRAMES = 1.5
+"""Uneven frames further apart than this many frames of the nominal rate have a hole between them."""
+
+
+def even_rate(recording: Recording) -> Recording:
+    """The recording at frames of equal length, by time; itself where they are even already.
+
+    Frame j of the result, which starts at j / fps seconds, is linear in time between the recorded frames that start
+    before and after it. A joint was seen where it was in both. Nothing was seen in a hole, that is between two frames
+    that start more than 1.5 frames apart.
+    """
+    times = recording.times
+    if times is None:
+        return recording
+    fps = recording.fps
+    seconds = np.arange(max(1, round(recording.duration * fps))) / fps  # (N,), starts of the even frames
+    low = np.clip(np.searchsorted(times, seconds + 1e-9, side="right") - 1, 0, len(times) - 1)
+    high = np.minimum(low + 1, len(times) - 1)
+    step = np.maximum(times[high] - times[low], 1e-9)  # (N,)
+    weight = np.clip((seconds - times[low]) / step, 0, 1)
+    weight[weight * step * fps < 1e-3] = 0  # a thousandth of a frame is rounding of the time stamps
+    is_hole = (step * fps > MAX_STEP_FRAMES) & (weight > 0)
+    resampling = Resampling(low, high, weight.astype(np.float32))
+    positions, valid = resampling.apply(recording.positions, recording.valid)
+    valid[is_hole] = False
+    steps = np.diff(times) * 1000
+    note = f"brought to {fps:g} fps by time: frames were {steps.min():.4g} to {steps.max():.4g} ms apart"
+    return recording.with_changes(note, positions=positions, valid=valid, times=None)
 
 
 def num_resampled(num_frames: int, fps: float, target_fps: float) -> int:
@@ -66,7 +115,7 @@ def num_resampled(num_frames: int, fps: float, target_fps: float) -> int:
 def resample(
     positions: Float32Array, valid: BoolArray, fps: float, target_fps: float
 ) -> tuple[Float32Array, BoolArray]:
-    """Positions (T, P, J, 3) and valid (T, P) at another rate, linear in time between the centres of frames.
+    """Positions (T, P, J, 3) and valid (T, P, J) at another rate, linear in time between the centres of frames.
 
     Frame j of the result is the motion at (j + 0.5) / target_fps seconds, valid where both frames that it lies between
     are. Before the first and after the last centre it is the nearest frame.
@@ -95,78 +144,94 @@ class Resampling(NamedTuple):
         return cls(low, np.minimum(low + 1, num_frames - 1), (frame - low).astype(np.float32))
 
     def valid(self, valid: BoolArray) -> BoolArray:
-        """The resampled mask (N, P) of a mask (T, P): both frames must be valid, or `low` alone at weight 0."""
-        resampled: BoolArray = valid[self.low] & (valid[self.high] | (self.weight == 0)[:, None])
+        """The resampled mask (N, P, J) of a mask (T, P, J): both frames must be valid, or `low` alone at weight 0."""
+        resampled: BoolArray = valid[self.low] & (valid[self.high] | (self.weight == 0)[:, None, None])
         return resampled
 
     def apply(self, positions: Float32Array, valid: BoolArray, first: int = 0) -> tuple[Float32Array, BoolArray]:
-        """Resampled positions (N, P, J, 3) and mask (N, P); the arrays given begin at recorded frame `first`."""
+        """Resampled positions (N, P, J, 3) and mask (N, P, J); the arrays given begin at recorded frame `first`."""
         shifted = Resampling(self.low - first, self.high - first, self.weight)
         before, mask = positions[shifted.low], shifted.valid(valid)
         mixed = before + self.weight[:, None, None, None] * (positions[shifted.high] - before)  # (N, P, J, 3)
-        return np.where(mask[:, :, None, None], mixed, np.float32(0)), mask
+        return np.where(mask[..., None], mixed, np.float32(0)), mask
 
 
 def fill_gaps(positions: Float32Array, valid: BoolArray, longest: int) -> tuple[Float32Array, BoolArray]:
-    """Interpolate each person's gaps of at most `longest` frames between two valid frames; the input stays as it is.
+    """Interpolate each joint's gaps of at most `longest` frames between two valid frames; the input stays as it is.
 
-    Positions are (T, P, J, 3), valid (T, P).
+    Positions are (T, P, J, 3), valid (T, P, J).
     """
     gaps = short_gaps(valid, longest)
     if not gaps:
         return positions, valid
     positions, valid = positions.copy(), valid.copy()
     for gap in gaps:
-        frames = slice(gap.before + 1, gap.after), gap.person
-        positions[frames] = gap.interpolate(positions[gap.before, gap.person], positions[gap.after, gap.person])
+        frames = slice(gap.before + 1, gap.after), gap.person, gap.joints
+        start, end = (positions[frame, gap.person, gap.joints] for frame in (gap.before, gap.after))
+        positions[frames] = gap.interpolate(start, end)
         valid[frames] = True
     return positions, valid
 
 
 class Gap(NamedTuple):
-    """Frames in which a person is absent, between two frames in which it is present."""
+    """Frames in which neighbouring joints of a person were not seen, between two frames in which they were."""
 
     person: int
+    joints: slice
+    """Joints with the same gap."""
     before: int
     """The last valid frame before the gap."""
     after: int
     """The first valid frame after it."""
 
     def interpolate(self, start: Float32Array, end: Float32Array) -> Float32Array:
-        """Poses (N, J, 3) of the gap's frames, linear from pose `start` (J, 3) to pose `end`."""
+        """Positions (N, J', 3) of the gap's frames, linear from `start` (J', 3) to `end`."""
         length = self.after - self.before
         weight = (np.arange(1, length) / length)[:, None, None]
         return (start + weight * (end - start)).astype(np.float32)
 
 
 def short_gaps(valid: BoolArray, longest: int) -> list[Gap]:
-    """The gaps of at most `longest` frames in valid (T, P), person by person."""
-    gaps = []
-    for person in range(valid.shape[1] if longest >= 1 else 0):
-        valid_frames = np.flatnonzero(valid[:, person])
-        distance = np.diff(valid_frames)
-        indices = np.flatnonzero((distance > 1) & (distance <= longest + 1))
-        gaps += [Gap(person, int(valid_frames[index]), int(valid_frames[index + 1])) for index in indices]
+    """The gaps of at most `longest` frames in valid (T, P, J), person by person."""
+    gaps: list[Gap] = []
+    if longest < 1 or valid.all():
+        return gaps
+    for person in range(valid.shape[1]):
+        joints = 0
+        while joints < valid.shape[2]:
+            column = valid[:, person, joints]
+            # joints that were lost together are filled together
+            stop = joints + 1
+            while stop < valid.shape[2] and np.array_equal(valid[:, person, stop], column):
+                stop += 1
+            valid_frames = np.flatnonzero(column)
+            distance = np.diff(valid_frames)
+            indices = np.flatnonzero((distance > 1) & (distance <= longest + 1))
+            members = slice(joints, stop)
+            gaps += [Gap(person, members, int(valid_frames[i]), int(valid_frames[i + 1])) for i in indices]
+            joints = stop
     return gaps
 
 
 def _normalised(
     positions: Float32Array, valid: BoolArray, skeleton: Skeleton, normalisation: Normalisation
 ) -> Float32Array:
-    """Positions (T, P, J, 3) with the first root over the origin, facing +z, in torso lengths."""
+    """Positions (T, P, J, 3) with the first root over the origin, facing +z, in torso or bone lengths."""
     if not valid.any():
         return positions
-    frame = ReferenceFrame.of(positions[first_valid(valid)], skeleton, normalisation)
-    positions = frame.apply(positions)
+    frame, person = first_valid(valid)
+    reference = ReferenceFrame.of(positions[frame, person], valid[frame, person], skeleton, normalisation)
+    positions = reference.apply(positions)
     if normalisation.size == "torso":
-        positions = positions / torso_length(positions[valid], skeleton)
+        positions = positions / median_length(body_sizes(positions, valid, skeleton))
     return zero_invalid(positions, valid)
 
 
 def first_valid(valid: BoolArray) -> tuple[int, int]:
-    """The first frame of valid (T, P) with a person in it, and that person."""
-    frame = int(valid.any(axis=1).argmax())
-    return frame, int(valid[frame].argmax())
+    """The first frame of valid (T, P, J) with a person in it, and that person."""
+    present: BoolArray = np.any(valid, axis=2)
+    frame = int(present.any(axis=1).argmax())
+    return frame, int(present[frame].argmax())
 
 
 class ReferenceFrame(NamedTuple):
@@ -176,10 +241,13 @@ class ReferenceFrame(NamedTuple):
     rotation: Float32Array | None
 
     @classmethod
-    def of(cls, first_pose: Float32Array, skeleton: Skeleton, normalisation: Normalisation) -> ReferenceFrame:
-        """The frame of the first pose (J, 3)."""
-        origin = landmark(first_pose, skeleton.root) * np.array([1, 0, 1], np.float32)
-        return cls(origin, facing(first_pose, skeleton) if normalisation.heading == "first" else None)
+    def of(
+        cls, first_pose: Float32Array, valid: BoolArray, skeleton: Skeleton, normalisation: Normalisation
+    ) -> ReferenceFrame:
+        """The frame of the first pose (J, 3), of which the joints valid (J,) were seen, one of the root's at least."""
+        root = tuple(joint for joint in skeleton.root if valid[joint])
+        origin = landmark(first_pose, root) * np.array([1, 0, 1], np.float32)
+        return cls(origin, facing(first_pose, valid, skeleton) if normalisation.heading == "first" else None)
 
     def apply(self, positions: Float32Array) -> Float32Array:
         """Positions (T, P, J, 3) relative to the frame."""
@@ -187,13 +255,17 @@ class ReferenceFrame(NamedTuple):
         return positions if self.rotation is None else positions @ self.rotation.T
 
 
-def facing(pose: Float32Array, skeleton: Skeleton) -> Float32Array:
+def facing(pose: Float32Array, valid: BoolArray, skeleton: Skeleton) -> Float32Array:
     """Rotation (3, 3) about y that turns a pose (J, 3) to face +z: from its right to its left lies along +x.
 
-    Left and right are those of shoulders and hips. Identity where they are not apart on the ground.
+    Left and right are those of shoulders and hips, as far as the skeleton has them and valid (J,) says that they were
+    seen. Identity where they are not apart on the ground.
     """
-    across = landmark(pose, skeleton.left_shoulder) - landmark(pose, skeleton.right_shoulder)
-    across = across + landmark(pose, skeleton.left_hip) - landmark(pose, skeleton.right_hip)
+    across = np.zeros(3, dtype=np.float32)
+    pairs = (skeleton.left_shoulder, skeleton.right_shoulder), (skeleton.left_hip, skeleton.right_hip)
+    for left, right in pairs:
+        if left and right and valid[[*left, *right]].all():
+            across = across + landmark(pose, left) - landmark(pose, right)
     x, z = float(across[0]), float(across[2])
     length = np.hypot(x, z)
     if length < 1e-6:
@@ -202,19 +274,32 @@ def facing(pose: Float32Array, skeleton: Skeleton) -> Float32Array:
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=np.float32)
 
 
-def torso_length(poses: Float32Array, skeleton: Skeleton) -> float:
-    """Median distance from root to mid-shoulders over poses (N, J, 3); 1 for bodies without extent."""
-    return median_length(torso_lengths(poses, skeleton))
+def body_sizes(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> Float32Array:
+    """The size of every body in positions (T, P, J, 3) of which enough was seen: (N,), in the unit of positions.
 
-
-def torso_lengths(poses: Float32Array, skeleton: Skeleton) -> Float32Array:
-    """Distances (N,) from root to mid-shoulders of poses (N, J, 3)."""
-    shoulders = (landmark(poses, skeleton.left_shoulder) + landmark(poses, skeleton.right_shoulder)) / 2
-    lengths: Float32Array = np.linalg.norm(shoulders - landmark(poses, skeleton.root), axis=-1)
-    return lengths
+    Of a skeleton with shoulders and hips that is its torso, the distance from root to mid-shoulders; of another the
+    median length of its bones, or, without bones, the median distance of its joints from the root.
+    """
+    present: BoolArray = np.any(valid, axis=2)
+    poses, seen = positions[present], valid[present]  # (N, J, 3), (N, J)
+    if skeleton.has_torso:
+        needed = [*skeleton.left_shoulder, *skeleton.right_shoulder, *skeleton.root]
+        whole = poses if seen.all() else poses[seen[:, needed].all(axis=1)]
+        shoulders = (landmark(whole, skeleton.left_shoulder) + landmark(whole, skeleton.right_shoulder)) / 2
+        torsos: Float32Array = np.linalg.norm(shoulders - landmark(whole, skeleton.root), axis=-1)
+        return torsos
+    if skeleton.bones:
+        ends, starts = (list(joints) for joints in zip(*skeleton.bones, strict=True))
+        lengths = np.linalg.norm(poses[:, ends] - poses[:, starts], axis=-1)  # (N, bones)
+        is_seen = seen[:, ends] & seen[:, starts]
+    else:
+        lengths, is_seen = np.linalg.norm(poses - landmark(poses, skeleton.root)[:, None], axis=-1), seen
+    lengths, is_seen = lengths[is_seen.any(axis=1)], is_seen[is_seen.any(axis=1)]
+    sizes: Float32Array = np.nanmedian(np.where(is_seen, lengths, np.nan), axis=1).astype(np.float32)
+    return sizes
 
 
 def median_length(lengths: Float32Array) -> float:
-    """The median of lengths (N,); 1 where it is (almost) 0."""
-    length = float(np.median(lengths))
-    return length if length > 1e-3 else 1.0
+    """The median of lengths (N,); 1 where there are none or it is (almost) 0."""
+    length = float(np.median(lengths)) if len(lengths) else 0.0
+    return length if length > 1e-5 else 1.0

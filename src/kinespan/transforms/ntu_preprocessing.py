@@ -7,12 +7,12 @@
 Which bodies each of them selects is in `kinespan.transforms.bodies`. A fourth, the ready-made file of PYSKL, is a
 pickle and not read: no pickle is ever loaded.
 
-Each takes positions (T, P, J, 3) in metres, y up, valid (T, P) and any Skeleton, and returns positions and valid,
-positions zero where not valid. Published code numbers the joints of Kinect v2; here landmarks replace them (joint 1 is
-the root, 2 the spine, 5 and 9 the shoulders, 21 the body part "chest", else the middle of the shoulders), which are
-those joints on `NTU_25`. Published code has the vertical as z after its rotation; here it stays y. Clips keep their
-lengths, absent people stay absent (a person is never doubled), and the reference is the first person: the lowest slot
-with anyone in it. Where that person is absent, its nearest earlier pose is the reference, or its first pose.
+Each takes positions (T, P, J, 3) in metres, y up, valid (T, P, J) and the Skeleton of a body, and returns positions and
+valid, positions zero where not valid. Published code numbers the joints of Kinect v2; here landmarks replace them
+(joint 1 is the root, 2 the spine, 5 and 9 the shoulders, 21 the body part "chest", else the middle of the shoulders),
+which are those joints on `NTU_25`. Published code has the vertical as z after its rotation; here it stays y. Clips keep
+their lengths, absent people stay absent (a person is never doubled), and the reference is the first person: the lowest
+slot with anyone in it. Where that person is absent, its nearest earlier pose is the reference, or its first pose.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def landmark(positions: NDArray[Number], joints: Landmark) -> NDArray[Number]:
 
 
 def zero_invalid(positions: NDArray[np.floating[Any]], valid: BoolArray) -> Float32Array:
-    """Positions (T, P, J, 3) as float32, zero where valid (T, P) is False."""
-    return np.where(valid[:, :, None, None], positions, 0).astype(np.float32)
+    """Positions (T, P, J, 3) as float32, zero where valid (T, P, J) is False."""
+    return np.where(valid[..., None], positions, 0).astype(np.float32)
 
 
 def crosclr(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
@@ -102,8 +102,9 @@ PREPROCESSINGS: dict[str, Preprocess] = {"crosclr": crosclr, "agcn": agcn, "ctrg
 
 def _first_person(valid: BoolArray) -> tuple[int, IntArray]:
     """The lowest person slot with anyone in it, and its valid frames (N,), none in an empty recording."""
-    person = int(valid.any(axis=0).argmax())
-    return person, np.flatnonzero(valid[:, person])
+    present: BoolArray = np.any(valid, axis=2)
+    person = int(present.any(axis=0).argmax())
+    return person, np.flatnonzero(present[:, person])
 
 
 def _fill_with_latest(poses: Float32Array, valid_frames: IntArray) -> Float32Array:
@@ -117,8 +118,9 @@ def _repeat_track(positions: Float32Array, valid: BoolArray) -> tuple[Float32Arr
     """Positions and valid with every person's frames after its last valid one filled by repeating its track."""
     frames = np.arange(len(valid))
     source = np.tile(frames[:, None], valid.shape[1])
-    for person in np.flatnonzero(valid.any(axis=0)):
-        source[:, person] = frames % (np.flatnonzero(valid[:, person])[-1] + 1)
+    present: BoolArray = np.any(valid, axis=2)
+    for person in np.flatnonzero(present.any(axis=0)):
+        source[:, person] = frames % (np.flatnonzero(present[:, person])[-1] + 1)
     people = np.arange(valid.shape[1])
     return positions[source, people], valid[source, people]
 
