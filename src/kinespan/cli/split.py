@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..corpus.splits import Split
-from ..corpus.splitting import group_split, groups_of, held_out_split, person_attribute, recording_split
+from ..corpus.splitting import group_split, groups_of, held_out_split, labels_of, person_attribute, recording_split
 from ..corpus.store import Corpus
 from ..corpus.writer import add_split
 from ..data.annotation import natural_key
@@ -103,8 +103,7 @@ def _missing_labels(corpus: Corpus, split: Split) -> list[str]:
     labels: dict[str, set[str]] = {}
     for name in corpus.names:
         annotation = corpus.annotation(name)
-        given = (*annotation.spans, *annotation.events) if annotation is not None else ()
-        labels[name] = {mark.label for mark in given}
+        labels[name] = labels_of(annotation) if annotation is not None else set()
     lines = []
     for number, fold in split.folds.items():
         train, test = (set().union(*(labels[name] for name in side)) for side in (fold.train, fold.test))

@@ -188,6 +188,11 @@ def split_by_values(
     return (Split(name, complete, drop_labels),) if complete else ()
 
 
+def labels_of(annotation: Annotation) -> set[str]:
+    """The labels that occur in an annotation, of spans and of events."""
+    return {span.label for span in annotation.spans} | {event.label for event in annotation.events}
+
+
 def label_fraction(
     names: Sequence[str], fraction: float, seed: int, annotations: Mapping[str, Annotation | None]
 ) -> tuple[str, ...]:
@@ -203,9 +208,7 @@ def label_fraction(
     if not 0 < fraction <= 1:
         raise InputError(f"label fraction is {fraction}, expected more than 0 and at most 1")
     labels = {
-        name: {span.label for span in annotation.spans}
-        for name in sorted(set(names))
-        if (annotation := annotations.get(name)) is not None
+        name: labels_of(annotation) for name in sorted(set(names)) if (annotation := annotations.get(name)) is not None
     }
     if not labels:
         raise InputError(f"label fraction: none of the {len(names)} recordings is annotated")
