@@ -30,6 +30,8 @@ _WIDTH = 1 + 4 * _JOINTS
 _GZIP = b"\x1f\x8b"
 _MAX_BYTES = 2**30
 """Largest size of an unpacked file: a day of motion."""
+_FIRST_LINE = 4096
+"""More bytes than a line has."""
 _MICROSECONDS = 1e6
 _TAG_HEADING = "XQPCTick;Tag"
 _TAG = re.compile(r"(?P<tick>\d{1,18});\s*G(?P<gesture>\d{1,2})\b.*")
@@ -58,7 +60,7 @@ class Msrc12Reader:
         """The first line has a whole number and 20 times x y z w, where w is 1, or 0 of an untracked joint."""
         if head.startswith(_GZIP):
             try:
-                head = zlib.decompressobj(wbits=31).decompress(head, len(head))
+                head = zlib.decompressobj(wbits=31).decompress(head, _FIRST_LINE)
             except zlib.error:
                 return False
         words = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0].decode("latin-1").split()
