@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Interrupted
-from ..runs.folder import CHECKPOINT, MODEL_FILE
+from ..runs.folder import CHECKPOINT, FOLDS_FILE, MODEL_FILE
 from ..runs.folds import (
-    FOLDS_FILE,
     Figures,
     check_folds_folder,
     fold_folder,
