@@ -253,7 +253,7 @@ def _finish(
     decisions = io.decisions([info.history for info in writer.infos])
     if file_labels is not None:
         annotations, label_decisions = file_labels.annotations(writer.infos)
-        decisions = [*decisions, *label_decisions]
+        decisions = (*decisions, *label_decisions)
     for line in decisions:
         writer.decide(line)
     labels = union_of(annotation.labels for annotation in annotations.values())
