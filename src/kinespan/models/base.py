@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from torch import nn
 
@@ -13,7 +13,7 @@ from ..data.annotation import LabelSet, Span
 from ..data.recording import Recording
 from ..decode import DecodeConfig, decode, segment
 from ..errors import InputError
-from .model_file import ModelSpec, save_weights
+from .model_file import ModelSpec, People, save_weights
 
 Scores = Float32Array
 
@@ -45,18 +45,18 @@ class Model(nn.Module):
     def localize(
         self,
         recording: Recording,
-        people: Literal["together", "each"] = "together",
+        people: People | None = None,
         config: DecodeConfig | None = None,
     ) -> list[Span]:
-        """Scored spans of a recording, sorted by start, in seconds; `each` localizes every person alone.
+        """Scored spans of a recording, sorted by start, in seconds.
 
-        With `each` a span says whose it is. config: how to decode, by default the model's own way. Raises InputError
-        where the recording's skeleton does not map to the model's.
+        people: together, or each person alone, whose spans then say whose they are; by default as the model was
+        trained. config: how to decode, by default the model's own way. Raises InputError where the recording's
+        skeleton does not map to the model's.
         """
         spans: list[Span] = []
-        for person, motion in _by_person(recording, people):
-            decoded = self.decode(self.frame_scores(motion), config)
-            spans += [span if person is None else replace(span, person=person) for span in decoded]
+        for person, motion in by_person(recording, people or self.spec.people):
+            spans += of_person(self.decode(self.frame_scores(motion), config), person)
         return sorted(spans, key=lambda span: (span.start, span.end, span.label))
 
     def decode(self, scores: Scores, config: DecodeConfig | None = None) -> list[Span]:
@@ -72,8 +72,16 @@ class Model(nn.Module):
         save_weights(Path(path), self.state_dict(), self.spec)
 
 
-def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
-    """The recording, or, with `each`, a recording of each person alone, by slot."""
+def of_person(spans: Iterable[Span], person: int | None) -> list[Span]:
+    """The spans as those of a person; as they are where that is None."""
+    return [span if person is None else replace(span, person=person) for span in spans]
+
+
+def by_person(recording: Recording, people: People) -> list[tuple[int | None, Recording]]:
+    """The recording, or, with `each`, a recording of each person alone, by slot; people who are never seen have none.
+
+    Of a recording with a single slot there is nobody to tell apart: it is returned as it is, without a slot.
+    """
     if people == "together" or recording.num_people == 1:
         return [(None, recording)]
     recordings: list[tuple[int | None, Recording]] = []
