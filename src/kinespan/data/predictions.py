@@ -33,5 +33,7 @@ class Truth:
     """Frames a second, where known; plain ActivityNet files have none."""
     subsets: Mapping[str, str] = field(default_factory=dict)
     """The "subset" of each recording that has one: validation, test, ..."""
+    people: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The people seen in recordings whose annotations name people, by slot: also those who do nothing."""
     labels_are_declared: bool = True
     """False where the file lists no labels and they are those that occur."""
