@@ -152,14 +152,17 @@ class Annotation:
     @property
     def people(self) -> tuple[int, ...]:
         """The people whom spans and events name, by slot; empty where nobody is told apart."""
-        return tuple(sorted({item.person for item in (*self.spans, *self.events) if item.person is not None}))
+        named = {*(span.person for span in self.spans), *(event.person for event in self.events)}
+        return tuple(sorted(person for person in named if person is not None))
 
     def of_person(self, person: int | None) -> Annotation:
         """What a person does: the spans and events of the person and of nobody in particular; all where it is None."""
         if person is None:
             return self
         spans = tuple(span for span in self.spans if span.person in (person, None))
-        return replace(self, spans=spans, events=tuple(event for event in self.events if event.person in (person, None)))
+        return replace(
+            self, spans=spans, events=tuple(event for event in self.events if event.person in (person, None))
+        )
 
     def frame_ids(self, num_frames: int, fps: float) -> IntArray:
         """Frame ids (T,): IGNORE, BACKGROUND or label index + 1, by the label at each frame's centre.

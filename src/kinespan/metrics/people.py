@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from ..data.annotation import Span
 from ..data.predictions import Predictions, Truth
+from ..data.span_table import NamedRow
 from ..errors import InputError
 
 
@@ -26,13 +27,20 @@ def people_apart(predictions: Predictions, truth: Truth) -> tuple[Predictions, T
     people = {name: _people(predictions, truth, name) for name in truth.annotations}
     if not any(people.values()):
         return predictions, truth
-    slots = {name: [(_name(name, slot), slot) for slot in own] or [(name, None)] for name, own in people.items()}
-    clashes = sorted(set(truth.annotations) & {new for name, own in people.items() if own for new, _ in slots[name]})
+    slots: dict[str, list[tuple[str, int | None]]] = {
+        name: [(_name(name, slot), slot) for slot in own] or [(name, None)] for name, own in people.items()
+    }
+    clashes = sorted(set(truth.annotations) & {new for own in slots.values() for new, slot in own if slot is not None})
     if clashes:
         raise InputError(f"recording {clashes[0]!r}: it is also the name of a person in another; rename the recording")
 
     def apart(spans: Mapping[str, Sequence[Span]]) -> dict[str, tuple[Span, ...]]:
         return {new: _spans_of(spans[name], slot) for name in spans for new, slot in slots[name]}
+
+    def rows_apart(rows: Sequence[NamedRow]) -> tuple[NamedRow, ...]:
+        return tuple(
+            (new, row) for name, row in rows for new, slot in slots[name] if slot is None or row[-1] in (slot, -1)
+        )
 
     def for_each(values: Mapping[str, float]) -> dict[str, float]:
         return {new: values[name] for name in values if name in slots for new, _ in slots[name]}
@@ -44,8 +52,19 @@ def people_apart(predictions: Predictions, truth: Truth) -> tuple[Predictions, T
     }  # fmt: skip
     segmentation = None if predictions.segmentation is None else apart(predictions.segmentation)
     return (
-        replace(predictions, spans=apart(predictions.spans), segmentation=segmentation),
-        replace(truth, annotations=annotations, durations=for_each(truth.durations), fps=for_each(truth.fps)),
+        replace(
+            predictions,
+            proposals=apart(predictions.proposals),
+            segmentation=segmentation,
+            without_length=rows_apart(predictions.without_length),
+        ),
+        replace(
+            truth,
+            annotations=annotations,
+            durations=for_each(truth.durations),
+            fps=for_each(truth.fps),
+            without_length=rows_apart(truth.without_length),
+        ),
     )
 
 
@@ -54,7 +73,7 @@ def _people(predictions: Predictions, truth: Truth, name: str) -> tuple[int, ...
     named = truth.annotations[name].people
     if not named:
         return ()
-    predicted = (*predictions.spans.get(name, ()), *(predictions.segmentation or {}).get(name, ()))
+    predicted = (*predictions.proposals.get(name, ()), *(predictions.segmentation or {}).get(name, ()))
     claimed = {span.person for span in predicted if span.person is not None}
     return tuple(sorted({*named, *truth.people.get(name, ()), *claimed}))
 

@@ -93,10 +93,10 @@ def check_compatible(first: ModelSpec, first_name: object, second: ModelSpec, na
             f"only models of one --network.fps can {aim}"
         )
     if first.people != second.people:
-        kinds = {"together": "see everybody in a recording together", "each": "say whose action it is"}
+        does = {"together": "does not tell people apart", "each": "tells people apart"}
         raise InputError(
-            f"{name}: its training labels {kinds[second.people]}, those of {first_name} {kinds[first.people]}; only "
-            f"models that were finetuned on the same labels can {aim}"
+            f"{name}: it {does[second.people]}, {first_name} {does[first.people]}, by the labels that they were trained "
+            f"on; only models that were finetuned on the same labels can {aim}"
         )
     if first.labels == second.labels or first.labels is None or second.labels is None:
         return

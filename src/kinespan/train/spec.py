@@ -36,10 +36,10 @@ def labelled_motions(
         recording, annotation = data.corpus[name], data.corpus.annotation(name, drop=data.drop_labels)
         named = () if annotation is None else annotation.people
         for person in named:
-            if person >= recording.num_people or not recording.present[:, person].any():
+            if person not in recording.people:
                 raise InputError(
-                    f"recording {name!r}: has labels of person {person}, who is never seen in it; people are numbered "
-                    f"from 0, here up to {recording.num_people - 1}; correct the person column and prepare again"
+                    f"recording {name!r}: has labels of person {person}, who is never seen in it; seen are "
+                    f"{', '.join(map(str, recording.people))}; correct the person column and prepare again"
                 )
         for slot, motion in by_person(recording, "each" if named else "together"):
             motions.append(spec.input.motion(motion))
