@@ -120,17 +120,19 @@ def evaluate(
     time (``covered``) are neither right nor wrong and are left out. Rows without length, whose end is not after their
     start, count for mAP only, as in ActivityNet's evaluator: true ones as missed, predicted ones as wrong. Where the
     ground truth of a recording names people, each of them is scored alone, and a span that names nobody counts once for
-    each (see `kinespan.metrics.people`).
+    each (see `kinespan.metrics.people`); ``people`` counts them.
 
     Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
     """
     undeclared = _check(predictions, truth)
+    names = set(truth.annotations)
     recordings = {
         "recordings": len(truth.annotations),
         "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
         "recordings_without_predictions": sum(not predictions.proposals.get(name) for name in truth.annotations),
     }
     predictions, truth = people_apart(predictions, truth)
+    recordings["people"] = len(truth.annotations.keys() - names)
     labels = replace(truth.labels, names=(*truth.labels.names, *undeclared))
     true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
     predicted = SpanTable.of(predictions.proposals)

@@ -95,8 +95,8 @@ def check_compatible(first: ModelSpec, first_name: object, second: ModelSpec, na
     if first.people != second.people:
         does = {"together": "does not tell people apart", "each": "tells people apart"}
         raise InputError(
-            f"{name}: it {does[second.people]}, {first_name} {does[first.people]}, by the labels that they were trained "
-            f"on; only models that were finetuned on the same labels can {aim}"
+            f"{name}: it {does[second.people]}, {first_name} {does[first.people]}, by the labels that "
+            f"they were trained on; only models that were finetuned on the same labels can {aim}"
         )
     if first.labels == second.labels or first.labels is None or second.labels is None:
         return
