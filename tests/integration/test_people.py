@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from kinespan.annotations.activitynet import read_predictions, read_truth
 from kinespan.config import AugmentConfig, FinetuneConfig, LearnConfig, NetworkConfig
 from kinespan.corpus import Corpus, CorpusWriter, Fold, Split
 from kinespan.data.annotation import Annotation, LabelSet, Span
@@ -15,7 +19,6 @@ from kinespan.data.recording import Recording
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.metrics import evaluate
-from kinespan.annotations.activitynet import read_predictions, read_truth
 from kinespan.models.base import by_person
 from kinespan.runs.load import load_model
 from kinespan.runs.outputs import read_scores
@@ -24,6 +27,7 @@ from kinespan.train.clip_pool import ClipPool
 from kinespan.train.finetuning import finetune
 from kinespan.train.held_out import run_test
 from kinespan.train.learning import learn
+from kinespan.train.recognition import _features, samples, trimmed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -80,6 +84,20 @@ def run(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_the_clips_of_a_labelled_span_show_the_person_whom_it_names(corpus: Corpus, run: Path) -> None:
+    model = load_model(run).encoder_model
+    names = corpus.fold("held out", 1).test
+    bank = samples(corpus, names, LABELS, model, lambda done: None)
+    for slot in (0, 1):
+        alone = [dict(by_person(corpus[name], "each"))[slot] for name in names]
+        motions = [model.input.motion(recording) for recording in alone]
+        for name, motion in zip(names, motions, strict=True):
+            spans = [span for span in corpus.annotation(name).spans if span.person == slot]
+            clip = trimmed(motion, spans[0].start, spans[0].end, model.clip_frames)
+            feature = _features([clip], model)[0]
+            assert torch.isclose(bank.features, feature, atol=1e-5).all(dim=1).any()
+
+
 def swapped(recording: Recording) -> Recording:
     return recording.with_changes("swapped", positions=recording.positions[:, ::-1], valid=recording.valid[:, ::-1])
 
@@ -96,9 +114,9 @@ def test_two_people_who_act_at_the_same_time_are_told_apart(corpus: Corpus, run:
         for slot in (0, 1):
             own, true = annotation.of_person(slot), truth.annotations[name].of_person(slot)
             assert [span.label for span in own.spans] == [span.label for span in true.spans]
-            assert not any(a.end > b.start + 1e-6 for a, b in zip(own.spans, own.spans[1:], strict=False))
+            assert not any(a.end > b.start + 1e-6 for a, b in pairwise(own.spans))
         together = truth.annotations[name].spans
-        assert any(a.person != b.person and a.end > b.start for a, b in zip(together, together[1:], strict=False))
+        assert any(a.person != b.person and a.end > b.start for a, b in pairwise(together))
 
 
 def test_people_in_swapped_slots_get_swapped_answers(corpus: Corpus, run: Path) -> None:
@@ -124,7 +142,9 @@ def test_a_person_has_the_answer_that_they_have_alone(corpus: Corpus, run: Path)
     assert all(span.person is None for span in model.localize(recording, "together").spans)
 
 
-def test_each_person_trains_with_their_own_labels(corpus: Corpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_each_person_trains_with_their_own_labels(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pools = []
     made = ClipPool.__init__
 
@@ -133,7 +153,7 @@ def test_each_person_trains_with_their_own_labels(corpus: Corpus, monkeypatch: p
         pools.append(self)
 
     monkeypatch.setattr(ClipPool, "__init__", watched)
-    half = FinetuneConfig(**{**vars(TUNE), "steps": 1, "label_fraction": 0.5})
+    half = replace(TUNE, steps=1, label_fraction=0.5)
     finetune(corpus, tmp_path / "teacher", half, quiet=True)
     finetune(corpus, tmp_path / "student", half, teachers=[tmp_path / "teacher"], quiet=True)
     teacher, (pool, taught) = load_model(tmp_path / "teacher"), pools
@@ -161,7 +181,8 @@ def test_files_hold_who_does_it_and_score_the_same(corpus: Corpus, run: Path, tm
     truth = read_truth(tmp_path / "truth.json")
     assert truth.people == {name: (0, 1) for name in truth.annotations}
     again = evaluate(read_predictions(tmp_path / "proposals.json"), truth).to_dict()
-    assert again == {name: value for name, value in json.loads((tmp_path / "metrics.json").read_text()).items() if name != "facts"}
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert again == {name: written[name] for name in written if name != "facts"}
     assert metrics["people"] == 6
     scores = read_scores(tmp_path / "scores.npz")
     assert scores.people == truth.people
@@ -174,7 +195,7 @@ def test_labels_that_name_nobody_train_everybody_together(tmp_path: Path) -> Non
     with CorpusWriter(tmp_path / "corpus", "nobody", LabelSet(LABELS.names, exclusive=False)) as writer:
         recording, annotation = take("take", 0, named=False)
         writer.add(recording, Annotation(annotation.spans, LabelSet(LABELS.names, exclusive=False)))
-    model = finetune(tmp_path / "corpus", tmp_path / "run", FinetuneConfig(**{**vars(TUNE), "steps": 1, "split": None}), quiet=True)
+    model = finetune(tmp_path / "corpus", tmp_path / "run", replace(TUNE, steps=1, split=None), quiet=True)
     assert model.spec.people == "together"
     assert all(span.person is None for span in model.localize(recording).spans)
     assert model.proposals(recording) == model.proposals(recording, "together")
@@ -198,4 +219,4 @@ def test_labels_of_somebody_who_is_never_seen_are_refused(tmp_path: Path) -> Non
         with pytest.raises(InputError, match=r"labels of person 2, expected slots 0 to 1"):
             writer.add(take("other", 1)[0], Annotation((Span(0, 1, "raise left", person=2),), LABELS))
     with pytest.raises(InputError, match=r"'take': has labels of person 1, who is never seen in it; seen are 0;"):
-        finetune(tmp_path / "corpus", tmp_path / "run", FinetuneConfig(**{**vars(TUNE), "split": None}), quiet=True)
+        finetune(tmp_path / "corpus", tmp_path / "run", replace(TUNE, split=None), quiet=True)

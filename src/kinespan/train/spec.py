@@ -78,6 +78,10 @@ def localizer_spec(
         "label_fraction": config.label_fraction, "labelled_recordings": len(names), "seed": config.seed,
         "steps": config.steps,
     }  # fmt: skip
+    annotations = (data.corpus.annotation(name, drop=data.drop_labels) for name in names)
+    told_apart = any(annotation is not None and annotation.people for annotation in annotations)
+    if told_apart:
+        training["people"] = "told apart"
     clip_frames = config.clip_frames
     if pretrained is None:
         skeleton = choose_skeleton(config.network.skeleton, [replace(data, names=names)])
@@ -91,8 +95,6 @@ def localizer_spec(
             training["pretrained"] = dict(pretraining)
         if config.protocol == "linear":  # its encoder stays as it was pretrained, and so does the length of its clips
             clip_frames = base.clip_frames
-    annotations = (data.corpus.annotation(name, drop=data.drop_labels) for name in names)
-    told_apart = any(annotation is not None and annotation.people for annotation in annotations)
     spec = replace(
         base,
         kind="localizer",
