@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stream_cases import FPS, SMALL, STRIDES, in_time, made, moving, presence
+from stream_cases import FPS, SMALL, STRIDES, made, moving, presence
 
-from kinespan.cli import main
 from kinespan.errors import InputError
 from kinespan.models.base import by_person
 from kinespan.stream import PeopleStream, StreamLocalizer, stream_recording
@@ -81,17 +77,3 @@ def test_a_finished_stream_takes_no_more_frames():
     for call in (stream.finish, lambda: stream.push(moving(5, 2).positions)):
         with pytest.raises(InputError, match="the stream is finished"):
             call()
-
-
-def test_the_command_says_whose_a_span_is(tmp_path, monkeypatch, capsys):
-    APART.save(tmp_path / "model.safetensors")
-    recording = moving(120, 2)
-    lines = [json.dumps(frame.tolist()) for frame in recording.positions]
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
-    assert main(["stream", str(tmp_path / "model.safetensors"), "--fps", str(FPS), "--skeleton", "kinect20"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {row["person"] for row in rows} == {0, 1}
-    for slot in (0, 1):
-        own = sorted((row["start"], row["end"], row["label"]) for row in rows if row["person"] == slot)
-        expected = [span for update in updates_of(recording, 1)[slot] for span in update.spans]
-        assert own == [in_time(span) for span in sorted(expected, key=in_time)]
