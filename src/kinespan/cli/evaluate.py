@@ -181,6 +181,8 @@ def _print_metrics(metrics: Mapping[str, Any]) -> None:
     facts = metrics.get("facts", {})
     words = facts_line(facts)
     print(f"{plural(metrics['recordings'], 'recording')}, rule {metrics['rule']}{', ' + words if words else ''}")
+    if count := metrics["people"]:
+        print(f"the ground truth says whose an action is: {count} people, each scored alone")
     if count := facts.get("seen_in_training"):
         print(f"the model was trained on {count} of these recordings, by its file: expect less on others")
     if counts := metrics["unknown_labels"]:
