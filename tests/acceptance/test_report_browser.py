@@ -232,7 +232,7 @@ def test_recordings_can_be_switched(opened: Opened, data: ReportData) -> None:
 
 
 def test_each_person_has_rows_where_labels_say_whose_they_are(opened: Opened) -> None:
-    names = opened.page.locator("#timelines .row .name").all_inner_texts()
+    names = opened.page.locator("#timeline .row .name").all_inner_texts()
     assert [name for name in names if name.startswith(("Truth", "Predicted"))] == [
         "Truth, person 0", "Predicted, person 0", "Truth, person 1", "Predicted, person 1",
     ]  # fmt: skip
