@@ -81,7 +81,8 @@ class LabelSet:
 
     names: tuple[str, ...]
     exclusive: bool = True
-    """Whether at most one label holds at a time; False: labels may overlap."""
+    """Whether at most one label holds at a time, or, where people are told apart, for a person; False: labels may
+    overlap."""
     events: tuple[str, ...] = ()
     """The names, in the order of `names`, of what happens at an instant; all others name spans."""
 
