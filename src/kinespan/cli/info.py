@@ -36,14 +36,15 @@ def run(arguments: InfoArguments, options: io.ReadOptions) -> int:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if is_corpus(path):
+        check_no_options(options, "a corpus")
         facts = corpus_facts(path)
     elif path.is_dir() and not any((path / name).is_file() for name in (ENCODER_FILE, MODEL_FILE)):
         raise InputError(f"{path}: no corpus and no finished run; of a folder of motion, give one file, or prepare it")
     elif path.is_dir() or path.suffix == ".safetensors":
+        check_no_options(options, "a model")
         facts = model_facts(path)
     else:
         return _print_recording(path, options, arguments.json)
-    check_no_options(options, "a corpus" if is_corpus(path) else "a model")
     print(json.dumps(facts, indent=1, default=str) if arguments.json else "\n".join(_lines(facts)))
     return 0
 
