@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from ..errors import InputError
+from .joint_limbs import has_limbs_of_a_person
 from .joint_map import has_fingers, headless, joint_map, missing_parts, shortened
 from .joint_names import read_names
-from .joint_proposals import as_yaml, has_limbs_of_a_person, propose_parts, unknown_joints
+from .joint_proposals import as_yaml, propose_parts, unknown_joints
 from .skeleton import Skeleton
 from .skeletons import NTU_25
 
