@@ -23,6 +23,8 @@ from .info import RecordingInfo
 from .splits import Split
 from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, pack_valid
 
+PEOPLE_DECISION = "labels say whose an action is: people are told apart, each trained, localized and scored alone"
+
 
 class CorpusWriter:
     """Writes a corpus, recording by recording, in a ``with`` block.
@@ -174,6 +176,8 @@ class CorpusWriter:
                 f"recording {name!r}: labels of person {annotation.people[-1]}, expected {slots}, as the motion has "
                 f"{num_people} {'person' if num_people == 1 else 'people'}; number people from 0 in the person column"
             )
+        if annotation.people and num_people > 1 and PEOPLE_DECISION not in self._decisions:
+            self.decide(PEOPLE_DECISION)
         return encode_annotation(annotation)
 
     def _commit(self, folder: Path) -> None:
