@@ -363,7 +363,7 @@ def test_many_labels_and_figures_alone(browser: Any, data: ReportData, tmp_path:
     spans = tuple(Span(0.2 * i, 0.2 * i + 0.5, name, score=0.5) for i, name in enumerate(labels.names))
     matrix = np.eye(52, dtype=int).tolist()
     metrics = {"confusion": {"labels": ["background", *labels.names], "matrix": matrix}, "edit": 0.5}
-    many = ReportRecording(recording, Annotation(spans, labels), spans)
+    many = ReportRecording(recording, Annotation(spans, labels), proposals=spans)
     path = tmp_path / "many.html"
     write_report(ReportData("Many", labels, [many], metrics), path)
     page = Opened(browser, path)

@@ -31,26 +31,10 @@ from ..data.predictions import Predictions, Truth
 from ..data.span_table import NamedRow, SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
-from .base import FORMATS, AnnotationFormat
 
 VERSION = "1.0"
 """The "version" of written files."""
 _MAX_PEOPLE = 2**31
-
-
-def read(path: Path) -> dict[str, Annotation]:
-    """Annotations by recording of T.json, or of P.json: its segmentation or, without one, its results, unscored.
-
-    Labels are exclusive as in `read_truth`. Raises InputError that names the file, the recording and the field.
-    """
-    with _parsed(path) as data:
-        if "database" in data or "results" not in data:
-            return dict(_truth(data).annotations)
-        predictions = _predictions(data)
-        spans = predictions.proposals if predictions.segmentation is None else predictions.segmentation
-        spans = _unscored(SpanTable.of(spans))
-        labels = LabelSet(tuple(sorted(spans.labels)), not spans.has_overlaps())
-        return {name: Annotation(spans[name], labels) for name in spans}
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -104,9 +88,6 @@ def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str
     known = {name: clocks[name] for name in annotations if name in clocks}
     durations = {name: clock.duration for name, clock in known.items()}
     write_truth(Truth(annotations, labels, durations, {name: clock.fps for name, clock in known.items()}), path)
-
-
-FORMATS.register("activitynet")(AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write))
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -169,14 +150,24 @@ def _parsed(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise InputError(f"{path}: not UTF-8 text (from byte {error.start} on); save it with this encoding") from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise InputError(f"{path}: not JSON from line {error.lineno}, column {error.colno} on{_hint(error)}") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
         raise InputError(f"{path}: not an ActivityNet file: {error}") from error
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _hint(error: json.JSONDecodeError) -> str:
+    """What stands in place of JSON."""
+    if not error.doc.strip():
+        return ": the file is empty"
+    if error.pos >= len(error.doc.rstrip()):
+        return ": the file is cut off"
+    text = error.doc[error.pos :].split("\n", 1)[0].strip()
+    return f": found {text[:40]!r}" + ("; the name of a table has to end in .csv" if error.pos == 0 else "")
 
 
 def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -296,19 +287,30 @@ def _row(entry: object, scored: bool) -> SpanRow:
     """The columns of a span."""
     if not isinstance(entry, dict):
         raise _FieldError("", entry, "an object with label and segment")
-    label = entry.get("label")
-    if not isinstance(label, str) or not label:
-        raise _FieldError(".label", label, "a name")
+    label = _label(entry)
     start, end = _segment(".segment", entry.get("segment"))
     score = entry.get("score")
     if (scored or score is not None) and not _is_number(score):
         raise _FieldError(".score", score, "a finite number")
+    return label, start, end, score, _person(entry)
+
+
+def _label(entry: Mapping[str, Any], field: str = "") -> str:
+    """The label of a span or event."""
+    label = entry.get("label")
+    if not isinstance(label, str) or not label:
+        raise _FieldError(f"{field}.label", label, "a name")
+    return label
+
+
+def _person(entry: Mapping[str, Any], field: str = "") -> int:
+    """The person of a span or event, -1 for none."""
     person = entry.get("person")
     if person is None:
-        person = -1
-    elif type(person) is not int or not 0 <= person < _MAX_PEOPLE:
-        raise _FieldError(".person", person, "the number of a person, from 0")
-    return label, start, end, score, person
+        return -1
+    if type(person) is not int or not 0 <= person < _MAX_PEOPLE:
+        raise _FieldError(f"{field}.person", person, "the number of a person, from 0")
+    return person
 
 
 def _segment(field: str, value: object) -> tuple[float, float]:

@@ -82,7 +82,7 @@ def _decode(
     The spans are those of `Model.localize` and `Model.proposals`, whose scores are computed once; the scores are as
     `LocalizationResult` has them.
     """
-    from ..models.base import best_first, by_person, of_person
+    from ..models.base import best_first, by_person, cut_at, of_person
 
     segments: list[Span] = []
     proposals: list[Span] = []
@@ -90,7 +90,7 @@ def _decode(
     slots: list[int] = []
     for person, motion in by_person(recording, people or model.spec.people):
         scores.append(model.frame_scores(motion))
-        segments += of_person(model.segment(scores[-1]), person)
+        segments += of_person(cut_at(model.segment(scores[-1]), recording.duration), person)
         proposals += of_person(model.decode(scores[-1], config), person)
         slots += [] if person is None else [person]
     return segments, best_first(proposals), np.stack(scores) if slots else scores[0], tuple(slots)
