@@ -295,7 +295,7 @@ def _finish(
         skipped=survey.skipped,
         cut_spans=sum(entry.cut for entry in entries),
         resumed=resumed,
-        decisions=tuple(decisions),
+        decisions=writer.decisions,
     )
 
 
