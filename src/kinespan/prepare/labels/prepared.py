@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,11 @@ class LabelSettings:
     points: tuple[str, ...] = ()
     """Labels whose rows without an end are points inside actions whose bounds nobody gave; else such labels name
     events."""
+
+    def __post_init__(self) -> None:
+        """Check the offset. Raises InputError."""
+        if not math.isfinite(self.offset):
+            raise InputError(f"--offset {self.offset}: expected a number of seconds")
 
 
 def read_labels(path: Path, known: Sequence[str], settings: LabelSettings) -> PreparedLabels:
