@@ -132,7 +132,7 @@ def test_a_folder_without_readable_files_is_refused_with_reasons(tmp_path: Path)
     source = tmp_path / "in"
     save(source / "a.npz", 5)
     options = io.ReadOptions(skip_frames=9)
-    with pytest.raises(InputError, match=r"none of 1 files can be used: .*a\.npz: skip_frames is 9"):
+    with pytest.raises(InputError, match=r"none of 1 files can be used: .*a\.npz: --skip-frames is 9"):
         prepare(source, tmp_path / "out", options=options)
     assert left_beside(tmp_path / "out", source) == []
     with pytest.raises(InputError, match="no such file or folder"):
@@ -142,10 +142,10 @@ def test_a_folder_without_readable_files_is_refused_with_reasons(tmp_path: Path)
 def test_a_failing_reader_loses_one_file_only(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = io.read
 
-    def fails(path: Path, *rest: object) -> io.Take:
+    def fails(path: Path, *rest: object, **options: object) -> io.Take:
         if path.name == "take1.npz":
             raise KeyError("joints")
-        return read(path, *rest)  # type: ignore[arg-type]
+        return read(path, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(io, "read", fails)
     summary = prepare(folder, tmp_path / "out")

@@ -15,6 +15,9 @@ from ..runs.folder import ENCODER_FILE, METRICS_FILE, MODEL_FILE
 from ..runs.outputs import headline
 from .arguments import Positional
 from .checks import is_corpus, model_file
+from .motion import READING, check_no_options, take_lines
+
+GROUPS = READING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,31 +30,41 @@ class InfoArguments:
     """Print JSON."""
 
 
-def run(arguments: InfoArguments) -> int:
+def run(arguments: InfoArguments, options: io.ReadOptions) -> int:
     """Print the facts."""
     path = arguments.path
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if is_corpus(path):
+        check_no_options(options, "a corpus")
         facts = corpus_facts(path)
     elif path.is_dir() and not any((path / name).is_file() for name in (ENCODER_FILE, MODEL_FILE)):
         raise InputError(f"{path}: no corpus and no finished run; of a folder of motion, give one file, or prepare it")
     elif path.is_dir() or path.suffix == ".safetensors":
+        check_no_options(options, "a model")
         facts = model_facts(path)
     else:
-        facts = recording_facts(path)
+        return _print_recording(path, options, arguments.json)
     print(json.dumps(facts, indent=1, default=str) if arguments.json else "\n".join(_lines(facts)))
     return 0
 
 
-def recording_facts(path: Path) -> dict[str, Any]:
+def _print_recording(path: Path, options: io.ReadOptions, as_json: bool) -> int:
+    """Print the facts of a motion file."""
+    format = io.detect(path) if options.format == io.AUTO else options.format
+    take = io.read(path, format, options)
+    lines = [json.dumps(recording_facts(take, format), indent=1, default=str)] if as_json else take_lines(take, format)
+    print("\n".join(lines))
+    return 0
+
+
+def recording_facts(take: io.Take, format: str) -> dict[str, Any]:
     """The facts of a motion file."""
-    take = io.read(path)
     recording = take.recording
     facts: dict[str, Any] = {
         "kind": "recording",
         "name": recording.name,
-        "format": io.detect(path),
+        "format": format,
         "skeleton": recording.skeleton.name,
         "joints": recording.skeleton.num_joints,
         "fps": recording.fps,

@@ -14,22 +14,21 @@ from pathlib import Path
 
 from ..corpus.splitting import SplitRule
 from ..errors import InputError
-from ..io import READERS, ReadOptions
+from ..io import AUTO, READERS, ReadOptions
 from ..prepare.labels import LabelSettings
 from ..prepare.prepare import prepare, prepare_recipe, prepare_synthetic
 from ..prepare.recipes import RECIPES, Recipe
 from ..prepare.synthetic.takes import SyntheticConfig
 from ..progress import counting
 from .arguments import Command, Positional
+from .motion import READING
 
 GROUPS = {
-    "how to read files that do not say, or say it wrongly": (
-        "fps", "skip_frames", "unit", "up", "asf", "body_model", "min_label_frames",
-    ),
+    **READING,
     "labels of a file (--annotations)": ("unlabelled", "time", "offset", "match", "points"),
     "how recordings are split into folds": ("group", "folds", "seed"),
     "the built-in corpus (SOURCE synthetic)": ("recordings",),
-}  # fmt: skip
+}
 AFTER_STOP = "the same command continues"
 
 
@@ -62,8 +61,6 @@ class FilesArguments(PrepareArguments):
     """Folder or file to read, or `synthetic`."""
     recipe: str | None = None
     """Public data set, read from --raw DIR in place of SOURCE."""
-    format: str = "auto"
-    """Format of the files, one of `kinespan list readers`; auto: detected from their content."""
     annotations: Path | None = None
     """Labels: ActivityNet JSON, or a table with the columns recording,label,start,end."""
     recordings: int = 72
@@ -101,8 +98,8 @@ def prepare_files(arguments: FilesArguments, options: ReadOptions, labels: Label
         names = [f"--{field.name}" for field in fields(labels) if getattr(labels, field.name) != field.default]
         raise InputError(f"{names[0]}: it is for the labels of a file; give the file by --annotations")
     out, name, overwrite = arguments.out, arguments.name, arguments.overwrite
-    if arguments.format != "auto":
-        READERS[arguments.format]
+    if options.format != AUTO:
+        READERS[options.format]
     with counting("preparing") as count:
         if arguments.source == "synthetic":
             config = SyntheticConfig(recordings=arguments.recordings, seed=split.seed)
@@ -111,7 +108,7 @@ def prepare_files(arguments: FilesArguments, options: ReadOptions, labels: Label
             summary = prepare(
                 arguments.source,
                 out,
-                arguments.format,
+                options.format,
                 arguments.annotations,
                 options,
                 name,

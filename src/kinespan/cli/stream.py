@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,9 @@ from ..models.model_file import ModelSpec
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
+from .motion import READING, check_no_options
 
+GROUPS = READING
 Frame = tuple[Float32Array, BoolArray]
 
 
@@ -42,8 +44,6 @@ class StreamArguments(DeviceArguments):
     """Model file, or folder of a finetuning run."""
     input: Positional[Path | None] = None
     """Motion file; by default frames are read from standard input."""
-    fps: float | None = None
-    """Frames per second, in place of the file's own; required for standard input."""
     skeleton: str | None = None
     """Name of the skeleton on standard input; by default the model's."""
     people: int = 2
@@ -55,13 +55,13 @@ class StreamArguments(DeviceArguments):
     """Metres from root to mid-shoulders; by default measured."""
 
 
-def run(arguments: StreamArguments) -> int:
+def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
     """Print each span when it is final."""
     check_device_name(arguments.device)
     if arguments.torso is not None and not arguments.torso > 0:
         raise InputError(f"--torso: found {arguments.torso:g}, expected a positive number of metres")
     spec = localizer_spec(arguments.model)
-    fps, skeleton, frames = _frames(arguments, spec)
+    fps, skeleton, frames = _frames(arguments, options, spec)
 
     from ..runs.load import load_model
     from ..stream import StreamLocalizer
@@ -81,19 +81,22 @@ def run(arguments: StreamArguments) -> int:
     return 0
 
 
-def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleton, Iterable[Frame]]:
+def _frames(
+    arguments: StreamArguments, options: io.ReadOptions, spec: ModelSpec
+) -> tuple[float, Skeleton, Iterable[Frame]]:
     """Rate, skeleton and frames: positions (P, J, 3) and valid (P,) of each."""
     if arguments.input is not None:
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
-        recording = io.read(arguments.input, options=io.ReadOptions(fps=arguments.fps)).recording
+        recording = io.read(arguments.input, options=options).recording
         return recording.fps, recording.skeleton, zip(recording.positions, recording.valid, strict=True)
-    if arguments.fps is None:
+    if options.fps is None:
         raise InputError("missing: --fps; standard input does not state it")
+    check_no_options(replace(options, fps=None), "standard input")
     if arguments.people < 1:
         raise InputError(f"--people is {arguments.people}, expected at least 1")
     skeleton = spec.input.skeleton if arguments.skeleton is None else SKELETONS[arguments.skeleton]
-    return arguments.fps, skeleton, _read_frames(skeleton, arguments.people)
+    return options.fps, skeleton, _read_frames(skeleton, arguments.people)
 
 
 def _read_frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:

@@ -117,7 +117,7 @@ class CorpusWriter:
         positions = np.ascontiguousarray(recording.positions, dtype="<f4")
         try:
             for file, array in zip(self._files, (positions, pack_valid(recording.valid)), strict=True):
-                file.write(array.data)
+                file.write(np.ascontiguousarray(array).data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._folder)) from error
         info = RecordingInfo(

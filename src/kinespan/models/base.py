@@ -53,7 +53,7 @@ class Model(nn.Module):
         """
         spans: list[Span] = []
         for person, motion in by_person(recording, people):
-            spans += of_person(self.segment(self.frame_scores(motion)), person)
+            spans += of_person(cut_at(self.segment(self.frame_scores(motion)), recording.duration), person)
         return Annotation(tuple(spans), self.labels)
 
     def proposals(
@@ -84,6 +84,11 @@ class Model(nn.Module):
 def best_first(spans: Iterable[Span]) -> list[Span]:
     """Spans sorted by score, the highest first."""
     return sorted(spans, key=lambda span: (-(span.score or 0.0), span.start, span.end, span.label))
+
+
+def cut_at(spans: Iterable[Span], end: float) -> list[Span]:
+    """The spans, none of which ends after `end` seconds; a model's last frame may reach beyond the recording's."""
+    return [replace(span, end=end) if span.end > end else span for span in spans]
 
 
 def of_person(spans: Iterable[Span], person: int | None) -> list[Span]:

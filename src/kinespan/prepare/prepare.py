@@ -16,6 +16,7 @@ from ..corpus.splits import Split, union_of
 from ..corpus.splitting import SplitRule, default_split, group_split, recording_split, ruled_split
 from ..corpus.writer import CorpusWriter
 from ..data.annotation import Annotation, LabelSet
+from ..data.joint_report import check_common_skeleton
 from ..data.recording import Recording
 from ..errors import InputError
 from .journal import Entry, JournalledWriter
@@ -69,7 +70,8 @@ def prepare(
     recordings, an `out` that exists, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
     source, out = Path(source), Path(out)
-    recipe = OwnFiles(format, options or io.ReadOptions())
+    options = options or io.ReadOptions()
+    recipe = OwnFiles(options if format == io.AUTO else replace(options, format=format))
     survey = recipe.survey(source)
     file_labels = None
     if annotations is not None:
@@ -248,9 +250,10 @@ def _finish(
 ) -> PrepareSummary:
     """Write annotations over one label set, add the splits, list the refused files, and sum up."""
     annotations = {entry.info.name: entry.annotation for entry in entries if entry.info and entry.annotation}
-    decisions: list[str] = []
+    decisions = io.decisions([info.history for info in writer.infos])
     if file_labels is not None:
-        annotations, decisions = file_labels.annotations(writer.infos)
+        annotations, label_decisions = file_labels.annotations(writer.infos)
+        decisions = (*decisions, *label_decisions)
     for line in decisions:
         writer.decide(line)
     labels = union_of(annotation.labels for annotation in annotations.values())
@@ -267,6 +270,7 @@ def _finish(
         for event in annotation.events:
             events[event.label] += 1
     infos = writer.infos
+    check_common_skeleton({info.name: info.skeleton for info in infos})
     corpus_splits = splits(infos, labels)
     for split in corpus_splits:
         writer.add_split(split)
@@ -291,7 +295,7 @@ def _finish(
         skipped=survey.skipped,
         cut_spans=sum(entry.cut for entry in entries),
         resumed=resumed,
-        decisions=tuple(decisions),
+        decisions=decisions,
     )
 
 

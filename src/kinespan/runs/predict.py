@@ -79,14 +79,14 @@ def _decode(
     `scores` (T, C + 1) are those of all people together. The spans are those of `Model.localize` and
     `Model.proposals`, whose scores are computed once.
     """
-    from ..models.base import best_first, by_person, of_person
+    from ..models.base import best_first, by_person, cut_at, of_person
 
     segments: list[Span] = []
     proposals: list[Span] = []
     slots: list[int] = []
     for person, motion in by_person(recording, people):
         own_scores = scores if person is None else model.frame_scores(motion)
-        segments += of_person(model.segment(own_scores), person)
+        segments += of_person(cut_at(model.segment(own_scores), recording.duration), person)
         proposals += of_person(model.decode(own_scores, config), person)
         slots += [] if person is None else [person]
     return segments, best_first(proposals), tuple(slots)
