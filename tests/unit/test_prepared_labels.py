@@ -278,7 +278,7 @@ def test_times_in_minutes_are_doubted_and_read_with_the_option(tmp_path: Path) -
     takes = (info("walk_01", 600),)
     rows = "walk_01,walk,0.5,1.5\nwalk_01,turn,2,4\nwalk_01,walk,5,6.5\nwalk_01,turn,7,9.5\n"
     _, decisions = settle(tmp_path, rows, takes)
-    assert "if times are in minutes, give --time minutes" in decisions
+    assert "if times are minutes, give --time minutes" in decisions
     annotations, decisions = settle(tmp_path, rows, takes, time="minutes")
     assert times(annotations["walk_01"])[0] == ("walk", 30, 90)
     assert "give --time minutes" not in decisions

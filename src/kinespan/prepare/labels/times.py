@@ -144,9 +144,11 @@ def doubtful_units(
     for row in rows:
         ends[row.recording] = max(ends.get(row.recording, 0.0), row.end or row.start)
     if all(60 * end <= infos[name].duration for name, end in ends.items()):
-        return ["all labels lie in the first 1/60 of their recordings: if times are in minutes, give --time minutes"]
+        return [
+            "warning: all labels lie in the first 1/60 of their recordings; if times are minutes, give --time minutes"
+        ]
     if all(time == int(time) for time in times):
-        return ["all times are whole numbers, taken for seconds: if they are frames, give --time frames"]
+        return ["warning: all times are whole numbers, taken for seconds; if they are frames, give --time frames"]
     return []
 
 
