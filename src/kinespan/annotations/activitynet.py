@@ -5,7 +5,8 @@ Plain ActivityNet files are read; written files have a few more fields, which ar
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
   "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``: the results are proposals
 * T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "database": {recording: {"duration"?, "fps"?, "subset"?,
-  "annotations": [{"label", "segment"}], "covered"?: [[start, end], ...]}}}``
+  "annotations": [{"label", "segment", "person"?}], "covered"?: [[start, end], ...], "people"?: [0, ...]}}}``: the
+  people are all who were seen, where annotations say whose they are
 
 Seconds throughout. A segment whose end is not after its start is no span: `Predictions` and `Truth` keep it apart.
 """
@@ -70,7 +71,9 @@ def write_truth(truth: Truth, path: Path) -> None:
     database: dict[str, dict[str, Any]] = {}
     entries = _entries({name: annotation.spans for name, annotation in truth.annotations.items()}, scored=False)
     for name, annotation in truth.annotations.items():
-        facts = (("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets))
+        facts = (
+            ("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets), ("people", truth.people)
+        )  # fmt: skip
         database[name] = {key: values[name] for key, values in facts if name in values}
         database[name]["annotations"] = entries[name]
         if annotation.covered is not None:
@@ -214,7 +217,19 @@ def _truth(data: Mapping[str, Any]) -> Truth:
         {name: str(entry["subset"]) for name, entry in database.items() if entry.get("subset") is not None},
         are_declared,
         tuple(without_length),
+        {
+            name: _people(f"database[{name!r}].people", entry["people"])
+            for name, entry in database.items()
+            if entry.get("people")
+        },
     )
+
+
+def _people(field: str, value: object) -> tuple[int, ...]:
+    """The people of a recording, by slot."""
+    if not isinstance(value, list) or any(type(slot) is not int or not 0 <= slot < _MAX_PEOPLE for slot in value):
+        raise _FieldError(field, value, "a list of numbers of people, from 0")
+    return tuple(value)
 
 
 def _unscored(spans: SpanTable) -> SpanTable:

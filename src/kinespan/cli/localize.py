@@ -63,8 +63,9 @@ class LocalizeArguments(DeviceArguments):
     """Folder to write to."""
     overwrite: bool = False
     """Replace the answers in the folder."""
-    people: Literal["together", "each"] = "together"
-    """together: one answer for each recording; each: one for each person."""
+    people: Literal["together", "each"] | None = None
+    """together: one answer for each recording; each: one for each person alone; by default each if the labels that the
+    model was trained on name people."""
     decoder: str | None = None
     """How scores become proposals: one of `kinespan list decoders`; by default the model's own way."""
     split: str | None = None

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import io
 from ..annotations.activitynet import read_predictions, read_truth
+from ..arrays import Float32Array
 from ..corpus.store import INDEX_FILE, Corpus
 from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
@@ -53,7 +56,7 @@ def gather(
             truth=None if truth is None else truth.annotations.get(name),
             segmentation=None if segmentation is None else segmentation.get(name, ()),
             proposals=predictions.proposals[name] if proposals or segmentation is None else (),
-            scores=None if frame_scores is None else frame_scores.scores.get(name),
+            scores=None if frame_scores is None else _of_anybody(frame_scores.scores.get(name)),
             scores_fps=None if frame_scores is None else frame_scores.fps,
         )
         for name in names
@@ -67,6 +70,16 @@ def gather(
         facts=_facts(details, metrics, total, len(names)),
         curves=_curves(folder),
     )
+
+
+def _of_anybody(scores: Float32Array | None) -> Float32Array | None:
+    """Scores (T, C + 1) of a recording: of each label the highest that a person has, where they are told apart.
+
+    scores: (T, C + 1), or (P, T, C + 1) of P people; the background is what nobody's labels leave, the lowest.
+    """
+    if scores is None or scores.ndim == 2:
+        return scores
+    return np.concatenate([scores[..., :1].min(axis=0), scores[..., 1:].max(axis=0)], axis=1)
 
 
 def _files(inputs: Sequence[Path]) -> tuple[Path, Path | None]:

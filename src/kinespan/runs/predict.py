@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..corpus.splits import without_labels
 from ..corpus.store import Corpus
 from ..data.annotation import Annotation, Span
@@ -20,14 +22,15 @@ from .outputs import LocalizationResult
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..decode import DecodeConfig
-    from ..models.base import Model, People, Scores
+    from ..models.base import Model, Scores
+    from ..models.model_file import People
 
 
 def localize(
     model: Model | str | Path,
     recordings: Iterable[Recording | str | Path],
     *,
-    people: People = "together",
+    people: People | None = None,
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -37,7 +40,8 @@ def localize(
     Parameters:
         model: a model, or its file or run folder.
         recordings: a Corpus, Recordings, or motion files.
-        people: one result a recording, or one for each person, whose spans say whose they are.
+        people: one result a recording, or one for each person, whose spans say whose they are; by default `each` if the
+            labels that the model was trained on name people.
         decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
             the model's own under every decoder.
         details: facts that the result keeps.
@@ -61,8 +65,7 @@ def localize(
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
         clocks[name] = Clock.of(recording)
-        scores[name] = model.frame_scores(recording)
-        segments, candidates, slots[name] = _decode(model, recording, scores[name], people, config)
+        segments, candidates, scores[name], slots[name] = _decode(model, recording, people, config)
         segmentation[name], proposals[name] = Annotation(tuple(segments), model.labels), tuple(candidates)
         if progress is not None:
             progress(number + 1)
@@ -72,24 +75,25 @@ def localize(
 
 
 def _decode(
-    model: Model, recording: Recording, scores: Scores, people: People, config: DecodeConfig | None
-) -> tuple[list[Span], list[Span], tuple[int, ...]]:
-    """The segmentation and the proposals of a recording, and the slots of its people where they are told apart.
+    model: Model, recording: Recording, people: People | None, config: DecodeConfig | None
+) -> tuple[list[Span], list[Span], Scores, tuple[int, ...]]:
+    """The segmentation, proposals and scores of a recording, and the slots of its people where they are told apart.
 
-    `scores` (T, C + 1) are those of all people together. The spans are those of `Model.localize` and
-    `Model.proposals`, whose scores are computed once.
+    The spans are those of `Model.localize` and `Model.proposals`, whose scores are computed once; the scores are as
+    `LocalizationResult` has them.
     """
     from ..models.base import best_first, by_person, cut_at, of_person
 
     segments: list[Span] = []
     proposals: list[Span] = []
+    scores: list[Scores] = []
     slots: list[int] = []
-    for person, motion in by_person(recording, people):
-        own_scores = scores if person is None else model.frame_scores(motion)
-        segments += of_person(cut_at(model.segment(own_scores), recording.duration), person)
-        proposals += of_person(model.decode(own_scores, config), person)
+    for person, motion in by_person(recording, people or model.spec.people):
+        scores.append(model.frame_scores(motion))
+        segments += of_person(cut_at(model.segment(scores[-1]), recording.duration), person)
+        proposals += of_person(model.decode(scores[-1], config), person)
         slots += [] if person is None else [person]
-    return segments, best_first(proposals), tuple(slots)
+    return segments, best_first(proposals), np.stack(scores) if slots else scores[0], tuple(slots)
 
 
 def _decoder_fact(decoder: str | None) -> dict[str, str]:
@@ -111,7 +115,8 @@ def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] 
     infos = {name: corpus.infos[corpus.index(name)] for name in annotations}
     durations = {name: info.duration for name, info in infos.items()}
     rates = {name: info.fps for name, info in infos.items()}
-    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates)
+    people = {name: corpus[name].people for name, annotation in annotations.items() if annotation.people}
+    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates, people=people)
 
 
 def evaluate_on(
