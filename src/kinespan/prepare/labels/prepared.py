@@ -64,7 +64,9 @@ def read_labels(path: Path, known: Sequence[str], settings: LabelSettings) -> Pr
 
     def matched(rows: Sequence[LabelRow]) -> tuple[LabelRow, ...]:
         return tuple(
-            replace(row, recording=name, offset=offset if row.offset is None else row.offset)
+            row
+            if name == row.recording and offset is None
+            else replace(row, recording=name, offset=offset if row.offset is None else row.offset)
             for row in rows
             for name, offset in matches[row.recording]
         )

@@ -120,9 +120,10 @@ def cut_to_recordings(
     for row in rows:
         duration = infos[row.recording].duration
         start, end = min(max(row.start, 0.0), duration), None if row.end is None else min(row.end, duration)
-        if row.end is not None and (start, end) != (row.start, row.end):
+        is_inside = (start, end) == (row.start, row.end)
+        if row.end is not None and not is_inside:
             cut.append(row)
-        result.append(replace(row, start=start, end=end))
+        result.append(row if is_inside else replace(row, start=start, end=end))
     if cut:
         first = cut[0]
         decisions.append(
