@@ -181,9 +181,9 @@ def one_spelling(rows: Iterable[LabelRow], declared: Sequence[str], decisions: l
         variants = [name for name in counts if name != spelling]
         if variants and (len(counts) > 1 or known):
             shown = ", ".join(repr(name).replace(r"\xa0", "<no-break space>") for name in variants)
-            count = plural(sum(counts[name] for name in variants), "row")
+            joined = plural(sum(counts[name] for name in variants), "row")
             first = next(row.where for row in rows if row.label in variants)
-            decisions.append(f"label {spelling!r} is spelt {shown} too: joined ({count}, {first})")
+            decisions.append(f"label {spelling!r} is spelt {shown} too: joined ({joined}, {first})")
     return tuple(row if row.label == chosen[row.label] else replace(row, label=chosen[row.label]) for row in rows)
 
 
