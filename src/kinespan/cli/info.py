@@ -105,6 +105,7 @@ def corpus_facts(path: Path) -> dict[str, Any]:
         "labels": None if corpus.labels is None else list(corpus.labels.names),
         "exclusive": None if corpus.labels is None else corpus.labels.exclusive,
         "splits": splits,
+        "decisions": list(corpus.decisions),
     }
 
 
@@ -134,7 +135,9 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     """Facts as indented text."""
     lines = []
     for name, value in facts.items():
-        if value and isinstance(value, dict):
+        if name == "decisions":
+            lines += [f"{indent}decided:", *(f"{indent}  {line}" for line in value)] if value else []
+        elif value and isinstance(value, dict):
             lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
         elif value and isinstance(value, list | tuple) and isinstance(value[0], dict):
             lines += [f"{indent}{name}:", *(f"{indent}  {'  '.join(map(str, item.values()))}" for item in value)]
