@@ -36,7 +36,7 @@ def reported(recording: Recording, truth: Annotation) -> ReportRecording:
     late = np.roll(truth.frame_ids(recording.num_frames, recording.fps), round(0.5 * recording.fps))
     hot = np.eye(len(truth.labels) + 1)[np.maximum(late, 0)]
     smooth = np.stack([np.convolve(column, np.ones(9) / 9, mode="same") for column in hot.T], axis=1)
-    return ReportRecording(recording, truth, [*spans, *doubles], spans, smooth, recording.fps)
+    return ReportRecording(recording, truth, spans, [*spans, *doubles], smooth, recording.fps)
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,9 @@ class Opened:
         return str(self.page.eval_on_selector(selector, "(canvas) => canvas.toDataURL()"))
 
     def row(self, name: str) -> Any:
-        return self.page.locator(".row", has=self.page.locator(".name", has_text=re.compile(f"^{name}"))).locator(
-            "canvas"
-        )
+        """The canvas of a row, where each person has one that of the first."""
+        named = self.page.locator(".row", has=self.page.locator(".name", has_text=re.compile(f"^{name}")))
+        return named.locator("canvas").first
 
     def click_time(self, row: Any, time: float, duration: float) -> None:
         box = row.bounding_box()
@@ -149,7 +149,7 @@ def test_speed_is_obeyed_and_play_ends_at_the_end(opened: Opened, data: ReportDa
     assert opened.page.inner_text("#frame") == f"frame {frames} of {frames}"
 
 
-@pytest.mark.parametrize("row", ["Truth", "Segmentation", "Frame scores"])
+@pytest.mark.parametrize("row", ["Truth", "Predicted", "Frame scores"])
 def test_click_on_any_timeline_seeks_and_the_caption_tells_the_label(
     opened: Opened, data: ReportData, row: str
 ) -> None:
@@ -231,6 +231,13 @@ def test_recordings_can_be_switched(opened: Opened, data: ReportData) -> None:
     assert opened.pixels() == first
 
 
+def test_each_person_has_rows_where_labels_say_whose_they_are(opened: Opened) -> None:
+    names = opened.page.locator("#timeline .row .name").all_inner_texts()
+    assert [name for name in names if name.startswith(("Truth", "Predicted"))] == [
+        "Truth, person 0", "Predicted, person 0", "Truth, person 1", "Predicted, person 1",
+    ]  # fmt: skip
+
+
 def test_unseen_frames_are_told(opened: Opened, data: ReportData) -> None:
     recording = data.recordings[0].recording
     for person in range(2):
@@ -238,7 +245,7 @@ def test_unseen_frames_are_told(opened: Opened, data: ReportData) -> None:
         assert not recording.present[frame, person], "the made motion is meant to have gaps"
         opened.click_time(opened.row("Truth"), (frame + 0.5) / recording.fps, recording.duration)
         shown = int(opened.page.inner_text("#frame").split()[1]) - 1
-        unseen = [str(slot + 1) for slot in range(2) if not recording.present[shown, slot]]
+        unseen = [str(slot) for slot in range(2) if not recording.present[shown, slot]]
         expected = f"person {', '.join(unseen)} not seen in this frame" if unseen else ""
         assert opened.page.inner_text("#notices") == expected
 
@@ -252,7 +259,7 @@ def test_threshold_legend_and_zoom_change_the_timelines(opened: Opened, data: Re
     assert without_doubles != before
     scores = ".row.scores canvas"
     curves = opened.pixels(scores)
-    label = opened.page.locator(".label-row", has_text=data.recordings[0].predictions[0].label).first
+    label = opened.page.locator(".label-row", has_text=data.recordings[0].proposals[0].label).first
     label.click()
     assert label.get_attribute("aria-pressed") == "false"
     assert opened.pixels(scores) != curves
@@ -326,14 +333,26 @@ def test_dark_phone_and_print_render(browser: Any, report: Path) -> None:
 def test_own_recording_without_truth_or_metrics_looks_whole(browser: Any, data: ReportData, tmp_path: Path) -> None:
     item = data.recordings[0]
     path = tmp_path / "mine.html"
-    write_report(ReportData("Mine", ACTIONS, [ReportRecording(item.recording, predictions=item.predictions)]), path)
+    write_report(ReportData("Mine", ACTIONS, [ReportRecording(item.recording, proposals=item.proposals)]), path)
     page = Opened(browser, path)
     for section in ("metrics", "confusion", "curves", "facts"):
         assert page.page.locator(f"#{section}").is_hidden()
     assert page.page.locator("#caption .truth").count() == 0
-    best = max(item.predictions, key=lambda span: (span.score, span.duration))
+    best = max(item.proposals, key=lambda span: (span.score, span.duration))
     page.click_time(page.page.locator(".row.thin canvas").first, (best.start + best.end) / 2, item.recording.duration)
     assert page.page.inner_text("#caption .predicted dd") == best.label
+    assert page.complaints == []
+    page.context.close()
+
+
+def test_a_segmentation_without_spans_is_an_empty_row(browser: Any, data: ReportData, tmp_path: Path) -> None:
+    item = data.recordings[0]
+    path = tmp_path / "nothing.html"
+    write_report(ReportData("Nothing", ACTIONS, [ReportRecording(item.recording, segmentation=())]), path)
+    page = Opened(browser, path)
+    assert page.row("Predicted").is_visible()
+    assert page.page.inner_text("#caption .predicted dd") == "no action"
+    assert page.page.locator(".row.thin").count() == 0
     assert page.complaints == []
     page.context.close()
 
@@ -344,7 +363,7 @@ def test_many_labels_and_figures_alone(browser: Any, data: ReportData, tmp_path:
     spans = tuple(Span(0.2 * i, 0.2 * i + 0.5, name, score=0.5) for i, name in enumerate(labels.names))
     matrix = np.eye(52, dtype=int).tolist()
     metrics = {"confusion": {"labels": ["background", *labels.names], "matrix": matrix}, "edit": 0.5}
-    many = ReportRecording(recording, Annotation(spans, labels), spans)
+    many = ReportRecording(recording, Annotation(spans, labels), proposals=spans)
     path = tmp_path / "many.html"
     write_report(ReportData("Many", labels, [many], metrics), path)
     page = Opened(browser, path)

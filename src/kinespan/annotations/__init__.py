@@ -6,20 +6,41 @@ one is one file here and one import below.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from ..data.annotation import Annotation
-from ..data.predictions import Predictions
+from ..data.clock import Clock
 from ..errors import InputError
-from . import activitynet, csv_table  # registers the formats
+from . import activitynet, activitynet_labels, csv_table  # registers the formats
 from .base import FORMATS, AnnotationFormat
+from .label_file import LabelFile, LabelRow
 
-__all__ = ["FORMATS", "AnnotationFormat", "activitynet", "csv_table", "read_annotations", "write_annotations"]
+__all__ = [
+    "FORMATS",
+    "AnnotationFormat",
+    "LabelFile",
+    "LabelRow",
+    "activitynet",
+    "activitynet_labels",
+    "csv_table",
+    "read_annotations",
+    "read_label_file",
+    "write_annotations",
+]
 
 
 def read_annotations(path: Path | str) -> dict[str, Annotation]:
-    """Annotations by recording, in the format that the file's ending names; CSV for an unknown ending.
+    """Annotations by recording as the file has them, in seconds; see `read_label_file` and `LabelFile.annotations`.
+
+    Raises InputError, naming the file, where it is missing, not in that format, or has a row that is not a label.
+    """
+    return read_label_file(path).annotations()
+
+
+def read_label_file(path: Path | str) -> LabelFile:
+    """The rows of a label file, in the format that the file's ending names; CSV for an unknown ending.
 
     Raises InputError, naming the file, where it is missing or not in that format.
     """
@@ -32,10 +53,15 @@ def read_annotations(path: Path | str) -> dict[str, Annotation]:
     return read(path)
 
 
-def write_annotations(predictions: Predictions, path: Path | str, format: str | None = None) -> None:
-    """Write the spans of predictions in a format of `FORMATS`, by default the one that the file's ending names.
+def write_annotations(
+    annotations: Mapping[str, Annotation],
+    path: Path | str,
+    format: str | None = None,
+    clocks: Mapping[str, Clock] | None = None,
+) -> None:
+    """Write annotations by recording in a format of `FORMATS`, by default the one that the file's ending names.
 
-    To write the segmentation, pass it as the spans: ``Predictions(predictions.segmentation)``.
+    `clocks` are those of the recordings, for formats that count frames; without one, cells for frames stay empty.
 
     Raises InputError for an unknown format or ending, a format that cannot be written, and as its `write` does.
     """
@@ -51,7 +77,7 @@ def write_annotations(predictions: Predictions, path: Path | str, format: str | 
     write = FORMATS[format].write
     if write is None:
         raise InputError(f"annotation format {format!r} can be read, not written")
-    write(predictions, path)
+    write(annotations, path, clocks or {})
 
 
 def _formats_by_suffix(use: Literal["read", "write"]) -> dict[str, str]:

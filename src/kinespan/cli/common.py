@@ -51,6 +51,11 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
     return "\n".join(lines)
 
 
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: 1 action, 2 actions."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def percent(value: float | None) -> str:
     """A fraction as per cent with one decimal; a dash where there is nothing to measure."""
     return "-" if value is None else f"{100 * value:.1f}"
@@ -67,6 +72,6 @@ def metric_row(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """Decoder, protocol, split, fold, labels, pseudo-labelled recordings and seed in one line."""
-    names = ("decoder", "protocol", "split", "fold", "label_fraction", "taught_recordings", "seed")
+    """Decoder, protocol, people, split, fold, labels, pseudo-labelled recordings and seed in one line."""
+    names = ("decoder", "protocol", "people", "split", "fold", "label_fraction", "taught_recordings", "seed")
     return ", ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in names if facts.get(name) is not None)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import fields
 
 from .. import io
+from ..data.joint_report import joint_line
 from ..data.recording import Recording
 from ..errors import InputError
 
@@ -30,6 +31,7 @@ def take_lines(take: io.Take, format: str) -> list[str]:
     people = f"{recording.num_people} {'person' if recording.num_people == 1 else 'people'}"
     joints = f"{recording.skeleton.num_joints} joints ({recording.skeleton.name})"
     lines = [f"recording {recording.name}: {format}, {people}, {joints}", _time_line(recording)]
+    lines.append(f"joints: {joint_line(recording.skeleton)}")
     if recording.attributes:
         shown = (f"{name} {' '.join(value.split())[:60]}" for name, value in recording.attributes.items())
         lines.append(f"attributes: {', '.join(shown)}")

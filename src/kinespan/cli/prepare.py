@@ -9,12 +9,13 @@ with the reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ..corpus.splitting import SplitRule
 from ..errors import InputError
 from ..io import AUTO, READERS, ReadOptions
+from ..prepare.labels import LabelSettings
 from ..prepare.prepare import prepare, prepare_recipe, prepare_synthetic
 from ..prepare.recipes import RECIPES, Recipe
 from ..prepare.synthetic.takes import SyntheticConfig
@@ -24,6 +25,7 @@ from .motion import READING
 
 GROUPS = {
     **READING,
+    "labels of a file (--annotations)": ("unlabelled", "time", "offset", "match", "points"),
     "how recordings are split into folds": ("group", "folds", "seed"),
     "the built-in corpus (SOURCE synthetic)": ("recordings",),
 }
@@ -60,7 +62,7 @@ class FilesArguments(PrepareArguments):
     recipe: str | None = None
     """Public data set, read from --raw DIR in place of SOURCE."""
     annotations: Path | None = None
-    """ActivityNet JSON, or CSV with the columns recording,label,start,end."""
+    """Labels: ActivityNet JSON, or a table with the columns recording,label,start,end."""
     recordings: int = 72
     """Number of recordings; --seed is the seed of their motion too."""
 
@@ -82,16 +84,19 @@ def command(words: Sequence[str]) -> Command:
     """
     name = _recipe_name(words)
     if name is None:
-        kinds = (FilesArguments, ReadOptions, SplitRule)
+        kinds = (FilesArguments, ReadOptions, LabelSettings, SplitRule)
         return Command("prepare", prepare_files, kinds, __doc__ or "", GROUPS, AFTER_STOP)
     recipe = RECIPES[name]
     about = f"{recipe.title}: {' '.join((recipe.__doc__ or '').split())}\n\n{recipe.paper}\n\nTerms: {recipe.licence}"
     return Command("prepare", prepare_data_set, (RecipeArguments, recipe), about, {}, AFTER_STOP)
 
 
-def prepare_files(arguments: FilesArguments, options: ReadOptions, split: SplitRule) -> int:
+def prepare_files(arguments: FilesArguments, options: ReadOptions, labels: LabelSettings, split: SplitRule) -> int:
     """Prepare files of one's own, or the built-in corpus, and print the summary."""
     arguments.check()
+    if arguments.annotations is None and labels != LabelSettings():
+        names = [f"--{field.name}" for field in fields(labels) if getattr(labels, field.name) != field.default]
+        raise InputError(f"{names[0]}: it is for the labels of a file; give the file by --annotations")
     out, name, overwrite = arguments.out, arguments.name, arguments.overwrite
     if options.format != AUTO:
         READERS[options.format]
@@ -111,6 +116,7 @@ def prepare_files(arguments: FilesArguments, options: ReadOptions, split: SplitR
                 overwrite=overwrite,
                 workers=arguments.workers,
                 split=split,
+                labels=labels,
             )
     print(summary)
     return 0

@@ -7,22 +7,23 @@ live.
 Answers come late, since the score of a frame depends on the motion after it: ST-GCN looks 84 frames ahead (5.6 s at 15
 frames per second), TCN with two stages of refinement more than twice as far. The command first prints how many seconds
 that is. A span is printed when the action after it has lasted a moment. Spans are runs of the best label; `kinespan
-localize` may cut elsewhere if the model has learnt how long actions last.
+localize` may cut elsewhere if the model has learnt how long actions last. Where the model tells people apart, each span
+says whose it is: the position in the list.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import io
 from ..arrays import BoolArray, Float32Array
-from ..data.annotation import Span
 from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS
 from ..errors import InputError
@@ -32,6 +33,9 @@ from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
 from .motion import READING, check_no_options
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from ..stream import Update
 
 GROUPS = READING
 Frame = tuple[Float32Array, BoolArray]
@@ -65,10 +69,11 @@ def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
     fps, skeleton, frames = _frames(arguments, options, spec)
 
     from ..runs.load import load_model
-    from ..stream import StreamLocalizer
+    from ..stream import PeopleStream, StreamLocalizer
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
-    stream = StreamLocalizer(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
+    kind = PeopleStream if spec.people == "each" else StreamLocalizer
+    stream = kind(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
     print(
         f"scores come {stream.latency:.2f} s after their frames at most, of which the network looks "
         f"{stream.look_ahead:.2f} s ahead",
@@ -77,8 +82,8 @@ def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
     if spec.decode.segmentation == "viterbi":
         print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
     for positions, valid in frames:
-        _print_spans(stream.push(positions, valid).spans)
-    _print_spans(stream.finish().spans)
+        _print_spans(stream.push(positions, valid))
+    _print_spans(stream.finish())
     return 0
 
 
@@ -130,8 +135,9 @@ def _frame(line: str, joints: int, slots: int) -> Frame:
     return positions, valid
 
 
-def _print_spans(spans: tuple[Span, ...]) -> None:
-    """Print a line of JSON for each span."""
-    for span in spans:
+def _print_spans(update: Update | Mapping[int, Update]) -> None:
+    """Print a line of JSON for each span of an update, or of those of several people."""
+    updates = update.values() if isinstance(update, Mapping) else [update]
+    for span in sorted(span for part in updates for span in part.spans):
         row = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
-        print(json.dumps(row), flush=True)
+        print(json.dumps(row if span.person is None else {**row, "person": span.person}), flush=True)

@@ -6,7 +6,7 @@ take.recording, take.annotation
 
 from __future__ import annotations
 
-from . import amass, amc, bvh, npz, ntu, pku_mmd, precog, utkinect  # registers the readers
+from . import amass, amc, bvh, msrc12, npz, ntu, pku_mmd, precog, sfinge, utkinect  # registers the readers
 from .base import READERS, WRITERS, Reader, Take
 from .files import detect, find_files, overrides_fps, read, survey_files
 from .finish import decisions, merge_short_runs
@@ -27,6 +27,7 @@ __all__ = [
     "detect",
     "find_files",
     "merge_short_runs",
+    "msrc12",
     "npz",
     "ntu",
     "pku_mmd",
@@ -34,6 +35,7 @@ __all__ = [
     "precog",
     "read",
     "save_npz",
+    "sfinge",
     "survey_files",
     "utkinect",
 ]

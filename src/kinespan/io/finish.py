@@ -18,6 +18,7 @@ from ..data.recording import Recording
 from ..errors import InputError
 from .base import CHECK, DECIDED, FileMotion, Take
 from .body import STATURES, Body, find_up, likely_unit
+from .joints import with_joints
 from .options import ReadOptions
 
 _TURN_UP: dict[str, NDArray[np.float32]] = {
@@ -52,6 +53,7 @@ def finish(
 
     Raises InputError, naming the file, without a rate, without a remaining frame, and as Recording does.
     """
+    motion = with_joints(motion, options.joints)
     skip = options.skip_frames
     if skip >= len(motion.positions):
         raise InputError(f"{path}: --skip-frames is {skip}, but the file has only {len(motion.positions)} frames")

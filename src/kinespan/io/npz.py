@@ -13,11 +13,12 @@ from ..arrays import AnyArray, BoolArray, Float64Array, IntArray
 from ..data.annotation import IGNORE, Annotation, Event, LabelSet, Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
-from ..data.skeletons import SKELETONS, skeleton_from_names
+from ..data.skeletons import SKELETONS
 from ..errors import InputError
 from .archive import Archive, archive_fields
 from .base import DECIDED, READERS, WRITERS, FileMotion
 from .clock import clock
+from .joints import archive_skeleton
 from .options import AXES, METRES, ReadOptions
 
 _MANY_PEOPLE = 6
@@ -33,7 +34,8 @@ class NpzReader:
     """NumPy archive with ``positions`` (T, P, J, 3) or (T, J, 3) in metres and y up.
 
     Required: either ``skeleton`` (a name in `SKELETONS` or the JSON of `Skeleton.to_dict`) or ``joints`` (J names) with
-    ``parents`` (J indices). Of time: ``fps``, or ``times`` (T,) in seconds, uneven or not, or neither: then
+    ``parents`` (J indices) and, where the names do not tell, ``canonical`` (J body parts, or "") and ``landmarks``
+    (JSON: joint names by landmark). Of time: ``fps``, or ``times`` (T,) in seconds, uneven or not, or neither: then
     `ReadOptions.fps`. Of what was seen: NaN is not seen, nor is what ``valid`` leaves out, (T,), (T, P) or (T, P, J),
     nor what ``confidence``, of one of these shapes, is 0 or NaN for or below `ReadOptions.min_confidence`. Of space:
     ``unit`` (m, cm, mm, in, ft) and ``up`` (x, y, z, -x, -y, -z) hold whatever the body looks like; without them a body
@@ -123,8 +125,7 @@ def _skeleton(archive: Archive) -> Skeleton:
         parents = archive.numbers("parents")
         if parents.ndim != 1 or parents.dtype.kind == "f":
             raise InputError("field 'parents' must be a list of joint indices, -1 for none")
-        joints = archive.names("joints")
-        return skeleton_from_names(f"npz{len(joints)}", joints, parents.tolist())
+        return archive_skeleton(archive, parents.tolist())
     archive.field("skeleton")  # raises where it is missing
     text = archive.text("skeleton")
     if not text.lstrip().startswith("{"):

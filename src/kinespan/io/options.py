@@ -36,6 +36,8 @@ class ReadOptions:
     """Acclaim skeleton of AMC files; by default the ASF file beside them."""
     body_model: Path | None = None
     """SMPL-H body (.npz) of AMASS files; by default the one beside them or in a folder above."""
+    joints: Path | None = None
+    """YAML file that says what the joints are; by default as their names say."""
     min_confidence: float = 0.0
     """Joints of which a tracker is less sure count as not seen; 0: only those that it does not see at all."""
     min_label_frames: int = 0

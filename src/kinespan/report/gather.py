@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import io
 from ..annotations.activitynet import read_predictions, read_truth
+from ..arrays import Float32Array
 from ..corpus.store import INDEX_FILE, Corpus
 from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..errors import InputError
-from ..runs.folder import LOG_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE
+from ..runs.folder import LOG_FILE, METRICS_FILE, PROPOSALS_FILE, SCORES_FILE, TRUTH_FILE
 from ..runs.outputs import read_scores
 from .data import ReportData, ReportRecording
 
@@ -26,36 +29,39 @@ def gather(
     *,
     recordings: Path | None = None,
     most: int = 12,
+    proposals: bool = False,
     title: str | None = None,
     options: io.ReadOptions | None = None,
 ) -> ReportData:
-    """The report of a run's folder, or of predictions and metrics files; truth and scores are read from their folder.
+    """The report of a run's folder, or of proposals and metrics files; truth and scores are read from their folder.
 
-    Recordings are read from the corpus or the files that predictions.json names, or from `recordings` (a corpus, a
+    Recordings are read from the corpus or the files that proposals.json names, or from `recordings` (a corpus, a
     folder of motion files or a file). Motion files are read as they were localized, or as `options` says otherwise. At
-    most `most` are shown. Raises InputError for missing and for other files.
+    most `most` are shown. The segmentation is shown and, with `proposals` or where a file has no segmentation, the
+    proposals. Raises InputError for missing and for other files.
     """
     predictions_file, metrics_file = _files(inputs)
     predictions = read_predictions(predictions_file)
     folder = predictions_file.parent
     truth = read_truth(folder / TRUTH_FILE) if (folder / TRUTH_FILE).is_file() else None
     metrics = None if metrics_file is None else _json(metrics_file)
-    scores = read_scores(folder / SCORES_FILE)
-    names = sorted(predictions.spans)[:most]
+    frame_scores = read_scores(folder / SCORES_FILE)
+    names = sorted(predictions.proposals)[:most]
+    segmentation = predictions.segmentation
     motion = _recordings(predictions, names, recordings, predictions_file, options or io.ReadOptions())
     details = predictions.details
     shown = [
         ReportRecording(
             recording=motion[name],
             truth=None if truth is None else truth.annotations.get(name),
-            predictions=predictions.spans[name],
-            segmentation=(predictions.segmentation or {}).get(name, ()),
-            scores=scores.get(name),
-            scores_fps=float(details["fps"]) if name in scores and "fps" in details else None,
+            segmentation=None if segmentation is None else segmentation.get(name, ()),
+            proposals=predictions.proposals[name] if proposals or segmentation is None else (),
+            scores=None if frame_scores is None else _of_anybody(frame_scores.scores.get(name)),
+            scores_fps=None if frame_scores is None else frame_scores.fps,
         )
         for name in names
     ]
-    total = len(predictions.spans)
+    total = len(predictions.proposals)
     return ReportData(
         title=title or f"kinespan: {names[0] if total == 1 else f'{total} recordings localized'}",
         labels=_labels(predictions, truth),
@@ -66,12 +72,22 @@ def gather(
     )
 
 
+def _of_anybody(scores: Float32Array | None) -> Float32Array | None:
+    """Scores (T, C + 1) of a recording: of each label the highest that a person has, where they are told apart.
+
+    scores: (T, C + 1), or (P, T, C + 1) of P people; the background is what nobody's labels leave, the lowest.
+    """
+    if scores is None or scores.ndim == 2:
+        return scores
+    return np.concatenate([scores[..., :1].min(axis=0), scores[..., 1:].max(axis=0)], axis=1)
+
+
 def _files(inputs: Sequence[Path]) -> tuple[Path, Path | None]:
-    """The predictions file and the metrics file, if there is one."""
+    """The proposals file and the metrics file, if there is one."""
     predictions = metrics = None
     for path in inputs:
         if path.is_dir():
-            predictions = path / PREDICTIONS_FILE
+            predictions = path / PROPOSALS_FILE
             metrics = path / METRICS_FILE if (path / METRICS_FILE).is_file() else metrics
         elif path.is_file() and "results" in _json(path):
             predictions = path
@@ -138,7 +154,7 @@ def _labels(predictions: Predictions, truth: Truth | None) -> LabelSet:
         return LabelSet(tuple(declared), bool(predictions.details.get("exclusive", True)))
     if truth is not None:
         return truth.labels
-    return LabelSet(tuple(sorted({span.label for spans in predictions.spans.values() for span in spans})))
+    return LabelSet(tuple(sorted({span.label for spans in predictions.proposals.values() for span in spans})))
 
 
 def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total: int, shown: int) -> dict[str, str]:
