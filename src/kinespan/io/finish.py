@@ -130,20 +130,20 @@ def _unit(motion: FileMotion, options: ReadOptions, body: Body) -> _Measure:
     elif stature is None or (motion.unit is not None and (motion.unit_is_sure or _is_human(stature * motion.unit))):
         unit = _Measure(motion.unit, motion.unit_from)
     else:
-        unit = _guessed_unit(motion, stature)
+        unit = _guessed_unit(motion, stature, is_whole=len(body.upward()) > 0)
     if stature is not None and not _is_human(stature * unit.value):
         tall = f"the body is {stature * unit.value:.3g} m tall"
         unit = replace(unit, notes=(*unit.notes, f"{CHECK}{tall}; if that is wrong, give its unit by --unit"))
     return unit
 
 
-def _guessed_unit(motion: FileMotion, stature: float) -> _Measure:
-    """The unit that makes a body of this stature a person, where there is one; else the file's."""
+def _guessed_unit(motion: FileMotion, stature: float, is_whole: bool) -> _Measure:
+    """The unit that makes a body of this stature a person; the file's where there is none, or only part of a body."""
     metres, name = likely_unit(stature)
     tall = f"{stature * metres:.2f} m tall"
     if motion.unit is None:
         return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({tall})",))
-    if not _is_human(stature * metres):
+    if not is_whole or not _is_human(stature * metres):
         return _Measure(motion.unit, motion.unit_from)
     why = f"{tall}, not {stature * motion.unit:.4g} m by {motion.unit_from}"
     return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({why})",))
