@@ -94,6 +94,9 @@ MISTAKES = [
     ("localize fine corpus one.npz --out x", "corpus", "alone"),
     ("localize fine one.npz --out x --split by-performer", "--split"),
     ("localize fine corpus --out a_file", "--out a_file"),
+    ("localize fine corpus --out fine", "--out fine", "folder of a run"),
+    ("evaluate fine corpus --subset test", "--subset", "--split"),
+    ("evaluate --predictions fine/proposals.json --truth fine/truth.json --subset test", "unknown subset 'test'"),
     ("localize fine corpus --out x --device nothing", "--device nothing", "cpu"),
     ("stream", "missing: MODEL"),
     ("stream fine", "missing: --fps"),
@@ -102,17 +105,17 @@ MISTAKES = [
     ("stream fine one.npz --torso 0", "torso", "found 0"),
     ("evaluate", "--predictions", "MODEL CORPUS"),
     ("evaluate fine", "MODEL CORPUS"),
-    ("evaluate fine corpus --predictions fine/predictions.json", "--truth", "MODEL CORPUS"),
+    ("evaluate fine corpus --predictions fine/proposals.json", "--truth", "MODEL CORPUS"),
     ("evaluate fine corpus --tiou 0", "--tiou 0"),
     ("evaluate fine corpus --rule coco", "--rule", "coco", "activitynet"),
     ("evaluate --predictions missing.json --truth fine/truth.json", "missing.json"),
     ("evaluate --predictions fine/metrics.json --truth fine/truth.json", "fine/metrics.json", "'results'"),
     ("evaluate --predictions fine/truth.json --truth fine/truth.json", "fine/truth.json", "'results'"),
     ("evaluate --predictions fine/spans.csv --truth fine/truth.json", "fine/spans.csv", "not JSON"),
-    ("evaluate --predictions backwards.json --truth fine/truth.json", "backwards.json", "segment"),
+    ("evaluate --predictions no_segment.json --truth fine/truth.json", "no_segment.json", "segment"),
     ("evaluate fine corpus --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
     ("localize fine one.npz --out x --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
-    ("evaluate --predictions fine/predictions.json --truth fine/truth.json --decoder stal", "--decoder stal", "MODEL"),
+    ("evaluate --predictions fine/proposals.json --truth fine/truth.json --decoder stal", "--decoder stal", "MODEL"),
     ("prepare missing --out x", "missing"),
     ("prepare --recipe ntu6 --raw . --out x", "unknown recipe 'ntu6'", "'ntu60'"),
     ("prepare --recipe ntu60 --out x", "missing: --raw"),
@@ -133,7 +136,7 @@ MISTAKES = [
     ("info a_file", "a_file", "known format"),
     ("info empty", "empty", "no corpus and no finished run", "prepare it"),
     ("report fine/metrics.json --out r.html", "predictions"),
-    ("report corpus --out r.html", "predictions.json"),
+    ("report corpus --out r.html", "proposals.json"),
     ("report fine --out nowhere/r.html", "nowhere"),
     ("report fine --out r.html --most 0", "--most 0"),
     ("demo --out corpus", "--out corpus"),
@@ -155,8 +158,8 @@ def bad_files(done_jobs: Path) -> Path:
     (folder / "a_file").write_text("neither motion nor model\n")
     (folder / "broken.bvh").write_text("HIERARCHY\nROOT hips\n{\n")
     (folder / "empty").mkdir()
-    spans = {"take": [{"label": "wave", "score": 1.0, "segment": [2.0, 1.0]}]}
-    (folder / "backwards.json").write_text(json.dumps({"version": "1.0", "results": spans}))
+    spans = {"take": [{"label": "wave", "score": 1.0, "segment": [2.0]}]}
+    (folder / "no_segment.json").write_text(json.dumps({"version": "1.0", "results": spans}))
     corpus = Corpus.open(folder / "corpus")
     save_npz(corpus[corpus.names[0]], folder / "one.npz")
     with CorpusWriter(folder / "unlabelled", "unlabelled") as writer:
