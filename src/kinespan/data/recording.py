@@ -182,7 +182,8 @@ class Recording:
         slice without a frame.
         """
         start, end = seconds_of(seconds, f"recording {self.name!r}")
-        middles = np.round(self.start_times + 0.5 / self.fps, 9)
+        ends = np.append(self.start_times[1:], self.duration)
+        middles = np.round((self.start_times + ends) / 2, 9)
         first, stop = np.searchsorted(middles, np.round([start, end], 9)).tolist()
         if first >= stop:
             raise InputError(
