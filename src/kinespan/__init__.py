@@ -22,12 +22,12 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .corpus.store import Corpus
     from .io import read
-    from .metrics import evaluate
     from .models.encoder_model import EncoderModel
     from .models.localizer import Localizer
     from .prepare.in_memory import write_corpus
     from .runs.load import load_encoder, load_model
     from .runs.predict import localize
+    from .runs.scoring import evaluate
     from .train.estimator import ActionLocalizer
     from .train.finetuning import finetune
     from .train.learning import learn
@@ -39,7 +39,7 @@ _LAZY = {
     "Corpus": ".corpus.store",
     "EncoderModel": ".models.encoder_model",
     "Localizer": ".models.localizer",
-    "evaluate": ".metrics",
+    "evaluate": ".runs.scoring",
     "finetune": ".train.finetuning",
     "learn": ".train.learning",
     "load_encoder": ".runs.load",

@@ -9,10 +9,12 @@ import matplotlib
 import numpy as np
 import pytest
 
+from kinespan.annotations.csv_table import COLUMNS
 from kinespan.data.annotation import Annotation, Event, LabelSet, Span
+from kinespan.data.clock import Clock
 from kinespan.data.plots import joint_speeds, plot_timelines
 from kinespan.data.recording import Recording
-from kinespan.data.tables import annotations_to_dataframe
+from kinespan.data.tables import answers_to_dataframe
 from kinespan.errors import InputError, import_extra
 
 LABELS = LabelSet(("wave", "kick", "strike"), events=("strike",))
@@ -63,9 +65,13 @@ def test_dataframe_of_an_annotation_is_in_order_of_start_and_events_have_no_end(
     assert list(Annotation((), LABELS).to_dataframe().columns) == list(table.columns), "empty ones too"
 
 
-def test_dataframe_of_several_annotations_names_the_recording() -> None:
-    table = annotations_to_dataframe({"a": annotation(), "b": Annotation((), LABELS), "c": annotation()})
+def test_dataframe_of_answers_names_recordings_and_frames() -> None:
+    clocks = {"a": Clock(10.0, 40), "b": Clock(10.0, 40), "c": Clock(20.0, 80)}
+    table = answers_to_dataframe({"a": annotation(), "b": Annotation((), LABELS), "c": annotation()}, clocks)
+    assert tuple(table.columns) == COLUMNS, "those of spans.csv"
     assert table.recording.tolist() == ["a"] * 3 + ["c"] * 3
+    assert table.start_frame.tolist() == [0, 12, 20, 0, 24, 40]
+    assert table.end_frame.dropna().tolist() == [10, 30, 20, 60]
 
 
 def test_xarray_has_the_dimensions_of_movement() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray
 
     from .annotation import Annotation
+    from .clock import Clock
     from .recording import Recording
 
 EXTRA = "notebook"
@@ -74,14 +75,22 @@ def annotation_to_dataframe(annotation: Annotation) -> pandas.DataFrame:
     return _table(annotation.rows(), SPAN_COLUMNS)
 
 
-def annotations_to_dataframe(annotations: Mapping[str, Annotation]) -> pandas.DataFrame:
-    """A table with a row for each span and event of annotations by recording: recording, label, start, end, ..."""
-    rows = [(name, *row) for name, annotation in annotations.items() for row in annotation.rows()]
-    return _table(rows, ("recording", *SPAN_COLUMNS))
+def answers_to_dataframe(annotations: Mapping[str, Annotation], clocks: Mapping[str, Clock]) -> pandas.DataFrame:
+    """The table that spans.csv is: a row for each span and event of annotations by recording."""
+    rows = []
+    for name, annotation in annotations.items():
+        for label, start, end, *rest in annotation.rows():
+            clock = clocks[name]
+            frames = (clock.frame(start), None) if end is None else clock.frames(start, end)
+            rows.append((name, label, start, end, *frames, *rest))
+    columns = ("recording", *SPAN_COLUMNS[:3], "start_frame", "end_frame", *SPAN_COLUMNS[3:])
+    return _table(rows, columns)
 
 
 def _table(rows: Sequence[tuple[Any, ...]], columns: tuple[str, ...]) -> pandas.DataFrame:
-    """The table of rows; numbers that are missing are NaN, people that are missing are NA."""
+    """The table of rows; numbers that are missing are NaN, frames and people that are missing are NA."""
     pd = import_extra("pandas", EXTRA, "to_dataframe")
-    types = {"start": float, "end": float, "score": float, "person": "Int64"}
-    return pd.DataFrame(rows, columns=list(columns)).astype(types)
+    whole = {"start_frame": "Int64", "end_frame": "Int64", "person": "Int64"}
+    types: dict[str, Any] = {"start": float, "end": float, "score": float, **whole}
+    table = pd.DataFrame(rows, columns=list(columns))
+    return table.astype({name: kind for name, kind in types.items() if name in columns})

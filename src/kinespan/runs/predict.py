@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config import Precision
 from ..corpus.splits import without_labels
-from ..corpus.store import Corpus
+from ..corpus.store import INDEX_FILE, Corpus
+from ..corpus.training_set import corpus_parts
 from ..data.annotation import Annotation, Span
 from ..data.clock import Clock
 from ..data.predictions import Truth
 from ..data.recording import Recording
 from ..decode.presets import DECODERS
 from ..errors import InputError
-from ..io import read
+from ..io import ReadOptions, find_files, read
 from ..metrics import Metrics, Rule, evaluate
-from .outputs import LocalizationResult
+from .outputs import LocalizationResult, write_result
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..decode import DecodeConfig
@@ -25,38 +27,48 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 def localize(
     model: Model | str | Path,
-    recordings: Iterable[Recording | str | Path],
+    recordings: Iterable[Recording | str | Path] | Recording | str | Path,
     *,
     people: People = "together",
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    split: str | None = None,
+    fold: int = 1,
+    options: ReadOptions | None = None,
+    device: str = "cpu",
+    precision: Precision = "32",
+    out: str | Path | None = None,
 ) -> LocalizationResult:
     """Localize the actions in recordings: their segmentation, proposals and frame scores.
 
     Parameters:
         model: a model, or its file or run folder.
-        recordings: a Corpus, Recordings, or motion files.
+        recordings: a Corpus or its folder, Recordings, motion files and folders of them; one or several.
         people: one result a recording, or one for each person, whose spans say whose they are.
         decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
             the model's own under every decoder.
         details: facts that the result keeps.
         progress: is called with the number of recordings that are done.
+        split, fold: of a corpus, the test recordings of a fold, by default all.
+        options: how motion files are read.
+        device, precision: what a model that is loaded from a file computes on, and how precisely.
+        out: folder that gets the files of `kinespan localize`; those that are there are replaced.
 
     Raises InputError for two recordings of the same name, one that does not map, or an unknown decoder.
     """
     if isinstance(model, str | Path):
         from .load import load_model
 
-        model = load_model(model)
+        model = load_model(model, device, precision)
+    recordings = _recordings(recordings, split, fold, options)
     config = None if decoder is None else DECODERS[decoder]
     segmentation: dict[str, Annotation] = {}
     proposals: dict[str, tuple[Span, ...]] = {}
     scores: dict[str, Scores] = {}
     clocks: dict[str, Clock] = {}
     slots: dict[str, tuple[int, ...]] = {}
-    for number, item in enumerate(recordings):
-        recording = read(item).recording if isinstance(item, str | Path) else item
+    for number, recording in enumerate(recordings):
         name = recording.name
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
@@ -68,7 +80,33 @@ def localize(
             progress(number + 1)
     facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **(details or {})}
     fps = model.spec.input.fps
-    return LocalizationResult(segmentation, proposals, scores, fps, model.labels, clocks, slots, facts)
+    result = LocalizationResult(segmentation, proposals, scores, fps, model.labels, clocks, slots, facts)
+    if out is not None:
+        write_result(result, Path(out))
+    return result
+
+
+def _recordings(
+    source: Iterable[Recording | str | Path] | Recording | str | Path,
+    split: str | None,
+    fold: int,
+    options: ReadOptions | None,
+) -> Iterator[Recording]:
+    """Recordings one after the other, those of files read when their turn comes; see `localize`."""
+    if isinstance(source, str | Path) and (Path(source) / INDEX_FILE).is_file():
+        source = Corpus.open(source)
+    if isinstance(source, Corpus):
+        for name in corpus_parts(source, split, fold).test:
+            yield source[name]
+        return
+    if split is not None:
+        raise InputError(f"split {split!r}: these are motion files or recordings, not a corpus, which has splits")
+    for item in (source,) if isinstance(source, Recording | str | Path) else source:
+        if isinstance(item, Recording):
+            yield item
+        else:
+            for file, format in find_files(Path(item)):
+                yield read(file, format, options).recording
 
 
 def _decode(
