@@ -42,8 +42,8 @@ def test_fit_predict_and_score_of_recordings_and_annotations() -> None:
 
 
 def test_enough_steps_learn_the_training_recordings() -> None:
-    localizer = finetuning(steps=150, clip_frames=64, batch_size=8).fit(RECORDINGS, ANNOTATIONS)
-    assert localizer.score(RECORDINGS, ANNOTATIONS) > 0.8
+    localizer = finetuning(steps=80, batch_size=8).fit(RECORDINGS, ANNOTATIONS)
+    assert localizer.score(RECORDINGS, ANNOTATIONS) > 0.5
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_seed_another() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
+import shutil
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 
+import matplotlib
 import pytest
 from training_cases import SMALL, TUNE, write
 
@@ -175,3 +179,27 @@ def test_learn_from_python_has_the_defaults_of_the_command(tmp_path: Path) -> No
 
 def test_every_public_name_of_the_package_is_there() -> None:
     assert all(hasattr(kinespan, name) for name in kinespan.__all__)
+
+
+def test_page_on_python_runs_from_top_to_bottom(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every block of the page, in order, with fewer steps of training than people would give it."""
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(corpus.path, "corpus")
+    Path("takes").mkdir()
+    save_npz(corpus[0], Path("new_take.npz"))
+    for name, recording in zip("abcd", corpus, strict=False):
+        save_npz(replace(recording, name=name), Path("takes") / f"{name}.npz")
+    monkeypatch.setattr(kinespan, "learn", partial(kinespan.learn, pretrain_steps=2, steps=2, quiet=True))
+    page = Path(__file__).parents[2] / "docs" / "start" / "python.md"
+    text = page.read_text(encoding="utf-8").replace('ActionLocalizer("finetune"', 'ActionLocalizer("finetune", steps=2')
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= 8
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
+    assert Path("answers/spans.csv").is_file()
+    assert Path("mine.safetensors").is_file()
+    assert repr(names["annotation"][2.0:5.5].spans) == "(Span(0, 1.2, 'walk'), Span(2, 3.1, 'sit down'))"

@@ -136,7 +136,7 @@ def test_timeline_of_an_annotation_has_a_row_for_each_label_that_occurs() -> Non
 
 
 def test_timelines_have_a_row_for_each_recording_and_one_colour_for_each_label() -> None:
-    axes = plot_timelines({"a": annotation(), "b": annotation()}, None)
+    axes = plot_timelines({"a": annotation(), "b": annotation()})
     assert [text.get_text() for text in axes.get_yticklabels()] == ["a", "b"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["kick", "wave", "strike"]
     first, _, third, _ = axes.patches

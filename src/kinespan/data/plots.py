@@ -75,7 +75,7 @@ def plot_annotation(annotation: Annotation, ax: Axes | None) -> Axes:
     return _finish(axes, names)
 
 
-def plot_timelines(annotations: Mapping[str, Annotation], ax: Axes | None) -> Axes:
+def plot_timelines(annotations: Mapping[str, Annotation], ax: Axes | None = None) -> Axes:
     """Draw a row for each of some annotations by name, their labels in colours; returns the axes."""
     axes = _axes(ax, len(annotations))
     drawn: dict[str, Any] = {}
