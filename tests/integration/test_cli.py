@@ -373,7 +373,7 @@ def test_ctrl_c_outside_training_is_one_line(monkeypatch: pytest.MonkeyPatch, co
     def stop(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kinespan.cli.info.recording_facts", stop)
+    monkeypatch.setattr("kinespan.cli.info._print_recording", stop)
     done = command("info", __file__)
     assert (done.code, done.err) == (130, "kinespan: stopped\n")
 

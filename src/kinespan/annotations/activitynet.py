@@ -5,7 +5,8 @@ Plain ActivityNet files are read; written files have a few more fields, which ar
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
   "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``: the results are proposals
 * T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "database": {recording: {"duration"?, "fps"?, "subset"?,
-  "annotations": [{"label", "segment"}], "covered"?: [[start, end], ...]}}}``
+  "annotations": [{"label", "segment", "person"?}], "covered"?: [[start, end], ...], "people"?: [0, ...]}}}``: the
+  people are all who were seen, where annotations say whose they are
 
 Seconds throughout. A segment whose end is not after its start is no span: `Predictions` and `Truth` keep it apart.
 """
@@ -30,26 +31,10 @@ from ..data.predictions import Predictions, Truth
 from ..data.span_table import NamedRow, SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
-from .base import FORMATS, AnnotationFormat
 
 VERSION = "1.0"
 """The "version" of written files."""
 _MAX_PEOPLE = 2**31
-
-
-def read(path: Path) -> dict[str, Annotation]:
-    """Annotations by recording of T.json, or of P.json: its segmentation or, without one, its results, unscored.
-
-    Labels are exclusive as in `read_truth`. Raises InputError that names the file, the recording and the field.
-    """
-    with _parsed(path) as data:
-        if "database" in data or "results" not in data:
-            return dict(_truth(data).annotations)
-        predictions = _predictions(data)
-        spans = predictions.proposals if predictions.segmentation is None else predictions.segmentation
-        spans = _unscored(SpanTable.of(spans))
-        labels = LabelSet(tuple(sorted(spans.labels)), not spans.has_overlaps())
-        return {name: Annotation(spans[name], labels) for name in spans}
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -86,7 +71,9 @@ def write_truth(truth: Truth, path: Path) -> None:
     database: dict[str, dict[str, Any]] = {}
     entries = _entries({name: annotation.spans for name, annotation in truth.annotations.items()}, scored=False)
     for name, annotation in truth.annotations.items():
-        facts = (("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets))
+        facts = (
+            ("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets), ("people", truth.people)
+        )  # fmt: skip
         database[name] = {key: values[name] for key, values in facts if name in values}
         database[name]["annotations"] = entries[name]
         if annotation.covered is not None:
@@ -101,9 +88,6 @@ def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str
     known = {name: clocks[name] for name in annotations if name in clocks}
     durations = {name: clock.duration for name, clock in known.items()}
     write_truth(Truth(annotations, labels, durations, {name: clock.fps for name, clock in known.items()}), path)
-
-
-FORMATS.register("activitynet")(AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write))
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -166,14 +150,24 @@ def _parsed(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise InputError(f"{path}: not UTF-8 text (from byte {error.start} on); save it with this encoding") from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise InputError(f"{path}: not JSON from line {error.lineno}, column {error.colno} on{_hint(error)}") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
         raise InputError(f"{path}: not an ActivityNet file: {error}") from error
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _hint(error: json.JSONDecodeError) -> str:
+    """What stands in place of JSON."""
+    if not error.doc.strip():
+        return ": the file is empty"
+    if error.pos >= len(error.doc.rstrip()):
+        return ": the file is cut off"
+    text = error.doc[error.pos :].split("\n", 1)[0].strip()
+    return f": found {text[:40]!r}" + ("; the name of a table has to end in .csv" if error.pos == 0 else "")
 
 
 def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -223,7 +217,19 @@ def _truth(data: Mapping[str, Any]) -> Truth:
         {name: str(entry["subset"]) for name, entry in database.items() if entry.get("subset") is not None},
         are_declared,
         tuple(without_length),
+        {
+            name: _people(f"database[{name!r}].people", entry["people"])
+            for name, entry in database.items()
+            if entry.get("people")
+        },
     )
+
+
+def _people(field: str, value: object) -> tuple[int, ...]:
+    """The people of a recording, by slot."""
+    if not isinstance(value, list) or any(type(slot) is not int or not 0 <= slot < _MAX_PEOPLE for slot in value):
+        raise _FieldError(field, value, "a list of numbers of people, from 0")
+    return tuple(value)
 
 
 def _unscored(spans: SpanTable) -> SpanTable:
@@ -281,19 +287,30 @@ def _row(entry: object, scored: bool) -> SpanRow:
     """The columns of a span."""
     if not isinstance(entry, dict):
         raise _FieldError("", entry, "an object with label and segment")
-    label = entry.get("label")
-    if not isinstance(label, str) or not label:
-        raise _FieldError(".label", label, "a name")
+    label = _label(entry)
     start, end = _segment(".segment", entry.get("segment"))
     score = entry.get("score")
     if (scored or score is not None) and not _is_number(score):
         raise _FieldError(".score", score, "a finite number")
+    return label, start, end, score, _person(entry)
+
+
+def _label(entry: Mapping[str, Any], field: str = "") -> str:
+    """The label of a span or event."""
+    label = entry.get("label")
+    if not isinstance(label, str) or not label:
+        raise _FieldError(f"{field}.label", label, "a name")
+    return label
+
+
+def _person(entry: Mapping[str, Any], field: str = "") -> int:
+    """The person of a span or event, -1 for none."""
     person = entry.get("person")
     if person is None:
-        person = -1
-    elif type(person) is not int or not 0 <= person < _MAX_PEOPLE:
-        raise _FieldError(".person", person, "the number of a person, from 0")
-    return label, start, end, score, person
+        return -1
+    if type(person) is not int or not 0 <= person < _MAX_PEOPLE:
+        raise _FieldError(f"{field}.person", person, "the number of a person, from 0")
+    return person
 
 
 def _segment(field: str, value: object) -> tuple[float, float]:

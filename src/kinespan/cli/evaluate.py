@@ -156,6 +156,8 @@ def _print_metrics(metrics: Mapping[str, Any]) -> None:
     facts = metrics.get("facts", {})
     words = facts_line(facts)
     print(f"{plural(metrics['recordings'], 'recording')}, rule {metrics['rule']}{', ' + words if words else ''}")
+    if count := metrics["people"]:
+        print(f"the ground truth says whose an action is: {count} people, each scored alone")
     for note in facts.get("notes", ()):
         print(note)
     if count := facts.get("seen_in_training"):

@@ -6,6 +6,7 @@ import glob
 import os
 import secrets
 import shutil
+from collections.abc import Container, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,10 @@ from ..data.annotation import Annotation, LabelSet
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
 from ..files import write_atomically
-from .index import FORMAT, Index, encode, encode_annotation
+from .index import FORMAT, Index, decode, encode, encode_annotation
 from .info import RecordingInfo
 from .splits import Split
-from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, pack_valid
+from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, Corpus, pack_valid
 
 
 class CorpusWriter:
@@ -102,7 +103,7 @@ class CorpusWriter:
     def add(self, recording: Recording, annotation: Annotation | None = None) -> RecordingInfo:
         """Write a recording and its annotation, if any; returns its RecordingInfo, ``annotated`` not yet set.
 
-        Raises InputError for a bad name or label set or uneven times, and OSError where the disk is full.
+        Raises InputError for a bad name, label set or person, or uneven times, and OSError where the disk is full.
         """
         if self._folder is None:
             raise RuntimeError("CorpusWriter is used outside of its with block")
@@ -113,11 +114,11 @@ class CorpusWriter:
                 f"corpus {self.name!r}: a recording named {recording.name!r} "
                 f"{'already exists' if recording.name else 'cannot be stored'}; names must be unique and not empty"
             )
-        encoded = None if annotation is None else self._encode(recording.name, annotation)
+        encoded = None if annotation is None else self._encode(recording.name, annotation, recording.num_people)
         positions = np.ascontiguousarray(recording.positions, dtype="<f4")
         try:
             for file, array in zip(self._files, (positions, pack_valid(recording.valid)), strict=True):
-                file.write(array.data)
+                file.write(np.ascontiguousarray(array).data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._folder)) from error
         info = RecordingInfo(
@@ -142,7 +143,7 @@ class CorpusWriter:
         if name not in self._infos or name in self._annotations:
             reason = "is annotated already" if name in self._infos else "is not in the corpus"
             raise InputError(f"corpus {self.name!r}: recording {name!r} {reason}")
-        self._annotations[name] = self._encode(name, annotation)
+        self._annotations[name] = self._encode(name, annotation, self._infos[name].num_people)
 
     def add_split(self, split: Split) -> None:
         """Add a split; its recordings and labels are checked when the corpus is finished."""
@@ -159,7 +160,8 @@ class CorpusWriter:
         assert self._folder is not None
         write_atomically(self._folder / name, text)
 
-    def _encode(self, name: str, annotation: Annotation) -> dict[str, Any]:
+    def _encode(self, name: str, annotation: Annotation, num_people: int) -> dict[str, Any]:
+        """Plain data of an annotation. Raises InputError for another label set and a person whom no slot holds."""
         if self.labels is None:
             self.labels = annotation.labels
         if annotation.labels != self.labels:
@@ -167,13 +169,19 @@ class CorpusWriter:
                 f"recording {name!r}: its annotation is over labels {_brief(annotation.labels)}, "
                 f"the corpus has {_brief(self.labels)}; bring them to one label set first"
             )
+        if annotation.people and annotation.people[-1] >= num_people:
+            slots = "slot 0" if num_people == 1 else f"slots 0 to {num_people - 1}"
+            raise InputError(
+                f"recording {name!r}: labels of person {annotation.people[-1]}, expected {slots}, as the motion has "
+                f"{num_people} {'person' if num_people == 1 else 'people'}; number people from 0 in the person column"
+            )
         return encode_annotation(annotation)
 
     def _commit(self, folder: Path) -> None:
         """Check, write the index, sync, and rename the folder to the path."""
         if not self._infos:
             raise InputError(f"corpus {self.name!r}: no recording was added")
-        self._check_splits()
+        check_splits(self._splits.values(), self._infos, self.labels)
         infos = tuple(replace(info, annotated=name in self._annotations) for name, info in self._infos.items())
         annotations = tuple(self._annotations.get(name) for name in self._infos)
         splits, decisions = tuple(self._splits.values()), tuple(self._decisions)
@@ -210,19 +218,6 @@ class CorpusWriter:
         folder.mkdir()
         return folder
 
-    def _check_splits(self) -> None:
-        for split in self._splits.values():
-            for number, fold in split.folds.items():
-                for name in (*fold.train, *fold.test):
-                    if name not in self._infos:
-                        raise InputError(
-                            f"split {split.name!r}, fold {number}: recording {name!r} is not in the corpus"
-                        )
-            for label in split.drop_labels:
-                if self.labels is None:
-                    raise InputError(f"split {split.name!r} drops label {label!r} of a corpus without labels")
-                self.labels.index(label)
-
     def _check_sizes(self) -> None:
         """Check the sizes of the files, as a caller may have caught the error of a failed write. Raises InputError."""
         entries = [info.num_frames * info.num_people for info in self._infos.values()]
@@ -235,6 +230,46 @@ class CorpusWriter:
         ]
         if [file.tell() for file in self._files] != expected:
             raise InputError(f"corpus {self.name!r}: a recording was written incompletely; the corpus is discarded")
+
+
+def add_split(path: str | Path, split: Split, overwrite: bool = False) -> None:
+    """Add a split to a finished corpus, whose index alone is rewritten, atomically; no frame is read.
+
+    overwrite: replace a split of that name. A Corpus that is open keeps the splits that it was opened with.
+    Raises InputError for a folder without a corpus, a split of that name, unknown recordings and unknown labels, and
+    where another process is adding a split.
+    """
+    corpus = Corpus.open(path)  # checks the folder, its files and its index
+    file = corpus.path / INDEX_FILE
+    with ExitStack() as stack:
+        try:
+            lock = _lock(corpus.path)
+        except OSError:
+            raise InputError(f"{corpus.path}: another process is changing this corpus; wait for it to end") from None
+        if lock is not None:
+            stack.callback(os.close, lock)
+        index = decode(file.read_text(encoding="utf-8"), file)
+        splits = {present.name: present for present in index.splits}
+        if split.name in splits and not overwrite:
+            raise InputError(
+                f"corpus {index.name!r}: split {split.name!r} already exists; choose another --name, or replace it "
+                "with --overwrite"
+            )
+        check_splits([split], {info.name for info in index.infos}, index.labels)
+        write_atomically(file, encode(replace(index, splits=tuple({**splits, split.name: split}.values()))))
+
+
+def check_splits(splits: Iterable[Split], names: Container[str], labels: LabelSet | None) -> None:
+    """Check that splits are of recordings with these names and drop labels of this set. Raises InputError."""
+    for split in splits:
+        for number, fold in split.folds.items():
+            for name in (*fold.train, *fold.test):
+                if name not in names:
+                    raise InputError(f"split {split.name!r}, fold {number}: recording {name!r} is not in the corpus")
+        for label in split.drop_labels:
+            if labels is None:
+                raise InputError(f"split {split.name!r} drops label {label!r} of a corpus without labels")
+            labels.index(label)
 
 
 def _check_target(path: Path, overwrite: bool) -> None:

@@ -17,6 +17,7 @@ from ..errors import InputError
 from .errors import Errors, detection_errors
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .matching import check_recordings
+from .people import people_apart
 from .segments import edit_score, f1_at_k
 from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, detection_map
 
@@ -117,11 +118,21 @@ def evaluate(
     The label of a frame is that of the segmentation or, without one, of the best span at the frame (overlapping
     labels: of every span that scores 0.5 or more). Predicted spans that lie for more than half outside the annotated
     time (``covered``) are neither right nor wrong and are left out. Rows without length, whose end is not after their
-    start, count for mAP only, as in ActivityNet's evaluator: true ones as missed, predicted ones as wrong.
+    start, count for mAP only, as in ActivityNet's evaluator: true ones as missed, predicted ones as wrong. Where the
+    ground truth of a recording names people, each of them is scored alone, and a span that names nobody counts once for
+    each (see `kinespan.metrics.people`); ``people`` counts them.
 
     Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
     """
     undeclared = _check(predictions, truth)
+    names = set(truth.annotations)
+    recordings = {
+        "recordings": len(truth.annotations),
+        "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
+        "recordings_without_predictions": sum(not predictions.proposals.get(name) for name in truth.annotations),
+    }
+    predictions, truth = people_apart(predictions, truth)
+    recordings["people"] = len(truth.annotations.keys() - names)
     labels = replace(truth.labels, names=(*truth.labels.names, *undeclared))
     true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
     predicted = SpanTable.of(predictions.proposals)
@@ -138,9 +149,7 @@ def evaluate(
         "0.5:0.95": detection.for_tious(STRICT_TIOUS).average,
     }
     counts = {
-        "recordings": len(truth.annotations),
-        "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
-        "recordings_without_predictions": len(truth.annotations) - int(np.count_nonzero(np.diff(predicted.bounds))),
+        **recordings,
         "true_spans": len(true_spans.label),
         "predicted_spans": len(predicted.label),
         "predicted_spans_left_out": len(predicted.label) - len(in_covered_time.label),

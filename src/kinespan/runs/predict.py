@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..config import Precision
 from ..corpus.splits import without_labels
 from ..corpus.store import INDEX_FILE, Corpus
@@ -16,20 +18,22 @@ from ..data.predictions import Truth
 from ..data.recording import Recording
 from ..decode.presets import DECODERS
 from ..errors import InputError
-from ..io import ReadOptions, find_files, read
+from ..io import ReadOptions, find_files, overrides_fps, read
 from ..metrics import Metrics, Rule, evaluate
+from .folder import TRUTH_FILE, check_answers_folder
 from .outputs import LocalizationResult, write_result
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..decode import DecodeConfig
-    from ..models.base import Model, People, Scores
+    from ..models.base import Model, Scores
+    from ..models.model_file import People
 
 
 def localize(
     model: Model | str | Path,
     recordings: Iterable[Recording | str | Path] | Recording | str | Path,
     *,
-    people: People = "together",
+    people: People | None = None,
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -39,13 +43,15 @@ def localize(
     device: str = "cpu",
     precision: Precision = "32",
     out: str | Path | None = None,
+    overwrite: bool = False,
 ) -> LocalizationResult:
     """Localize the actions in recordings: their segmentation, proposals and frame scores.
 
     Parameters:
         model: a model, or its file or run folder.
         recordings: a Corpus or its folder, Recordings, motion files and folders of them; one or several.
-        people: one result a recording, or one for each person, whose spans say whose they are.
+        people: one result a recording, or one for each person, whose spans say whose they are; by default `each` if the
+            labels that the model was trained on name people.
         decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
             the model's own under every decoder.
         details: facts that the result keeps.
@@ -53,10 +59,14 @@ def localize(
         split, fold: of a corpus, the test recordings of a fold, by default all.
         options: how motion files are read.
         device, precision: what a model that is loaded from a file computes on, and how precisely.
-        out: folder that gets the files of `kinespan localize`; those that are there are replaced.
+        out: folder that gets the files of `kinespan localize`.
+        overwrite: replace the answers that are there.
 
-    Raises InputError for two recordings of the same name, one that does not map, or an unknown decoder.
+    Raises InputError for two recordings of the same name, one that does not map, an unknown decoder, or a folder with
+    answers.
     """
+    if out is not None:
+        check_answers_folder(Path(out), overwrite)
     if isinstance(model, str | Path):
         from .load import load_model
 
@@ -73,8 +83,7 @@ def localize(
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
         clocks[name] = Clock.of(recording)
-        scores[name] = model.frame_scores(recording)
-        segments, candidates, slots[name] = _decode(model, recording, scores[name], people, config)
+        segments, candidates, scores[name], slots[name] = _decode(model, recording, people, config)
         segmentation[name], proposals[name] = Annotation(tuple(segments), model.labels), tuple(candidates)
         if progress is not None:
             progress(number + 1)
@@ -83,6 +92,7 @@ def localize(
     result = LocalizationResult(segmentation, proposals, scores, fps, model.labels, clocks, slots, facts)
     if out is not None:
         write_result(result, Path(out))
+        (Path(out) / TRUTH_FILE).unlink(missing_ok=True)  # of the answers that were overwritten
     return result
 
 
@@ -101,33 +111,38 @@ def _recordings(
         return
     if split is not None:
         raise InputError(f"split {split!r}: these are motion files or recordings, not a corpus, which has splits")
+    options = options or ReadOptions()
+    items: list[Recording | tuple[Path, str]] = []
     for item in (source,) if isinstance(source, Recording | str | Path) else source:
-        if isinstance(item, Recording):
-            yield item
+        items += [item] if isinstance(item, Recording) else find_files(item, options.format)
+    override_fps = overrides_fps([item for item in items if not isinstance(item, Recording)])
+    for each in items:
+        if isinstance(each, Recording):
+            yield each
         else:
-            for file, format in find_files(Path(item)):
-                yield read(file, format, options).recording
+            yield read(*each, options, override_fps=override_fps).recording
 
 
 def _decode(
-    model: Model, recording: Recording, scores: Scores, people: People, config: DecodeConfig | None
-) -> tuple[list[Span], list[Span], tuple[int, ...]]:
-    """The segmentation and the proposals of a recording, and the slots of its people where they are told apart.
+    model: Model, recording: Recording, people: People | None, config: DecodeConfig | None
+) -> tuple[list[Span], list[Span], Scores, tuple[int, ...]]:
+    """The segmentation, proposals and scores of a recording, and the slots of its people where they are told apart.
 
-    `scores` (T, C + 1) are those of all people together. The spans are those of `Model.localize` and
-    `Model.proposals`, whose scores are computed once.
+    The spans are those of `Model.localize` and `Model.proposals`, whose scores are computed once; the scores are as
+    `LocalizationResult` has them.
     """
-    from ..models.base import best_first, by_person, of_person
+    from ..models.base import best_first, by_person, cut_at, of_person
 
     segments: list[Span] = []
     proposals: list[Span] = []
+    scores: list[Scores] = []
     slots: list[int] = []
-    for person, motion in by_person(recording, people):
-        own_scores = scores if person is None else model.frame_scores(motion)
-        segments += of_person(model.segment(own_scores), person)
-        proposals += of_person(model.decode(own_scores, config), person)
+    for person, motion in by_person(recording, people or model.spec.people):
+        scores.append(model.frame_scores(motion))
+        segments += of_person(cut_at(model.segment(scores[-1]), recording.duration), person)
+        proposals += of_person(model.decode(scores[-1], config), person)
         slots += [] if person is None else [person]
-    return segments, best_first(proposals), tuple(slots)
+    return segments, best_first(proposals), np.stack(scores) if slots else scores[0], tuple(slots)
 
 
 def _decoder_fact(decoder: str | None) -> dict[str, str]:
@@ -149,7 +164,8 @@ def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] 
     infos = {name: corpus.infos[corpus.index(name)] for name in annotations}
     durations = {name: info.duration for name, info in infos.items()}
     rates = {name: info.fps for name, info in infos.items()}
-    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates)
+    people = {name: corpus[name].people for name, annotation in annotations.items() if annotation.people}
+    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates, people=people)
 
 
 def evaluate_on(

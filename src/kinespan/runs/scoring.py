@@ -141,10 +141,12 @@ def _truth(truth: Truth | Mapping[str, Annotation] | str | Path, predictions: ob
     if labels is None:
         raise InputError("the ground truth has no recordings")
     clocks = predictions.clocks if isinstance(predictions, LocalizationResult) else {}
+    slots = predictions.people if isinstance(predictions, LocalizationResult) else {}
     return Truth(
         {name: replace(annotation, labels=labels) for name, annotation in truth.items()},
         labels,
         {name: clocks[name].duration for name in truth if name in clocks},
         {name: clocks[name].fps for name in truth if name in clocks},
         labels_are_declared=False,
+        people={name: slots.get(name) or each.people for name, each in truth.items() if each.people},
     )

@@ -18,7 +18,8 @@ from ..data.recording import Recording
 from ..errors import InputError
 
 if TYPE_CHECKING:  # torch takes seconds to import
-    from ..models.base import Model, People
+    from ..models.base import Model
+    from ..models.model_file import People
     from ..prepare.in_memory import Labels
 
 Motion = Iterable[Recording | str | Path]
@@ -43,7 +44,8 @@ class ActionLocalizer:
         training: learn: pretrain on all recordings, train two networks on the labelled ones, and let them pseudo-label
             the rest; the best that few labels give. finetune: one network on the labelled ones, in a fifth of the time.
         pretrained: a run or a model file whose encoder is trained further, or `default`, the encoder of the package.
-        people: one answer for a recording, or one for each of its people, whose spans say whose they are.
+        people: together, one answer for a recording, or each, one for each of its people, whose spans say whose they
+            are; by default each if the labels name people.
         quiet: show no progress.
         settings: every other setting of the command by keyword, such as ``steps=100`` or ``encoder="tcn"``.
 
@@ -56,7 +58,7 @@ class ActionLocalizer:
         training: Literal["learn", "finetune"] = "learn",
         *,
         pretrained: str | Path | None = None,
-        people: People = "together",
+        people: People | None = None,
         quiet: bool = True,
         **settings: Any,
     ) -> None:
@@ -71,7 +73,7 @@ class ActionLocalizer:
         """The settings of the training. Raises InputError."""
         if self.training not in CONFIGS:
             raise InputError(f"training is {self.training!r}, expected learn or finetune")
-        if self.people not in ("together", "each"):
+        if self.people not in (None, "together", "each"):
             raise InputError(f"people is {self.people!r}, expected together or each")
         for name in ("split", "fold"):
             if name in self._settings:
@@ -80,8 +82,9 @@ class ActionLocalizer:
         return config
 
     def fit(self, recordings: Motion, annotations: Sequence[Labels] | Mapping[str, Labels]) -> Self:
-        """Train on recordings and their labels; sets `model_` and `labels_`, and returns itself.
+        """Train on recordings and their labels, and return itself.
 
+        It sets `model_`, `labels_`, the label set, and `decisions_`, what was decided about the labels, in plain lines.
         annotations: for each recording an Annotation, or rows (label, start, end) in seconds, or None where it is not
         labelled; or a mapping from the names of recordings. Raises InputError as `kinespan.write_corpus` does, and
         where nothing is labelled.
@@ -94,7 +97,7 @@ class ActionLocalizer:
         with tempfile.TemporaryDirectory(prefix="kinespan-", ignore_cleanup_errors=True) as folder:
             corpus = write_corpus(Path(folder) / "corpus", takes, annotations, name="recordings of fit")
             self.model_ = self._train(folder, corpus.path)
-        self.labels_ = self.model_.labels
+        self.labels_, self.decisions_ = self.model_.labels, corpus.decisions
         return self
 
     def _train(self, folder: str, corpus: Path) -> Model:
@@ -127,7 +130,7 @@ class ActionLocalizer:
         model, takes = self._fitted(), _takes(recordings)
         if not isinstance(annotations, Mapping):
             takes = _renamed(takes)
-        truth = annotations_by_name(takes, annotations)
+        truth, _ = annotations_by_name(takes, annotations)
         if not truth:
             raise InputError("score: none of the recordings is labelled")
         labels = union_of([model.labels, *(annotation.labels for annotation in truth.values())])
@@ -141,6 +144,7 @@ class ActionLocalizer:
                 labels,
                 {take.name: take.duration for take in labelled},
                 {take.name: take.fps for take in labelled},
+                people={take.name: take.people for take in labelled if truth[take.name].people},
             ),
         )
         return metrics.map_average["0.1:0.5"] if metrics.f1 is None else metrics.f1["50"]
@@ -182,7 +186,8 @@ class ActionLocalizer:
     def _repr_html_(self) -> str:
         """A small table, for notebooks."""
         state = repr(self.model_) if self.__sklearn_is_fitted__() else "not trained yet"
-        return facts_html("ActionLocalizer", [*self.get_params().items(), ("model_", state)])
+        facts = [*self.get_params().items(), ("model_", state), ("decisions_", getattr(self, "decisions_", ()))]
+        return facts_html("ActionLocalizer", [(name, value) for name, value in facts if value is not None])
 
 
 def _takes(recordings: Motion) -> list[Recording]:

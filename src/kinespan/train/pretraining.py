@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..config import PretrainConfig
+from ..config import PretrainConfig, single_fold
 from ..config.parser import settings_by_keyword
 from ..corpus.training_set import Source, choose_skeleton, joined_annotations, training_set
 from ..models.model_file import ModelSpec, save_weights
@@ -58,7 +58,7 @@ def pretrain(
     out, config = Path(out), settings_by_keyword(PretrainConfig, config, settings)
     checkpoint = check_run_folder(out, resume, ENCODER_FILE)
     sources = [source] if isinstance(source, Source) else source
-    sets = [training_set(each, config.split, config.fold) for each in sources]
+    sets = [training_set(each, config.split, single_fold(config.fold)) for each in sources]
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
     spec = ModelSpec.of_network(network, skeleton)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..config import RecognizeConfig
+from ..config import RecognizeConfig, single_fold
 from ..corpus.splits import without_labels
 from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
@@ -24,6 +24,7 @@ from ..corpus.training_set import TrainingSet, choose_skeleton, corpus_parts
 from ..data.annotation import LabelSet
 from ..errors import InputError
 from ..methods.base import unit_length, video_feature
+from ..models.base import by_person
 from ..models.encoder_model import EncoderModel
 from ..models.model_file import ModelSpec, read_spec
 from ..runs.folder import pretrained_file
@@ -59,7 +60,7 @@ def recognize(
     """
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
-    parts = corpus_parts(corpus, config.split, config.fold)
+    parts = corpus_parts(corpus, config.split, single_fold(config.fold))
     if corpus.labels is None:
         raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
     labels, train = without_labels(corpus.labels, parts.drop_labels), parts.train
@@ -95,15 +96,21 @@ def samples(
     model: EncoderModel,
     progress: Callable[[int], None],
 ) -> Samples:
-    """The labelled spans of recordings as clips. Raises InputError where there are none."""
+    """The labelled spans of recordings as clips, each of the person whom it names. Raises InputError without any."""
     features, ids = [], []
     for first in range(0, len(names), BATCH):
         batch_names = names[first : first + BATCH]
         clips: list[tuple[np.ndarray, np.ndarray]] = []
         for name in batch_names:
-            motion, annotation = model.input.motion(corpus[name]), corpus.annotation(name)
-            for span in annotation.spans if annotation is not None else ():
+            recording, annotation = corpus[name], corpus.annotation(name)
+            if annotation is None:
+                continue
+            motions: dict[int | None, Motion] = {None: model.input.motion(recording)}
+            if annotation.people:  # a clip shows the person whose action it is
+                motions |= {slot: model.input.motion(alone) for slot, alone in by_person(recording, "each")}
+            for span in annotation.spans:
                 if span.label in labels.names:
+                    motion = motions.get(span.person, motions[None])
                     clips.append(trimmed(motion, span.start, span.end, model.clip_frames))
                     ids.append(labels.names.index(span.label))
         features += [_features(clips[start : start + BATCH], model) for start in range(0, len(clips), BATCH)]
