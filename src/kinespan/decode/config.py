@@ -50,6 +50,9 @@ class DecodeConfig:
     """viterbi: mean and standard deviation of the log of seconds, of background and of each label. Finetuning learns
     them from the training labels."""
 
+    event_threshold: float = 0.5
+    """Events whose score is lower are dropped."""
+
     def __post_init__(self) -> None:
         """Validate. Raises InputError, naming the setting."""
         _one_of("method", self.method, ("runs", "action", "argmax"))
