@@ -77,7 +77,8 @@ def figures(folder: Path) -> dict[str, Any]:
     weights = {run: _root_mean_square(folder / run) for run in (*STEADY, "learn")}
     losses = {run: _first_loss(folder / run / "metrics.csv") for run in STEADY}
     with np.load(folder / "finetune" / "scores.npz") as scores:
-        means = {name: scores[name].mean(axis=0, dtype=np.float64).tolist() for name in sorted(scores.files)}
+        names = sorted(name for name in scores.files if name.startswith("scores/"))
+        means = {name.removeprefix("scores/"): scores[name].mean(axis=0, dtype=np.float64).tolist() for name in names}
     return {"weights": weights, "losses": losses, "scores": means}
 
 

@@ -88,7 +88,7 @@ def our_map_from_files(options: RunOptions) -> Job:
 
     def whole() -> None:
         predictions, truth = read_predictions(predicted_file), read_truth(truth_file)
-        detection_map(predictions.spans, {name: a.spans for name, a in truth.annotations.items()}, TIOUS)
+        detection_map(predictions.proposals, {name: a.spans for name, a in truth.annotations.items()}, TIOUS)
         assert folder.name  # the folder lives as long as the job
 
     return Job(whole)

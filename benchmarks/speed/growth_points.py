@@ -112,7 +112,7 @@ def body(joints: int) -> Any:
 
 
 def _localizing(minutes: int, folder: Path) -> Callable[[], object]:
-    """What `kinespan localize` does with a recording in a file, from frames to predictions.json."""
+    """What `kinespan localize` does with a recording in a file, from frames to the files of answers."""
     from kinespan.data.recording import Recording
     from kinespan.data.skeletons import NTU_25
     from kinespan.runs.outputs import write_result

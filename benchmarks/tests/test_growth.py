@@ -233,7 +233,7 @@ def test_points_of_other_curves(curve, value, tmp_path, monkeypatch) -> None:
     assert row["value"] == value
     assert 0 < row["begin_bytes"] <= row["peak_bytes"]
     if curve == "localize":
-        spans = json.loads((tmp_path / "localized-1" / "predictions.json").read_text())["results"]["made"]
+        spans = json.loads((tmp_path / "localized-1" / "proposals.json").read_text())["results"]["made"]
         assert len({span["label"] for span in spans}) > 3  # there is something to decode
         assert (tmp_path / "motion.f32").stat().st_size == 60 * 30 * 25 * 3 * 4
     if curve == "prepare":

@@ -68,7 +68,7 @@ def test_real_motion_from_files_to_figures(real_motion: Path, tmp_path: Path, mo
     again, metrics = (json.loads(Path(file).read_text()) for file in ("metrics.json", "fine/metrics.json"))
     for measure in ("map", "per_class", "frame_accuracy", "edit", "f1"):
         assert again[measure] == metrics[measure]
-    results = json.loads(Path("fine/predictions.json").read_text())["results"]
+    results = json.loads(Path("fine/proposals.json").read_text())["results"]
     assert {int(name.rpartition("_")[2]) for name in results} == {1, 5, 9}
     assert metrics["recordings"] == len(results)
     run("report", "fine", "--out", "report.html", "--most", 2)
@@ -76,6 +76,6 @@ def test_real_motion_from_files_to_figures(real_motion: Path, tmp_path: Path, mo
     # a model of Kinect motion reads a take of another laboratory, another body and another rate
     take = real_motion / "cmu_bvh" / "acrnn" / "martial" / "03.bvh"
     run("localize", "fine", take, "--out", "found")
-    found = json.loads(Path("found/predictions.json").read_text())
+    found = json.loads(Path("found/proposals.json").read_text())
     assert list(found["results"]) == ["03"]
     assert all(0 <= span["score"] <= 1 for span in found["results"]["03"])

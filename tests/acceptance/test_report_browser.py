@@ -36,7 +36,7 @@ def reported(recording: Recording, truth: Annotation) -> ReportRecording:
     late = np.roll(truth.frame_ids(recording.num_frames, recording.fps), round(0.5 * recording.fps))
     hot = np.eye(len(truth.labels) + 1)[np.maximum(late, 0)]
     smooth = np.stack([np.convolve(column, np.ones(9) / 9, mode="same") for column in hot.T], axis=1)
-    return ReportRecording(recording, truth, [*spans, *doubles], spans, smooth, recording.fps)
+    return ReportRecording(recording, truth, spans, [*spans, *doubles], smooth, recording.fps)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_speed_is_obeyed_and_play_ends_at_the_end(opened: Opened, data: ReportDa
     assert opened.page.inner_text("#frame") == f"frame {frames} of {frames}"
 
 
-@pytest.mark.parametrize("row", ["Truth", "Segmentation", "Frame scores"])
+@pytest.mark.parametrize("row", ["Truth", "Predicted", "Frame scores"])
 def test_click_on_any_timeline_seeks_and_the_caption_tells_the_label(
     opened: Opened, data: ReportData, row: str
 ) -> None:
@@ -252,7 +252,7 @@ def test_threshold_legend_and_zoom_change_the_timelines(opened: Opened, data: Re
     assert without_doubles != before
     scores = ".row.scores canvas"
     curves = opened.pixels(scores)
-    label = opened.page.locator(".label-row", has_text=data.recordings[0].predictions[0].label).first
+    label = opened.page.locator(".label-row", has_text=data.recordings[0].proposals[0].label).first
     label.click()
     assert label.get_attribute("aria-pressed") == "false"
     assert opened.pixels(scores) != curves
@@ -326,14 +326,26 @@ def test_dark_phone_and_print_render(browser: Any, report: Path) -> None:
 def test_own_recording_without_truth_or_metrics_looks_whole(browser: Any, data: ReportData, tmp_path: Path) -> None:
     item = data.recordings[0]
     path = tmp_path / "mine.html"
-    write_report(ReportData("Mine", ACTIONS, [ReportRecording(item.recording, predictions=item.predictions)]), path)
+    write_report(ReportData("Mine", ACTIONS, [ReportRecording(item.recording, proposals=item.proposals)]), path)
     page = Opened(browser, path)
     for section in ("metrics", "confusion", "curves", "facts"):
         assert page.page.locator(f"#{section}").is_hidden()
     assert page.page.locator("#caption .truth").count() == 0
-    best = max(item.predictions, key=lambda span: (span.score, span.duration))
+    best = max(item.proposals, key=lambda span: (span.score, span.duration))
     page.click_time(page.page.locator(".row.thin canvas").first, (best.start + best.end) / 2, item.recording.duration)
     assert page.page.inner_text("#caption .predicted dd") == best.label
+    assert page.complaints == []
+    page.context.close()
+
+
+def test_a_segmentation_without_spans_is_an_empty_row(browser: Any, data: ReportData, tmp_path: Path) -> None:
+    item = data.recordings[0]
+    path = tmp_path / "nothing.html"
+    write_report(ReportData("Nothing", ACTIONS, [ReportRecording(item.recording, segmentation=())]), path)
+    page = Opened(browser, path)
+    assert page.row("Predicted").is_visible()
+    assert page.page.inner_text("#caption .predicted dd") == "no action"
+    assert page.page.locator(".row.thin").count() == 0
     assert page.complaints == []
     page.context.close()
 

@@ -107,8 +107,8 @@ def test_metrics_json_has_the_documented_fields(jobs: Path) -> None:
     assert (facts["protocol"], facts["split"], facts["fold"], facts["seed"]) == ("linear", "by-performer", 1, 1)
 
 
-def test_predictions_json_and_truth_json_are_activitynet(jobs: Path) -> None:
-    found, truth = load(jobs / "fine" / "predictions.json"), load(jobs / "fine" / "truth.json")
+def test_proposals_json_and_truth_json_are_activitynet(jobs: Path) -> None:
+    found, truth = load(jobs / "fine" / "proposals.json"), load(jobs / "fine" / "truth.json")
     corpus = Corpus.open(jobs / "corpus")
     test = corpus.fold("by-performer", 1).test
     assert tuple(found["results"]) == tuple(truth["database"]) == test
@@ -125,22 +125,47 @@ def test_predictions_json_and_truth_json_are_activitynet(jobs: Path) -> None:
         assert spans == [(span.label, span.start, span.end) for span in corpus.annotation(name).spans]
 
 
-def test_spans_csv_equals_predictions_json(jobs: Path) -> None:
+def test_spans_csv_is_the_segmentation_in_frames_of_the_recording(jobs: Path) -> None:
     with open(jobs / "fine" / "spans.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["recording", "label", "start", "end", "score", "person"]
+    columns = ["recording", "label", "start", "end", "start_frame", "end_frame", "score", "person"]
+    assert list(rows[0]) == columns
     table = [(row["recording"], row["label"], float(row["start"]), float(row["end"])) for row in rows]
-    results = load(jobs / "fine" / "predictions.json")["results"]
-    assert table == [(name, span["label"], *span["segment"]) for name, spans in results.items() for span in spans]
+    answers = load(jobs / "fine" / "proposals.json")["segmentation"]
+    assert table == [(name, span["label"], *span["segment"]) for name, spans in answers.items() for span in spans]
+    corpus = Corpus.open(jobs / "corpus")
+    for row in rows:
+        fps = corpus.infos[corpus.index(row["recording"])].fps
+        for bound in ("start", "end"):
+            assert abs(int(row[f"{bound}_frame"]) - float(row[bound]) * fps) <= 0.5
 
 
 def test_localize_gives_the_predictions_of_the_test(jobs: Path, command: Command) -> None:
     done = command("localize", "fine", "corpus", "--out", "again", *SPLIT, "--fold", 1)
     assert done.code == 0
     assert "localizing" in done.err
-    assert load(jobs / "again" / "predictions.json")["results"] == load(jobs / "fine" / "predictions.json")["results"]
+    again, fine = load(jobs / "again" / "proposals.json"), load(jobs / "fine" / "proposals.json")
+    assert (again["results"], again["segmentation"]) == (fine["results"], fine["segmentation"])
     assert load(jobs / "again" / "truth.json") == load(jobs / "fine" / "truth.json")
-    assert (jobs / "again" / "spans.csv").read_text() == (jobs / "fine" / "spans.csv").read_text()
+    for name in ("spans.csv", "summary.csv", "transitions.csv"):
+        assert (jobs / "again" / name).read_text() == (jobs / "fine" / name).read_text()
+
+
+def test_answers_are_overwritten_only_when_asked(jobs: Path, command: Command) -> None:
+    assert command("localize", "fine", "corpus", "--out", "once", *SPLIT).code == 0
+    answers = (jobs / "once" / "spans.csv").read_bytes()
+    refused = command("localize", "fine", "corpus", "--out", "once")
+    assert refused.code == 2
+    assert "--overwrite" in refused.err
+    assert (jobs / "once" / "spans.csv").read_bytes() == answers
+    corpus = Corpus.open(jobs / "corpus")
+    save_npz(corpus[corpus.names[0]].with_changes("renamed", name="first"), jobs / "first.npz")
+    assert command("localize", "fine", "first.npz", "--out", "once", "--overwrite").code == 0
+    assert list(load(jobs / "once" / "proposals.json")["results"]) == ["first"]
+    assert not (jobs / "once" / "truth.json").exists(), "of other recordings"
+    in_run = command("localize", "fine", "first.npz", "--out", "fine", "--overwrite")
+    assert in_run.code == 2
+    assert "--out fine: is the folder of a run" in in_run.err
 
 
 def test_localize_files_and_folders_of_them(jobs: Path, command: Command) -> None:
@@ -150,29 +175,38 @@ def test_localize_files_and_folders_of_them(jobs: Path, command: Command) -> Non
     for name in corpus.names[:2]:
         save_npz(corpus[name], takes / f"{name}.npz")
     assert command("localize", "fine/model.safetensors", "takes", "--out", "of_files").code == 0
-    found = load(jobs / "of_files" / "predictions.json")["results"]
+    found = load(jobs / "of_files" / "proposals.json")["results"]
     assert sorted(found) == sorted(corpus.names[:2])
     assert not (jobs / "of_files" / "truth.json").exists()
     one = command("localize", "fine", f"takes/{corpus.names[0]}.npz", "--out", "of_one")
-    assert re.search(r"^  +\d+\.\d\d s to +\d+\.\d\d s  \w+", one.out, re.MULTILINE)
-    assert load(jobs / "of_one" / "predictions.json")["results"] == {corpus.names[0]: found[corpus.names[0]]}
+    assert load(jobs / "of_one" / "proposals.json")["results"] == {corpus.names[0]: found[corpus.names[0]]}
+    with open(jobs / "of_one" / "spans.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    shown = re.findall(r"^  +(\d+\.\d\d) s to +(\d+\.\d\d) s  (.*?)  \(", one.out, re.MULTILINE)
+    assert shown == [(f"{float(row['start']):.2f}", f"{float(row['end']):.2f}", row["label"]) for row in rows]
+    assert shown, "a model that finds nothing tests nothing"
+    assert f"{corpus.names[0]}: {len(rows)} action{'' if len(rows) == 1 else 's'}\n" in one.out
 
 
 def test_python_gives_the_spans_of_the_command(jobs: Path) -> None:
-    """kinespan.load_model(path).localize(recording) -> list[Span], the same spans as the command's."""
+    """kinespan.load_model(path).localize(recording) -> Annotation, the same spans as the command's."""
     corpus = kinespan.Corpus.open(jobs / "corpus")
     model = kinespan.load_model(jobs / "fine" / "model.safetensors")
-    for name, expected in load(jobs / "fine" / "predictions.json")["results"].items():
-        spans = model.localize(corpus[name])
-        assert all(isinstance(span, kinespan.Span) for span in spans)
-        found = [(span.start, span.end, span.label, pytest.approx(span.score, abs=1e-6)) for span in spans]
-        written = [(*span["segment"], span["label"], span["score"]) for span in expected]
-        assert found == sorted(written, key=lambda span: span[:3])
+    written = load(jobs / "fine" / "proposals.json")
+    for name in written["results"]:
+        annotation = model.localize(corpus[name])
+        assert annotation.labels == model.labels
+        for spans, entries in (
+            (annotation.spans, written["segmentation"][name]),
+            (model.proposals(corpus[name]), written["results"][name]),
+        ):
+            rows = [(span.start, span.end, span.label, pytest.approx(span.score, abs=1e-6)) for span in spans]
+            assert rows == [(*entry["segment"], entry["label"], entry["score"]) for entry in entries]
 
 
 @pytest.mark.parametrize("rule", ["activitynet", "stal", "pku"])
 def test_evaluating_files_and_model_gives_the_same_metrics(jobs: Path, command: Command, rule: str) -> None:
-    files = ("--predictions", "fine/predictions.json", "--truth", "fine/truth.json")
+    files = ("--predictions", "fine/proposals.json", "--truth", "fine/truth.json")
     more = ("--rule", rule, "--tiou", 0.1, 0.25, 0.5)
     assert command("evaluate", *files, *more, "--out", "of_p_and_t.json").code == 0
     assert command("evaluate", "fine", "corpus", *SPLIT, *more, "--out", "of_model.json").code == 0
@@ -184,7 +218,7 @@ def test_evaluating_files_and_model_gives_the_same_metrics(jobs: Path, command: 
 
 
 def test_evaluate_prints_the_protocol_and_a_row_for_each_label(jobs: Path, command: Command) -> None:
-    done = command("evaluate", "--predictions", "fine/predictions.json", "--truth", "fine/truth.json")
+    done = command("evaluate", "--predictions", "fine/proposals.json", "--truth", "fine/truth.json")
     assert done.code == 0
     assert "protocol linear" in done.out
     assert "seed 1" in done.out
@@ -235,14 +269,14 @@ def test_without_split_all_recordings_are_trained_on_and_none_tested(jobs: Path,
     assert "--split" in done.out
     assert not (jobs / "all" / "metrics.json").exists()
     assert command("localize", "all", "corpus", "--out", "all_found").code == 0
-    assert len(load(jobs / "all_found" / "predictions.json")["results"]) == 6
+    assert len(load(jobs / "all_found" / "proposals.json")["results"]) == 6
     assert command("evaluate", "all", "corpus", "--out", "all.json").code == 0
     assert load(jobs / "all.json")["recordings"] == 6
 
 
 def test_reports_of_a_run_and_of_files(jobs: Path, command: Command) -> None:
     assert command("report", "fine", "--out", "run.html").code == 0
-    words = ("report", "fine/predictions.json", "fine/metrics.json", "--out", "files.html", "--title", "My <takes>")
+    words = ("report", "fine/proposals.json", "fine/metrics.json", "--out", "files.html", "--title", "My <takes>")
     assert command(*words).code == 0
     for name in ("run.html", "files.html"):
         page = (jobs / name).read_text(encoding="utf-8")
@@ -251,8 +285,21 @@ def test_reports_of_a_run_and_of_files(jobs: Path, command: Command) -> None:
     assert "My <takes>" not in page
 
 
+def test_a_report_shows_proposals_where_asked(jobs: Path, command: Command) -> None:
+    proposals = {}
+    for name, more in (("without", []), ("with", ["--proposals"])):
+        assert command("report", "fine", "--out", f"{name}.html", *more).code == 0
+        page = (jobs / f"{name}.html").read_text(encoding="utf-8")
+        data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+        proposals[name] = sum(len(recording["proposals"]) for recording in data["recordings"])
+        assert all(recording["segmentation"] is not None for recording in data["recordings"])
+        assert all(recording["scores"]["fps"] > 0 for recording in data["recordings"])
+    assert proposals["without"] == 0
+    assert proposals["with"] == sum(map(len, load(jobs / "fine" / "proposals.json")["results"].values()))
+
+
 def test_report_reads_motion_that_has_moved(jobs: Path, command: Command) -> None:
-    data = load(jobs / "fine" / "predictions.json")
+    data = load(jobs / "fine" / "proposals.json")
     data["external_data"]["corpus"] = "/gone"
     (jobs / "moved.json").write_text(json.dumps(data))
     lost = command("report", "moved.json", "--out", "moved.html")
@@ -351,14 +398,14 @@ def test_bfloat16_changes_scores_only_by_rounding(jobs: Path, command: Command) 
         words = ("localize", "fine", "corpus", "--out", f"in_{precision}", "--precision", precision, *SPLIT)
         assert command(*words).code == 0
         with np.load(f"in_{precision}/scores.npz") as scores:
-            found[precision] = {name: scores[name] for name in scores.files if scores[name].ndim == 2}
+            found[precision] = {name: scores[name] for name in scores.files if name.startswith("scores/")}
     assert found["32"].keys() == found["bf16"].keys()
     apart = [np.abs(found["bf16"][name] - scores) for name, scores in found["32"].items()]
     assert 0 < max(float(part.max()) for part in apart) < 0.1
     assert max(float(part.mean()) for part in apart) < 0.005
     figures = []
     for way in ("32", "bf16"):
-        files = ("--predictions", f"in_{way}/predictions.json", "--truth", f"in_{way}/truth.json")
+        files = ("--predictions", f"in_{way}/proposals.json", "--truth", f"in_{way}/truth.json")
         assert command("evaluate", *files, "--out", f"in_{way}/metrics.json").code == 0
         figures.append(load(jobs / f"in_{way}" / "metrics.json")["frame_accuracy"])
     assert figures[1] == pytest.approx(figures[0], abs=0.02)

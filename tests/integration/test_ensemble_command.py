@@ -36,7 +36,7 @@ def test_a_fused_model_is_used_like_any_other(jobs: Path, command: Command, tmp_
 
     out = tmp_path / "out"
     assert command("localize", file, "corpus", *SPLIT, "--out", out).code == 0
-    scores, expected = read_scores(out / "scores.npz"), read_scores(jobs / "fine" / "scores.npz")
+    scores, expected = (read_scores(folder / "scores.npz").scores for folder in (out, jobs / "fine"))
     assert scores.keys() == expected.keys()
     assert all(np.allclose(scores[name], expected[name], atol=2e-3) for name in scores)
 

@@ -169,7 +169,7 @@ def test_an_encoder_and_a_method_are_trained(done: dict[str, Done], site: Path) 
 def test_the_trained_encoder_localizes(done: dict[str, Done], site: Path) -> None:
     for name in ("finetune", "localize"):
         assert done[name].code == 0, done[name].err
-    found = json.loads((site.parent / "found" / "predictions.json").read_text())
+    found = json.loads((site.parent / "found" / "proposals.json").read_text())
     assert list(found["results"]) == ["zoe_1"]
 
 

@@ -23,9 +23,10 @@ def test_functions_of_the_package_train_localize_and_evaluate_from_paths(tmp_pat
     save_npz(corpus[name], tmp_path / f"{name}.npz")
     by_path = kinespan.localize(str(tmp_path / "finetune"), [str(tmp_path / f"{name}.npz")])
     in_memory = kinespan.localize(model, [corpus[name]])
-    assert by_path.predictions.spans[name] == in_memory.predictions.spans[name]
+    assert by_path.segmentation[name] == in_memory.segmentation[name] == model.localize(corpus[name])
+    assert by_path.proposals[name] == in_memory.proposals[name] == tuple(model.proposals(corpus[name]))
     result = kinespan.localize(model, corpus)
-    assert set(result.predictions.spans) == set(corpus.names)
+    assert set(result.segmentation) == set(result.proposals) == set(corpus.names)
     metrics = kinespan.evaluate(result.predictions, corpus_truth(corpus, corpus.names))
     assert 0 <= metrics.to_dict()["frame_accuracy"] <= 1
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from kinespan.annotations import FORMATS, read_annotations, write_annotations
 from kinespan.annotations.activitynet import read_predictions, read_truth, write_predictions, write_truth
-from kinespan.data.annotation import Annotation, LabelSet, Span
+from kinespan.data.annotation import Annotation, Event, LabelSet, Span
+from kinespan.data.clock import Clock
 from kinespan.data.predictions import Predictions, Truth
 from kinespan.errors import InputError
 from kinespan.files import write_atomically
@@ -34,6 +35,7 @@ SPANS = st.builds(
 )
 GROUPS = st.dictionaries(NAMES, st.lists(SPANS, max_size=4).map(tuple), max_size=3)
 
+SAMPLE_LABELS = LabelSet(("sit, down", 'the "turn"', "line\nbreak", "never"))
 SAMPLE = Predictions(
     {
         "take 1": (Span(0.1, 2 / 3, "sit, down", 0.75), Span(1.0, 2.5, 'the "turn"', 1e-9, 1)),
@@ -42,6 +44,9 @@ SAMPLE = Predictions(
     },
     details={"model": "m"},
 )
+ANSWERS = {name: Annotation(spans, SAMPLE_LABELS) for name, spans in SAMPLE.proposals.items()}
+"""The sample as a segmentation, which every format writes."""
+CLOCKS = {"take 1": Clock(120.0, 600)}
 
 
 @given(GROUPS, st.none() | GROUPS)
@@ -111,6 +116,18 @@ def test_labels_are_exclusive_unless_spans_overlap_or_the_file_says(tmp_path):
         assert read_truth(path).labels.exclusive is expected
 
 
+def test_segments_without_length_are_kept_apart(tmp_path):
+    spans = [{"label": "b", "segment": [5, 5]}, {"label": "a", "segment": [0, 1]}, {"label": "a", "segment": [3, 2]}]
+    truth = read_truth(written(tmp_path, {"database": {"x": {"annotations": spans}, "y": {"annotations": []}}}))
+    assert truth.annotations["x"].spans == (Span(0, 1, "a"),)
+    assert truth.labels == LabelSet(("a", "b"))
+    assert truth.without_length == (("x", ("b", 5.0, 5.0, None, -1)), ("x", ("a", 3.0, 2.0, None, -1)))
+    results = {"x": [], "y": [{**span, "score": 0.5} for span in spans]}
+    predictions = read_predictions(written(tmp_path, {"results": results}))
+    assert dict(predictions.proposals) == {"x": (), "y": (Span(0, 1, "a", 0.5),)}
+    assert [row[:3] for _, row in predictions.without_length] == [("b", 5.0, 5.0), ("a", 3.0, 2.0)]
+
+
 @pytest.mark.parametrize(
     "data, message",
     [
@@ -121,8 +138,6 @@ def test_labels_are_exclusive_unless_spans_overlap_or_the_file_says(tmp_path):
         ({"results": {"x": {}}}, r"results\['x'\]: found {}, expected a list"),
         ({"results": {"x": [entry(), 3]}}, r"results\['x'\]\[1\]: found 3"),
         ({"results": {"x": [entry(label="")]}}, r"results\['x'\]\[0\]\.label"),
-        ({"results": {"x": [entry(segment=[2, 1])]}}, r"\.segment: found \[2, 1\], expected start before end"),
-        ({"results": {"x": [entry(segment=[1, 1])]}}, "start before end"),
         ({"results": {"x": [entry(segment=["0", "1"])]}}, "two finite numbers"),
         ({"results": {"x": [entry(segment=[0, True])]}}, "two finite numbers"),
         ({"results": {"x": [entry(segment=[0, 10**400])]}}, "two finite numbers"),
@@ -131,6 +146,10 @@ def test_labels_are_exclusive_unless_spans_overlap_or_the_file_says(tmp_path):
         ({"results": {"x": [entry(person=-1)]}}, r"\.person: found -1"),
         ({"results": {}, "segmentation": 3}, "segmentation: found 3"),
         ({"results": {}, "segmentation": {"x": [entry(segment=0)]}}, r"segmentation\['x'\]\[0\]\.segment"),
+        (
+            {"results": {}, "segmentation": {"x": [entry(segment=[2, 1])]}},
+            r"2\.0, 1\.0\], expected start before",
+        ),
         ({"results": {}, "external_data": 1}, "external_data"),
         ('{"results": {"x": [], "x": []}}', "'x' occurs twice"),
     ],
@@ -169,12 +188,12 @@ def test_bad_truth_is_refused_by_field(tmp_path, data, message):
 
 
 def slow_spans(groups, scored):
-    """The spans of a file as the format describes them, or None where anything is wrong."""
+    """The spans of a file as the format describes them, and the rows without length; None where anything is wrong."""
 
     def number(value):
         return type(value) in (int, float) and abs(value) <= 1.7976931348623157e308
 
-    table = {}
+    table, without_length = {}, []
     for name, entries in groups.items():
         if type(entries) is not list:
             return None
@@ -189,14 +208,18 @@ def slow_spans(groups, scored):
                 and type(segment) is list
                 and len(segment) == 2
                 and all(map(number, segment))
-                and segment[0] < segment[1]
+                and (segment[0] < segment[1] or scored)
                 and (number(score) or (score is None and not scored))
                 and (person is None or (type(person) is int and 0 <= person < 2**31))
             )
             if not good:
                 return None
-            table[name].append(Span(*map(float, segment), label, None if score is None else float(score), person))
-    return {name: tuple(spans) for name, spans in table.items()}
+            (start, end), score = map(float, segment), None if score is None else float(score)
+            if start < end:
+                table[name].append(Span(start, end, label, score, person))
+            else:
+                without_length.append((name, (label, start, end, score, -1 if person is None else person)))
+    return {name: tuple(spans) for name, spans in table.items()}, tuple(without_length)
 
 
 numbers = st.one_of(
@@ -227,7 +250,8 @@ def test_spans_agree_with_the_slow_reference(tmp_path_factory, groups, scored):
             read_predictions(path)
     else:
         predictions = read_predictions(path)
-        assert dict(predictions.spans if scored else predictions.segmentation) == expected
+        spans = predictions.proposals if scored else predictions.segmentation
+        assert (dict(spans), predictions.without_length) == expected
 
 
 def test_the_collector_runs_again_after_reading(tmp_path):
@@ -247,7 +271,9 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
 
 
 def scores_of_json(path):
-    return {name: [span.score for span in spans] for name, spans in read_predictions(path).spans.items() if spans}
+    database = json.loads(path.read_text("utf-8"))["database"]
+    entries = {name: entry["annotations"] for name, entry in database.items()}
+    return {name: [entry["score"] for entry in spans] for name, spans in entries.items() if spans}
 
 
 def scores_of_csv(path):
@@ -276,8 +302,8 @@ def test_every_format_is_enrolled():
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_format_reads_back_every_span_that_it_wrote(tmp_path, name):
     path = tmp_path / f"spans{FORMATS[name].suffixes[0]}"
-    write_annotations(SAMPLE, path)
-    expected = {name: spans for name, spans in SAMPLE.spans.items() if spans}
+    write_annotations(ANSWERS, path, clocks=CLOCKS)
+    expected = {name: spans for name, spans in SAMPLE.proposals.items() if spans}
     if SCORES[name]:
         assert SCORES[name](path) == {name: [span.score for span in spans] for name, spans in expected.items()}
     if FORMATS[name].read:
@@ -290,19 +316,19 @@ def test_every_format_reads_back_every_span_that_it_wrote(tmp_path, name):
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_writer_is_deterministic_and_leaves_nothing_beside_its_file(tmp_path, name):
     path = tmp_path / "out"
-    write_annotations(SAMPLE, path, name)
+    write_annotations(ANSWERS, path, name, CLOCKS)
     first = path.read_bytes()
-    write_annotations(SAMPLE, path, name)
+    write_annotations(ANSWERS, path, name, CLOCKS)
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_writer_writes_no_predictions_and_names_a_missing_folder(tmp_path, name):
-    write_annotations(Predictions({}), tmp_path / "out", name)
+    write_annotations({}, tmp_path / "out", name)
     assert (tmp_path / "out").is_file()
     with pytest.raises(InputError, match="nowhere"):
-        write_annotations(SAMPLE, tmp_path / "nowhere" / "out", name)
+        write_annotations(ANSWERS, tmp_path / "nowhere" / "out", name)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in FORMATS if FORMATS[name].read))
@@ -317,26 +343,46 @@ def test_every_reader_refuses_other_files_by_name(tmp_path, name, data):
 def test_predictions_are_read_as_annotations_by_their_segmentation(tmp_path):
     proposals = {"x": (Span(0, 2, "walk", 0.5), Span(1, 3, "walk", 0.25))}
     path = tmp_path / "P.json"
-    write_annotations(Predictions(proposals, {"x": (Span(0, 2, "walk", 0.5),)}), path)
+    write_predictions(Predictions(proposals, {"x": (Span(0, 2, "walk", 0.5),)}), path)
     assert read_annotations(path) == {"x": Annotation((Span(0, 2, "walk"),), LabelSet(("walk",)))}
-    write_annotations(Predictions(proposals), path)
+    write_predictions(Predictions(proposals), path)
     assert not read_annotations(path)["x"].labels.exclusive
 
 
 def test_csv_follows_rfc_4180(tmp_path):
-    write_annotations(
-        Predictions({"x": (Span(0.5, 2, 'a,"b"', 0.25), Span(1, 2, "c", person=0))}), tmp_path / "spans.csv"
-    )
+    labels = LabelSet(('a,"b"', "c"))
+    annotation = Annotation((Span(0.5, 2, 'a,"b"', 0.25), Span(1, 2, "c", person=0)), labels)
+    header = b"recording,label,start,end,start_frame,end_frame,score,person\r\n"
+    write_annotations({"x": annotation}, tmp_path / "spans.csv")
+    assert (tmp_path / "spans.csv").read_bytes() == header + b'x,"a,""b""",0.5,2,,,0.25,\r\nx,c,1,2,,,,0\r\n'
+    write_annotations({"x": annotation}, tmp_path / "spans.csv", clocks={"x": Clock(120.0, 240)})
     assert (tmp_path / "spans.csv").read_bytes() == (
-        b'recording,label,start,end,score,person\r\nx,"a,""b""",0.5,2,0.25,\r\nx,c,1,2,,0\r\n'
+        header + b'x,"a,""b""",0.5,2,60,240,0.25,\r\nx,c,1,2,120,240,,0\r\n'
     )
+
+
+def test_csv_lists_events_in_order_of_time_and_without_end(tmp_path):
+    labels = LabelSet(("walk", "strike"), events=("strike",))
+    events = (Event(2.5, "strike", 0.5), Event(0.25, "strike", 0.75, person=1))
+    annotation = Annotation((Span(0.5, 2, "walk", 0.25),), labels, events=events)
+    write_annotations({"x": annotation}, tmp_path / "spans.csv", clocks={"x": Clock(100.0, 300)})
+    assert (tmp_path / "spans.csv").read_text("utf-8").splitlines()[1:] == [
+        "x,strike,0.25,,25,,0.75,1", "x,walk,0.5,2,50,200,0.25,", "x,strike,2.5,,250,,0.5,"
+    ]  # fmt: skip
+
+
+def test_a_written_segmentation_keeps_labels_durations_and_rates(tmp_path):
+    write_annotations(ANSWERS, tmp_path / "answers.json", clocks=CLOCKS)
+    truth = read_truth(tmp_path / "answers.json")
+    assert truth.labels == SAMPLE_LABELS
+    assert (truth.durations, truth.fps) == ({"take 1": 5.0}, {"take 1": 120.0})
 
 
 def test_unknown_formats_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"'\.xyz'; available: \.json, \.csv"):
-        write_annotations(SAMPLE, tmp_path / "out.xyz")
+        write_annotations(ANSWERS, tmp_path / "out.xyz")
     with pytest.raises(InputError, match="did you mean 'activitynet'"):
-        write_annotations(SAMPLE, tmp_path / "out", "activitynt")
+        write_annotations(ANSWERS, tmp_path / "out", "activitynt")
 
 
 def test_json_refuses_a_span_without_score_and_keeps_the_old_file(tmp_path):
@@ -344,7 +390,7 @@ def test_json_refuses_a_span_without_score_and_keeps_the_old_file(tmp_path):
     path.write_text("old")
     for score in (None, float("inf")):
         with pytest.raises(InputError, match=r"'x'.*'walk'"):
-            write_annotations(Predictions({"x": (Span(0, 1, "walk", score),)}), path)
+            write_predictions(Predictions({"x": (Span(0, 1, "walk", score),)}), path)
     assert path.read_text() == "old"
 
 

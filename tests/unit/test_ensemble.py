@@ -102,12 +102,12 @@ def test_spans_are_decoded_from_the_mean():
     model = ensemble([made(0), made(1)])
     recording = moving(60, people=2)
     scores = model.frame_scores(recording)
-    spans = model.localize(recording)
-    assert spans
-    assert spans == sorted(decode(scores, FPS, LABELS, model.spec.decode), key=lambda s: (s.start, s.end, s.label))
-    assert {span.person for span in model.localize(recording, "each")} == {0, 1}
+    proposals = model.proposals(recording)
+    assert proposals
+    assert proposals == decode(scores, FPS, LABELS, model.spec.decode)
+    assert {span.person for span in model.proposals(recording, "each")} == {0, 1}
     result = localize(model, [recording])
-    assert result.predictions.segmentation["take"] == tuple(model.segment(scores))
+    assert result.segmentation["take"].spans == tuple(model.segment(scores))
     assert np.array_equal(result.scores["take"], scores)
 
 

@@ -57,7 +57,7 @@ def test_the_command_reports_the_official_figures_of_pku_mmd(
     assert (shown["mAP_a"], shown["mAP_v"], shown["AP"], shown["F1"]) == (["75.0"], ["41.7"], ["55.6"], ["66.7"])
     assert shown["2D-AP"][0] == "42.2"
     assert "rule pku, decoder stal, seed 3" in told
-    assert "no fps for 1 recordings" in told
+    assert "no fps for 1 recording;" in told
 
 
 def test_the_command_reports_the_thresholds_asked_for(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,3 +94,85 @@ def test_predictions_are_not_decoded_again(files: list[str], capsys: pytest.Capt
     told = capsys.readouterr().err
     assert "unknown decoder 'stl'" in told
     assert "simple-det" in told
+
+
+# ---- files as other programs write them ------------------------------------------------------------------------------
+
+
+def activitynet(folder: Path, database: dict[str, object], results: dict[str, object]) -> list[str]:
+    """The command for plain ActivityNet files: recordings as (subset, [(label, start, end)]) and [(.., score)]."""
+    truth = {
+        name: {"duration": 60.0, "subset": subset, "annotations": [{"label": s[0], "segment": s[1:]} for s in spans]}
+        for name, (subset, spans) in database.items()
+    }
+    found = {
+        name: [{"label": s[0], "segment": s[1:3], "score": s[3]} for s in spans] for name, spans in results.items()
+    }
+    (folder / "T.json").write_text(json.dumps({"version": "1.3", "database": truth}))
+    (folder / "P.json").write_text(json.dumps({"version": "1.3", "results": found}))
+    return ["evaluate", "--predictions", str(folder / "P.json"), "--truth", str(folder / "T.json")]
+
+
+DATABASE = {
+    "t1": ("training", [("walk", 0, 10), ("hop", 20, 30)]),
+    "v1": ("validation", [("walk", 0, 10)]),
+    "v2": ("validation", [("sit", 5, 15)]),
+    "x1": ("testing", []),
+}
+VALIDATION = {"v1": [("walk", 0, 10, 0.9)], "v2": [("sit", 5, 15, 0.8)]}
+
+
+def test_subsets_without_predictions_are_not_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = activitynet(tmp_path, DATABASE, VALIDATION)
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert rows(told)["all"] == ["labels", *["100.0"] * 5]
+    assert "evaluated on subset validation: nothing is predicted in training (1 recording), testing (1" in told
+    assert "2 recordings, rule activitynet" in told
+    assert main([*command, "--subset", "training", "validation", "testing"]) == 0
+    told = capsys.readouterr().out
+    assert "nothing is predicted" not in told
+    # walk: one of two is found; sit is; hop is not.
+    assert rows(told)["all"] == ["labels", *["50.0"] * 5]
+
+
+def test_a_subset_asked_for_leaves_predictions_of_others_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = activitynet(tmp_path, DATABASE, {**VALIDATION, "t1": [("walk", 40, 50, 1.0)]})
+    assert main([*command, "--subset", "validation"]) == 0
+    told = capsys.readouterr().out
+    assert rows(told)["all"] == ["labels", *["100.0"] * 5]
+    assert "predictions of 1 recording are in other subsets and left out" in told
+    assert main(command) == 0
+    assert "evaluated on subset training, validation: nothing is predicted in testing" in capsys.readouterr().out
+    assert main([*command, "--subset", "validatoin"]) == 2
+    assert "unknown subset 'validatoin'; did you mean 'validation'?" in capsys.readouterr().err
+    assert main(["evaluate", "model", "corpus", "--subset", "validation"]) == 2
+    assert "--subset" in capsys.readouterr().err
+
+
+def test_spans_without_length_are_told_and_counted_as_the_official_evaluator_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = {**DATABASE, "v3": ("validation", [("walk", 7, 7)])}
+    results = {**VALIDATION, "v2": [("sit", 5, 15, 0.8), ("sit", 41, 40, 0.9)]}
+    assert main(activitynet(tmp_path, database, results)) == 0
+    told = capsys.readouterr().out
+    assert "1 span of the ground truth, the first 'walk' of v3, 7 to 7 s" in told
+    assert "1 span predicted, the first 'sit' of v2, 41 to 40 s" in told
+    assert "nothing matches" in told
+    # walk: one of two is found; sit: the wrong one has the higher score.
+    assert rows(told)["all"] == ["labels", *["50.0"] * 5]
+    assert main([*activitynet(tmp_path, database, results), "--rule", "pku"]) == 0
+    assert "left out of everything" in capsys.readouterr().out
+
+
+def test_a_predicted_label_that_truth_does_not_know_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = {**VALIDATION, "v2": [("sit", 5, 15, 0.8), ("Sit", 5, 15, 0.9), ("Sit", 6, 15, 0.9)]}
+    assert main(activitynet(tmp_path, DATABASE, results)) == 0
+    told = capsys.readouterr().out
+    assert "unknown to the ground truth and not counted in mAP: 'Sit' (2 spans)" in told
+    assert rows(told)["all"] == ["labels", *["100.0"] * 5]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from model_cases import with_changes
 
 from kinespan.config import Normalisation
-from kinespan.data.annotation import LabelSet
+from kinespan.data.annotation import Annotation, LabelSet
 from kinespan.data.recording import Recording
 from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.decode import DecodeConfig
@@ -207,15 +207,18 @@ def test_each_person_is_localized_alone():
     valid = np.ones((120, 3), dtype=bool)
     valid[:, 1] = False
     recording = moving(120, people=3, valid=valid)
-    spans = model.localize(recording, "each")
-    assert {span.person for span in spans} == {0, 2}
-    assert spans == sorted(spans, key=lambda span: (span.start, span.end, span.label))
     alone = Recording(recording.positions[:, 2:], FPS, KINECT_20, "alone")
-    expected = [replace(span, person=2) for span in model.localize(alone)]
-    found = [span for span in spans if span.person == 2]
-    assert [replace(span, score=None) for span in found] == [replace(span, score=None) for span in expected]
-    assert [span.score for span in found] == pytest.approx([span.score for span in expected], abs=1e-5)
-    assert all(span.person is None for span in model.localize(recording, "together"))
+    both = [
+        (model.proposals(recording, "each"), model.proposals(alone), model.proposals(recording)),
+        (model.localize(recording, "each").spans, model.localize(alone).spans, model.localize(recording).spans),
+    ]
+    for each, of_third, together in both:
+        assert {span.person for span in each} == {0, 2}
+        expected = [replace(span, person=2) for span in of_third]
+        own = [span for span in each if span.person == 2]
+        assert [replace(span, score=None) for span in own] == [replace(span, score=None) for span in expected]
+        assert [span.score for span in own] == pytest.approx([span.score for span in expected], abs=1e-5)
+        assert all(span.person is None for span in together)
 
 
 # ---- recordings of other kinds ---------------------------------------------------------------------------------------
@@ -229,7 +232,7 @@ def test_recordings_of_another_skeleton_and_rate_are_mapped_and_resampled(skelet
     scores = model.frame_scores(recording)
     assert scores.shape == (38, 4)  # 3.8 seconds at ten frames a second
     assert np.allclose(scores.sum(axis=1), 1, atol=1e-5)
-    for span in model.localize(recording):
+    for span in (*model.localize(recording).spans, *model.proposals(recording)):
         assert 0 <= span.start < span.end <= 3.8 + 1e-9
 
 
@@ -248,16 +251,21 @@ def test_overlapping_labels_have_scores_of_their_own():
     assert not np.allclose(scores[:, 1:].sum(axis=1), 1, atol=0.05)
     assert ((scores >= 0) & (scores <= 1)).all()
     assert motion.shape == (1, model.fusion.channels, 40)
-    assert model.localize(recording)
+    assert model.proposals(recording)
 
 
-def test_localize_decodes_the_frame_scores():
+def test_localize_gives_the_segmentation_and_proposals_the_candidates():
     model = MODELS["nested_u"]
     recording = moving(90)
     scores = model.frame_scores(recording)
-    assert model.localize(recording) == sorted(model.decode(scores), key=lambda s: (s.start, s.end, s.label))
-    segments = model.segment(scores)
-    assert all(one.end <= other.start for one, other in pairwise(segments))
+    annotation, proposals = model.localize(recording), model.proposals(recording)
+    assert annotation == Annotation(tuple(model.segment(scores)), LABELS)
+    assert all(earlier.end <= later.start for earlier, later in pairwise(annotation.spans))
+    for span in annotation.spans:  # its score is the mean probability of its label
+        frames = scores[round(span.start * FPS) : round(span.end * FPS), LABELS.index(span.label) + 1]
+        assert span.score == pytest.approx(frames.mean(), abs=1e-5)
+    assert proposals == model.decode(scores)
+    assert [span.score for span in proposals] == sorted((span.score for span in proposals), reverse=True)
 
 
 # ---- model files -----------------------------------------------------------------------------------------------------

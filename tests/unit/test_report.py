@@ -157,12 +157,13 @@ def test_facing_is_the_direction_of_the_body(turn: float, facing: float) -> None
 
 def test_spans_are_sorted_and_keep_label_score_and_person() -> None:
     truth = Annotation((Span(2, 3, "sit"), Span(0.5, 1, "walk", person=1)), LABELS, covered=((0.0, 4.0),))
-    predictions = [Span(1.23456, 2, "wave", score=0.5), Span(0, 1, "walk", score=0.25)]
-    packed = payload_of(ReportRecording(make_recording(), truth, predictions))
+    proposals = [Span(1.23456, 2, "wave", score=0.5), Span(0, 1, "walk", score=0.25)]
+    packed = payload_of(ReportRecording(make_recording(), truth, proposals=proposals))
     assert packed["truth"] == [[0.5, 1, 0, None, 1], [2, 3, 2, None, None]]
     assert packed["covered"] == [[0.0, 4.0]]
-    assert packed["predictions"] == [[0, 1, 0, 0.25, None], [1.235, 2, 1, 0.5, None]]
-    assert packed["segmentation"] == []
+    assert packed["proposals"] == [[0, 1, 0, 0.25, None], [1.235, 2, 1, 0.5, None]]
+    assert packed["segmentation"] is None
+    assert payload_of(ReportRecording(make_recording(), segmentation=()))["segmentation"] == []
 
 
 def test_metrics_of_numpy_and_not_a_number_become_json() -> None:
@@ -272,7 +273,7 @@ def test_bad_scores_are_refused(scores: np.ndarray, fps: float | None, message: 
 
 def test_labels_outside_the_set_and_wrong_columns_are_refused() -> None:
     with pytest.raises(InputError, match="'run' is not in"):
-        ReportData("t", LABELS, [ReportRecording(make_recording(), predictions=[Span(0, 1, "run", score=1.0)])])
+        ReportData("t", LABELS, [ReportRecording(make_recording(), proposals=[Span(0, 1, "run", score=1.0)])])
     with pytest.raises(InputError, match="3 columns, expected 4"):
         ReportData("t", LABELS, [ReportRecording(make_recording(), scores=np.zeros((5, 3)), scores_fps=30.0)])
 

@@ -6,11 +6,12 @@ one is one file here and one import below.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from ..data.annotation import Annotation
-from ..data.predictions import Predictions
+from ..data.clock import Clock
 from ..errors import InputError
 from . import activitynet, csv_table  # registers the formats
 from .base import FORMATS, AnnotationFormat
@@ -32,10 +33,15 @@ def read_annotations(path: Path | str) -> dict[str, Annotation]:
     return read(path)
 
 
-def write_annotations(predictions: Predictions, path: Path | str, format: str | None = None) -> None:
-    """Write the spans of predictions in a format of `FORMATS`, by default the one that the file's ending names.
+def write_annotations(
+    annotations: Mapping[str, Annotation],
+    path: Path | str,
+    format: str | None = None,
+    clocks: Mapping[str, Clock] | None = None,
+) -> None:
+    """Write annotations by recording in a format of `FORMATS`, by default the one that the file's ending names.
 
-    To write the segmentation, pass it as the spans: ``Predictions(predictions.segmentation)``.
+    `clocks` are those of the recordings, for formats that count frames; without one, cells for frames stay empty.
 
     Raises InputError for an unknown format or ending, a format that cannot be written, and as its `write` does.
     """
@@ -51,7 +57,7 @@ def write_annotations(predictions: Predictions, path: Path | str, format: str | 
     write = FORMATS[format].write
     if write is None:
         raise InputError(f"annotation format {format!r} can be read, not written")
-    write(predictions, path)
+    write(annotations, path, clocks or {})
 
 
 def _formats_by_suffix(use: Literal["read", "write"]) -> dict[str, str]:

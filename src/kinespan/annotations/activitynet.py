@@ -1,13 +1,13 @@
-"""ActivityNet JSON: predictions (P.json) and ground truth (T.json), both read and written.
+"""ActivityNet JSON: proposals (P.json) and annotations, such as ground truth (T.json), both read and written.
 
 Plain ActivityNet files are read; written files have a few more fields, which are read where they exist:
 
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
-  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``
+  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``: the results are proposals
 * T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "database": {recording: {"duration"?, "fps"?, "subset"?,
   "annotations": [{"label", "segment"}], "covered"?: [[start, end], ...]}}}``
 
-Seconds throughout.
+Seconds throughout. A segment whose end is not after its start is no span: `Predictions` and `Truth` keep it apart.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from ..data.annotation import Annotation, LabelSet, Span
+from ..data.clock import Clock
 from ..data.predictions import Predictions, Truth
-from ..data.span_table import SpanRow, SpanTable
+from ..data.span_table import NamedRow, SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
 from .base import FORMATS, AnnotationFormat
@@ -45,8 +46,8 @@ def read(path: Path) -> dict[str, Annotation]:
         if "database" in data or "results" not in data:
             return dict(_truth(data).annotations)
         predictions = _predictions(data)
-        spans = SpanTable.of(predictions.spans if predictions.segmentation is None else predictions.segmentation)
-        spans = replace(spans, score=np.full(len(spans.score), np.nan))
+        spans = predictions.proposals if predictions.segmentation is None else predictions.segmentation
+        spans = _unscored(SpanTable.of(spans))
         labels = LabelSet(tuple(sorted(spans.labels)), not spans.has_overlaps())
         return {name: Annotation(spans[name], labels) for name in spans}
 
@@ -72,7 +73,7 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write P.json atomically. Raises InputError for a span without a finite score, or a bad path."""
     data: dict[str, Any] = {
         "version": VERSION,
-        "results": _entries(predictions.spans, scored=True),
+        "results": _entries(predictions.proposals, scored=True),
         "external_data": dict(predictions.details),
     }
     if predictions.segmentation is not None:
@@ -94,9 +95,15 @@ def write_truth(truth: Truth, path: Path) -> None:
     _write({"version": VERSION, **labels, "database": database}, path)
 
 
-FORMATS.register("activitynet")(
-    AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write_predictions)
-)
+def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str, Clock]) -> None:
+    """Write annotations as T.json, with the duration and the rate of recordings whose clock is given."""
+    labels = next((annotation.labels for annotation in annotations.values()), LabelSet(()))
+    known = {name: clocks[name] for name in annotations if name in clocks}
+    durations = {name: clock.duration for name, clock in known.items()}
+    write_truth(Truth(annotations, labels, durations, {name: clock.fps for name, clock in known.items()}), path)
+
+
+FORMATS.register("activitynet")(AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write))
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -187,10 +194,12 @@ def _predictions(data: Mapping[str, Any]) -> Predictions:
     details = data.get("external_data") or {}
     if not isinstance(details, dict):
         raise _FieldError("external_data", details, "an object")
+    without_length: list[NamedRow] = []
     return Predictions(
-        _spans("results[{!r}]", results, scored=True),
+        _spans("results[{!r}]", results, True, without_length),
         None if segmentation is None else _spans("segmentation[{!r}]", segmentation, scored=False),
         details,
+        tuple(without_length),
     )
 
 
@@ -202,8 +211,9 @@ def _truth(data: Mapping[str, Any]) -> Truth:
     if not database:
         raise _FieldError("database", database, "at least one recording")
     annotations = {name: entry.get("annotations") for name, entry in database.items()}
-    spans = _spans("database[{!r}].annotations", annotations, scored=False)
-    labels, are_declared = _labels(data, spans)
+    without_length: list[NamedRow] = []
+    spans = _unscored(_spans("database[{!r}].annotations", annotations, False, without_length))
+    labels, are_declared = _labels(data, spans.with_rows(without_length))
     covered = {name: _covered(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
     return Truth(
         {name: Annotation(spans[name], labels, covered[name]) for name in database},
@@ -212,7 +222,13 @@ def _truth(data: Mapping[str, Any]) -> Truth:
         _positive_numbers(database, "fps"),
         {name: str(entry["subset"]) for name, entry in database.items() if entry.get("subset") is not None},
         are_declared,
+        tuple(without_length),
     )
+
+
+def _unscored(spans: SpanTable) -> SpanTable:
+    """The spans as annotations, which have no score."""
+    return replace(spans, score=np.full(len(spans.score), np.nan))
 
 
 def _mapping(data: Mapping[str, Any], key: str, meaning: str) -> dict[str, Any]:
@@ -234,8 +250,13 @@ def _listed(names: Iterable[str], limit: int = 8) -> str:
     return ", ".join(quoted[:limit]) + (f" and {len(quoted) - limit} more" if len(quoted) > limit else "")
 
 
-def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
-    """The spans of all recordings, each with a score if `scored`; `field` is a recording's field for `str.format`."""
+def _spans(
+    field: str, groups: Mapping[str, object], scored: bool, without_length: list[NamedRow] | None = None
+) -> SpanTable:
+    """The spans of all recordings, each with a score if `scored`; `field` is a recording's field for `str.format`.
+
+    Rows whose end is not after their start are put into `without_length`; without that list they are refused.
+    """
     rows: list[SpanRow] = []
     bounds = [0]
     for name, entries in groups.items():
@@ -243,9 +264,15 @@ def _spans(field: str, groups: Mapping[str, object], scored: bool) -> SpanTable:
             raise _FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
         for index, entry in enumerate(entries):
             try:
-                rows.append(_row(entry, scored))
+                row = _row(entry, scored)
             except _FieldError as error:
                 raise error.inside(f"{field.format(name)}[{index}]") from None
+            if row[1] < row[2]:
+                rows.append(row)
+            elif without_length is not None:
+                without_length.append((name, row))
+            else:
+                raise _FieldError(f"{field.format(name)}[{index}].segment", [row[1], row[2]], "start before end")
         bounds.append(len(rows))
     return SpanTable.of_rows(tuple(groups), bounds, rows)
 
@@ -270,13 +297,10 @@ def _row(entry: object, scored: bool) -> SpanRow:
 
 
 def _segment(field: str, value: object) -> tuple[float, float]:
-    """[start, end] in seconds."""
+    """[start, end] in seconds, in any order."""
     if not isinstance(value, list) or len(value) != 2 or not (_is_number(value[0]) and _is_number(value[1])):
         raise _FieldError(field, value, "[start, end] in seconds, two finite numbers")
-    start, end = float(value[0]), float(value[1])
-    if start >= end:
-        raise _FieldError(field, value, "start before end")
-    return start, end
+    return float(value[0]), float(value[1])
 
 
 def _is_number(value: Any) -> bool:
@@ -290,7 +314,11 @@ def _covered(field: str, value: object) -> tuple[tuple[float, float], ...] | Non
         return None
     if not isinstance(value, list):
         raise _FieldError(field, value, "a list of [start, end]")
-    return tuple(_segment(f"{field}[{index}]", segment) for index, segment in enumerate(value))
+    bounds = tuple(_segment(f"{field}[{index}]", segment) for index, segment in enumerate(value))
+    for index, (start, end) in enumerate(bounds):
+        if start >= end:
+            raise _FieldError(f"{field}[{index}]", value[index], "start before end")
+    return bounds
 
 
 def _positive_numbers(database: Mapping[str, Any], key: str) -> dict[str, float]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.annotation import Annotation
-from ..data.predictions import Predictions
+from ..data.clock import Clock
 from ..registry import Registry
 
 
@@ -22,8 +22,9 @@ class AnnotationFormat:
     read: Callable[[Path], dict[str, Annotation]] | None = None
     """The annotations of a file by recording, over one LabelSet; seconds. Raises InputError, naming the file and what
     is wrong in it."""
-    write: Callable[[Predictions, Path], None] | None = None
-    """Write ``predictions.spans`` in the order given, seconds unrounded, each recording named. The file is complete or
+    write: Callable[[Mapping[str, Annotation], Path, Mapping[str, Clock]], None] | None = None
+    """Write the annotations of recordings over one LabelSet, scored or not, seconds unrounded, each recording named.
+    The clocks are those of the recordings where they are known, for formats that count frames. The file is complete or
     absent (`kinespan.files.write_atomically`). Raises InputError for what the format cannot hold, or a bad path."""
 
 

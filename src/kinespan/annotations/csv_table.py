@@ -8,26 +8,37 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..data.annotation import Annotation, LabelSet, Span, natural_key
-from ..data.predictions import Predictions
+from ..data.clock import Clock
 from ..data.span_table import SpanTable
 from ..errors import InputError
 from ..files import write_atomically
 from .base import FORMATS, AnnotationFormat
 
-COLUMNS = ("recording", "label", "start", "end", "score", "person")
-"""The header that we write; start and end in seconds, score and person empty where there is none."""
+COLUMNS = ("recording", "label", "start", "end", "start_frame", "end_frame", "score", "person")
+"""The header that we write. Start and end in seconds and in frames of the recording's own rate, the end excluded; an
+event has no end. What is not known is empty."""
 REQUIRED_COLUMNS = COLUMNS[:4]
 """The columns that are read; a person may be beside them."""
 
 
-def write(predictions: Predictions, path: Path) -> None:
-    """Write the table of spans, UTF-8, lines ended by CR LF. Raises InputError for a bad path."""
+def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str, Clock]) -> None:
+    """Write the table of spans and events, in order of start, UTF-8, lines ended by CR LF.
+
+    Raises InputError for a bad path.
+    """
     text = io.StringIO(newline="")
     table = csv.writer(text)
     table.writerow(COLUMNS)
-    for name, spans in predictions.spans.items():
-        for span in spans:
-            table.writerow((name, span.label, span.start, span.end, span.score, span.person))
+    for name, annotation in annotations.items():
+        clock = clocks.get(name)
+        rows: list[tuple[str, float, float | None, int | None, int | None, float | None, int | None]] = []
+        for span in annotation.spans:
+            frames = (None, None) if clock is None else clock.frames(span.start, span.end)
+            rows.append((span.label, span.start, span.end, *frames, span.score, span.person))
+        for event in annotation.events:
+            frame = None if clock is None else clock.frame(event.time)
+            rows.append((event.label, event.time, None, frame, None, event.score, event.person))
+        table.writerows((name, *row) for row in sorted(rows, key=lambda row: row[1]))
     write_atomically(path, text.getvalue())
 
 

@@ -51,6 +51,11 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
     return "\n".join(lines)
 
 
+def plural(count: int, noun: str) -> str:
+    """A count and its noun: 1 action, 2 actions."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def percent(value: float | None) -> str:
     """A fraction as per cent with one decimal; a dash where there is nothing to measure."""
     return "-" if value is None else f"{100 * value:.1f}"

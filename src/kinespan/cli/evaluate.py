@@ -1,13 +1,15 @@
 """Score predictions against ground truth, or a model on a corpus.
 
-Give either --predictions P.json --truth T.json (ActivityNet JSON), or MODEL CORPUS, with --split and --fold to evaluate
-on the test recordings of a fold. --rule says how mAP is computed: activitynet (the reference), stal (as STAL and
-SnipCLR), pku (PKU-MMD's official script) or simple-det (as HiCLR, PCM3 and USDRL on PKU-MMD). The last two also give
-mAP_a and mAP_v, and pku gives AP, F1 and 2D-AP.
+Give either --predictions P.json --truth T.json (ActivityNet JSON, such as proposals.json and truth.json), or MODEL
+CORPUS, with --split and --fold to evaluate on the test recordings of a fold. Of ground truth in several subsets
+(training, validation, ...) those count that --subset names, by default those with predictions. --rule says how mAP is
+computed: activitynet (the reference), stal (as STAL and SnipCLR), pku (PKU-MMD's official script) or simple-det (as
+HiCLR, PCM3 and USDRL on PKU-MMD). The last two also give mAP_a and mAP_v, and pku gives AP, F1 and 2D-AP.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +18,20 @@ from typing import Any
 from ..annotations.activitynet import read_predictions, read_truth
 from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
-from ..errors import InputError
+from ..data.predictions import Predictions, Truth
+from ..errors import InputError, unknown
 from ..metrics import Rule, evaluate
+from ..metrics.metrics import RULES_BY_TIME
 from ..progress import Progress
 from ..runs.outputs import write_metrics
 from ..runs.predict import evaluate_on
 from .arguments import Positional
 from .checks import check_decoder, check_out_file, localizer_spec
-from .common import METRIC_COLUMNS, facts_line, metric_row, percent, table
+from .common import METRIC_COLUMNS, facts_line, metric_row, percent, plural, table
 
 GROUPS = {
     "a model on a corpus": ("split", "fold", "decoder"),
-    "files": ("predictions", "truth"),
+    "files": ("predictions", "truth", "subset"),
     "measures": ("rule", "tiou"),
 }
 
@@ -49,9 +53,11 @@ class EvaluateArguments:
     decoder: str | None = None
     """How scores become spans: one of `kinespan list decoders`; by default the model's own way."""
     predictions: Path | None = None
-    """Predictions as ActivityNet JSON."""
+    """Predictions as ActivityNet JSON, such as proposals.json."""
     truth: Path | None = None
     """Ground truth as ActivityNet JSON."""
+    subset: tuple[str, ...] | None = None
+    """Subsets of the ground truth to evaluate on; by default those with predictions."""
     rule: Rule = "activitynet"
     """How mAP is computed."""
     tiou: tuple[float, ...] | None = None
@@ -68,6 +74,8 @@ def run(arguments: EvaluateArguments) -> int:
     model, corpus, predictions, truth = arguments.model, arguments.corpus, arguments.predictions, arguments.truth
     if arguments.decoder is not None and model is None:
         raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; use it with MODEL CORPUS")
+    if arguments.subset is not None and truth is None:
+        raise InputError("--subset chooses among the recordings of --truth T.json; in a corpus use --split")
     if model is None and predictions is not None and truth is not None:
         metrics = _evaluate_files(predictions, truth, arguments)
     elif model is not None and corpus is not None and predictions is None and truth is None:
@@ -83,11 +91,60 @@ def run(arguments: EvaluateArguments) -> int:
 
 def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: EvaluateArguments) -> dict[str, Any]:
     predictions, truth = read_predictions(predictions_file), read_truth(truth_file)
+    _print_without_length(predictions, truth, arguments.rule)
+    predictions, truth = _of_subsets(predictions, truth, arguments.subset, truth_file)
     training = predictions.details.get("training")
     facts = {**(training if isinstance(training, dict) else {}), "predictions": str(predictions_file)}
     if predictions.details.get("decoder") is not None:
         facts["decoder"] = predictions.details["decoder"]
     return {**evaluate(predictions, truth, arguments.tiou, arguments.rule).to_dict(), "facts": facts}
+
+
+def _print_without_length(predictions: Predictions, truth: Truth, rule: Rule) -> None:
+    """Say which rows have no length, and what they count for."""
+    kinds = (
+        ("of the ground truth", truth.without_length, "count as true spans that nothing matches"),
+        ("predicted", predictions.without_length, "count as wrong predictions"),
+    )
+    for whose, rows, meaning in kinds:
+        if not rows:
+            continue
+        name, (label, start, end, *_) = rows[0]
+        use = f"of mAP, where they {meaning}" if rule in RULES_BY_TIME else "of everything"
+        print(
+            f"{plural(len(rows), 'span')} {whose}, the first {label!r} of {name}, {start:g} to {end:g} s, "
+            f"end before or where they start: left out {use}"
+        )
+
+
+def _of_subsets(
+    predictions: Predictions, truth: Truth, subsets: tuple[str, ...] | None, file: Path
+) -> tuple[Predictions, Truth]:
+    """Predictions and truth of the subsets that are asked for; says what is left out.
+
+    By default the subsets with a predicted recording, so that those that nobody predicted do not count as missed.
+    Recordings without a subset always count. Raises InputError for a subset that truth does not have.
+    """
+    counts = Counter(truth.subsets.values())
+    for name in subsets or ():
+        if name not in counts:
+            raise InputError(f"--subset: {unknown('subset', name, counts)} ({file})")
+    used = {truth.subsets[name] for name in predictions.proposals if name in truth.subsets}
+    chosen = [name for name in counts if name in (used if subsets is None else subsets)]
+    left_out = [name for name in counts if name not in chosen]
+    if not chosen or not left_out:
+        return predictions, truth
+    excluded = {name for name, subset in truth.subsets.items() if subset in left_out}
+    names = [name for name in predictions.proposals if name in excluded]
+    if subsets is None:
+        missing = ", ".join(f"{name} ({plural(counts[name], 'recording')})" for name in left_out)
+        print(f"evaluated on subset {', '.join(chosen)}: nothing is predicted in {missing}; --subset chooses others")
+    elif names:
+        print(f"predictions of {plural(len(names), 'recording')} are in other subsets and left out")
+    return (
+        predictions.of_recordings(set(predictions.proposals) - excluded),
+        truth.of_recordings(set(truth.annotations) - excluded),
+    )
 
 
 def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments) -> dict[str, Any]:
@@ -123,11 +180,14 @@ def _print_metrics(metrics: Mapping[str, Any]) -> None:
     """The headline, the rule's own figures, a row for each label, and the kinds of errors."""
     facts = metrics.get("facts", {})
     words = facts_line(facts)
-    print(f"{metrics['recordings']} recordings, rule {metrics['rule']}{', ' + words if words else ''}")
+    print(f"{plural(metrics['recordings'], 'recording')}, rule {metrics['rule']}{', ' + words if words else ''}")
     if count := facts.get("seen_in_training"):
         print(f"the model was trained on {count} of these recordings, by its file: expect less on others")
+    if counts := metrics["unknown_labels"]:
+        names = ", ".join(f"{label!r} ({plural(count, 'span')})" for label, count in counts.items())
+        print(f"predicted, but unknown to the ground truth and not counted in mAP: {names}")
     if count := metrics["recordings_without_fps"]:
-        print(f"the ground truth gives no fps for {count} recordings; each frame is assumed to last 1/30 s")
+        print(f"the ground truth gives no fps for {plural(count, 'recording')}; each frame is assumed to last 1/30 s")
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
     thresholds = [key for key in metrics["map"] if key != "average"]
     if "figures" in metrics:

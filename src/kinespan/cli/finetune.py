@@ -1,7 +1,7 @@
 """Learn to name and bound actions from labelled recordings, and test on the recordings that the fold holds out.
 
-Writes model.safetensors and, with --split, predictions.json, truth.json, spans.csv, scores.npz and metrics.json of the
-test recordings. The model of the last step is kept: nothing is selected on test recordings.
+Writes model.safetensors and, with --split, metrics.json and the answers on the test recordings: the files of `kinespan
+localize`, spans.csv first. The model of the last step is kept: nothing is selected on test recordings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Find the actions in recordings: motion files of any known format, or a corpus.
 
-Writes predictions.json (ActivityNet), spans.csv, scores.npz and, for an annotated corpus, truth.json.
+Writes spans.csv: what was done when, in seconds and in frames. summary.csv and transitions.csv count it: how often, how
+long, what follows what. proposals.json (ActivityNet) has scored candidates that may overlap, for mAP; scores.npz the
+score of every label in every frame; truth.json, for an annotated corpus, the labels.
 """
 
 from __future__ import annotations
@@ -18,7 +20,15 @@ from ..data.predictions import Truth
 from ..data.recording import Recording
 from ..errors import InputError
 from ..progress import Progress
-from ..runs.folder import TRUTH_FILE
+from ..runs.folder import (
+    PROPOSALS_FILE,
+    SCORES_FILE,
+    SPANS_FILE,
+    SUMMARY_FILE,
+    TRANSITIONS_FILE,
+    TRUTH_FILE,
+    check_answers_folder,
+)
 from ..runs.outputs import LocalizationResult, write_result
 from ..runs.predict import corpus_truth, localize
 from .arguments import Positional
@@ -30,7 +40,7 @@ from .checks import (
     is_corpus,
     localizer_spec,
 )
-from .common import DeviceArguments
+from .common import DeviceArguments, plural
 
 GROUPS = {
     "a corpus": ("split", "fold"),
@@ -50,10 +60,12 @@ class LocalizeArguments(DeviceArguments):
     """Motion files, folders of them, or one corpus."""
     out: Path
     """Folder to write to."""
+    overwrite: bool = False
+    """Replace the answers in the folder."""
     people: Literal["together", "each"] = "together"
-    """together: one result for each recording; each: one for each person."""
+    """together: one answer for each recording; each: one for each person."""
     decoder: str | None = None
-    """How scores become spans: one of `kinespan list decoders`; by default the model's own way."""
+    """How scores become proposals: one of `kinespan list decoders`; by default the model's own way."""
     split: str | None = None
     """Localize the test recordings of this split."""
     fold: int = 1
@@ -65,7 +77,7 @@ class LocalizeArguments(DeviceArguments):
 
 
 class Motion(NamedTuple):
-    """Recordings to localize, what predictions.json says of their source, and their ground truth, if any."""
+    """Recordings to localize, what proposals.json says of their source, and their ground truth, if any."""
 
     recordings: list[Recording]
     details: dict[str, Any]
@@ -83,6 +95,7 @@ def run(arguments: LocalizeArguments) -> int:
     check_decoder(arguments.decoder)
     check_device_name(arguments.device)
     check_out_folder(out)
+    check_answers_folder(out, arguments.overwrite)
     localizer_spec(arguments.model)
     motion = _read_corpus(corpora[0], arguments) if corpora else _read_files(inputs, arguments)
 
@@ -102,6 +115,8 @@ def run(arguments: LocalizeArguments) -> int:
     write_result(result, out)
     if motion.truth is not None:
         write_truth(motion.truth, out / TRUTH_FILE)
+    else:
+        (out / TRUTH_FILE).unlink(missing_ok=True)  # of the answers that were overwritten
     _print(result, out)
     return 0
 
@@ -128,15 +143,16 @@ def _read_corpus(path: Path, arguments: LocalizeArguments) -> Motion:
 
 
 def _print(result: LocalizationResult, out: Path) -> None:
-    """The segmentation of a single recording, else the number of spans."""
-    segmentation = result.predictions.segmentation or {}
-    if len(segmentation) == 1:
-        ((name, spans),) = segmentation.items()
-        print(f"{name}: {len(spans)} actions")
+    """The segmentation of a single recording, else the number of its spans."""
+    answers = {name: annotation.spans for name, annotation in result.segmentation.items()}
+    if len(answers) == 1:
+        ((name, spans),) = answers.items()
+        print(f"{name}: {plural(len(spans), 'action')}")
         for span in spans[:MAX_PRINTED_SPANS]:
-            print(f"  {span.start:8.2f} s to {span.end:8.2f} s  {span.label}  ({span.score:.2f})")
+            person = "" if span.person is None else f"  person {span.person}"
+            print(f"  {span.start:8.2f} s to {span.end:8.2f} s  {span.label}  ({span.score:.2f}){person}")
         if len(spans) > MAX_PRINTED_SPANS:
             print(f"  and {len(spans) - MAX_PRINTED_SPANS} more")
     else:
-        print(f"{sum(map(len, segmentation.values()))} actions in {len(segmentation)} recordings")
-    print(f"written to {out}: predictions.json, spans.csv, scores.npz")
+        print(f"{plural(sum(map(len, answers.values())), 'action')} in {plural(len(answers), 'recording')}")
+    print(f"written to {out}: {SPANS_FILE}, {SUMMARY_FILE}, {TRANSITIONS_FILE}, {PROPOSALS_FILE}, {SCORES_FILE}")

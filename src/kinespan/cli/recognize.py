@@ -49,6 +49,9 @@ def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     check_out_file(arguments.out)
     pretrained_spec(arguments.pretrained)
 
+    if arguments.pretrained is None:
+        print("no --pretrained, so the encoder is untrained: its figures are a baseline to compare others with")
+
     from ..train.recognition import recognize
 
     with Progress("features", len(parts.train) + len(parts.test)) as progress:

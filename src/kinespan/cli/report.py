@@ -1,6 +1,6 @@
 """Write one HTML file that opens offline: moving skeletons, timelines, score curves, metric tables.
 
-Give the folder of a finetuning run or of `kinespan localize`, or the files predictions.json and metrics.json.
+Give the folder of a finetuning run or of `kinespan localize`, or the files proposals.json and metrics.json.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ class ReportArguments:
     """What the report shows, and where it is written."""
 
     inputs: Positional[tuple[Path, ...]]
-    """Folder of a run, or predictions.json and metrics.json."""
+    """Folder of a run, or proposals.json and metrics.json."""
     out: Path
     """HTML file to write."""
     recordings: Path | None = None
     """Corpus or motion files, if they have moved since."""
     most: int = 12
     """Number of recordings to show, the first ones by name."""
+    proposals: bool = False
+    """Show the proposals too: scored candidates, which may overlap."""
     title: str | None = None
     """Title of the report."""
 
@@ -37,7 +39,13 @@ def run(arguments: ReportArguments) -> int:
         raise InputError(f"--most {arguments.most}: expected at least 1")
     check_out_file(arguments.out)
 
-    data = gather(arguments.inputs, recordings=arguments.recordings, most=arguments.most, title=arguments.title)
+    data = gather(
+        arguments.inputs,
+        recordings=arguments.recordings,
+        most=arguments.most,
+        proposals=arguments.proposals,
+        title=arguments.title,
+    )
     write_report(data, arguments.out)
     print(f"written to {arguments.out}")
     return 0

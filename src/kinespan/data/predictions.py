@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .annotation import Annotation, LabelSet, Span
+from .span_table import NamedRow, SpanTable
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predicted, scored spans by recording."""
+    """What is scored against ground truth: predicted spans by recording."""
 
-    spans: Mapping[str, tuple[Span, ...]]
-    """Proposals for mAP, which may overlap."""
+    proposals: Mapping[str, tuple[Span, ...]]
+    """Scored candidates for mAP, which may overlap."""
     segmentation: Mapping[str, tuple[Span, ...]] | None = None
-    """The labels of each moment, for frame accuracy, edit score and F1."""
+    """The answer that people get, for frame accuracy, edit score and F1; other programs' files have none."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Further facts ("external_data"), such as the model."""
+    without_length: tuple[NamedRow, ...] = ()
+    """Rows of a file whose end is not after their start: wrong proposals, as in ActivityNet's evaluator."""
+
+    def of_recordings(self, names: Collection[str]) -> Predictions:
+        """The predictions of those recordings that are among `names`."""
+        segmentation = self.segmentation
+        return replace(
+            self,
+            proposals=SpanTable.of(self.proposals).of_recordings(names),
+            segmentation=None if segmentation is None else SpanTable.of(segmentation).of_recordings(names),
+            without_length=tuple(row for row in self.without_length if row[0] in names),
+        )
 
 
 @dataclass(frozen=True)
@@ -35,3 +48,14 @@ class Truth:
     """The "subset" of each recording that has one: validation, test, ..."""
     labels_are_declared: bool = True
     """False where the file lists no labels and they are those that occur."""
+    without_length: tuple[NamedRow, ...] = ()
+    """Rows of a file whose end is not after their start: true spans for mAP that no proposal can match, as in
+    ActivityNet's evaluator; nothing else counts them."""
+
+    def of_recordings(self, names: Collection[str]) -> Truth:
+        """The truth of those recordings that are among `names`."""
+        return replace(
+            self,
+            annotations={name: annotation for name, annotation in self.annotations.items() if name in names},
+            without_length=tuple(row for row in self.without_length if row[0] in names),
+        )

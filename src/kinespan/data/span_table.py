@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, chain
 
@@ -15,6 +15,8 @@ from .annotation import Span
 
 SpanRow = tuple[str, float, float, float | None, int]
 """Label, start, end, score (None: none) and person (-1: none) of a span."""
+NamedRow = tuple[str, SpanRow]
+"""The recording of a row, and the row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +101,34 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
         earlier, later = order[:-1], order[1:]
         share_time = self.start[later] < self.end[earlier] - 1e-6
         return bool(np.any(share_time & (recording[later] == recording[earlier])))
+
+    def with_rows(self, rows: Sequence[NamedRow]) -> SpanTable:
+        """The table with further rows of its recordings, each after those of its recording."""
+        if not rows:
+            return self
+        more = [(self._recording_index[name], row) for name, row in rows]
+        recording = np.concatenate([self.recording, [index for index, _ in more]])
+        order = np.argsort(recording, kind="stable")
+        added = SpanTable.of_rows(("",), [0, len(rows)], [row for _, row in more])
+        label_index = {name: index for index, name in enumerate(dict.fromkeys((*self.labels, *added.labels)))}
+        added_label = np.array([label_index[name] for name in added.labels])[added.label]
+        return SpanTable(
+            self.recordings,
+            np.searchsorted(recording[order], np.arange(len(self.recordings) + 1)),
+            tuple(label_index),
+            np.concatenate([self.label, added_label])[order],
+            np.concatenate([self.start, added.start])[order],
+            np.concatenate([self.end, added.end])[order],
+            np.concatenate([self.score, added.score])[order],
+            np.concatenate([self.person, added.person])[order],
+        )
+
+    def of_recordings(self, names: Collection[str]) -> SpanTable:
+        """The rows of those recordings that are among `names`."""
+        mask = np.array([name in names for name in self.recordings], dtype=bool)  # (R,)
+        rows = self.where(mask[self.recording])
+        recordings = tuple(name for name in self.recordings if name in names)
+        return replace(rows, recordings=recordings, bounds=np.concatenate([[0], np.cumsum(np.diff(self.bounds)[mask])]))
 
     def where(self, mask: BoolArray) -> SpanTable:
         """The rows where `mask` (N,) is True, over the same recordings and labels."""

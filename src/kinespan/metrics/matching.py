@@ -73,8 +73,8 @@ def check_recordings(predicted: Iterable[str], true: Collection[str]) -> None:
     unknown = sorted(set(predicted) - set(true))
     if unknown:
         raise InputError(
-            f"{len(unknown)} recordings have predictions but no ground truth: {', '.join(map(repr, unknown[:5]))}"
-            f"{', ...' if len(unknown) > 5 else ''}; give the ground truth that belongs to the predictions"
+            f"predictions without ground truth: of {', '.join(map(repr, unknown[:5]))}"
+            f"{f' and {len(unknown) - 5} more' if len(unknown) > 5 else ''}; give their ground truth too"
         )
 
 

@@ -23,6 +23,9 @@ from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, d
 STRICT_TIOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """0.50, 0.55, ..., 0.95: ActivityNet's own thresholds."""
 F1_OVERLAPS = (0.10, 0.25, 0.50)
+RULES_BY_TIME: tuple[Rule, ...] = ("activitynet", "stal")
+"""Rules by which a span without length overlaps nothing. The others count both end frames of a span, and leave it out.
+"""
 MIN_SCORE = 0.5
 """Overlapping labels without a segmentation: a label holds in spans with this score or more."""
 
@@ -50,6 +53,8 @@ class Metrics:
     """How much was evaluated."""
     labels_without_truth: tuple[str, ...] = ()
     """Labels that the ground truth never shows."""
+    unknown_labels: Mapping[str, int] = field(default_factory=dict)
+    """Number of proposals by label, of predicted labels that the ground truth does not have."""
     errors: Errors | None = None
     """Kinds of errors at tIoU 0.5."""
 
@@ -76,6 +81,7 @@ class Metrics:
             "map_average": {name: _plain(value) for name, value in self.map_average.items()},
             "per_class": per_class,
             "labels_without_truth": list(self.labels_without_truth),
+            "unknown_labels": dict(self.unknown_labels),
             "frame_accuracy": _plain(self.frame_accuracy),
             "edit": _plain(self.edit),
             "f1": None if self.f1 is None else {name: _plain(value) for name, value in self.f1.items()},
@@ -102,7 +108,7 @@ def evaluate(
     """Score predictions against ground truth by all metrics.
 
     Parameters:
-        predictions: scored spans and, where there is one, the segmentation. Recordings without any count as missed.
+        predictions: proposals and, where there is one, the segmentation. Recordings without any count as missed.
         truth: annotations by recording. Frames are those of its fps (30 where unknown; ``recordings_without_fps``
             counts them).
         tious: thresholds of mAP, by default those of the rule.
@@ -110,14 +116,18 @@ def evaluate(
 
     The label of a frame is that of the segmentation or, without one, of the best span at the frame (overlapping
     labels: of every span that scores 0.5 or more). Predicted spans that lie for more than half outside the annotated
-    time (``covered``) are neither right nor wrong and are left out.
+    time (``covered``) are neither right nor wrong and are left out. Rows without length, whose end is not after their
+    start, count for mAP only, as in ActivityNet's evaluator: true ones as missed, predicted ones as wrong.
 
     Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
     """
     undeclared = _check(predictions, truth)
     labels = replace(truth.labels, names=(*truth.labels.names, *undeclared))
     true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
-    predicted = SpanTable.of(predictions.spans)
+    predicted = SpanTable.of(predictions.proposals)
+    if rule in RULES_BY_TIME:
+        true_spans = true_spans.with_rows(truth.without_length)
+        predicted = predicted.with_rows(predictions.without_length)
     in_covered_time = predicted.where(_is_covered(predicted, truth.annotations))
     fps = {name: truth.fps.get(name, DEFAULT_FPS) for name in truth.annotations}
     tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
@@ -134,6 +144,8 @@ def evaluate(
         "true_spans": len(true_spans.label),
         "predicted_spans": len(predicted.label),
         "predicted_spans_left_out": len(predicted.label) - len(in_covered_time.label),
+        "true_spans_without_length": len(truth.without_length),
+        "predicted_spans_without_length": len(predictions.without_length),
     }
     frames = _exclusive_frames if labels.exclusive else _overlapping_frames
     return Metrics(
@@ -143,8 +155,14 @@ def evaluate(
         *frames(predictions, truth, labels, fps),
         counts,
         tuple(name for name in labels.names if name not in true_spans.labels),
+        {name: _count(predicted, name) for name in undeclared},
         detection_errors(in_covered_time, true_spans, labels.names),
     )
+
+
+def _count(spans: SpanTable, label: str) -> int:
+    """The number of spans of a label."""
+    return int(np.count_nonzero(spans.label == spans.labels.index(label))) if label in spans.labels else 0
 
 
 _FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, IntArray | None]
@@ -192,7 +210,7 @@ def _overlapping_frames(
 
 def _segmentation(predictions: Predictions, name: str) -> Sequence[Span]:
     """The spans of a recording that give the labels of its frames."""
-    return (predictions.spans if predictions.segmentation is None else predictions.segmentation).get(name, ())
+    return (predictions.proposals if predictions.segmentation is None else predictions.segmentation).get(name, ())
 
 
 def _frame_ids(spans: Sequence[Span], labels: LabelSet, num_frames: int, fps: float) -> IntArray:
@@ -233,13 +251,14 @@ def _is_covered(spans: SpanTable, annotations: Mapping[str, Annotation]) -> Bool
 
 
 def _check(predictions: Predictions, truth: Truth) -> list[str]:
-    """The predicted labels that truth never shows, if its label set is not declared.
+    """The predicted labels that truth does not have, if its label set is not declared.
 
     Raises InputError for predictions of recordings or declared labels that truth does not have.
     """
     segmentation = predictions.segmentation or {}
-    check_recordings((*predictions.spans, *segmentation), truth.annotations)
-    used = {*SpanTable.of(predictions.spans).labels, *SpanTable.of(segmentation).labels}
+    check_recordings((*predictions.proposals, *segmentation), truth.annotations)
+    used = {*SpanTable.of(predictions.proposals).labels, *SpanTable.of(segmentation).labels}
+    used |= {row[0] for _, row in predictions.without_length}
     undeclared = sorted(used - set(truth.labels.names))
     if undeclared and (truth.labels_are_declared or len(undeclared) == len(used)):
         raise InputError(

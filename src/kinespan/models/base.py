@@ -1,7 +1,8 @@
-"""Model: frame scores of a recording, and spans of frame scores."""
+"""Model: frame scores of a recording, and its segmentation and proposals."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -9,17 +10,19 @@ from typing import Literal
 from torch import nn
 
 from ..arrays import Float32Array
-from ..data.annotation import LabelSet, Span
+from ..data.annotation import Annotation, LabelSet, Span
 from ..data.recording import Recording
 from ..decode import DecodeConfig, decode, segment
 from ..errors import InputError
 from .model_file import ModelSpec, save_weights
 
 Scores = Float32Array
+People = Literal["together", "each"]
+"""One answer for a recording, or one for each of its people."""
 
 
 class Model(nn.Module):
-    """Recording in, Spans out. A subclass says how a recording is scored frame by frame."""
+    """Recording in, Annotation out. A subclass says how a recording is scored frame by frame."""
 
     spec: ModelSpec
     labels: LabelSet
@@ -42,29 +45,35 @@ class Model(nn.Module):
         """
         raise NotImplementedError(type(self).__name__)
 
-    def localize(
-        self,
-        recording: Recording,
-        people: Literal["together", "each"] = "together",
-        config: DecodeConfig | None = None,
-    ) -> list[Span]:
-        """Scored spans of a recording, sorted by start, in seconds; `each` localizes every person alone.
+    def localize(self, recording: Recording, people: People = "together") -> Annotation:
+        """The segmentation of a recording: what was done when, in seconds, each span with its mean probability.
 
-        With `each` a span says whose it is. config: how to decode, by default the model's own way. Raises InputError
-        where the recording's skeleton does not map to the model's.
+        For exclusive labels at most one action holds at a time. `each` localizes every person alone, and a span says
+        whose it is. Raises InputError where the recording's skeleton does not map to the model's.
         """
         spans: list[Span] = []
-        for person, motion in _by_person(recording, people):
-            decoded = self.decode(self.frame_scores(motion), config)
-            spans += [span if person is None else replace(span, person=person) for span in decoded]
-        return sorted(spans, key=lambda span: (span.start, span.end, span.label))
+        for person, motion in by_person(recording, people):
+            spans += of_person(self.segment(self.frame_scores(motion)), person)
+        return Annotation(tuple(spans), self.labels)
+
+    def proposals(
+        self, recording: Recording, people: People = "together", config: DecodeConfig | None = None
+    ) -> list[Span]:
+        """Scored candidates of a recording, best first, in seconds; they may overlap. mAP is measured on them.
+
+        config: how to decode, by default the model's own way. `people` and errors as `localize` has them.
+        """
+        spans: list[Span] = []
+        for person, motion in by_person(recording, people):
+            spans += of_person(self.decode(self.frame_scores(motion), config), person)
+        return best_first(spans)
 
     def decode(self, scores: Scores, config: DecodeConfig | None = None) -> list[Span]:
-        """Scored spans, overlapping ones among them, of frame scores (T, C + 1)."""
+        """The proposals of frame scores (T, C + 1), best first."""
         return decode(scores, self.spec.input.fps, self.labels, config or self.spec.decode)
 
     def segment(self, scores: Scores) -> list[Span]:
-        """At most one action at a time, of frame scores (T, C + 1): arg-max runs, or what by the model's durations."""
+        """The segmentation of frame scores (T, C + 1): arg-max runs, or the most probable by the model's durations."""
         return segment(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
     def save(self, path: str | Path) -> None:
@@ -72,7 +81,17 @@ class Model(nn.Module):
         save_weights(Path(path), self.state_dict(), self.spec)
 
 
-def _by_person(recording: Recording, people: str) -> list[tuple[int | None, Recording]]:
+def best_first(spans: Iterable[Span]) -> list[Span]:
+    """Spans sorted by score, the highest first."""
+    return sorted(spans, key=lambda span: (-(span.score or 0.0), span.start, span.end, span.label))
+
+
+def of_person(spans: Iterable[Span], person: int | None) -> list[Span]:
+    """The spans as those of a person; as they are where that is None."""
+    return [span if person is None else replace(span, person=person) for span in spans]
+
+
+def by_person(recording: Recording, people: People) -> list[tuple[int | None, Recording]]:
     """The recording, or, with `each`, a recording of each person alone, by slot."""
     if people == "together" or recording.num_people == 1:
         return [(None, recording)]

@@ -10,8 +10,8 @@ async function openRecording(packed) {
     motion: await unpackMotion(packed.motion, packed.skeleton.joints),
     scores: await unpackScores(packed.scores),
     truth: packed.truth && packed.truth.map(spanOf),
-    segmentation: packed.segmentation.map(spanOf),
-    predictions: packed.predictions.map(spanOf),
+    segmentation: packed.segmentation && packed.segmentation.map(spanOf),
+    proposals: packed.proposals.map(spanOf),
   };
 }
 
@@ -134,13 +134,13 @@ class Viewer {
   tellLabels() {
     const { recording, now } = this;
     const best = (spans) => spans.reduce((a, b) => ((b.score ?? 1) > (a.score ?? 1) ? b : a));
-    const found = recording.segmentation.length ? spansAt(recording.segmentation, now) : spansAt(recording.predictions, now);
-    const predicted = found.length ? [best(found)] : [];
+    const spans = spansAt(recording.segmentation ?? recording.proposals, now);
+    const predicted = spans.length ? [best(spans)] : [];
     const truth = recording.truth ? spansAt(recording.truth, now) : [];
     const covered = !recording.covered || recording.covered.some(([start, end]) => start <= now && now < end);
     const lines = [];
     if (recording.truth) lines.push(this.captionLine("Truth", truth, covered ? "no action" : "not labelled"));
-    const predicts = recording.segmentation.length || recording.predictions.length;
+    const predicts = recording.segmentation || recording.proposals.length;
     if (predicts) lines.push(this.captionLine("Predicted", predicted, "no action"));
     const key = lines.map((line) => line.textContent).join("\n");
     if (key !== this.captionKey) byId("caption").replaceChildren(...lines);
@@ -165,8 +165,8 @@ class Viewer {
   // ---- spans as text -----------------------------------------------------------------------------------------
 
   listSpans() {
-    const { truth, segmentation, predictions } = this.recording;
-    const kinds = [["truth", truth ?? []], ["segmentation", segmentation], ["prediction", predictions]];
+    const { truth, segmentation, proposals } = this.recording;
+    const kinds = [["truth", truth ?? []], ["predicted", segmentation ?? []], ["proposal", proposals]];
     const all = kinds.flatMap(([kind, spans]) => spans.map((span) => ({ ...span, kind })));
     all.sort((a, b) => a.start - b.start || a.end - b.end);
     const rows = all.slice(0, ROWS_LISTED).map((span) => {

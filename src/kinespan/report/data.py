@@ -1,4 +1,4 @@
-"""The content of a report: recordings with their truth and predictions, metrics, and the facts behind the figures."""
+"""The content of a report: recordings with truth and what was predicted, metrics, the facts behind the figures."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ ROUNDING = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class ReportRecording:
-    """A Recording with its truth and predictions.
+    """A Recording with its truth and what was predicted.
 
-    ``predictions`` are scored Spans that may overlap, ``segmentation`` exclusive ones (the arg-max over time).
-    ``scores`` (T', C + 1) are in [0, 1] at ``scores_fps`` per second; column 0 is background, column c + 1 is
-    label c. All but the Recording may be missing or empty.
+    ``segmentation`` is the answer, shown as "Predicted" even where it is empty; None where there is none.
+    ``proposals`` are scored candidates that may overlap. ``scores`` (T', C + 1) are in [0, 1] at ``scores_fps`` per
+    second; column 0 is background, column c + 1 is label c. All but the Recording may be missing.
 
     Raises InputError where scores have no rate, are not two-dimensional or leave [0, 1].
     """
 
     recording: Recording
     truth: Annotation | None = None
-    predictions: Sequence[Span] = ()
-    segmentation: Sequence[Span] = ()
+    segmentation: Sequence[Span] | None = None
+    proposals: Sequence[Span] = ()
     scores: AnyArray | None = None
     scores_fps: float | None = None
 
@@ -75,7 +75,7 @@ class ReportData:
         """Check that recordings and label set agree."""
         for item in self.recordings:
             name = f"recording {item.recording.name!r}"
-            spans = (*(item.truth.spans if item.truth else ()), *item.segmentation, *item.predictions)
+            spans = (*(item.truth.spans if item.truth else ()), *(item.segmentation or ()), *item.proposals)
             unknown = sorted({span.label for span in spans} - set(self.labels.names))
             if unknown:
                 raise InputError(f"{name}: label {unknown[0]!r} is not in the report's label set {self.labels.names}")

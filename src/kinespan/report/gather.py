@@ -16,40 +16,47 @@ from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..errors import InputError
-from ..runs.folder import LOG_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, TRUTH_FILE
+from ..runs.folder import LOG_FILE, METRICS_FILE, PROPOSALS_FILE, SCORES_FILE, TRUTH_FILE
 from ..runs.outputs import read_scores
 from .data import ReportData, ReportRecording
 
 
 def gather(
-    inputs: Sequence[Path], *, recordings: Path | None = None, most: int = 12, title: str | None = None
+    inputs: Sequence[Path],
+    *,
+    recordings: Path | None = None,
+    most: int = 12,
+    proposals: bool = False,
+    title: str | None = None,
 ) -> ReportData:
-    """The report of a run's folder, or of predictions and metrics files; truth and scores are read from their folder.
+    """The report of a run's folder, or of proposals and metrics files; truth and scores are read from their folder.
 
-    Recordings are read from the corpus or the files that predictions.json names, or from `recordings` (a corpus, a
-    folder of motion files or a file). At most `most` are shown. Raises InputError for missing and for other files.
+    Recordings are read from the corpus or the files that proposals.json names, or from `recordings` (a corpus, a
+    folder of motion files or a file). At most `most` are shown. The segmentation is shown and, with `proposals` or
+    where a file has no segmentation, the proposals. Raises InputError for missing and for other files.
     """
     predictions_file, metrics_file = _files(inputs)
     predictions = read_predictions(predictions_file)
     folder = predictions_file.parent
     truth = read_truth(folder / TRUTH_FILE) if (folder / TRUTH_FILE).is_file() else None
     metrics = None if metrics_file is None else _json(metrics_file)
-    scores = read_scores(folder / SCORES_FILE)
-    names = sorted(predictions.spans)[:most]
+    frame_scores = read_scores(folder / SCORES_FILE)
+    names = sorted(predictions.proposals)[:most]
+    segmentation = predictions.segmentation
     motion = _recordings(predictions, names, recordings, predictions_file)
     details = predictions.details
     shown = [
         ReportRecording(
             recording=motion[name],
             truth=None if truth is None else truth.annotations.get(name),
-            predictions=predictions.spans[name],
-            segmentation=(predictions.segmentation or {}).get(name, ()),
-            scores=scores.get(name),
-            scores_fps=float(details["fps"]) if name in scores and "fps" in details else None,
+            segmentation=None if segmentation is None else segmentation.get(name, ()),
+            proposals=predictions.proposals[name] if proposals or segmentation is None else (),
+            scores=None if frame_scores is None else frame_scores.scores.get(name),
+            scores_fps=None if frame_scores is None else frame_scores.fps,
         )
         for name in names
     ]
-    total = len(predictions.spans)
+    total = len(predictions.proposals)
     return ReportData(
         title=title or f"kinespan: {names[0] if total == 1 else f'{total} recordings localized'}",
         labels=_labels(predictions, truth),
@@ -61,11 +68,11 @@ def gather(
 
 
 def _files(inputs: Sequence[Path]) -> tuple[Path, Path | None]:
-    """The predictions file and the metrics file, if there is one."""
+    """The proposals file and the metrics file, if there is one."""
     predictions = metrics = None
     for path in inputs:
         if path.is_dir():
-            predictions = path / PREDICTIONS_FILE
+            predictions = path / PROPOSALS_FILE
             metrics = path / METRICS_FILE if (path / METRICS_FILE).is_file() else metrics
         elif path.is_file() and "results" in _json(path):
             predictions = path
@@ -125,7 +132,7 @@ def _labels(predictions: Predictions, truth: Truth | None) -> LabelSet:
         return LabelSet(tuple(declared), bool(predictions.details.get("exclusive", True)))
     if truth is not None:
         return truth.labels
-    return LabelSet(tuple(sorted({span.label for spans in predictions.spans.values() for span in spans})))
+    return LabelSet(tuple(sorted({span.label for spans in predictions.proposals.values() for span in spans})))
 
 
 def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total: int, shown: int) -> dict[str, str]:

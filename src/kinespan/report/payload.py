@@ -58,8 +58,8 @@ def _recording(item: ReportRecording, labels: LabelSet) -> dict[str, Any]:
         "motion": _motion(recording),
         "truth": None if truth is None else _spans(truth.spans, labels),
         "covered": None if truth is None or truth.covered is None else [list(bounds) for bounds in truth.covered],
-        "segmentation": _spans(item.segmentation, labels),
-        "predictions": _spans(item.predictions, labels),
+        "segmentation": None if item.segmentation is None else _spans(item.segmentation, labels),
+        "proposals": _spans(item.proposals, labels),
         "scores": _scores(item),
     }
 

@@ -11,8 +11,8 @@ function scoreAt(scores, label, time) {
 
 // Labels that matter in a recording, in the label set's order.
 function listedLabels(recording) {
-  const { truth, segmentation, predictions, scores } = recording;
-  const listed = new Set([...(truth ?? []), ...segmentation, ...predictions].map((span) => span.label));
+  const { truth, segmentation, proposals, scores } = recording;
+  const listed = new Set([...(truth ?? []), ...(segmentation ?? []), ...proposals].map((span) => span.label));
   for (let at = 0; scores && at < scores.levels.length; at++) {
     if (at % scores.columns && scores.levels[at] >= WORTH_LISTING * 255) listed.add((at % scores.columns) - 1);
   }
@@ -123,11 +123,11 @@ class Moment {
   }
 
   setTime(time) {
-    const { scores, predictions } = this.recording;
-    const now = scores ? [] : spansAt(predictions, time);
+    const { scores, segmentation, proposals } = this.recording;
+    const now = scores ? [] : spansAt(proposals.length ? proposals : segmentation ?? [], time);
     for (const { label, node, bar, value } of this.rows) {
-      const found = now.filter((span) => span.label === label).map((span) => span.score);
-      const score = scores ? scoreAt(scores, label, time) : found.length ? Math.max(...found) : null;
+      const spanScores = now.filter((span) => span.label === label).map((span) => span.score);
+      const score = scores ? scoreAt(scores, label, time) : spanScores.length ? Math.max(...spanScores) : null;
       bar.style.setProperty("--v", score ?? 0);
       bar.hidden = score === null;
       value.textContent = score === null ? "" : percent(score, 0);

@@ -1,6 +1,6 @@
 // Rows of spans over one time axis, with a playhead through all of them: click or drag to go to a time.
 
-const LANES_SHOWN = 10; // prediction lanes before "show all"
+const LANES_SHOWN = 10; // lanes of proposals before "show all"
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600];
 
 const spanOf = ([start, end, label, score, person]) => ({ start, end, label, score, person });
@@ -48,13 +48,13 @@ class Timeline {
   }
 
   build() {
-    const { truth, segmentation, predictions } = this.recording;
+    const { truth, segmentation, proposals } = this.recording;
     this.rows = [];
     this.tracks.replaceChildren(this.playhead);
     this.addRow({ name: "", height: 24, draw: (...at) => this.drawAxis(...at), describe: () => [] });
     if (truth) this.addSpans("Truth", truth, 26, this.recording.covered);
-    if (segmentation.length) this.addSpans("Segmentation", segmentation, 26);
-    if (predictions.length) this.addLanes(predictions);
+    if (segmentation) this.addSpans("Predicted", segmentation, 26); // empty where nothing is predicted
+    if (proposals.length) this.addLanes(proposals);
     for (const row of this.extra) this.addRow(row);
     this.refresh();
   }
@@ -82,15 +82,15 @@ class Timeline {
     this.addRow({ name, height: lanes * tall, draw, describe });
   }
 
-  // One lane a label; a prediction is the more solid the higher its score.
-  addLanes(predictions) {
+  // One lane a label; a proposal is the more solid the higher its score.
+  addLanes(proposals) {
     const best = new Map();
-    for (const { label, score } of predictions) best.set(label, Math.max(best.get(label) ?? 0, score ?? 1));
+    for (const { label, score } of proposals) best.set(label, Math.max(best.get(label) ?? 0, score ?? 1));
     const ranked = [...best.keys()].sort((a, b) => best.get(b) - best.get(a));
     const shown = this.allLanes ? ranked : ranked.slice(0, LANES_SHOWN);
     this.tracks.append(this.laneTools(ranked.length, shown.length));
     for (const label of shown.sort((a, b) => a - b)) {
-      const spans = predictions.filter((span) => span.label === label).sort((a, b) => (a.score ?? 1) - (b.score ?? 1));
+      const spans = proposals.filter((span) => span.label === label).sort((a, b) => (a.score ?? 1) - (b.score ?? 1));
       const kept = () => spans.filter((span) => (span.score ?? 1) >= this.threshold);
       const draw = (context, width, height) => {
         this.drawPaper(context, width, height);
@@ -116,7 +116,7 @@ class Timeline {
     const text = shown < all ? `Show all ${all} lanes` : "Show fewer lanes";
     const more = all > LANES_SHOWN ? el("button", { type: "button", class: "ghost", onclick: flip }, text) : null;
     const filter = el("label", { class: "filter" }, "score at least", slider, read);
-    return el("div", { class: "group" }, el("span", {}, "Predictions"), more, filter);
+    return el("div", { class: "group" }, el("span", {}, "Proposals"), more, filter);
   }
 
   // ---- drawing -----------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ CHECKPOINT = "last.ckpt"
 ENCODER_FILE, MODEL_FILE = "encoder.safetensors", "model.safetensors"
 LOG_FILE = "metrics.csv"
 """Losses and other figures of training, by step."""
-PREDICTIONS_FILE, TRUTH_FILE, SPANS_FILE = "predictions.json", "truth.json", "spans.csv"
+SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE = "spans.csv", "summary.csv", "transitions.csv"
+PROPOSALS_FILE, TRUTH_FILE = "proposals.json", "truth.json"
 SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
 """The encoder that is part of the package, `--pretrained default`; pretrained/default.md describes it."""
@@ -40,6 +41,14 @@ def check_learn_folder(out: Path, resume: bool) -> None:
         _check_free(out, bool(stage) or (out / MODEL_FILE).exists())
     elif stage != "learn":
         raise InputError(f"{out}: holds no run of kinespan learn to resume; start without --resume")
+
+
+def check_answers_folder(out: Path, overwrite: bool) -> None:
+    """Raise InputError where `localize` would overwrite other answers, or write into the folder of a run."""
+    if any((out / name).exists() for name in (CHECKPOINT, MODEL_FILE, ENCODER_FILE)):
+        raise InputError(f"--out {out}: is the folder of a run; name another one for the answers")
+    if not overwrite and any((out / name).exists() for name in (SPANS_FILE, PROPOSALS_FILE)):
+        raise InputError(f"--out {out}: holds answers already; name another folder, or replace them with --overwrite")
 
 
 def _check_free(out: Path, occupied: bool) -> None:

@@ -1,4 +1,14 @@
-"""What a localization writes: predictions, spans, scores, metrics."""
+"""What a localization writes: the segmentation as a table, what is counted of it, proposals, frame scores; metrics.
+
+The files of `write_result`, in a folder:
+
+* spans.csv: the segmentation, a line a span; `kinespan.annotations.csv_table` has the columns.
+* summary.csv and transitions.csv: how often and how long each label occurs, and which follows which; see
+  `kinespan.runs.summary`.
+* proposals.json: scored candidates as ActivityNet JSON, with the segmentation and the facts behind them beside it.
+* scores.npz: NumPy arrays. ``labels`` (C + 1,), "background" first; ``fps``, frames of the scores a second; and for
+  each recording NAME ``scores/NAME`` (T, C + 1) float16 and ``times/NAME`` (T,), the seconds of its frames' centres.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +16,22 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..annotations import write_annotations
-from ..data.annotation import LabelSet
+from ..annotations.activitynet import write_predictions
+from ..arrays import AnyArray
+from ..data.annotation import Annotation, LabelSet, Span, frame_centres
+from ..data.clock import Clock
 from ..data.predictions import Predictions
+from ..errors import InputError
 from ..files import write_atomically
-from .folder import PREDICTIONS_FILE, SCORES_FILE, SPANS_FILE
+from .folder import PROPOSALS_FILE, SCORES_FILE, SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE
+from .summary import write_summary, write_transitions
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..models.base import Scores
@@ -24,39 +39,83 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 @dataclass(frozen=True)
 class LocalizationResult:
-    """Predictions of a model, and the frame scores (T, C + 1) of each recording at ``fps``."""
+    """What a model says of recordings, each by name."""
 
-    predictions: Predictions
+    segmentation: Mapping[str, Annotation]
+    """The answer: what was done when. For exclusive labels at most one action holds at a time."""
+    proposals: Mapping[str, tuple[Span, ...]]
+    """Scored candidates, best first; they may overlap, and mAP is measured on them."""
     scores: Mapping[str, Scores]
+    """Frame scores (T, C + 1) of all people together, column 0 background, at `fps`."""
     fps: float
+    """The model's rate, frames a second."""
     labels: LabelSet
+    clocks: Mapping[str, Clock]
+    """The rate and length of each recording as it was given."""
+    people: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The slots of the people of recordings in which they are told apart."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Facts behind the result: the model's training, the source of the recordings, ..."""
+
+    @property
+    def predictions(self) -> Predictions:
+        """What metrics are measured on, and what proposals.json holds."""
+        segmentation = {name: annotation.spans for name, annotation in self.segmentation.items()}
+        labels = {"labels": list(self.labels.names), "exclusive": self.labels.exclusive}
+        return Predictions(self.proposals, segmentation, {**self.details, **labels})
 
 
 def write_result(result: LocalizationResult, out: Path) -> None:
-    """Write predictions.json, spans.csv and scores.npz into a folder."""
+    """Write spans.csv, summary.csv, transitions.csv, proposals.json and scores.npz into a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    write_annotations(result.predictions, out / PREDICTIONS_FILE)
-    write_annotations(result.predictions, out / SPANS_FILE)
-    write_scores(result.scores, out / SCORES_FILE)
+    write_annotations(result.segmentation, out / SPANS_FILE, clocks=result.clocks)
+    write_summary(result.segmentation, result.clocks, result.people, out / SUMMARY_FILE)
+    write_transitions(result.segmentation, out / TRANSITIONS_FILE)
+    write_predictions(result.predictions, out / PROPOSALS_FILE)
+    write_scores(FrameScores(result.scores, result.fps, result.labels.names), out / SCORES_FILE)
 
 
-def write_scores(scores: Mapping[str, Scores], file: Path) -> None:
-    """Write frame scores (T, C + 1) by recording as float16."""
+@dataclass(frozen=True)
+class FrameScores:
+    """The content of scores.npz."""
+
+    scores: Mapping[str, Scores]
+    """(T, C + 1) by recording, column 0 background."""
+    fps: float
+    """Frames of the scores a second."""
+    labels: tuple[str, ...]
+    """The C labels."""
+
+
+def write_scores(frame_scores: FrameScores, file: Path) -> None:
+    """Write scores.npz; the scores are rounded to float16."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        # not numpy's savez, which cannot take a recording that is named `file`
-        for name, frame_scores in scores.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, frame_scores.astype(np.float16), allow_pickle=False)
+        _write_array(archive, "fps", np.array(frame_scores.fps))
+        _write_array(archive, "labels", np.array(["background", *frame_scores.labels]))
+        for name, scores in frame_scores.scores.items():
+            _write_array(archive, f"scores/{name}", scores.astype(np.float16))
+            _write_array(archive, f"times/{name}", frame_centres(len(scores), frame_scores.fps))
     write_atomically(file, buffer.getvalue())
 
 
-def read_scores(file: Path) -> dict[str, Scores]:
-    """The frame scores of `write_scores`; empty where there is no such file."""
+def _write_array(archive: zipfile.ZipFile, name: str, array: AnyArray) -> None:
+    """Add an array; numpy's savez cannot write one that is named `file`."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+        np.lib.format.write_array(entry, array, allow_pickle=False)
+
+
+def read_scores(file: Path) -> FrameScores | None:
+    """The content of scores.npz; None where there is no such file. Raises InputError for another file of that name."""
     if not file.is_file():
-        return {}
+        return None
     with np.load(file, allow_pickle=False) as data:
-        return {name: data[name].astype(np.float32) for name in data.files}
+        if not {"fps", "labels"} <= set(data.files):
+            raise InputError(f"{file}: holds no fps and labels, so it is of an earlier version; localize again")
+        labels = tuple(data["labels"].tolist()[1:])
+        names = [name.removeprefix("scores/") for name in data.files if name.startswith("scores/")]
+        scores = {name: data[f"scores/{name}"].astype(np.float32) for name in names}
+        return FrameScores(scores, float(data["fps"]), labels)
 
 
 def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,16 @@
-"""Localizing recordings: predictions and frame scores, and their evaluation against the annotations of a corpus."""
+"""Localizing recordings, and the evaluation of the result against the annotations of a corpus."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..corpus.splits import without_labels
 from ..corpus.store import Corpus
 from ..data.annotation import Annotation, Span
-from ..data.predictions import Predictions, Truth
+from ..data.clock import Clock
+from ..data.predictions import Truth
 from ..data.recording import Recording
 from ..decode.presets import DECODERS
 from ..errors import InputError
@@ -18,27 +19,28 @@ from ..metrics import Metrics, Rule, evaluate
 from .outputs import LocalizationResult
 
 if TYPE_CHECKING:  # torch takes seconds to import
-    from ..models.base import Model, Scores
+    from ..decode import DecodeConfig
+    from ..models.base import Model, People, Scores
 
 
 def localize(
     model: Model | str | Path,
     recordings: Iterable[Recording | str | Path],
     *,
-    people: Literal["together", "each"] = "together",
+    people: People = "together",
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> LocalizationResult:
-    """Localize the actions in recordings.
+    """Localize the actions in recordings: their segmentation, proposals and frame scores.
 
     Parameters:
         model: a model, or its file or run folder.
         recordings: a Corpus, Recordings, or motion files.
-        people: one result a recording, or the spans of each person.
-        decoder: name of a way of decoding that makes the scored spans, in place of the model's own. The segmentation
-            is the model's own under every decoder.
-        details: facts that the predictions keep.
+        people: one result a recording, or one for each person, whose spans say whose they are.
+        decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
+            the model's own under every decoder.
+        details: facts that the result keeps.
         progress: is called with the number of recordings that are done.
 
     Raises InputError for two recordings of the same name, one that does not map, or an unknown decoder.
@@ -48,28 +50,46 @@ def localize(
 
         model = load_model(model)
     config = None if decoder is None else DECODERS[decoder]
-    spans: dict[str, tuple[Span, ...]] = {}
-    segmentation: dict[str, tuple[Span, ...]] = {}
+    segmentation: dict[str, Annotation] = {}
+    proposals: dict[str, tuple[Span, ...]] = {}
     scores: dict[str, Scores] = {}
+    clocks: dict[str, Clock] = {}
+    slots: dict[str, tuple[int, ...]] = {}
     for number, item in enumerate(recordings):
         recording = read(item).recording if isinstance(item, str | Path) else item
         name = recording.name
-        if name in spans:
+        if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
+        clocks[name] = Clock.of(recording)
         scores[name] = model.frame_scores(recording)
-        segmentation[name] = tuple(model.segment(scores[name]))
-        if people == "together":
-            decoded = model.decode(scores[name], config)
-        else:
-            decoded = model.localize(recording, people, config)
-        spans[name] = tuple(decoded)
+        segments, candidates, slots[name] = _decode(model, recording, scores[name], people, config)
+        segmentation[name], proposals[name] = Annotation(tuple(segments), model.labels), tuple(candidates)
         if progress is not None:
             progress(number + 1)
+    facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **(details or {})}
     fps = model.spec.input.fps
-    facts = {"training": dict(model.spec.training), "fps": fps, **_decoder_fact(decoder), **(details or {})}
-    labels = {"labels": list(model.labels.names), "exclusive": model.labels.exclusive}
-    predictions = Predictions(spans, segmentation, {**facts, **labels})
-    return LocalizationResult(predictions, scores, fps, model.labels)
+    return LocalizationResult(segmentation, proposals, scores, fps, model.labels, clocks, slots, facts)
+
+
+def _decode(
+    model: Model, recording: Recording, scores: Scores, people: People, config: DecodeConfig | None
+) -> tuple[list[Span], list[Span], tuple[int, ...]]:
+    """The segmentation and the proposals of a recording, and the slots of its people where they are told apart.
+
+    `scores` (T, C + 1) are those of all people together. The spans are those of `Model.localize` and
+    `Model.proposals`, whose scores are computed once.
+    """
+    from ..models.base import best_first, by_person, of_person
+
+    segments: list[Span] = []
+    proposals: list[Span] = []
+    slots: list[int] = []
+    for person, motion in by_person(recording, people):
+        own_scores = scores if person is None else model.frame_scores(motion)
+        segments += of_person(model.segment(own_scores), person)
+        proposals += of_person(model.decode(own_scores, config), person)
+        slots += [] if person is None else [person]
+    return segments, best_first(proposals), tuple(slots)
 
 
 def _decoder_fact(decoder: str | None) -> dict[str, str]:
