@@ -3,9 +3,12 @@
 Plain ActivityNet files are read; written files have a few more fields, which are read where they exist:
 
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
-  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``: the results are proposals
-* T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "database": {recording: {"duration"?, "fps"?, "subset"?,
-  "annotations": [{"label", "segment"}], "covered"?: [[start, end], ...]}}}``
+  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}, "events"?: {recording:
+  [{"label", "time", "score", "person"?}]}, "event_threshold"?: number}``: the results are proposals, and of the events,
+  which are candidates too, those that score the threshold are the answer
+* T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "events"?: [...], "tolerance"?: seconds, "database":
+  {recording: {"duration"?, "fps"?, "subset"?, "annotations": [{"label", "segment"}], "events"?: [{"label", "time",
+  "person"?}], "covered"?: [[start, end], ...]}}}``; the file's events are the labels that name one
 
 Seconds throughout. A segment whose end is not after its start is no span: `Predictions` and `Truth` keep it apart.
 """
@@ -16,7 +19,7 @@ import gc
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.annotation import Annotation, LabelSet, Span
+from ..data.annotation import TOLERANCE, Annotation, Event, LabelSet, Span
 from ..data.clock import Clock
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import NamedRow, SpanRow, SpanTable
@@ -48,8 +51,12 @@ def read(path: Path) -> dict[str, Annotation]:
         predictions = _predictions(data)
         spans = predictions.proposals if predictions.segmentation is None else predictions.segmentation
         spans = _unscored(SpanTable.of(spans))
-        labels = LabelSet(tuple(sorted(spans.labels)), not spans.has_overlaps())
-        return {name: Annotation(spans[name], labels) for name in spans}
+        events = {
+            name: _unscored_events(event for event in members if (event.score or 0) >= predictions.event_threshold)
+            for name, members in predictions.events.items()
+        }
+        labels, _ = _labels({}, spans, events)
+        return {name: Annotation(spans[name], labels, events=events.get(name, ())) for name in spans}
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -78,6 +85,9 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     }
     if predictions.segmentation is not None:
         data["segmentation"] = _entries(predictions.segmentation, scored=False)
+    if predictions.events:
+        data["events"] = {name: _event_entries(name, events) for name, events in predictions.events.items()}
+        data["event_threshold"] = predictions.event_threshold
     _write(data, path)
 
 
@@ -89,9 +99,13 @@ def write_truth(truth: Truth, path: Path) -> None:
         facts = (("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets))
         database[name] = {key: values[name] for key, values in facts if name in values}
         database[name]["annotations"] = entries[name]
+        if annotation.events:
+            database[name]["events"] = _event_entries(name, annotation.events)
         if annotation.covered is not None:
             database[name]["covered"] = [list(bounds) for bounds in annotation.covered]
-    labels = {"labels": list(truth.labels.names), "exclusive": truth.labels.exclusive}
+    labels: dict[str, Any] = {"labels": list(truth.labels.names), "exclusive": truth.labels.exclusive}
+    if truth.labels.events:
+        labels |= {"events": list(truth.labels.events), "tolerance": truth.labels.tolerance}
     _write({"version": VERSION, **labels, "database": database}, path)
 
 
@@ -127,6 +141,21 @@ def _entries(spans: Mapping[str, Iterable[Span]], scored: bool) -> dict[str, lis
             if span.person is not None:
                 entry["person"] = span.person
             entries[name].append(entry)
+    return entries
+
+
+def _event_entries(name: str, events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Events of a recording as JSON data. Raises InputError for a score that is not finite."""
+    entries = []
+    for event in events:
+        entry: dict[str, Any] = {"label": event.label, "time": float(event.time)}
+        if event.score is not None:
+            if not math.isfinite(event.score):
+                raise InputError(f"recording {name!r}: event {event.label!r} at {event.time} s has score {event.score}")
+            entry["score"] = float(event.score)
+        if event.person is not None:
+            entry["person"] = event.person
+        entries.append(entry)
     return entries
 
 
@@ -194,12 +223,18 @@ def _predictions(data: Mapping[str, Any]) -> Predictions:
     details = data.get("external_data") or {}
     if not isinstance(details, dict):
         raise _FieldError("external_data", details, "an object")
+    events = {} if data.get("events") is None else _mapping(data, "events", "the predicted events of each recording")
+    threshold = data.get("event_threshold", 0.0)
+    if not _is_number(threshold):
+        raise _FieldError("event_threshold", threshold, "a number")
     without_length: list[NamedRow] = []
     return Predictions(
         _spans("results[{!r}]", results, True, without_length),
         None if segmentation is None else _spans("segmentation[{!r}]", segmentation, scored=False),
         details,
         tuple(without_length),
+        {name: _events(f"events[{name!r}]", entries) for name, entries in events.items()},
+        float(threshold),
     )
 
 
@@ -213,10 +248,14 @@ def _truth(data: Mapping[str, Any]) -> Truth:
     annotations = {name: entry.get("annotations") for name, entry in database.items()}
     without_length: list[NamedRow] = []
     spans = _unscored(_spans("database[{!r}].annotations", annotations, False, without_length))
-    labels, are_declared = _labels(data, spans.with_rows(without_length))
+    events = {
+        name: _unscored_events(_events(f"database[{name!r}].events", entry.get("events") or []))
+        for name, entry in database.items()
+    }
+    labels, are_declared = _labels(data, spans.with_rows(without_length), events)
     covered = {name: _covered(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
     return Truth(
-        {name: Annotation(spans[name], labels, covered[name]) for name in database},
+        {name: Annotation(spans[name], labels, covered[name], events[name]) for name in database},
         labels,
         _positive_numbers(database, "duration"),
         _positive_numbers(database, "fps"),
@@ -224,6 +263,30 @@ def _truth(data: Mapping[str, Any]) -> Truth:
         are_declared,
         tuple(without_length),
     )
+
+
+def _events(field: str, entries: object) -> tuple[Event, ...]:
+    """The events of a recording, whose field is `field`."""
+    if not isinstance(entries, list):
+        raise _FieldError(field, entries, "a list of events (an empty one where there are none)")
+    events = []
+    for index, entry in enumerate(entries):
+        inner = f"{field}[{index}]"
+        if not isinstance(entry, dict):
+            raise _FieldError(inner, entry, "an object with label and time")
+        label, time, score = _label(entry, inner), entry.get("time"), entry.get("score")
+        if time is None or not _is_number(time):
+            raise _FieldError(f"{inner}.time", time, "seconds, a finite number")
+        if score is not None and not _is_number(score):
+            raise _FieldError(f"{inner}.score", score, "a finite number")
+        person = _person(entry, inner)
+        events.append(Event(float(time), label, score and float(score), None if person < 0 else person))
+    return tuple(events)
+
+
+def _unscored_events(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events as annotations, which have no score."""
+    return tuple(replace(event, score=None) for event in events)
 
 
 def _unscored(spans: SpanTable) -> SpanTable:
@@ -281,19 +344,30 @@ def _row(entry: object, scored: bool) -> SpanRow:
     """The columns of a span."""
     if not isinstance(entry, dict):
         raise _FieldError("", entry, "an object with label and segment")
-    label = entry.get("label")
-    if not isinstance(label, str) or not label:
-        raise _FieldError(".label", label, "a name")
+    label = _label(entry)
     start, end = _segment(".segment", entry.get("segment"))
     score = entry.get("score")
     if (scored or score is not None) and not _is_number(score):
         raise _FieldError(".score", score, "a finite number")
+    return label, start, end, score, _person(entry)
+
+
+def _label(entry: Mapping[str, Any], field: str = "") -> str:
+    """The label of a span or event."""
+    label = entry.get("label")
+    if not isinstance(label, str) or not label:
+        raise _FieldError(f"{field}.label", label, "a name")
+    return label
+
+
+def _person(entry: Mapping[str, Any], field: str = "") -> int:
+    """The person of a span or event, -1 for none."""
     person = entry.get("person")
     if person is None:
-        person = -1
-    elif type(person) is not int or not 0 <= person < _MAX_PEOPLE:
-        raise _FieldError(".person", person, "the number of a person, from 0")
-    return label, start, end, score, person
+        return -1
+    if type(person) is not int or not 0 <= person < _MAX_PEOPLE:
+        raise _FieldError(f"{field}.person", person, "the number of a person, from 0")
+    return person
 
 
 def _segment(field: str, value: object) -> tuple[float, float]:
@@ -330,9 +404,13 @@ def _positive_numbers(database: Mapping[str, Any], key: str) -> dict[str, float]
     return {name: float(value) for name, value in values.items()}
 
 
-def _labels(data: Mapping[str, Any], spans: SpanTable) -> tuple[LabelSet, bool]:
-    """The LabelSet of a truth file, and whether the file declares it."""
-    occurring = sorted(spans.labels)
+def _labels(data: Mapping[str, Any], spans: SpanTable, events: Mapping[str, Iterable[Event]]) -> tuple[LabelSet, bool]:
+    """The LabelSet of a truth file, and whether the file declares it.
+
+    Without "events" the labels of events are those that have events and no span.
+    """
+    instants = {event.label for members in events.values() for event in members}
+    occurring = sorted({*spans.labels, *instants})
     exclusive = data.get("exclusive")
     if exclusive is None:
         exclusive = not spans.has_overlaps()
@@ -341,7 +419,8 @@ def _labels(data: Mapping[str, Any], spans: SpanTable) -> tuple[LabelSet, bool]:
     declared = data.get("labels")
     if declared is None:
         leaves = _taxonomy_leaves(data.get("taxonomy"))
-        return LabelSet(tuple(dict.fromkeys([*leaves, *occurring])), exclusive), bool(leaves)
+        names = tuple(dict.fromkeys([*leaves, *occurring]))
+        return _label_set(data, names, exclusive, instants - set(spans.labels)), bool(leaves)
     if not isinstance(declared, list) or not all(isinstance(name, str) and name for name in declared):
         raise _FieldError("labels", declared, "a list of names")
     if len(set(declared)) != len(declared):
@@ -352,7 +431,17 @@ def _labels(data: Mapping[str, Any], spans: SpanTable) -> tuple[LabelSet, bool]:
             f"annotations have the labels {_listed(unknown)}, which are not in labels: {_listed(declared)}; "
             "add them to labels or correct the annotations"
         )
-    return LabelSet(tuple(declared), exclusive), True
+    return _label_set(data, tuple(declared), exclusive, instants - set(spans.labels)), True
+
+
+def _label_set(data: Mapping[str, Any], names: tuple[str, ...], exclusive: bool, events: Collection[str]) -> LabelSet:
+    """The LabelSet of names, with the labels of events and the tolerance that the file states; else `events`."""
+    declared, tolerance = data.get("events"), data.get("tolerance", TOLERANCE)
+    if declared is not None and (not isinstance(declared, list) or not set(map(str, declared)) <= set(names)):
+        raise _FieldError("events", declared, f"a list of labels, some of {_listed(names)}")
+    if not _is_number(tolerance) or tolerance <= 0:
+        raise _FieldError("tolerance", tolerance, "a positive number of seconds")
+    return LabelSet(names, exclusive, tuple(events if declared is None else declared), float(tolerance))
 
 
 def _taxonomy_leaves(taxonomy: object) -> list[str]:

@@ -71,6 +71,39 @@ def metric_row(metrics: Mapping[str, Any]) -> list[str]:
     return [percent(value) for value in (*means, f1.get("10"), f1.get("25"), f1.get("50"), metrics.get("edit"))]
 
 
+EVENT_COLUMNS = ("true", "predicted", "precision", "recall", "F1", "AP", "off by")
+
+
+def event_row(figures: Mapping[str, Any]) -> list[str]:
+    """The cells of EVENT_COLUMNS of a label, or of all of them, in "events" of a metrics.json."""
+    shares = [percent(figures[name]) for name in ("precision", "recall", "f1", "ap")]
+    off = "-" if figures["mae"] is None else f"{figures['mae']:.3f} s"
+    return [str(figures["true"]), str(figures["predicted"]), *shares, off]
+
+
+def event_table(events: Mapping[str, Any]) -> str:
+    """The figures of "events" of a metrics.json: a row for all labels and, of several, one for each."""
+    rows = [[f"events within {events['tolerance']:g} s, %", *EVENT_COLUMNS], ["all", *event_row(events["all"])]]
+    if len(events["per_class"]) > 1:
+        rows += [[label, *event_row(figures)] for label, figures in events["per_class"].items()]
+    return table(rows)
+
+
+def figures_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures of one or more runs by name: a row each for spans, and for events where there are some."""
+    some = next(iter(metrics.values()))
+    parts = []
+    if some["per_class"]:
+        parts.append(
+            table([["per cent", *METRIC_COLUMNS], *([name, *metric_row(values)] for name, values in metrics.items())])
+        )
+    if some.get("events"):
+        head = f"events within {some['events']['tolerance']:g} s, %"
+        rows = [[name, *event_row(values["events"]["all"])] for name, values in metrics.items()]
+        parts.append(table([[head, *EVENT_COLUMNS], *rows]))
+    return "\n".join(parts)
+
+
 def facts_line(facts: Mapping[str, Any]) -> str:
     """Decoder, protocol, split, fold, labels, pseudo-labelled recordings and seed in one line."""
     names = ("decoder", "protocol", "split", "fold", "label_fraction", "taught_recordings", "seed")

@@ -14,7 +14,7 @@ from ..corpus.store import Corpus
 from ..corpus.training_set import labelled_names, training_set
 from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
 from .checks import check_network, check_out_folder, localizer_spec
-from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
+from .common import CorpusArguments, RunArguments, facts_line, figures_table
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
@@ -64,5 +64,5 @@ def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
         return 0
     metrics = run_test(model, corpus, out, config.split, config.fold)
     print(f"test recordings: {metrics['recordings']}; {facts_line(metrics['facts'])}")
-    print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
+    print(figures_table({"": metrics}))
     return 0

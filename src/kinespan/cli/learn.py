@@ -17,7 +17,7 @@ from ..corpus.store import Corpus
 from ..corpus.training_set import labelled_names, training_set
 from ..runs.folder import MODEL_FILE, check_learn_folder, pretrained_spec
 from .checks import check_encoder, check_network, check_out_folder
-from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
+from .common import CorpusArguments, RunArguments, facts_line, figures_table
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
@@ -59,5 +59,5 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
     metrics = run_tests(result, corpus, out, config.split, config.fold)
     last = list(metrics.values())[-1]
     print(f"test recordings: {last['recordings']}; {facts_line(last['facts'])}")
-    print(table([["per cent", *METRIC_COLUMNS], *([name, *metric_row(values)] for name, values in metrics.items())]))
+    print(figures_table(metrics))
     return 0

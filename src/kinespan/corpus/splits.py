@@ -7,11 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..data.annotation import Annotation, LabelSet
+from ..data.annotation import Annotation, LabelSet, subtract
 from ..errors import InputError
-
-Interval = tuple[float, float]
-"""Start and end in seconds."""
 
 
 @dataclass(frozen=True)
@@ -89,18 +86,6 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
     if holes:
         covered = subtract(((0.0, duration),) if covered is None else covered, holes)
     return Annotation(tuple(span for span in annotation.spans if span.label not in dropped), labels, covered)
-
-
-def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The intervals (start, end) without the time of the holes (start, end)."""
-    for low, high in holes:
-        intervals = [
-            (first, last)
-            for start, end in intervals
-            for first, last in ((start, min(end, low)), (max(start, high), end))
-            if first < last
-        ]
-    return tuple(intervals)
 
 
 def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..errors import InputError
 
+Interval = tuple[float, float]
+"""Start and end in seconds."""
 BACKGROUND = 0
 """Frame id of annotated time without an action; label c of a LabelSet has the frame id c + 1."""
 IGNORE = -100
@@ -19,7 +21,7 @@ IGNORE = -100
 TOLERANCE = 0.2
 """Seconds by which an event may be off, unless its label set says otherwise."""
 POINT_MARGIN = 2.0
-"""Seconds to each side of a point label in which nothing is known but what spans say: its action has no bounds there."""
+"""Seconds to each side of a point label in which nothing is known but spans: the bounds of its action are not."""
 
 
 @dataclass(frozen=True, order=True)
@@ -145,7 +147,7 @@ class Annotation:
     """In order of start, end and label; they may overlap."""
     labels: LabelSet
     """The labels that spans may have."""
-    covered: tuple[tuple[float, float], ...] | None = None
+    covered: tuple[Interval, ...] | None = None
     """The (start, end) seconds that were looked at; None: the whole recording. Covered time without a span is
     background; time that is not covered is unlabelled and ignored."""
     events: tuple[Event, ...] = ()
@@ -185,6 +187,24 @@ class Annotation:
         """The spans alone, over the labels of spans, with the point labels among the events."""
         return replace(self, labels=self.labels.without_events, events=self.point_labels)
 
+    @property
+    def known(self) -> tuple[Interval, ...] | None:
+        """The covered time without that near point labels, where only spans are known; None: all time."""
+        windows = self._unknown
+        if not windows:
+            return self.covered
+        return subtract(((-math.inf, math.inf),) if self.covered is None else self.covered, windows)
+
+    @property
+    def _unknown(self) -> tuple[Interval, ...]:
+        """The time near point labels that are in no span of their own; spans of exclusive labels are known."""
+        windows = tuple(
+            (point.time - POINT_MARGIN, point.time + POINT_MARGIN)
+            for point in self.point_labels
+            if not any(span.label == point.label and span.start <= point.time < span.end for span in self.spans)
+        )
+        return subtract(windows, [(s.start, s.end) for s in self.spans]) if self.labels.exclusive else windows
+
     def frame_ids(self, num_frames: int, fps: float) -> IntArray:
         """Frame ids (T,): IGNORE, BACKGROUND or label index + 1, by the label at each frame's centre.
 
@@ -208,7 +228,7 @@ class Annotation:
         for label, first, stop in self._frames(centres):
             multi_hot[first:stop, label] = True
         if not self.labels.exclusive:
-            multi_hot[self._near_points(centres)] = False
+            multi_hot[_inside(centres, self._unknown)] = False
         return multi_hot, self._covered(centres) | multi_hot.any(axis=1)
 
     def _frames(self, centres: Float64Array) -> Iterator[tuple[int, int, int]]:
@@ -218,20 +238,29 @@ class Annotation:
         return ((label_index[span.label], *pair) for span, pair in zip(self.spans, bounds, strict=True))
 
     def _covered(self, times: Float64Array) -> BoolArray:
-        """Mask (T,) of the times that are covered and not near a point label."""
-        if self.covered is None:
-            return ~self._near_points(times)
-        covered = np.zeros(times.shape, dtype=bool)
-        for start, end in self.covered:
-            covered |= (times >= start) & (times < end)
-        return covered & ~self._near_points(times)
+        """Mask (T,) of the times that are known."""
+        known = self.known
+        return np.ones(times.shape, dtype=bool) if known is None else _inside(times, known)
 
-    def _near_points(self, times: Float64Array) -> BoolArray:
-        """Mask (T,) of the times at most `POINT_MARGIN` seconds from a point label."""
-        near = np.zeros(times.shape, dtype=bool)
-        for event in self.point_labels:
-            near |= np.abs(times - event.time) <= POINT_MARGIN
-        return near
+
+def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The intervals (start, end) without the time of the holes (start, end)."""
+    for low, high in holes:
+        intervals = [
+            (first, last)
+            for start, end in intervals
+            for first, last in ((start, min(end, low)), (max(start, high), end))
+            if first < last
+        ]
+    return tuple(intervals)
+
+
+def _inside(times: Float64Array, intervals: Iterable[Interval]) -> BoolArray:
+    """Mask (T,) of the times that are in an interval."""
+    inside = np.zeros(times.shape, dtype=bool)
+    for start, end in intervals:
+        inside |= (times >= start) & (times < end)
+    return inside
 
 
 def frame_centres(num_frames: int, fps: float) -> Float64Array:

@@ -51,7 +51,7 @@ class DecodeConfig:
     them from the training labels."""
 
     event_threshold: float = 0.5
-    """Events whose score is lower are dropped."""
+    """Events of the answer score at least this much."""
 
     def __post_init__(self) -> None:
         """Validate. Raises InputError, naming the setting."""
@@ -66,5 +66,7 @@ class DecodeConfig:
         for name, low in (("min_duration", 0.0), ("min_frames", 0), ("nms_threshold", 0.0)):
             if not getattr(self, name) >= low:
                 raise InputError(f"{name}: found {getattr(self, name)}, expected {low} or more")
+        if not 0 <= self.event_threshold <= 1:
+            raise InputError(f"event_threshold: found {self.event_threshold}, expected 0 to 1")
         if not (math.isfinite(self.smooth) and self.smooth >= 0):
             raise InputError(f"smooth: found {self.smooth}, expected 0 or more seconds")

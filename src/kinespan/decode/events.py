@@ -12,7 +12,6 @@ import numpy as np
 
 from ..arrays import AnyArray, Float32Array, Float64Array, IntArray
 from ..data.annotation import Event, LabelSet
-from .config import DecodeConfig
 from .frames import check_scores
 
 BELL_WIDTH = 0.5
@@ -21,6 +20,8 @@ MIN_BELL_FRAMES = 0.75
 """Standard deviation of the bell in frames, at least, so that some frame is always near its top."""
 BELL_REACH = 3.0
 """The bell is zero beyond this many standard deviations."""
+MIN_EVENT_SCORE = 0.05
+"""Candidates for average precision score this much; the answer, `DecodeConfig.event_threshold`."""
 
 
 def bell_width(fps: float, tolerance: float) -> float:
@@ -34,15 +35,13 @@ def bell(seconds: Float64Array, fps: float, tolerance: float) -> Float32Array:
     return np.where(np.abs(distance) <= BELL_REACH, np.exp(-0.5 * distance**2), 0).astype(np.float32)
 
 
-def decode_events(
-    scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig = DecodeConfig()
-) -> list[Event]:
+def decode_events(scores: AnyArray, fps: float, labels: LabelSet, min_score: float = MIN_EVENT_SCORE) -> list[Event]:
     """Scored events of frame scores (T, C + 1), in order of time.
 
     For each label of an event, the response at a frame is the sum of the scores around it, weighted by the bell, over
     that of the bell itself: 1 where the scores are the bell that training aims at. An event is where the response is
-    the highest within the tolerance to either side (the earlier of equals) and at least `config.event_threshold`; its
-    time is that of the parabola through the response and its two neighbours, its score the response, at most 1.
+    the highest within the tolerance to either side (the earlier of equals) and at least `min_score`; its time is that
+    of the parabola through the response and its two neighbours, its score the response, at most 1.
 
     Raises InputError as `decode` does.
     """
@@ -51,7 +50,7 @@ def decode_events(
     for column in labels.event_columns:
         response = responses(values[:, column], fps, labels.tolerance)
         for frame in peaks(response, reach_frames(fps, labels.tolerance)).tolist():
-            if response[frame] >= config.event_threshold:
+            if response[frame] >= min_score:
                 time = (frame + 0.5 + _vertex(response[max(0, frame - 1) : frame + 2])) / fps
                 events.append(Event(time, labels.names[column - 1], min(1.0, float(response[frame]))))
     return sorted(events, key=lambda event: (event.time, event.label))

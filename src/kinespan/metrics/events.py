@@ -12,11 +12,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..arrays import BoolArray, Float64Array, IntArray
-from ..data.annotation import Event
+from ..data.annotation import Event, Interval
 from ..errors import InputError
 from .average_precision import interpolated_ap
 from .matching import check_recordings
@@ -28,6 +29,8 @@ class EventMetrics:
 
     tolerance: float
     """Seconds by which a prediction may be off."""
+    threshold: float
+    """Predictions that score less count for average precision only."""
     labels: tuple[str, ...]
     """C labels."""
     true: IntArray
@@ -53,6 +56,25 @@ class EventMetrics:
             "mae": error / right if right else math.nan,
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain values, None for what cannot be measured; those of all labels under "all"."""
+
+        def row(index: int | slice, ap: float) -> dict[str, float | int | None]:
+            figures = {**self.figures(index), "ap": ap}
+            counts = {"true": self.true, "predicted": self.predicted, "right": self.right}
+            return {
+                **{name: None if math.isnan(value) else value for name, value in figures.items()},
+                **{name: int(np.sum(values[index])) for name, values in counts.items()},
+            }
+
+        mean_f1 = None if math.isnan(self.mean_f1) else self.mean_f1
+        return {
+            "tolerance": self.tolerance,
+            "threshold": self.threshold,
+            "all": {**row(slice(None), self.map), "mean_f1": mean_f1},
+            "per_class": {label: row(index, float(self.ap[index])) for index, label in enumerate(self.labels)},
+        }
+
     @property
     def map(self) -> float:
         """Mean of the average precision over the labels with true events."""
@@ -71,18 +93,20 @@ def event_metrics(
     truth: Mapping[str, Sequence[Event]],
     labels: Sequence[str],
     tolerance: float,
+    threshold: float = 0.0,
 ) -> EventMetrics:
     """The figures of predicted against true events, both by recording; events of other labels are left out.
 
-    A recording without predictions counts as missed. A prediction without a score counts as sure. Where one of a pair
-    names no person, any person's will do.
+    Average precision is of all predictions, the other figures of those that score `threshold` or more. A recording
+    without predictions counts as missed, a prediction without a score as sure. Where one of a pair names no person,
+    any person's will do.
     Raises InputError for predictions of a recording that truth lacks, and a tolerance that is not positive.
     """
     if not (math.isfinite(tolerance) and tolerance > 0):
         raise InputError(f"tolerance: found {tolerance}, expected a positive number of seconds")
     check_recordings(predictions, truth)
-    rows = []
-    for row, label in enumerate(labels):
+    counts, values = [], []
+    for label in labels:
         label_truth = {name: [event for event in events if event.label == label] for name, events in truth.items()}
         scored = [
             (-1.0 if event.score is None else -event.score, name, event.time, event)
@@ -95,11 +119,12 @@ def event_metrics(
         is_right = ~np.isnan(distance)
         num_true = sum(map(len, label_truth.values()))
         ap = interpolated_ap(is_right[None], np.zeros(len(scored), dtype=np.int64), np.array([num_true]))[0, 0]
-        rows.append((row, num_true, len(scored), int(is_right.sum()), float(np.nansum(distance)), float(ap)))
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 6).T
-    _, true, predicted, right, error, ap_column = columns
-    counts = (values.astype(np.int64) for values in (true, predicted, right))
-    return EventMetrics(tolerance, tuple(labels), *counts, error, ap_column)
+        num_predicted = sum(-score >= threshold for score, *_ in scored)  # best first: the answer comes first
+        counts.append((num_true, num_predicted, int(is_right[:num_predicted].sum())))
+        values.append((float(np.nansum(distance[:num_predicted])), float(ap)))
+    true, predicted, right = np.array(counts, dtype=np.int64).reshape(-1, 3).T
+    error, ap_column = np.array(values, dtype=np.float64).reshape(-1, 2).T
+    return EventMetrics(tolerance, threshold, tuple(labels), true, predicted, right, error, ap_column)
 
 
 def _match(
@@ -111,7 +136,9 @@ def _match(
     distance = np.full(len(predicted), np.nan)
     for number, (name, event) in enumerate(predicted):
         # a millionth of a second is rounding of the times
-        candidates = free[name] & (np.abs(times[name] - event.time) <= tolerance + 1e-6) & _same_person(event, truth[name])
+        candidates = (
+            free[name] & (np.abs(times[name] - event.time) <= tolerance + 1e-6) & _same_person(event, truth[name])
+        )
         if candidates.any():
             off = np.where(candidates, np.abs(times[name] - event.time), np.inf)
             nearest = int(off.argmin())
@@ -123,3 +150,8 @@ def _same_person(event: Event, truth: Sequence[Event]) -> BoolArray:
     """Mask of the true events that can be of the same person."""
     people = (event.person, None)
     return np.array([event.person is None or other.person in people for other in truth], dtype=bool)
+
+
+def is_covered(time: float, covered: Sequence[Interval] | None) -> bool:
+    """Whether an instant lies in the covered time of a recording; None: all of it is."""
+    return covered is None or any(start <= time < end for start, end in covered)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from torch import nn
 
 from ..arrays import Float32Array
-from ..data.annotation import Annotation, LabelSet, Span
+from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..data.recording import Recording
-from ..decode import DecodeConfig, decode, segment
+from ..decode import DecodeConfig, decode, decode_events, segment
 from ..errors import InputError
 from .model_file import ModelSpec, save_weights
 
@@ -39,22 +39,25 @@ class Model(nn.Module):
         """Scores (T, C + 1) at the model's rate, column 0 background.
 
         Probabilities: those of a frame sum to 1 for exclusive labels; for overlapping ones each label has its own, and
-        background is 1 - the largest.
+        background is 1 - the largest. Events have each their own, and background says nothing of them.
 
         window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
         """
         raise NotImplementedError(type(self).__name__)
 
     def localize(self, recording: Recording, people: People = "together") -> Annotation:
-        """The segmentation of a recording: what was done when, in seconds, each span with its mean probability.
+        """The answer for a recording, in seconds: its segmentation, each span with its mean probability, and events.
 
-        For exclusive labels at most one action holds at a time. `each` localizes every person alone, and a span says
-        whose it is. Raises InputError where the recording's skeleton does not map to the model's.
+        For exclusive labels at most one action holds at a time. `each` localizes every person alone, and a span or
+        event says whose it is. Raises InputError where the recording's skeleton does not map to the model's.
         """
         spans: list[Span] = []
+        events: list[Event] = []
         for person, motion in by_person(recording, people):
-            spans += of_person(self.segment(self.frame_scores(motion)), person)
-        return Annotation(tuple(spans), self.labels)
+            scores = self.frame_scores(motion)
+            spans += of_person(self.segment(scores), person)
+            events += of_person(self.events(scores), person)
+        return Annotation(tuple(spans), self.labels, events=tuple(events))
 
     def proposals(
         self, recording: Recording, people: People = "together", config: DecodeConfig | None = None
@@ -76,9 +79,20 @@ class Model(nn.Module):
         """The segmentation of frame scores (T, C + 1): arg-max runs, or the most probable by the model's durations."""
         return segment(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
+    def events(self, scores: Scores, min_score: float | None = None) -> list[Event]:
+        """The events of frame scores (T, C + 1), in order of time.
+
+        min_score: their score at least; None: that of the answer, `spec.decode.event_threshold`.
+        """
+        min_score = self.spec.decode.event_threshold if min_score is None else min_score
+        return decode_events(scores, self.spec.input.fps, self.labels, min_score)
+
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, which is all that localizing needs."""
         save_weights(Path(path), self.state_dict(), self.spec)
+
+
+Occurrence = TypeVar("Occurrence", Span, Event)
 
 
 def best_first(spans: Iterable[Span]) -> list[Span]:
@@ -86,9 +100,9 @@ def best_first(spans: Iterable[Span]) -> list[Span]:
     return sorted(spans, key=lambda span: (-(span.score or 0.0), span.start, span.end, span.label))
 
 
-def of_person(spans: Iterable[Span], person: int | None) -> list[Span]:
-    """The spans as those of a person; as they are where that is None."""
-    return [span if person is None else replace(span, person=person) for span in spans]
+def of_person(occurrences: Iterable[Occurrence], person: int | None) -> list[Occurrence]:
+    """Spans or events as those of a person; as they are where that is None."""
+    return [item if person is None else replace(item, person=person) for item in occurrences]
 
 
 def by_person(recording: Recording, people: People) -> list[tuple[int | None, Recording]]:

@@ -64,8 +64,8 @@ class Stage(nn.Module):
 class Refinement(nn.Module):
     """Stages one after another; ``halo`` is how many frames to each side a refined score depends on.
 
-    classes: labels + 1, of which the event_columns are sigmoids. features: channels of the fused features that every stage sees beside the scores; 0, none
-    (in MS-TCN they do harm). Frames where nobody is present are seen by no stage.
+    classes: labels + 1, of which the event_columns are sigmoids. features: channels of the fused features that every
+    stage sees beside the scores; 0, none (in MS-TCN they do harm). Frames where nobody is present are seen by no stage.
     """
 
     def __init__(
