@@ -71,7 +71,9 @@ def test_equal_groups_make_equal_folds_and_seeds_differ() -> None:
 
 def test_group_split_refuses_missing_attributes_and_too_many_folds() -> None:
     infos = [info("x", actor="1"), info("y", actor="2", site="b")]
-    with pytest.raises(InputError, match=r"1 of 2 recordings have no such attribute, such as 'x'.*actor, site"):
+    with pytest.raises(
+        InputError, match=r"1 of 2 recordings have no such attribute, such as 'x'; known.* site \(1 value: b"
+    ):
         group_split(infos, "site", 2, 0)
     with pytest.raises(InputError, match="known attributes: none"):
         group_split([info("x")], "site", 2, 0)

@@ -17,7 +17,7 @@ from kinespan.data.skeletons import KINECT_20
 from kinespan.errors import InputError
 from kinespan.io import READERS, ReadOptions, Take, detect, find_files, read, save_npz, survey_files
 from kinespan.io.precog import LABELS
-from makers import amass, ntu, pku_mmd
+from makers import amass, msrc12, ntu, pku_mmd, sfinge
 
 BVH_LIMBS = {
     "LeftUpLeg": ("Hips", "0.1 0 0"), "LeftLeg": ("LeftUpLeg", "0 -0.4 0"), "LeftFoot": ("LeftLeg", "0 -0.4 0"),
@@ -113,9 +113,18 @@ def write_pku_mmd(folder: Path) -> Path:
     return pku_mmd.write_video(folder, "0002-L", pku_mmd.moving(rng, 1, 4)[:, None] + [0, 0, 3], None)[0]
 
 
+def write_msrc12(folder: Path) -> Path:
+    rng = np.random.default_rng(8)
+    return msrc12.write_recording(folder / "P1_1_3_p02.csv.gz", msrc12.stamps(rng, 4), rng.normal(size=(4, 20, 3)))
+
+
+def write_sfinge(folder: Path) -> Path:
+    return sfinge.write_hands(folder / "5.txt", sfinge.hands(np.random.default_rng(9), 4))
+
+
 FIXTURES = {
-    "amass": write_amass, "amc": write_amc, "bvh": write_bvh, "npz": write_npz, "ntu": write_ntu,
-    "pku-mmd": write_pku_mmd, "precog": write_precog,
+    "amass": write_amass, "amc": write_amc, "bvh": write_bvh, "msrc12": write_msrc12,
+    "npz": write_npz, "ntu": write_ntu, "pku-mmd": write_pku_mmd, "precog": write_precog, "sfinge3d": write_sfinge,
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from .arguments import Command
 COMMANDS = {
     "demo": "run the main job on the built-in corpus: learn from a fifth of its labels, localize, report",
     "prepare": "read motion files into a corpus",
+    "split": "add a split to a corpus: folds of recordings to train and to test on",
     "info": "show what is in a recording, a corpus or a model",
     "learn": "learn to name and bound actions from recordings of which some are labelled, in one command",
     "pretrain": "learn an encoder from recordings, without labels",

@@ -3,7 +3,8 @@
 Pretrains an encoder on all recordings without their labels, trains two models of different kinds on the labelled ones,
 uses them to pseudo-label the rest if there is enough of it, retrains both, and averages the two. Each stage is a run in
 a folder of --out, as `pretrain` and `finetune` write it. With --split, every stage and the average, model.safetensors,
-are tested on the recordings that the fold holds out. The models of the last steps are kept: nothing is selected on test
+are tested on the recordings that the fold holds out. With --fold all every fold has a folder of --out, and folds.json
+their figures, the mean and the standard deviation. The models of the last steps are kept: nothing is selected on test
 recordings. To change other settings of a stage, run it by its own command and pass its encoder with --pretrained.
 """
 
@@ -11,13 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from ..config import LearnConfig
+from ..config import LearnConfig, single_fold
 from ..corpus.store import Corpus
 from ..corpus.training_set import labelled_names, training_set
-from ..runs.folder import MODEL_FILE, check_learn_folder, pretrained_spec
+from ..runs.folder import METRICS_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
+from ..runs.folds import FOLDS_FILE, fold_numbers
 from .checks import check_encoder, check_network, check_out_folder
-from .common import CorpusArguments, RunArguments, facts_line, figures_table
+from .common import CorpusArguments, RunArguments, facts_line, figures_table, spread_table
+from .folds import FoldCommand, at_fold, print_fold_table, resumable, run_folds
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
@@ -38,26 +42,47 @@ class LearnArguments(RunArguments, CorpusArguments):
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:
     """Learn, test every stage and the model, and print the figures."""
-    corpus, out = Corpus.open(arguments.corpus), arguments.out
+    corpus = Corpus.open(arguments.corpus)
     check_network(config.network)
     check_encoder(config.partner_encoder)
-    check_out_folder(out)
-    check_learn_folder(out, arguments.resume)
-    training = training_set(corpus, config.split, config.fold)
+    check_out_folder(arguments.out)
+    if config.fold == "all":
+        command = FoldCommand("learn", METRICS_FILE, partial(check, corpus), partial(train, corpus))
+        summary = run_folds(command, arguments, config, fold_numbers([corpus], config.split))
+        print("the model of each fold:")
+        print_fold_table(summary, "model")
+        print(f"mean ± standard deviation over {len(summary['folds'])} folds:")
+        print(spread_table(summary["mean"], summary["deviation"]))
+        print(f"figures of all folds: {arguments.out / FOLDS_FILE}")
+        return 0
+    arguments = at_fold(arguments, config)
+    check(corpus, arguments, config)
+    with resumable(arguments.out):
+        train(corpus, arguments, config)
+    return 0
+
+
+def check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> None:
+    """Raise InputError for anything wrong with a run on one fold."""
+    check_learn_folder(arguments.out, arguments.resume)
+    training = training_set(corpus, config.split, single_fold(config.fold))
     pretrained_spec(arguments.pretrained)
     labelled, _ = labelled_names(corpus, training.names, training.drop_labels, config.finetuning())
     config.teaches(len(labelled), len(training.names) - len(labelled))
 
+
+def train(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> dict[str, Any]:
+    """Learn and test on one fold; returns the metrics of every stage and the model, empty where nothing is held out."""
     from ..train.learning import learn, run_tests
 
-    log = partial(print, flush=True)
+    out, log = arguments.out, partial(print, flush=True)
     result = learn(corpus, out, config, pretrained=arguments.pretrained, resume=arguments.resume, log=log)
     print(f"model written to {out / MODEL_FILE}, the average of {' and '.join(run.name for run in result.runs[-2:])}")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
-        return 0
-    metrics = run_tests(result, corpus, out, config.split, config.fold)
+        return {}
+    metrics = run_tests(result, corpus, out, config.split, single_fold(config.fold))
     last = list(metrics.values())[-1]
     print(f"test recordings: {last['recordings']}; {facts_line(last['facts'])}")
     print(figures_table(metrics))
-    return 0
+    return metrics

@@ -3,6 +3,7 @@
 Plain data, no torch: the command line prints its help from them. Each validates itself and raises InputError.
 """
 
+from .checks import Fold, single_fold
 from .finetune import FinetuneConfig, LearnConfig, Protocol, RecognizeConfig
 from .motion import (
     STREAMS,
@@ -20,6 +21,7 @@ __all__ = [
     "STREAMS",
     "AugmentConfig",
     "FinetuneConfig",
+    "Fold",
     "LearnConfig",
     "MethodConfig",
     "NetworkConfig",
@@ -32,4 +34,5 @@ __all__ = [
     "SnippetConfig",
     "Stream",
     "check_streams",
+    "single_fold",
 ]

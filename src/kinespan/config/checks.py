@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from ..errors import InputError
+
+Fold = int | Literal["all"]
+"""A fold of a split, or every fold, one after the other."""
+
+
+def single_fold(fold: Fold) -> int:
+    """The number of one fold. Raises InputError for all, which is a run for each fold."""
+    if fold == "all":
+        raise InputError("fold is all, expected a number: one run trains on one fold; the commands run every fold")
+    return fold
 
 
 def check_positive(settings: object, *names: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import InputError
-from .checks import check_fraction, check_not_negative, check_positive, check_share
+from .checks import Fold, check_fraction, check_not_negative, check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 from .pretrain import PretrainConfig
 
@@ -47,8 +47,8 @@ class FinetuneConfig:
     examples."""
     split: str | None = None
     """Split to train and test on; by default all annotated recordings are trained on and nothing is tested."""
-    fold: int = 1
-    """Fold of the split."""
+    fold: Fold = 1
+    """Fold of the split; all: every fold, one after the other, each in a folder of its own."""
     label_fraction: float = 1.0
     """Share of the training recordings whose labels are used, chosen by seed."""
     clip_frames: int = 64
@@ -133,8 +133,8 @@ class LearnConfig:
     many are unlabelled as labelled."""
     split: str | None = None
     """Split to train and test on; by default every recording is trained on and nothing is tested."""
-    fold: int = 1
-    """Fold of the split."""
+    fold: Fold = 1
+    """Fold of the split; all: every fold, one after the other, each in a folder of its own."""
     label_fraction: float = 1.0
     """Share of the annotated training recordings whose labels are used, chosen by seed."""
     tolerance: float | Literal["auto"] = "auto"
@@ -202,8 +202,8 @@ class RecognizeConfig:
     """Encoder and its input, unless a pretrained run gives them: an untrained encoder, for comparison."""
     split: str | None = None
     """Split to train and test on; required, so that nothing is tested on what it was trained on."""
-    fold: int = 1
-    """Fold of the split."""
+    fold: Fold = 1
+    """Fold of the split; all: every fold, one after the other."""
     label_fraction: float = 1.0
     """Share of the training recordings whose labels are used, chosen by seed."""
     neighbours: int = 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import InputError
-from .checks import check_not_negative, check_positive, check_share
+from .checks import Fold, check_not_negative, check_positive, check_share
 from .motion import AugmentConfig, NetworkConfig, Precision
 
 
@@ -85,8 +85,8 @@ class PretrainConfig:
     """Augmentation of the extreme views of methods that have them (AimCLR)."""
     split: str | None = None
     """Split whose training recordings are used; by default every recording is."""
-    fold: int = 1
-    """Fold of the split."""
+    fold: Fold = 1
+    """Fold of the split; all: every fold, one after the other, each in a folder of its own."""
     clip_frames: int = 64
     """Frames of a clip, at the network's rate."""
     batch_size: int = 32

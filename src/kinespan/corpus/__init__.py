@@ -4,7 +4,7 @@ from .info import RecordingInfo
 from .splits import Fold, Split, drop_labels
 from .splitting import default_split, group_split, label_fraction, split_by_values
 from .store import Corpus
-from .writer import CorpusWriter
+from .writer import CorpusWriter, add_split
 
 __all__ = [
     "Corpus",
@@ -12,6 +12,7 @@ __all__ = [
     "Fold",
     "RecordingInfo",
     "Split",
+    "add_split",
     "default_split",
     "drop_labels",
     "group_split",

@@ -74,7 +74,7 @@ class Split:
 
 
 def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = math.inf) -> Annotation:
-    """The annotation without the labels `names`, whose spans become uncovered (ignored) time.
+    """The annotation without the labels `names`; the time of their spans becomes uncovered (ignored).
 
     `duration` (seconds) ends the covered time of an annotation that covers its whole recording.
     Raises InputError for a label that is not in the label set.
@@ -85,14 +85,22 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
     holes = [(span.start, span.end) for span in annotation.spans if span.label in dropped]
     if holes:
         covered = subtract(((0.0, duration),) if covered is None else covered, holes)
-    return Annotation(tuple(span for span in annotation.spans if span.label not in dropped), labels, covered)
+    spans = tuple(span for span in annotation.spans if span.label not in dropped)
+    return Annotation(spans, labels, covered, tuple(event for event in annotation.events if event.label not in dropped))
 
 
 def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
-    """All labels in order of first appearance, exclusive where all sets are; None for no label set."""
+    """All labels in order of first appearance, exclusive where all sets are; None for no label set.
+
+    A label that is an event in one set and a span in another is a span, and its events are point labels.
+    """
     unique = list(dict.fromkeys(label_sets))
+    if not unique:
+        return None
     names = tuple(dict.fromkeys(name for labels in unique for name in labels.names))
-    return LabelSet(names, all(labels.exclusive for labels in unique)) if unique else None
+    spans = {name for labels in unique for name in labels.spans}
+    exclusive = all(labels.exclusive for labels in unique)
+    return LabelSet(names, exclusive, tuple(name for name in names if name not in spans))
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
@@ -100,4 +108,5 @@ def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:
     dropped = set(names)
     for name in sorted(dropped):
         labels.index(name)
-    return replace(labels, names=tuple(name for name in labels.names if name not in dropped))
+    names, events = (tuple(name for name in group if name not in dropped) for group in (labels.names, labels.events))
+    return replace(labels, names=names, events=events)

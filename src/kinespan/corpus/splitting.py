@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections import defaultdict
@@ -19,25 +20,78 @@ GROUP_ATTRIBUTES = ("performer", "actor", "subject", "person", "participant", "p
 """Attributes that identify the performer, in order of preference; `default_split` uses the first that all have."""
 
 
-def group_split(
-    infos: Sequence[RecordingInfo], attribute: str, folds: int, seed: int, name: str | None = None
-) -> Split:
-    """Folds 1 to `folds` over groups of recordings with one value of an attribute; each group tests in one fold.
+def group_split(infos: Sequence[RecordingInfo], group: str, folds: int, seed: int, name: str | None = None) -> Split:
+    """Folds 1 to `folds` over groups of recordings, as `groups_of` finds them; each group tests in one fold.
 
     Groups are shuffled by the seed, then, longest first, each goes to the fold with the fewest seconds so far, so that
-    the folds are about equally long. The default name is ``by-<attribute>``.
-    Raises InputError for fewer than 2 folds, fewer groups than folds, and recordings without the attribute.
+    the folds are about equally long. The default name is ``by-<group>``.
+    Raises InputError for fewer than 2 folds, fewer groups than folds, and as `groups_of` does.
     """
-    without = [info.name for info in infos if attribute not in info.attributes]
-    if without or not infos:
-        known = sorted({key for info in infos for key in info.attributes})
-        raise InputError(
-            f"split by {attribute!r}: {len(without)} of {len(infos)} recordings have no such attribute"
-            f"{', such as ' + repr(without[0]) if without else ''}; known attributes: {', '.join(known) or 'none'}"
-        )
-    return _balanced_split(
-        name or f"by-{attribute}", infos, [info.attributes[attribute] for info in infos], folds, seed
-    )
+    return _balanced_split(name or f"by-{group}", infos, groups_of(infos, group), folds, seed)
+
+
+def groups_of(infos: Sequence[RecordingInfo], group: str) -> list[str]:
+    """The group of each recording: its value of the attribute `group`, or what that matches in its name.
+
+    group: an attribute that all recordings have, or a regular expression on their names whose first bracket, else the
+    whole match, names the group.
+    Raises InputError, telling what there is to group by, where it is neither.
+    """
+    if infos and all(group in info.attributes for info in infos):
+        return [info.attributes[group] for info in infos]
+    without = [info.name for info in infos if group not in info.attributes]
+    if len(without) < len(infos):
+        reason = f"{len(without)} of {len(infos)} recordings have no such attribute, such as {without[0]!r}"
+        raise InputError(f"--group {group!r}: {reason}; {group_choices(infos, group)}")
+    try:
+        pattern = re.compile(group)
+    except re.error as error:
+        reason = f"neither an attribute nor a regular expression ({error})"
+        raise InputError(f"--group {group!r}: {reason}; {group_choices(infos, group)}") from None
+    groups = []
+    for info in infos:
+        match = pattern.search(info.name)
+        if match is None:
+            reason = f"no attribute of the recordings, and as an expression it does not match the name {info.name!r}"
+            raise InputError(f"--group {group!r}: {reason}; {group_choices(infos, group)}")
+        groups.append(match[1] if pattern.groups and match[1] is not None else match[0])
+    return groups
+
+
+def group_choices(infos: Sequence[RecordingInfo], group: str) -> str:
+    """What recordings can be grouped by, for a message about `group`: each attribute with its values, and names."""
+    attributes: dict[str, dict[str, None]] = defaultdict(dict)
+    counts: dict[str, int] = defaultdict(int)
+    for info in infos:
+        for key, value in info.attributes.items():
+            attributes[key][value] = None
+            counts[key] += 1
+    words = []
+    for key in sorted(attributes):
+        values = sorted(attributes[key], key=natural_key)
+        listing = ", ".join(value[:20] for value in values[:8]) + (", ..." if len(values) > 8 else "")
+        some = "" if counts[key] == len(infos) else f", in {counts[key]} of {len(infos)} recordings"
+        words.append(f"{key} ({len(values)} value{'' if len(values) == 1 else 's'}: {listing}{some})")
+    names = f"; or a regular expression on names such as {infos[0].name!r}" if infos else ""
+    nearest = difflib.get_close_matches(group, attributes, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest and group not in attributes else ""
+    return f"{hint}known attributes: {', '.join(words) or 'none'}{names}"
+
+
+def held_out_split(infos: Sequence[RecordingInfo], group: str, test: Sequence[str], name: str | None = None) -> Split:
+    """The split whose only fold tests the groups `test` and trains on all others; groups are those of `groups_of`.
+
+    Raises InputError for a group that no recording is in, where no other is left to train on, and as `groups_of` does.
+    """
+    groups = groups_of(infos, group)
+    known = sorted(set(groups), key=natural_key)
+    for value in test:
+        if value not in known:
+            raise InputError(f"no recording has {group} {value!r}; {group}: {', '.join(known[:20])}")
+    splits = split_by_values(name or f"by-{group}", infos, groups, {1: (set(known) - set(test), set(test))})
+    if not splits:
+        raise InputError(f"all of the {len(known)} groups of {group} are to be tested, so none is left to train on")
+    return splits[0]
 
 
 @dataclass(frozen=True)
@@ -55,43 +109,36 @@ class SplitRule:
 
 
 def ruled_split(infos: Sequence[RecordingInfo], rule: SplitRule) -> Split:
-    """The split ``by-group`` of a rule with a `group`.
-
-    Raises InputError for a bad expression, a recording that it does not match, and fewer groups than folds.
-    """
+    """The split ``by-group`` of a rule with a `group`. Raises InputError as `group_split` does."""
     assert rule.group is not None
-    if all(rule.group in info.attributes for info in infos):
-        return group_split(infos, rule.group, rule.folds, rule.seed, name="by-group")
-    try:
-        pattern = re.compile(rule.group)
-    except re.error as error:
-        raise InputError(f"group {rule.group!r}: neither an attribute nor a regular expression ({error})") from None
-    groups = []
-    for info in infos:
-        match = pattern.search(info.name)
-        if match is None:
-            raise InputError(
-                f"group {rule.group!r}: no attribute of all recordings, and does not match the name {info.name!r}"
-            )
-        groups.append(match[1] if pattern.groups else match[0])
-    return _balanced_split("by-group", infos, groups, rule.folds, rule.seed)
+    return group_split(infos, rule.group, rule.folds, rule.seed, name="by-group")
 
 
-def recording_split(infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
+def recording_split(
+    infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0, name: str | None = None
+) -> Split | None:
     """The split ``by-recording``, in which each recording is a group; None with fewer than two."""
     names = [info.name for info in infos]
-    return _balanced_split("by-recording", infos, names, min(folds, len(names)), seed) if len(names) > 1 else None
+    if len(names) < 2:
+        return None
+    return _balanced_split(name or "by-recording", infos, names, min(folds, len(names)), seed)
 
 
 def default_split(infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
-    """The split ``by-group`` by the first of `GROUP_ATTRIBUTES` that every recording has, with at least two values.
+    """The split ``by-group`` by the `person_attribute` of recordings; None where they have none."""
+    attribute = person_attribute(infos)
+    if attribute is None:
+        return None
+    values = {info.attributes[attribute] for info in infos}
+    return group_split(infos, attribute, min(folds, len(values)), seed, name="by-group")
 
-    None where there is no such attribute.
-    """
+
+def person_attribute(infos: Sequence[RecordingInfo]) -> str | None:
+    """The first of `GROUP_ATTRIBUTES` that every recording has, with at least two values; None without one."""
     for attribute in GROUP_ATTRIBUTES:
         values = {info.attributes.get(attribute) for info in infos}
         if None not in values and len(values) >= 2:
-            return group_split(infos, attribute, min(folds, len(values)), seed, name="by-group")
+            return attribute
     return None
 
 
@@ -104,7 +151,7 @@ def _balanced_split(name: str, infos: Sequence[RecordingInfo], groups: Sequence[
     if not 2 <= folds <= len(unique):
         raise InputError(
             f"split {name!r}: {folds} folds of {len(unique)} groups ({', '.join(unique[:12])}); "
-            f"choose between 2 and {len(unique)} folds"
+            f"{f'choose between 2 and {len(unique)} folds' if len(unique) > 1 else 'group by something else'}"
         )
     seconds = {group: sum(durations[group]) for group in unique}
     shuffled = [unique[i] for i in np.random.default_rng(seed).permutation(len(unique))]
@@ -141,6 +188,11 @@ def split_by_values(
     return (Split(name, complete, drop_labels),) if complete else ()
 
 
+def labels_of(annotation: Annotation) -> set[str]:
+    """The labels that occur in an annotation, of spans and of events."""
+    return {span.label for span in annotation.spans} | {event.label for event in annotation.events}
+
+
 def label_fraction(
     names: Sequence[str], fraction: float, seed: int, annotations: Mapping[str, Annotation | None]
 ) -> tuple[str, ...]:
@@ -156,9 +208,7 @@ def label_fraction(
     if not 0 < fraction <= 1:
         raise InputError(f"label fraction is {fraction}, expected more than 0 and at most 1")
     labels = {
-        name: {span.label for span in annotation.spans}
-        for name in sorted(set(names))
-        if (annotation := annotations.get(name)) is not None
+        name: labels_of(annotation) for name in sorted(set(names)) if (annotation := annotations.get(name)) is not None
     }
     if not labels:
         raise InputError(f"label fraction: none of the {len(names)} recordings is annotated")

@@ -6,6 +6,7 @@ import glob
 import os
 import secrets
 import shutil
+from collections.abc import Container, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,10 @@ from ..data.annotation import Annotation, LabelSet
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
 from ..files import write_atomically
-from .index import FORMAT, Index, encode, encode_annotation
+from .index import FORMAT, Index, decode, encode, encode_annotation
 from .info import RecordingInfo
 from .splits import Split
-from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, pack_valid
+from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, Corpus, pack_valid
 
 
 class CorpusWriter:
@@ -173,7 +174,7 @@ class CorpusWriter:
         """Check, write the index, sync, and rename the folder to the path."""
         if not self._infos:
             raise InputError(f"corpus {self.name!r}: no recording was added")
-        self._check_splits()
+        check_splits(self._splits.values(), self._infos, self.labels)
         infos = tuple(replace(info, annotated=name in self._annotations) for name, info in self._infos.items())
         annotations = tuple(self._annotations.get(name) for name in self._infos)
         splits, decisions = tuple(self._splits.values()), tuple(self._decisions)
@@ -210,19 +211,6 @@ class CorpusWriter:
         folder.mkdir()
         return folder
 
-    def _check_splits(self) -> None:
-        for split in self._splits.values():
-            for number, fold in split.folds.items():
-                for name in (*fold.train, *fold.test):
-                    if name not in self._infos:
-                        raise InputError(
-                            f"split {split.name!r}, fold {number}: recording {name!r} is not in the corpus"
-                        )
-            for label in split.drop_labels:
-                if self.labels is None:
-                    raise InputError(f"split {split.name!r} drops label {label!r} of a corpus without labels")
-                self.labels.index(label)
-
     def _check_sizes(self) -> None:
         """Check the sizes of the files, as a caller may have caught the error of a failed write. Raises InputError."""
         entries = [info.num_frames * info.num_people for info in self._infos.values()]
@@ -235,6 +223,46 @@ class CorpusWriter:
         ]
         if [file.tell() for file in self._files] != expected:
             raise InputError(f"corpus {self.name!r}: a recording was written incompletely; the corpus is discarded")
+
+
+def add_split(path: str | Path, split: Split, overwrite: bool = False) -> None:
+    """Add a split to a finished corpus, whose index alone is rewritten, atomically; no frame is read.
+
+    overwrite: replace a split of that name. A Corpus that is open keeps the splits that it was opened with.
+    Raises InputError for a folder without a corpus, a split of that name, unknown recordings and unknown labels, and
+    where another process is adding a split.
+    """
+    corpus = Corpus.open(path)  # checks the folder, its files and its index
+    file = corpus.path / INDEX_FILE
+    with ExitStack() as stack:
+        try:
+            lock = _lock(corpus.path)
+        except OSError:
+            raise InputError(f"{corpus.path}: another process is changing this corpus; wait for it to end") from None
+        if lock is not None:
+            stack.callback(os.close, lock)
+        index = decode(file.read_text(encoding="utf-8"), file)
+        splits = {present.name: present for present in index.splits}
+        if split.name in splits and not overwrite:
+            raise InputError(
+                f"corpus {index.name!r}: split {split.name!r} already exists; choose another --name, or replace it "
+                "with --overwrite"
+            )
+        check_splits([split], {info.name for info in index.infos}, index.labels)
+        write_atomically(file, encode(replace(index, splits=tuple({**splits, split.name: split}.values()))))
+
+
+def check_splits(splits: Iterable[Split], names: Container[str], labels: LabelSet | None) -> None:
+    """Check that splits are of recordings with these names and drop labels of this set. Raises InputError."""
+    for split in splits:
+        for number, fold in split.folds.items():
+            for name in (*fold.train, *fold.test):
+                if name not in names:
+                    raise InputError(f"split {split.name!r}, fold {number}: recording {name!r} is not in the corpus")
+        for label in split.drop_labels:
+            if labels is None:
+                raise InputError(f"split {split.name!r} drops label {label!r} of a corpus without labels")
+            labels.index(label)
 
 
 def _check_target(path: Path, overwrite: bool) -> None:

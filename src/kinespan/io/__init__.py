@@ -6,7 +6,7 @@ take.recording, take.annotation
 
 from __future__ import annotations
 
-from . import amass, amc, bvh, npz, ntu, pku_mmd, precog  # registers the readers
+from . import amass, amc, bvh, msrc12, npz, ntu, pku_mmd, precog, sfinge  # registers the readers
 from .base import READERS, Reader, ReadOptions, Take, merge_short_runs
 from .files import detect, find_files, read, survey_files
 from .npz import save_npz
@@ -22,11 +22,13 @@ __all__ = [
     "detect",
     "find_files",
     "merge_short_runs",
+    "msrc12",
     "npz",
     "ntu",
     "pku_mmd",
     "precog",
     "read",
     "save_npz",
+    "sfinge",
     "survey_files",
 ]

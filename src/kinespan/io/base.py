@@ -179,6 +179,8 @@ def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: l
         return _timed(spans_from_frames(ids[skip:], 1.0, motion.labels), motion.times[skip:], fps)
     if motion.annotation is None:
         return None
+    if motion.times is not None:  # in seconds of the file's clock, whatever the rate
+        return _shifted(motion.annotation, 1.0, float(motion.times[skip]))
     scale = 1.0 if motion.fps is None else motion.fps / fps
     return _shifted(motion.annotation, scale, skip / fps)
 

@@ -46,4 +46,4 @@ def fit(annotation: Annotation, duration: float) -> tuple[Annotation, int]:
     if covered is not None:
         inside = ((max(start, 0.0), min(end, duration)) for start, end in covered)
         covered = tuple((start, end) for start, end in inside if start < end)
-    return Annotation(tuple(spans), annotation.labels, covered), cut
+    return Annotation(tuple(spans), annotation.labels, covered, annotation.events), cut

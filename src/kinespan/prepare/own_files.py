@@ -61,9 +61,13 @@ def relative(file: Path, source: Path) -> str:
 
 
 def names_of(files: Sequence[Path], source: Path) -> list[str]:
-    """The stem of each file; where files share it, the path in the folder; where they share that, with the suffix."""
+    """The stem of each file; where files share it, the path in the folder; where they share that, with the suffix.
+
+    Of a gzipped file, such as take.csv.gz, both suffixes are left out.
+    """
     paths = [relative(file, source) for file in files]
-    candidates = ([file.stem for file in files], [os.path.splitext(path)[0] for path in paths], paths)
+    plain = [path.removesuffix(".gz") for path in paths]
+    candidates = ([Path(path).stem for path in plain], [os.path.splitext(path)[0] for path in plain], paths)
     counts = [Counter(names) for names in candidates]
     return [
         next(name for name, count in zip(choices, counts, strict=True) if count[name] == 1)

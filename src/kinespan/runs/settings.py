@@ -28,14 +28,19 @@ def save_settings(out: Path, stage: str, config: Any, facts: Mapping[str, Any], 
     was started with, naming the first.
     """
     out.mkdir(parents=True, exist_ok=True)
-    settings = json.loads(json.dumps(asdict(config), default=str))  # tuples as lists, paths as text
-    content = {"stage": stage, "version": __version__, **facts, "config": settings}
+    content = {"stage": stage, "version": __version__, **facts, "config": settings_of(config)}
     if resume:
-        _check_same(out, load_settings(out), content)
+        check_same(out, load_settings(out), content)
     write_atomically(out / SETTINGS_FILE, yaml.safe_dump(content, sort_keys=False))
 
 
-def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def settings_of(config: Any) -> dict[str, Any]:
+    """The settings of a dataclass as YAML holds them: tuples as lists, paths as text."""
+    return dict(json.loads(json.dumps(asdict(config), default=str)))
+
+
+def check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that a resumed run has the settings that it was started with. Raises InputError, naming the first."""
     old, new = before.get("config", {}), now["config"]
     pairs = [(_flag(name, before.get(name)), _flag(name, now.get(name))) for name in STARTED_FROM]
     fixed = [name for name in new if name in old and name not in FREE_TO_CHANGE]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..config import FinetuneConfig
+from ..config import FinetuneConfig, single_fold
 from ..corpus.training_set import Source, labelled_names, training_set
 from ..data.annotation import Annotation
 from ..models.base import Scores
@@ -55,7 +55,7 @@ def finetune(
     out, config = Path(out), config or FinetuneConfig()
     pretrained_model = pretrained_spec(pretrained, config)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
-    data = training_set(source, config.split, config.fold)
+    data = training_set(source, config.split, single_fold(config.fold))
     names, labels = labelled_names(data.corpus, data.names, data.drop_labels, config)
     if pretrained_model is not None:
         check_no_label_leakage(pretrained, pretrained_model, data, config)

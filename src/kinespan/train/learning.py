@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..config import FinetuneConfig, LearnConfig
+from ..config import FinetuneConfig, LearnConfig, single_fold
 from ..corpus.store import Corpus
 from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
 from ..models.ensemble import Ensemble, ensemble
@@ -70,7 +70,7 @@ def learn(
     """
     out, config = Path(out), config or LearnConfig()
     check_learn_folder(out, resume)
-    data = training_set(source, config.split, config.fold)
+    data = training_set(source, config.split, single_fold(config.fold))
     start = pretrained_spec(pretrained)
     if start is not None:
         check_no_label_leakage(pretrained, start, data, config.finetuning())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import PretrainConfig
+from ..config import PretrainConfig, single_fold
 from ..corpus.training_set import Source, choose_skeleton, joined_annotations, training_set
 from ..models.model_file import ModelSpec, save_weights
 from ..runs.folder import ENCODER_FILE, check_run_folder
@@ -54,7 +54,7 @@ def pretrain(
     out, config = Path(out), config or PretrainConfig()
     checkpoint = check_run_folder(out, resume, ENCODER_FILE)
     sources = [source] if isinstance(source, Source) else source
-    sets = [training_set(each, config.split, config.fold) for each in sources]
+    sets = [training_set(each, config.split, single_fold(config.fold)) for each in sources]
     network = config.network
     skeleton = choose_skeleton(network.skeleton, sets)
     spec = ModelSpec.of_network(network, skeleton)

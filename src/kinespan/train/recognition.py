@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..config import RecognizeConfig
+from ..config import RecognizeConfig, single_fold
 from ..corpus.splits import without_labels
 from ..corpus.splitting import label_fraction
 from ..corpus.store import Corpus
@@ -59,7 +59,7 @@ def recognize(
     """
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
-    parts = corpus_parts(corpus, config.split, config.fold)
+    parts = corpus_parts(corpus, config.split, single_fold(config.fold))
     if corpus.labels is None:
         raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
     labels, train = without_labels(corpus.labels, parts.drop_labels), parts.train

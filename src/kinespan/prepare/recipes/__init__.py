@@ -5,7 +5,7 @@ A new recipe is a file here and its import below; see `Recipe`.
 
 from __future__ import annotations
 
-from . import babel, hdm05, humanml3d, ntu, pku_mmd, precog, utkinect
+from . import babel, hdm05, humanml3d, mocap6, msrc12, ntu, pku_mmd, precog, sfinge3d, utkinect
 from .base import RECIPES, Item, Recipe, Survey
 
 __all__ = [
@@ -16,8 +16,11 @@ __all__ = [
     "babel",
     "hdm05",
     "humanml3d",
+    "mocap6",
+    "msrc12",
     "ntu",
     "pku_mmd",
     "precog",
+    "sfinge3d",
     "utkinect",
 ]
