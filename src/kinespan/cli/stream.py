@@ -1,4 +1,4 @@
-"""Localize a recording while it is made: frames in, spans out as soon as they are final, one JSON object a line.
+"""Localize a recording while it is made: frames in, answers out as soon as they are final, one JSON object a line.
 
 Frames are read from standard input, one a line: a list of people, each at the same position in every list, as a list of
 joints [x, y, z] in metres with y up, or null for a person who is not seen. A motion file is streamed as if it were
@@ -7,7 +7,8 @@ live.
 Answers come late, since the score of a frame depends on the motion after it: ST-GCN looks 84 frames ahead (5.6 s at 15
 frames per second), TCN with two stages of refinement more than twice as far. The command first prints how many seconds
 that is. A span is printed when the action after it has lasted a moment. Spans are runs of the best label; `kinespan
-localize` may cut elsewhere if the model has learnt how long actions last.
+localize` may cut elsewhere if the model has learnt how long actions last. An event, with time in place of start and
+end, is printed when no higher score of its label can follow near it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import io
 from ..arrays import BoolArray, Float32Array
-from ..data.annotation import Span
 from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS
 from ..errors import InputError
@@ -30,6 +31,9 @@ from ..models.model_file import ModelSpec
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from ..stream import Update
 
 Frame = tuple[Float32Array, BoolArray]
 
@@ -76,8 +80,8 @@ def run(arguments: StreamArguments) -> int:
     if spec.decode.segmentation == "viterbi":
         print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
     for positions, valid in frames:
-        _print_spans(stream.push(positions, valid).spans)
-    _print_spans(stream.finish().spans)
+        _print_update(stream.push(positions, valid))
+    _print_update(stream.finish())
     return 0
 
 
@@ -126,8 +130,11 @@ def _frame(line: str, joints: int, slots: int) -> Frame:
     return positions, valid
 
 
-def _print_spans(spans: tuple[Span, ...]) -> None:
-    """Print a line of JSON for each span."""
-    for span in spans:
+def _print_update(update: Update) -> None:
+    """Print a line of JSON for each span, and for each event."""
+    for span in update.spans:
         row = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
+        print(json.dumps(row), flush=True)
+    for event in update.events:
+        row = {"time": event.time, "label": event.label, "score": round(event.score or 0.0, 4)}
         print(json.dumps(row), flush=True)

@@ -7,6 +7,7 @@ with the bell, and an event is where the result is highest within the tolerance 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,35 +36,64 @@ def bell(seconds: Float64Array, fps: float, tolerance: float) -> Float32Array:
     return np.where(np.abs(distance) <= BELL_REACH, np.exp(-0.5 * distance**2), 0).astype(np.float32)
 
 
+class Peak(NamedTuple):
+    """Where the scores of a label look like an event."""
+
+    frame: int
+    """The frame that it is in or next to."""
+    time: float
+    """Seconds from the start of the first frame."""
+    score: float
+    """0 to 1."""
+
+
 def decode_events(scores: AnyArray, fps: float, labels: LabelSet, min_score: float = MIN_EVENT_SCORE) -> list[Event]:
-    """Scored events of frame scores (T, C + 1), in order of time.
+    """Scored events of frame scores (T, C + 1), in order of time: the peaks of each label of events.
 
-    For each label of an event, the response at a frame is the sum of the scores around it, weighted by the bell, over
-    that of the bell itself: 1 where the scores are the bell that training aims at. An event is where the response is
-    the highest within the tolerance to either side (the earlier of equals) and at least `min_score`; its time is that
-    of the parabola through the response and its two neighbours, its score the response, at most 1.
-
-    Raises InputError as `decode` does.
+    Those that score less than `min_score` are left out. Raises InputError as `decode` does.
     """
     values = check_scores(scores, fps, labels)
-    events = []
-    for column in labels.event_columns:
-        response = responses(values[:, column], fps, labels.tolerance)
-        for frame in peaks(response, reach_frames(fps, labels.tolerance)).tolist():
-            if response[frame] >= min_score:
-                time = (frame + 0.5 + _vertex(response[max(0, frame - 1) : frame + 2])) / fps
-                events.append(Event(time, labels.names[column - 1], min(1.0, float(response[frame]))))
+    events = [
+        Event(peak.time, labels.names[column - 1], peak.score)
+        for column in labels.event_columns
+        for peak in event_peaks(values[:, column], fps, labels.tolerance)
+        if peak.score >= min_score
+    ]
     return sorted(events, key=lambda event: (event.time, event.label))
 
 
-def reach_frames(fps: float, tolerance: float) -> int:
+def event_peaks(column: Float32Array, fps: float, tolerance: float) -> list[Peak]:
+    """The peaks of a label's scores (T,), in order of time.
+
+    The response at a frame is the sum of the scores around it, weighted by the bell, over that of the bell itself: 1
+    where the scores are the bell that training aims at. A peak is where it is the highest within the tolerance to
+    either side (the earlier of equals). Its time is that of the parabola through the response and its two neighbours,
+    its score the response, at most 1.
+    """
+    response = responses(column, fps, tolerance)
+    return [
+        Peak(
+            frame,
+            (frame + 0.5 + _vertex(response[max(0, frame - 1) : frame + 2])) / fps,
+            min(1.0, float(response[frame])),
+        )
+        for frame in peaks(response, peak_reach_frames(fps, tolerance)).tolist()
+    ]
+
+
+def peak_reach_frames(fps: float, tolerance: float) -> int:
     """Frames to either side of an event within which there is no other of its label."""
     return max(1, math.floor(tolerance * fps + 1e-6))
 
 
+def bell_reach_frames(fps: float, tolerance: float) -> int:
+    """Frames to either side of an event that its bell reaches."""
+    return math.floor(BELL_REACH * bell_width(fps, tolerance) * fps + 1e-6)
+
+
 def responses(column: Float32Array, fps: float, tolerance: float) -> Float64Array:
     """The responses (T,) of a label's scores (T,): 1 where they are the bell of an event, also next to the ends."""
-    reach = math.floor(BELL_REACH * bell_width(fps, tolerance) * fps)  # frames
+    reach = bell_reach_frames(fps, tolerance)
     shape = bell(np.arange(-reach, reach + 1) / fps, fps, tolerance).astype(np.float64)  # (2 reach + 1,)
     padded = np.pad(column.astype(np.float64), reach)
     inside = np.pad(np.ones(len(column)), reach)
