@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, Annotation]:
         spans = predictions.proposals if predictions.segmentation is None else predictions.segmentation
         spans = _unscored(SpanTable.of(spans))
         events = {
-            name: _unscored_events(event for event in members if (event.score or 0) >= predictions.event_threshold)
+            name: _unscored_events(filter(predictions.is_answer, members))
             for name, members in predictions.events.items()
         }
         labels, _ = _labels({}, spans, events)

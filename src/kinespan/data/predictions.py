@@ -27,6 +27,10 @@ class Predictions:
     event_threshold: float = 0.0
     """The events that score at least this much are the answer, for precision, recall and F1."""
 
+    def is_answer(self, event: Event) -> bool:
+        """Whether an event scores enough to be in the answer; one without a score is."""
+        return event.score is None or event.score >= self.event_threshold
+
     def of_recordings(self, names: Collection[str]) -> Predictions:
         """The predictions of those recordings that are among `names`."""
         segmentation = self.segmentation
