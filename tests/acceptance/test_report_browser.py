@@ -234,11 +234,11 @@ def test_recordings_can_be_switched(opened: Opened, data: ReportData) -> None:
 def test_unseen_frames_are_told(opened: Opened, data: ReportData) -> None:
     recording = data.recordings[0].recording
     for person in range(2):
-        frame = int(np.argmin(recording.mask[:, person]))
-        assert not recording.mask[frame, person], "the made motion is meant to have gaps"
+        frame = int(np.argmin(recording.present[:, person]))
+        assert not recording.present[frame, person], "the made motion is meant to have gaps"
         opened.click_time(opened.row("Truth"), (frame + 0.5) / recording.fps, recording.duration)
         shown = int(opened.page.inner_text("#frame").split()[1]) - 1
-        unseen = [str(slot + 1) for slot in range(2) if not recording.mask[shown, slot]]
+        unseen = [str(slot + 1) for slot in range(2) if not recording.present[shown, slot]]
         expected = f"person {', '.join(unseen)} not seen in this frame" if unseen else ""
         assert opened.page.inner_text("#notices") == expected
 

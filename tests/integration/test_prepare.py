@@ -81,7 +81,7 @@ def test_any_number_of_workers_writes_the_same_bytes(folder: Path, tmp_path: Pat
     (folder / "y" / "take9.npz").unlink()
     prepare(folder, tmp_path / "one", name="c", workers=1)
     prepare(folder, tmp_path / "two", name="c", workers=2)
-    for file in ("index.json", "frames.f32", "valid.u8"):
+    for file in ("index.json", "frames.f32", "valid.bits"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 

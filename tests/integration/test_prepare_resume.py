@@ -101,11 +101,11 @@ def test_a_resumed_run_gives_the_same_corpus(
     assert f"resumed an interrupted run, after {stopped} files" in str(summary)
     assert [file for file, _ in summary.refused] == [broken]
     assert contents(out) == contents(tmp_path / "at_once")
-    assert set(contents(out)) == {"index.json", "frames.f32", "valid.u8", "refused.txt"}
+    assert set(contents(out)) == {"index.json", "frames.f32", "valid.bits", "refused.txt"}
     assert not (tmp_path / "out.partial").exists()
 
 
-@pytest.mark.parametrize("file", ["journal.jsonl", "frames.f32", "valid.u8"])
+@pytest.mark.parametrize("file", ["journal.jsonl", "frames.f32", "valid.bits"])
 @pytest.mark.parametrize("lost", [1, 7, 2000, 20000])
 def test_incomplete_files_after_a_crash_are_read_again(folder: Path, tmp_path: Path, file: str, lost: int) -> None:
     prepare(folder, tmp_path / "at_once", name="c")
@@ -135,7 +135,7 @@ def test_an_incomplete_write_leaves_no_trace(folder: Path, tmp_path: Path) -> No
     prepare(folder, tmp_path / "at_once", name="c")
     with pytest.raises(CrashError):
         prepare(folder, tmp_path / "out", name="c", progress=stop_after(2))
-    for file in ("frames.f32", "valid.u8", "journal.jsonl"):
+    for file in ("frames.f32", "valid.bits", "journal.jsonl"):
         with (tmp_path / "out.partial" / file).open("ab") as stream:
             stream.write(b'{"written"')
     assert prepare(folder, tmp_path / "out", name="c").resumed == 2

@@ -29,7 +29,7 @@ EXPECTED = {
 def stature(recording):
     """Metres (T,) from ankle along the left leg to the hips' middle and along the trunk to the head."""
     parts = {part: joint for joint, part in enumerate(recording.skeleton.body_parts) if part}
-    points = recording.positions[recording.mask]
+    points = recording.positions[recording.present]
     leg = [points[:, parts[f"left_{part}"]] for part in ("ankle", "knee", "hip")]
     middle = (points[:, parts["left_hip"]] + points[:, parts["right_hip"]]) / 2
     trunk = [middle, *(points[:, parts[part]] for part in ("chest", "head"))]
@@ -40,7 +40,7 @@ def check(take, folder):
     recording = take.recording
     size = float(np.median(stature(recording)))
     assert 1.1 < size < 1.9, f"{recording.name}: {size:.2f} m from ankle to head"
-    up = recording.positions[recording.mask]
+    up = recording.positions[recording.present]
     head = recording.skeleton.body_parts.index("head")
     ankle = recording.skeleton.body_parts.index("left_ankle")
     assert np.max(up[:, head, 1] - up[:, ankle, 1]) > 0.8, f"{recording.name}: the head is never above the feet"

@@ -79,7 +79,7 @@ def test_where_a_recording_was_taken_does_not_matter(model):
     recording = take(2, 20.0)
     angle = 1.1
     matrix = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
-    moved = (recording.positions @ matrix.T + [3, 0, -2]) * recording.mask[..., None, None]
+    moved = (recording.positions @ matrix.T + [3, 0, -2]) * recording.present[..., None, None]
     other = recording.with_changes("moved", positions=moved.astype(np.float32))
     assert np.allclose(model.frame_scores(recording), model.frame_scores(other), atol=0.01)
 
@@ -89,7 +89,7 @@ def test_a_long_absence_parts_a_recording_into_two(model):
     away = int((2 * model.halo + 20) * 30 / FPS)
     first, second = take(3, 10.0), take(4, 10.0)
     positions = np.concatenate([first.positions, np.zeros((away, 1, 25, 3), np.float32), second.positions])
-    valid = np.concatenate([first.mask, np.zeros((away, 1), bool), second.mask])
+    valid = np.concatenate([first.present, np.zeros((away, 1), bool), second.present])
     both = Recording(positions, 30.0, first.skeleton, "both", valid)
     # the size would be the median over both
     how = Normalisation(heading="none", size="none")

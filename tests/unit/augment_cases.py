@@ -21,7 +21,8 @@ def view_of(batch=4, frames=24, people=2, joints=20, seed=0, start=2.0, step=0.1
     valid[1, 5:9, 0] = False  # a gap
     valid[2, :, 1] = False  # nobody beside
     times = TimeMap(start + torch.arange(batch).float(), torch.full((batch,), step))
-    return View(torch.where(valid[..., None, None], x, 0.0), valid, times, torch.arange(batch))
+    valid = valid[..., None].expand(x.shape[:4]).clone()
+    return View(torch.where(valid[..., None], x, 0.0), valid, times, torch.arange(batch))
 
 
 def clock(batch=8, frames=20, step=0.1, held=None):
@@ -32,4 +33,5 @@ def clock(batch=8, frames=20, step=0.1, held=None):
     if held is not None:
         valid[:, held:] = False
     x = middles[:, :, None, None, None].expand(batch, frames, 1, 2, 3)
-    return View(torch.where(valid[..., None, None], x, 0.0), valid, times, torch.arange(batch))
+    valid = valid[..., None].expand(x.shape[:4]).clone()
+    return View(torch.where(valid[..., None], x, 0.0), valid, times, torch.arange(batch))

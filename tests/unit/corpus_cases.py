@@ -19,7 +19,7 @@ LABELS = LabelSet(("wave", "kick"))
 def recording(name: str, frames: int = 5, people: int = 1, skeleton: Skeleton = STICK, seed: int = 0) -> Recording:
     rng = np.random.default_rng(seed)
     positions = rng.normal(size=(frames, people, skeleton.num_joints, 3)).astype(np.float32)
-    valid = rng.random((frames, people)) < 0.8
+    valid = rng.random((frames, people, skeleton.num_joints)) < 0.8
     valid[0, 0] = True
     return Recording(positions, 30.0, skeleton, name, valid, f"{name}.csv", {"performer": name[:1]}, ("read",))
 
@@ -32,7 +32,7 @@ def same(left: Recording, right: Recording) -> bool:
     fields = ("fps", "skeleton", "name", "source", "attributes", "history")
     return (
         np.array_equal(left.positions, right.positions)
-        and np.array_equal(left.mask, right.mask)
+        and np.array_equal(left.valid, right.valid)
         and all(getattr(left, field) == getattr(right, field) for field in fields)
     )
 

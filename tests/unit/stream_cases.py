@@ -73,7 +73,7 @@ def made(strides=None, widths=WIDTHS, seed=0, **changes):
                 torch.nn.init.uniform_(module.bias, -0.5, 0.5)
         clip = torch.from_numpy(moving(120, skeleton=skeleton).positions.copy())[None]
         with torch.no_grad():
-            model.train()(clip, torch.ones(clip.shape[:3], dtype=torch.bool))
+            model.train()(clip, torch.ones(clip.shape[:4], dtype=torch.bool))
     spread(model.eval())
     return model
 

@@ -93,7 +93,7 @@ def test_a_crop_of_the_whole_clip_is_the_clip():
 
 def test_a_crop_never_reads_absent_frames():
     view = view_of()
-    other = replace(view, positions=torch.where(view.valid[..., None, None], view.positions, 1e4))
+    other = replace(view, positions=torch.where(view.valid[..., None], view.positions, 1e4))
     one, two = (crop_resize(v, 0.4, generator(3)) for v in (view, other))
     assert torch.equal(one.positions, two.positions)
     assert one.positions.abs().max() < 100
@@ -223,11 +223,19 @@ def test_shear_is_one_matrix_a_clip_with_a_unit_diagonal():
 
 def test_a_mirror_swaps_sides_and_undoes_itself():
     x = torch.randn(3, 4, 1, 20, 3, generator=generator())
-    chosen = torch.tensor([True, False, True])
-    out = mirror(x, KINECT_20, chosen)
-    assert torch.equal(out[1], x[1])
-    assert torch.equal(mirror(out, KINECT_20, chosen), x)
     left, right = KINECT_20.joints.index("WristLeft"), KINECT_20.joints.index("WristRight")
+    valid = torch.ones(x.shape[:4], dtype=torch.bool)
+    valid[:, 1, :, left] = False
+    times = TimeMap(torch.zeros(3), torch.ones(3))
+    view = View(x, valid, times, torch.arange(3))
+    chosen = torch.tensor([True, False, True])
+    mirrored = mirror(view, KINECT_20, chosen)
+    out = mirrored.positions
+    assert torch.equal(out[1], x[1])
+    again = mirror(mirrored, KINECT_20, chosen)
+    assert torch.equal(again.positions, x)
+    assert torch.equal(again.valid, valid)
+    assert torch.equal(mirrored.valid[:, 1, 0, [left, right]], torch.stack([~chosen, chosen], 1) ^ True)
     assert torch.equal(out[0, :, :, left], x[0, :, :, right] * torch.tensor([-1.0, 1, 1]))
     head = KINECT_20.joints.index("Head")
     assert torch.equal(out[0, :, :, head, 0], -x[0, :, :, head, 0])
@@ -236,25 +244,25 @@ def test_a_mirror_swaps_sides_and_undoes_itself():
 def test_blur_leaves_still_motion_unchanged():
     x = torch.randn(4, 1, 2, 20, 3, generator=generator()).expand(4, 30, 2, 20, 3)
     valid = view_of(frames=30).valid
-    held = torch.where(valid[..., None, None], x, 0.0)
+    held = torch.where(valid[..., None], x, 0.0)
     out = blur(held, valid, 1.0, generator())
     assert torch.allclose(out[valid], held[valid], atol=1e-5)
 
 
 def test_blur_is_a_gaussian_over_valid_frames():
     x = torch.randn(3, 12, 1, 2, 3, generator=generator())
-    valid = torch.ones(3, 12, 1, dtype=torch.bool)
+    valid = torch.ones(x.shape[:4], dtype=torch.bool)
     valid[1, 4:6] = False
-    junk = torch.where(valid[..., None, None], x, 1e6)
+    junk = torch.where(valid[..., None], x, 1e6)
     out = blur(junk, valid, 1.0, generator(9))
     sigma = 0.1 + 1.9 * torch.rand(3, generator=generator(9))
     for b in range(3):
         for t in range(12):
-            if not valid[b, t, 0]:
+            if not valid[b, t, 0].any():
                 continue
             total, weight = torch.zeros(2, 3), 0.0
             for other in range(max(0, t - 4), min(12, t + 5)):
-                if valid[b, other, 0]:
+                if valid[b, other, 0].any():
                     share = math.exp(-0.5 * ((other - t) / float(sigma[b])) ** 2)
                     total, weight = total + share * x[b, other, 0], weight + share
             assert torch.allclose(out[b, t, 0], total / weight, atol=1e-4)
@@ -289,7 +297,7 @@ def test_masked_joints_are_at_the_root_for_the_whole_clip(skeleton):
 
 
 def test_noise_falls_on_about_half_of_the_clips_and_has_its_size():
-    view = View(torch.zeros(200, 10, 1, 20, 3), torch.ones(200, 10, 1, dtype=torch.bool),
+    view = View(torch.zeros(200, 10, 1, 20, 3), torch.ones(200, 10, 1, 20, dtype=torch.bool),
                 TimeMap(torch.zeros(200), torch.ones(200)), torch.arange(200))  # fmt: skip
     out = augment(view, replace(NOTHING, noise=0.02), KINECT_20, generator()).positions
     noisy = out.abs().amax(dim=(1, 2, 3, 4)) > 0

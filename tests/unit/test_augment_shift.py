@@ -42,7 +42,7 @@ def test_a_shift_mirrors_at_the_ends_by_hand():
     """Against the published form: pad by reflection at both ends, then take as many frames as there were."""
     x = torch.arange(12.0).view(1, 12, 1, 1, 1).expand(300, 12, 1, 1, 3)
     times = TimeMap(torch.zeros(300), torch.ones(300))
-    view = View(x, torch.ones(300, 12, 1, dtype=torch.bool), times, torch.arange(300))
+    view = View(x, torch.ones(x.shape[:4], dtype=torch.bool), times, torch.arange(300))
     moved = crop_shift(view, 6, generator())
     padded = [2, 1, *range(12), 10, 9]
     starts = moved.times.start.long() + 2
@@ -59,7 +59,7 @@ def test_a_shift_of_a_padded_clip_leaves_its_padding():
     assert torch.equal(moved.valid, view.valid)
     assert not moved.positions[:, 12:].any()
     middles = moved.times.start[:, None] + (torch.arange(20) + 0.5) * 0.1
-    told = moved.timed & moved.valid[..., 0]
+    told = moved.timed & moved.present[..., 0]
     assert torch.allclose(moved.positions[:, :, 0, 0, 0][told], middles[told], atol=1e-4)
     assert (told.sum(dim=1) >= 9).all()
     gap = view_of()

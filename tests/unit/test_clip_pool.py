@@ -24,7 +24,7 @@ def motion(frames, people=1, number=0, name=None):
     positions = np.zeros((frames, people, 2, 3), np.float32)
     positions[:, :, 0] = np.arange(frames)[:, None, None]
     positions[:, :, 1] = number
-    return Motion(positions, np.ones((frames, people), bool), FPS, name or f"take{number}")
+    return Motion(positions, np.ones(positions.shape[:3], dtype=bool), FPS, name or f"take{number}")
 
 
 def annotation(*spans, labels=LABELS, covered=None):
@@ -83,8 +83,8 @@ def test_clips_hold_the_frames_at_their_offset_and_are_padded_at_the_end():
     assert view.positions[2, :10, 0, 0, 0].tolist() == list(range(20, 30))
     assert view.positions[1, :12, 0, 1, 0].tolist() == [1] * 12
     # past the end of the recording and in the empty person slot there is nothing
-    assert view.valid[1].tolist() == [[True, True]] * 12 + [[False, False]] * 4
-    assert view.valid[2, :, 0].tolist() == [True] * 10 + [False] * 6
+    assert view.present[1].tolist() == [[True, True]] * 12 + [[False, False]] * 4
+    assert view.present[2, :, 0].tolist() == [True] * 10 + [False] * 6
     assert not view.valid[0, :, 1].any()
     assert not view.positions[~view.valid].any()
     assert torch.allclose(view.times.start, torch.tensor([0.4, 0.0, 2.0]))

@@ -79,15 +79,14 @@ def test_recordings_and_clips_are_read_only_views(small: Path) -> None:
     for name in corpus.names:
         take = corpus[name]
         assert np.shares_memory(take.positions, corpus._frames)
-        assert np.shares_memory(take.mask, corpus._valid)
         positions, valid = corpus.clip(name, 1, 3)
         assert np.shares_memory(positions, corpus._frames)
         np.testing.assert_array_equal(positions, take.positions[1:3])
-        np.testing.assert_array_equal(valid, take.mask[1:3])
+        np.testing.assert_array_equal(valid, take.valid[1:3])
         with pytest.raises(ValueError, match="read-only"):
             positions[0] = 1.0
         with pytest.raises(ValueError, match="read-only"):
-            valid[0] = True
+            take.valid[0] = True
 
 
 def test_recordings_are_looked_up_by_index_and_name(small: Path) -> None:
@@ -130,14 +129,14 @@ def test_a_corpus_opens_again_in_another_process(small: Path) -> None:
 
 def test_the_stored_checksum_is_that_of_the_recording() -> None:
     take = recording("x", 6, 2)
-    assert motion_checksum(take.fps, take.positions, take.mask) == take.checksum()
+    assert motion_checksum(take.fps, take.positions, take.valid) == take.checksum()
 
 
 def test_the_same_recordings_make_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         with CorpusWriter(tmp_path / name, "c") as writer:
             writer.add(recording("a"), annotation(Span(0, 1, "wave")))
-    for file in ("index.json", "frames.f32", "valid.u8"):
+    for file in ("index.json", "frames.f32", "valid.bits"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
@@ -153,7 +152,7 @@ def test_a_sparse_corpus_of_50_gb_opens_at_once_and_a_clip_reads_its_own_bytes(t
     index = replace(index, infos=(replace(index.infos[0], num_frames=frames),))
     (path / "index.json").write_text(index_module.encode(index))
     os.truncate(path / "frames.f32", frames * 25 * 12)
-    os.truncate(path / "valid.u8", frames)
+    os.truncate(path / "valid.bits", frames * 4)
 
     began = time.perf_counter()
     corpus = Corpus.open(path)
@@ -180,7 +179,7 @@ def _resident_kib(file: Path) -> int:
 # ---- damage ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", ["frames.f32", "valid.u8"])
+@pytest.mark.parametrize("file", ["frames.f32", "valid.bits"])
 def test_cut_grown_and_missing_files_are_named(small: Path, file: str) -> None:
     size = (small / file).stat().st_size
     for changed in (size - 1, size + 4, 0):
@@ -217,8 +216,12 @@ def test_an_edited_index_is_refused(small: Path) -> None:
         (text.replace('"fps": 30.0', '"fps": NaN'), "changed after it was written"),
         (text.replace('"a1"', '"a9"'), "changed after it was written"),
         (json.dumps({k: v for k, v in json.loads(text).items() if k != "digest"}), "changed after it was written"),
-        (text.replace('"version": 1', '"version": 2'), "version is 2, .* reads 1; update kinespan"),
-        (text.replace('"version": 1', '"version": "one"'), "version is 'one'"),
+        (text.replace('"version": 2', '"version": 3'), "version is 3, .* reads 2; update kinespan"),
+        (
+            text.replace('"version": 2', '"version": 1'),
+            "version is 1, .* reads 2; make it anew: kinespan prepare",
+        ),
+        (text.replace('"version": 2', '"version": "one"'), "version is 'one'"),
         (text[:-9], "not JSON"),
     ]
     for edited, message in edits:
@@ -237,7 +240,7 @@ def test_an_index_with_a_right_digest_but_a_missing_field_is_refused(small: Path
         Corpus.open(small)
 
 
-@pytest.mark.parametrize("file", ["frames.f32", "valid.u8"])
+@pytest.mark.parametrize("file", ["frames.f32", "valid.bits"])
 def test_verify_names_the_broken_recording(small: Path, file: str) -> None:
     Corpus.open(small).verify()
     data = bytearray((small / file).read_bytes())

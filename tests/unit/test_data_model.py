@@ -64,7 +64,7 @@ def test_skeleton_bones_order_and_mirror():
         ({"parents": (1, 2, 0, -1)}, "cycle"),
         ({"pairs": ((1, 2), (2, 3))}, "repeat a joint"),
         ({"pairs": ((1, 7),)}, "leave the skeleton"),
-        ({"spine": ()}, "landmark spine"),
+        ({"spine": (-1,)}, "landmark spine"),
         ({"root": (4,)}, "landmark root"),
         ({"body_parts": ("head", None, None, "head")}, "given to two joints"),
     ],
@@ -84,7 +84,7 @@ def test_recording_counts_frames_people_and_seconds():
     recording = made()
     assert (recording.num_frames, recording.num_people, recording.duration) == (5, 2, 0.5)
     assert recording.positions.dtype == np.float32
-    assert recording.mask.all()
+    assert recording.present.all()
 
 
 def test_recording_is_immutable_and_leaves_the_callers_array_alone():

@@ -50,7 +50,7 @@ def test_npz_with_frame_labels(tmp_path):
         (0.04, 0.12, "stand"), (0.16, 0.24, "sit"),
     ]  # fmt: skip
     assert take.annotation.frame_ids(6, 25).tolist() == [0, 2, 2, -100, 1, 1]
-    assert take.recording.mask.ravel().tolist() == [True] * 5 + [False]
+    assert take.recording.present.ravel().tolist() == [True] * 5 + [False]
 
 
 @pytest.mark.parametrize("skeleton", [NTU_25, SMPL_22, COCO_17])
@@ -97,7 +97,7 @@ def test_spans_follow_skipped_frames_and_a_new_rate(tmp_path):
         ({"positions": np.zeros((6, 17, 2))}, r"positions have shape \(6, 1, 17, 2\)"),
         ({"positions": np.zeros((0, 17, 3))}, "positions have shape"),
         ({"positions": np.array(["a"])}, "field 'positions' holds <U1, expected numbers"),
-        ({"positions": np.full((6, 17, 3), np.nan)}, "frame 0 holds a value that is not finite"),
+        ({"positions": np.full((6, 17, 3), np.inf)}, "frame 0 holds a value that is not finite"),
         ({"positions": np.zeros((6, 16, 3))}, r"expected \(T, P, 17, 3\)"),
         ({"positions": np.array([{}], dtype=object)}, "without pickled objects"),
         ({"fps": 0}, "'fps' is 0, expected one positive number"),

@@ -117,10 +117,10 @@ def test_any_line_ends_and_spaces_are_read(tmp_path, end):
 def test_three_bodies_have_a_slot_each(tmp_path):
     recording = read(write_odd(tmp_path / f"{NAME}.skeleton", "three bodies", np.random.default_rng(0), 20)).recording
     assert recording.num_people == 3
-    assert np.flatnonzero(recording.mask[:, 0]).tolist() == list(range(20))
-    assert np.flatnonzero(recording.mask[:, 1]).tolist() == list(range(6, 15))
-    assert np.flatnonzero(recording.mask[:, 2]).tolist() == [10, 11, 12]
-    assert not recording.positions[~recording.mask].any()
+    assert np.flatnonzero(recording.present[:, 0]).tolist() == list(range(20))
+    assert np.flatnonzero(recording.present[:, 1]).tolist() == list(range(6, 15))
+    assert np.flatnonzero(recording.present[:, 2]).tolist() == [10, 11, 12]
+    assert not recording.positions[~recording.present].any()
 
 
 def test_duplicate_bodies_are_skipped_and_zero_bodies_are_invalid(tmp_path):

@@ -33,7 +33,7 @@ def test_pku_mmd_with_one_and_two_people(tmp_path):
         assert np.array_equal(recording.positions, read_slowly(path)[:, :people].astype(np.float32))
         assert (recording.fps, recording.skeleton) == (30.0, NTU_25)
         assert dict(recording.attributes) == {"session": name[:4], "view": name[-1]}
-        assert recording.mask.all()
+        assert recording.present.all()
 
 
 def test_a_body_of_zeros_is_absent(tmp_path):
@@ -42,12 +42,12 @@ def test_a_body_of_zeros_is_absent(tmp_path):
     positions[:2, 1] = positions[4, 0] = 0
     path, _ = write_video(tmp_path, "A01N02-M", positions, None)
     recording = read(path).recording
-    assert recording.mask.tolist() == [[True, False]] * 2 + [[True, True]] * 2 + [[False, True], [True, True]]
+    assert recording.present.tolist() == [[True, False]] * 2 + [[True, True]] * 2 + [[False, True], [True, True]]
     assert dict(recording.attributes) == {"session": "A01N02", "view": "M"}
     positions[:, 0] = 0  # the first body never: the second has the only slot
     path, _ = write_video(tmp_path, "0004-R", positions, None)
     recording = read(path).recording
-    assert recording.mask.tolist() == [[False]] * 2 + [[True]] * 4
+    assert recording.present.tolist() == [[False]] * 2 + [[True]] * 4
     path, _ = write_video(tmp_path, "0005-R", positions * 0, None)
     with pytest.raises(InputError, match=r"0005-R\.txt: all 6 frames hold only zeros"):
         read(path)

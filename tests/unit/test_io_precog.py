@@ -46,7 +46,7 @@ def test_labels_follow_the_frame_rate(tmp_path):
 
 def test_frames_of_zeros_are_not_valid(tmp_path):
     zeros = ";".join(["0 0 0"] * 20 + ["0"])
-    assert read(write(tmp_path, [zeros, line(), zeros])).recording.mask.ravel().tolist() == [False, True, False]
+    assert read(write(tmp_path, [zeros, line(), zeros])).recording.present.ravel().tolist() == [False, True, False]
     with pytest.raises(InputError, match=r"Seq3_12.csv: all 2 frames hold only zeros"):
         read(write(tmp_path, [zeros, zeros]))
 

@@ -61,7 +61,7 @@ def moving(frames, people=1, skeleton=KINECT_20, fps=FPS, seed=0, valid=None, na
 
 
 def motion_of(recording):
-    return Motion(recording.positions.copy(), recording.mask.copy(), recording.fps, recording.name)
+    return Motion(recording.positions.copy(), recording.valid.copy(), recording.fps, recording.name)
 
 
 def made(seed=0, **changes):
@@ -76,7 +76,7 @@ def made(seed=0, **changes):
                 module.momentum = 1.0  # one clip is enough to bring every layer to a common size
         clip = torch.from_numpy(moving(200, skeleton=model.spec.input.skeleton).positions.copy())[None]
         with torch.no_grad():
-            logits = model.train()(clip, torch.ones(clip.shape[:3], dtype=torch.bool))
+            logits = model.train()(clip, torch.ones(clip.shape[:4], dtype=torch.bool))
         model.head.linear.weight.data /= logits.std(dim=2).mean()
     return model.eval()
 
@@ -127,7 +127,7 @@ def test_no_score_depends_on_anything_outside_the_halo(fusion):
     reach = 0
     for frame in range(middle, middle + stride):
         x = torch.from_numpy(moving(2 * middle + stride).positions.copy())[None].requires_grad_()
-        model(x, torch.ones(x.shape[:3], dtype=torch.bool))[0, 1, frame].backward()
+        model(x, torch.ones(x.shape[:4], dtype=torch.bool))[0, 1, frame].backward()
         touched = x.grad.abs().amax(dim=(0, 2, 3, 4)).nonzero().flatten()
         reach = max(reach, frame - int(touched.min()), int(touched.max()) - frame)
     assert model.halo - 2 * stride <= reach <= model.halo
@@ -150,7 +150,7 @@ def test_motion_outside_the_halo_does_not_change_a_score():
     other = recording.positions.copy()
     other[place] += 0.3
     before = model.motion_scores(motion_of(recording))
-    after = model.motion_scores(Motion(other, recording.mask.copy(), FPS, "other"))
+    after = model.motion_scores(Motion(other, recording.valid.copy(), FPS, "other"))
     moved = np.flatnonzero(np.abs(before - after).max(axis=1) > 1e-6)
     assert len(moved)
     assert moved.min() >= place - model.halo

@@ -34,7 +34,7 @@ def motion_of(frames, seed=0):
     rest = np.random.default_rng(99).uniform(-0.5, 0.5, (SMALL.num_joints, 3))
     steps = rng.standard_normal((frames, 1, SMALL.num_joints, 3)) * 0.1
     positions = (rest + steps.cumsum(axis=0)).astype(np.float32)
-    return Motion(positions, np.ones((frames, 1), dtype=bool), FPS, "take")
+    return Motion(positions, np.ones(positions.shape[:3], dtype=bool), FPS, "take")
 
 
 def made(name, fusion="nested_u"):
@@ -57,7 +57,7 @@ def made(name, fusion="nested_u"):
             module.momentum = 1.0  # one clip is enough to bring every layer to a common size
     clip = torch.from_numpy(motion_of(160).positions)[None]
     with torch.no_grad():
-        logits = model.train()(clip, torch.ones(clip.shape[:3], dtype=torch.bool))
+        logits = model.train()(clip, torch.ones(clip.shape[:4], dtype=torch.bool))
     model.head.linear.weight.data /= logits.std(dim=2).mean()
     return model.eval()
 
@@ -66,7 +66,7 @@ def one_pass(model, motion, first, last):
     """Fused features (T, C) of some frames, all at once."""
     with torch.no_grad():
         part = torch.from_numpy(motion.positions[first:last])[None]
-        return model.fused_features(part, torch.ones(part.shape[:3], dtype=torch.bool))[0].T
+        return model.fused_features(part, torch.ones(part.shape[:4], dtype=torch.bool))[0].T
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def view_of(seed, batch=3, frames=16, start=0.0):
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(batch, frames, 1, 20, 3, generator=g)
     times = TimeMap(torch.full((batch,), start), torch.full((batch,), 0.1))
-    return x, View(x, torch.ones(batch, frames, 1, dtype=torch.bool), times, torch.arange(batch))
+    return x, View(x, torch.ones(x.shape[:4], dtype=torch.bool), times, torch.arange(batch))
 
 
 def step_of(seed, recordings=(0, 1, 2), frames=16, progress=0.0, **basic):

@@ -27,7 +27,7 @@ def step_of(seed=0, recordings=(0, 1, 2, 3), progress=0.0, basic=STILL, extreme=
     batch = len(recordings)
     times = TimeMap(torch.zeros(batch), torch.full((batch,), 0.1))
     x = torch.randn(batch, 16, 1, 20, 3, generator=g)
-    clips = View(x, torch.ones(batch, 16, 1, dtype=torch.bool), times, torch.tensor(recordings))
+    clips = View(x, torch.ones(x.shape[:4], dtype=torch.bool), times, torch.tensor(recordings))
     return MethodInputs(
         clips,
         progress,

@@ -27,7 +27,7 @@ def step_of(seed, recordings=(0, 1, 2), progress=0.0):
     batch = len(recordings)
     x = torch.randn(batch, 16, 1, 20, 3, generator=g)
     times = TimeMap(torch.zeros(batch), torch.full((batch,), 0.1))
-    clips = View(x, torch.ones(batch, 16, 1, dtype=torch.bool), times, torch.tensor(recordings))
+    clips = View(x, torch.ones(x.shape[:4], dtype=torch.bool), times, torch.tensor(recordings))
     generator = torch.Generator().manual_seed(seed)
     return MethodInputs(
         clips, progress, {"basic": AugmentConfig()}, InputSpec(KINECT_20, 10.0, STREAMS, Normalisation()), generator
@@ -56,8 +56,8 @@ def vectors(method, step):
         one, two = (compute_streams(v.positions, v.valid, KINECT_20, (stream,), 10.0) for v in (query, key))
         with torch.no_grad():
             pooled = [
-                member.encoder(one, query.valid).maps[-1].mean(dim=2),
-                member.key_encoder(two, key.valid).maps[-1].mean(dim=2),
+                member.encoder(one, query.present).maps[-1].mean(dim=2),
+                member.key_encoder(two, key.present).maps[-1].mean(dim=2),
             ]
             found.append((F.normalize(member.head(pooled[0]), dim=1), F.normalize(member.key_head(pooled[1]), dim=1)))
     return found
@@ -136,7 +136,7 @@ def test_snippet_term_gets_the_maps_of_all_streams():
     out = method(step_of(1))
     step = step_of(1)
     query = step.view()
-    expected = encoder(query.streams, query.view.valid)
+    expected = encoder(query.streams, query.view.present)
     assert torch.allclose(out.query.maps[-1], expected.maps[-1], atol=1e-6)
     assert out.query.maps[-1].shape[1] == out.key.maps[-1].shape[1] == encoder.channels[-1]
     assert out.embedding.shape == (3, 15)

@@ -27,7 +27,7 @@ def step_of(seed=0, progress=0.0, frames=32, basic=STILL, extreme=STILL):
     g = torch.Generator().manual_seed(seed)
     times = TimeMap(10.0 * torch.arange(4), torch.full((4,), 0.1))
     x = torch.randn(4, frames, 1, 20, 3, generator=g)
-    clips = View(x, torch.ones(4, frames, 1, dtype=torch.bool), times, torch.arange(4))
+    clips = View(x, torch.ones(x.shape[:4], dtype=torch.bool), times, torch.arange(4))
     return MethodInputs(
         clips,
         progress,
@@ -63,10 +63,10 @@ def test_rvtclr_matches_slow_reference(progress):
     out = method(step)
 
     same, other = (step.encoder_input(change_tempo(step.clips, rate)) for rate in (FAST, ~FAST))
-    feature = video_feature(method.encoder(same.streams, same.view.valid))
+    feature = video_feature(method.encoder(same.streams, same.view.present))
     q, m, d = (F.normalize(head(feature), dim=1).tolist() for head in
                (method.head, method.motion_head, method.distribution_head))  # fmt: skip
-    keys = [video_feature(method.key_encoder(seen.streams, seen.view.valid)) for seen in (same, other)]
+    keys = [video_feature(method.key_encoder(seen.streams, seen.view.present)) for seen in (same, other)]
     (k, k_other), (n, n_other) = (
         [F.normalize(head(key), dim=1).tolist() for key in keys] for head in (method.key_head, method.key_motion_head)
     )

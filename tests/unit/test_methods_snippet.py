@@ -27,7 +27,7 @@ def generator(seed=0):
 def view_of(batch=3, frames=16, timed=None):
     x = torch.randn(batch, frames, 1, 20, 3, generator=generator())
     times = TimeMap(torch.zeros(batch), torch.full((batch,), 0.1))
-    return View(x, torch.ones(batch, frames, 1, dtype=torch.bool), times, torch.arange(batch), timed)
+    return View(x, torch.ones(x.shape[:4], dtype=torch.bool), times, torch.arange(batch), timed)
 
 
 def term_of(**config):
@@ -161,7 +161,7 @@ def test_frames_mirrored_in_time_have_no_target():
     """Frames beyond either end of the recording as well: a shifted clip at its very start, and at its end."""
     annotation = Annotation((Span(0.0, 2.0, "walk"), Span(2.0, 4.0, "jump")), LabelSet(("walk", "jump")))
     x = torch.arange(40.0)[:, None, None, None].expand(40, 1, 2, 3).contiguous().numpy()
-    motion = Motion(x, torch.ones(40, 1, dtype=torch.bool).numpy(), 10.0, "made")
+    motion = Motion(x, torch.ones(x.shape[:3], dtype=torch.bool).numpy(), 10.0, "made")
     pool = ClipPool([motion, motion], [annotation] * 2, annotation.labels)
     view, _ = pool.clips(torch.tensor([0, 1] * 10), torch.tensor([0, 16] * 10), 24)
     moved = crop_shift(view, 4, generator())

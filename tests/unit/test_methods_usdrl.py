@@ -34,7 +34,7 @@ def clips_of(seed, batch=4, frames=16):
     g = torch.Generator().manual_seed(seed)
     x = torch.randn(batch, frames, 1, 20, 3, generator=g)
     times = TimeMap(torch.arange(batch) * 10.0, torch.full((batch,), 0.1))
-    return View(x, torch.ones(batch, frames, 1, dtype=torch.bool), times, torch.arange(batch))
+    return View(x, torch.ones(x.shape[:4], dtype=torch.bool), times, torch.arange(batch))
 
 
 def step_of(clips, config=None, seed=0):
@@ -227,7 +227,7 @@ def test_the_key_is_the_second_view_without_gradient():
     method = method_of().eval()
     step, again = (step_of(clips_of(0)) for _ in range(2))
     out, (_, second) = method(step), (again.view(), again.view())
-    expected = method.encoder(second.streams, second.view.valid)
+    expected = method.encoder(second.streams, second.view.present)
     assert torch.equal(out.key_view.positions, second.view.positions)
     assert torch.allclose(out.key.maps[-1], expected.maps[-1], atol=1e-6)
     detached = without_gradient(expected)

@@ -33,7 +33,7 @@ def turned(recording, angle, x=0.0, z=0.0):
     cos, sin = np.cos(angle), np.sin(angle)
     matrix = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
     positions = recording.positions @ matrix.T + [x, 0, z]
-    positions = np.where(recording.mask[..., None, None], positions, 0)
+    positions = np.where(recording.present[..., None, None], positions, 0)
     return recording.with_changes("turned", positions=positions.astype(np.float32))
 
 
@@ -55,33 +55,33 @@ def test_linear_motion_is_resampled_exactly(frames, fps, target):
 
 def test_resampling_to_half_the_rate_by_hand():
     values = np.array([0.0, 2.0, 4.0, 8.0, 1.0, 1.0], np.float32).reshape(6, 1, 1, 1).repeat(3, axis=3)
-    found, _ = resample(values, np.ones((6, 1), bool), 30, 15)
+    found, _ = resample(values, np.ones((6, 1, 1), bool), 30, 15)
     assert found[:, 0, 0, 0].tolist() == [1, 6, 1]  # the middle of each pair
-    found, _ = resample(values[:2], np.ones((2, 1), bool), 15, 30)
+    found, _ = resample(values[:2], np.ones((2, 1, 1), bool), 15, 30)
     assert found[:, 0, 0, 0].tolist() == [0, 0.5, 1.5, 2]
 
 
 def test_resampling_to_a_third_takes_the_middle_frames():
-    found, _ = resample(line(9, 90), np.ones((9, 1), bool), 90, 30)
+    found, _ = resample(line(9, 90), np.ones((9, 1, 1), bool), 90, 30)
     assert np.array_equal(found, line(9, 90)[1::3])
 
 
 def test_resampling_to_the_same_rate_changes_nothing():
-    positions, valid = line(7, 12.5), np.ones((7, 1), bool)
+    positions, valid = line(7, 12.5), np.ones((7, 1, 1), bool)
     assert resample(positions, valid, 12.5, 12.5)[0] is positions
 
 
 def test_a_resampled_frame_is_valid_where_both_its_sources_are():
-    valid = np.array([[True], [True], [False], [True], [True], [True]])
-    positions = np.where(valid[..., None, None], line(6, 10), 0)
+    valid = np.array([True, True, False, True, True, True])[:, None, None]
+    positions = np.where(valid[..., None], line(6, 10), 0)
     found, seen = resample(positions, valid, 10, 20)
-    assert seen[:, 0].tolist() == [True, True, True, False, False, False, False, True, True, True, True, True]
+    assert seen[:, 0, 0].tolist() == [True, True, True, False, False, False, False, True, True, True, True, True]
     assert not found[~seen].any()
-    assert np.allclose(found[seen][2:-1, 0, 0], (np.flatnonzero(seen)[2:-1] + 0.5) / 20)
+    assert np.allclose(found[seen][2:-1, 0], (np.flatnonzero(seen)[2:-1] + 0.5) / 20)
 
 
 def test_resampling_keeps_at_least_one_frame():
-    found, seen = resample(line(1, 30), np.ones((1, 1), bool), 30, 4)
+    found, seen = resample(line(1, 30), np.ones((1, 1, 1), bool), 30, 4)
     assert found.shape == (1, 1, 1, 3)
     assert seen.all()
 
@@ -90,11 +90,11 @@ def test_resampling_keeps_at_least_one_frame():
 
 
 def test_short_gaps_are_interpolated_and_long_ones_stay():
-    valid = np.ones((12, 2), bool)
+    valid = np.ones((12, 2, 1), bool)
     valid[2:4, 0] = valid[6:9, 0] = valid[0, 1] = valid[11, 1] = False
-    positions = np.where(valid[..., None, None], line(12, 10, people=2), 0)
+    positions = np.where(valid[..., None], line(12, 10, people=2), 0)
     found, seen = fill_gaps(positions, valid, 2)
-    assert seen[:, 0].tolist() == [True] * 6 + [False] * 3 + [True] * 3
+    assert seen[:, 0, 0].tolist() == [True] * 6 + [False] * 3 + [True] * 3
     assert np.allclose(found[2:4, 0], line(12, 10)[2:4, 0])  # linear motion comes back exactly
     assert not found[6:9, 0].any()
     assert seen[:, 1].tolist() == valid[:, 1].tolist()  # nothing before the first and after the last

@@ -30,7 +30,8 @@ def made(seed=0, frames=20, people=2):
 
 
 def masked(positions, valid):
-    return np.where(valid[..., None, None], positions, 0).astype(np.float32)
+    """Zero where people (T, P), or their joints (T, P, J), are absent."""
+    return np.where(valid.reshape(*valid.shape, *[1] * (4 - valid.ndim)), positions, 0).astype(np.float32)
 
 
 # ---- coordinates -----------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ def agcn_slowly(data):
 @pytest.mark.parametrize("seed", range(4))
 def test_crosclr_agrees_with_the_slow_reference(seed):
     data = made(seed)
-    found, _ = crosclr(data, np.ones((20, 2), bool), NTU_25)
+    found, _ = crosclr(data, np.ones((20, 2, 25), bool), NTU_25)
     assert np.allclose(found, crosclr_slowly(data), atol=2e-6)
     assert np.abs(found[:, 0, 20]).max() == 0
     across = found[:, 0, 4] - found[:, 0, 8]
@@ -87,7 +88,7 @@ def test_crosclr_agrees_with_the_slow_reference(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_agcn_agrees_with_the_slow_reference_with_y_up(seed):
     data = made(seed, frames=8)
-    found, valid = agcn(data, np.ones((8, 2), bool), NTU_25)
+    found, valid = agcn(data, np.ones((8, 2, 25), bool), NTU_25)
     x, y, z = np.moveaxis(agcn_slowly(data), -1, 0)
     assert np.allclose(found, np.stack([x, z, -y], axis=-1), atol=2e-6)
     assert valid.all()
@@ -100,13 +101,13 @@ def test_agcn_agrees_with_the_slow_reference_with_y_up(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_ctrgcn_agrees_with_the_slow_reference(seed):
     data = made(seed)
-    valid = np.ones((20, 2), bool)
+    valid = np.ones((20, 2, 25), bool)
     valid[:3, 0] = valid[10:, 1] = False
     data = masked(data, valid)
     found, _ = ctrgcn(data, valid, NTU_25)
     for t in range(20):
         for p in range(2):
-            expected = data[t, p] - data[3, 0, 1] if valid[t, p] else np.zeros((25, 3))
+            expected = data[t, p] - data[3, 0, 1] if valid[t, p].any() else np.zeros((25, 3))
             assert np.array_equal(found[t, p], expected.astype(np.float32))
 
 
@@ -115,7 +116,7 @@ def test_agcn_by_hand():
     pose = np.zeros((25, 3), np.float32)
     pose[:, 2] = 3
     pose[1, 0], pose[3, 0], pose[4], pose[8] = 0.5, 1.0, (0.8, 0.2, 3), (0.8, -0.2, 3)
-    found = agcn(pose[None, None], np.ones((1, 1), bool), NTU_25)[0][0, 0]
+    found = agcn(pose[None, None], np.ones((1, 1, 25), bool), NTU_25)[0][0, 0]
     expected = {0: (0, -0.5, 0), 1: (0, 0, 0), 3: (0, 0.5, 0), 4: (-0.2, 0.3, 0), 8: (0.2, 0.3, 0)}
     for joint, place in expected.items():
         assert np.allclose(found[joint], place, atol=1e-6), joint
@@ -123,20 +124,20 @@ def test_agcn_by_hand():
 
 def test_agcn_fills_absent_frames_at_the_end_by_repeating():
     data = made(frames=7)
-    valid = np.ones((7, 2), bool)
+    valid = np.ones((7, 2, 25), bool)
     valid[3:, 1] = valid[1, 1] = False
     found, filled = agcn(masked(data, valid), valid, NTU_25)
     source = [0, 1, 2, 0, 1, 2, 0]
     repeated = data.copy()
     repeated[:, 1] = data[source, 1]
-    assert filled[:, 1].tolist() == [bool(frame != 1) for frame in source]
-    expected, _ = agcn(repeated, np.ones((7, 2), bool), NTU_25)
+    assert filled[:, 1, 0].tolist() == [bool(frame != 1) for frame in source]
+    expected, _ = agcn(repeated, np.ones((7, 2, 25), bool), NTU_25)
     assert np.allclose(found, masked(expected, filled), atol=1e-6)
 
 
 def test_agcn_keeps_absent_frames_at_the_start():
     data = made(frames=9)
-    valid = np.ones((9, 2), bool)
+    valid = np.ones((9, 2, 25), bool)
     valid[:4] = False
     for preprocess in PREPROCESSINGS.values():
         late, seen = preprocess(masked(data, valid), valid, NTU_25)
@@ -149,23 +150,23 @@ def test_agcn_keeps_absent_frames_at_the_start():
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_a_gap_of_the_first_person_uses_its_last_pose_as_reference(name):
     data = made(frames=10)
-    valid = np.ones((10, 2), bool)
+    valid = np.ones((10, 2, 25), bool)
     valid[4:7, 0] = False
     found, seen = PREPROCESSINGS[name](masked(data, valid), valid, NTU_25)
     held = data.copy()
     held[4:7, 0] = data[3, 0]
-    expected, _ = PREPROCESSINGS[name](held, np.ones((10, 2), bool), NTU_25)
+    expected, _ = PREPROCESSINGS[name](held, np.ones((10, 2, 25), bool), NTU_25)
     assert np.array_equal(seen, valid)
     assert np.allclose(found, masked(expected, valid), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_empty_slots_and_empty_recordings_are_processed(name):
-    data, nobody = made(frames=5), np.zeros((5, 2), bool)
+    data, nobody = made(frames=5), np.zeros((5, 2, 25), bool)
     found, seen = PREPROCESSINGS[name](masked(data, nobody), nobody, NTU_25)
     assert not found.any()
     assert not seen.any()
-    second = np.repeat([[False, True]], 5, axis=0)
+    second = np.tile([[[False], [True]]], (5, 1, 25))
     found, _ = PREPROCESSINGS[name](masked(data, second), second, NTU_25)
     alone, _ = PREPROCESSINGS[name](data[:, 1:], second[:, 1:], NTU_25)
     assert np.array_equal(found[:, 1:], alone)
@@ -173,14 +174,14 @@ def test_empty_slots_and_empty_recordings_are_processed(name):
 
 @pytest.mark.parametrize("name", PREPROCESSINGS)
 def test_bodies_without_extent_stay_finite(name):
-    found, _ = PREPROCESSINGS[name](np.ones((3, 1, 25, 3), np.float32), np.ones((3, 1), bool), NTU_25)
+    found, _ = PREPROCESSINGS[name](np.ones((3, 1, 25, 3), np.float32), np.ones((3, 1, 25), bool), NTU_25)
     assert np.array_equal(found, np.zeros_like(found))
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.floats(-3, 3), st.floats(-2, 2), st.floats(-2, 2))
 def test_position_and_heading_do_not_change_crosclr(angle, x, z):
-    data, valid = made(1), np.ones((20, 2), bool)
+    data, valid = made(1), np.ones((20, 2, 25), bool)
     turned = standing(data, x, z, angle).astype(np.float32)
     one, two = (crosclr(some, valid, NTU_25)[0] for some in (data, turned))
     assert np.abs(one - two).max() < 1e-4
@@ -210,7 +211,7 @@ def test_heading_and_size_change_only_the_kinespan_preprocessing():
     recording = Recording(made(), 30.0, NTU_25, "take")
     for name, function in PREPROCESSINGS.items():
         motion = model_motion(recording, NTU_25, 30.0, Normalisation(preprocessing=name, fill_gap=0.0))
-        expected, _ = function(recording.positions, recording.mask, NTU_25)
+        expected, _ = function(recording.positions, recording.valid, NTU_25)
         assert np.array_equal(motion.positions, expected)
         assert motion.positions.dtype == np.float32
     plain = model_motion(recording, NTU_25, 30.0, Normalisation())

@@ -119,7 +119,7 @@ def test_any_number_of_workers_reads_the_same(tmp_path: Path) -> None:
     utkinect.write_utkinect(tmp_path / "raw", 2)
     for workers in (1, 2):
         prepare_recipe(UTKinect(), tmp_path / "raw", tmp_path / str(workers), name="c", workers=workers)
-    for file in ("index.json", "frames.f32", "valid.u8"):
+    for file in ("index.json", "frames.f32", "valid.bits"):
         assert (tmp_path / "1" / file).read_bytes() == (tmp_path / "2" / file).read_bytes()
 
 
@@ -137,7 +137,7 @@ def test_a_resumed_recipe_keeps_its_refusals(raw: Path, tmp_path: Path) -> None:
     assert summary.resumed == 10
     assert summary.refused == at_once.refused
     assert summary.label_seconds == at_once.label_seconds
-    for file in ("index.json", "frames.f32", "valid.u8", "refused.txt"):
+    for file in ("index.json", "frames.f32", "valid.bits", "refused.txt"):
         assert (tmp_path / "out" / file).read_bytes() == (tmp_path / "at_once" / file).read_bytes()
 
 

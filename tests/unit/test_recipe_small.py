@@ -107,7 +107,7 @@ def test_utkinect_becomes_a_corpus(tmp_path):
     assert corpus.labels == LABELS == LabelSet(utkinect.ACTIONS)
     joints = utkinect.write_joints(tmp_path / "again", 2, 1, range(100, 400, 2))
     np.testing.assert_allclose(corpus["s02_e01"].positions[:, 0], joints, atol=1e-6)
-    assert corpus["s02_e01"].mask.all()
+    assert corpus["s02_e01"].present.all()
     assert corpus["s02_e01"].attributes == {"performer": "2", "take": "1"}
     spans = corpus.annotation(0).spans
     assert [span.label for span in spans] == list(utkinect.ACTIONS)
@@ -128,7 +128,7 @@ def test_utkinect_frame_numbers_become_seconds(tmp_path):
     for fps, slots, rows in ((15.0, [0, 1, 4, 5], [0, 2, 4, 5]), (30.0, [0, 2, 3, 8, 11], [0, 2, 3, 4, 5])):
         recipe = UTKinect(fps=fps)
         take = recipe.read(recipe.survey(tmp_path).items[0])
-        assert np.flatnonzero(take.recording.mask[:, 0]).tolist() == slots
+        assert np.flatnonzero(take.recording.present[:, 0]).tolist() == slots
         np.testing.assert_allclose(take.recording.positions[slots, 0], joints[rows], atol=1e-6)
         assert take.recording.fps == fps
         assert take.annotation.spans == (Span(0.0, 8 / 30, "walk"),)
@@ -269,7 +269,7 @@ def test_humanml3d_broken_files_are_refused(tmp_path):
     motion = root / "new_joints"
     (motion / "1.npy").write_bytes((motion / "1.npy").read_bytes()[:-100])
     np.save(motion / "2.npy", np.zeros((30, 263), dtype=np.float32))
-    np.save(motion / "3.npy", np.full((30, 22, 3), np.nan, dtype=np.float32))
+    np.save(motion / "3.npy", np.full((30, 22, 3), np.inf, dtype=np.float32))
     np.save(motion / "4.npy", np.ones((22, 3)))  # a single frame
     np.save(motion / "5.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     (root / "texts" / "6.txt").write_text("he walks#he/PRON walk/VERB#2.0#1.0\n")

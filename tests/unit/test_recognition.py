@@ -24,7 +24,7 @@ def ramp(frames: int, fps: float = 10.0) -> Motion:
     """One joint whose x is the number of the frame."""
     positions = np.zeros((frames, 1, 1, 3), np.float32)
     positions[:, 0, 0, 0] = np.arange(frames)
-    return Motion(positions, np.ones((frames, 1), bool), fps, "ramp")
+    return Motion(positions, np.ones(positions.shape[:3], dtype=bool), fps, "ramp")
 
 
 def test_a_trimmed_clip_is_interpolated_between_frame_centres() -> None:
@@ -54,9 +54,9 @@ def test_a_frame_interpolated_from_an_absent_one_is_absent() -> None:
     motion = ramp(4)
     motion.valid[1] = False
     _, valid = trimmed(motion, 0.0, 0.4, 4)
-    assert valid[:, 0].tolist() == [True, False, True, True]
+    assert valid[:, 0, 0].tolist() == [True, False, True, True]
     positions, valid = trimmed(motion, 0.0, 0.4, 8)
-    assert valid[:, 0].tolist() == [True, False, False, False, False, True, True, True]
+    assert valid[:, 0, 0].tolist() == [True, False, False, False, False, True, True, True]
     assert not positions[~valid].any()
 
 

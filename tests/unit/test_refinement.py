@@ -196,7 +196,7 @@ def localizer(seed=0, **changes):
     clip = torch.from_numpy(motion_of(60, seed=7).positions)[None]
     for number, last in enumerate([model.head.linear, *(stage.out for stage in model.eval().refine.stages)]):
         with torch.no_grad():  # scores that change in time, so that seams would show
-            logits = model.stage_logits(clip, torch.ones(clip.shape[:3], dtype=torch.bool))[number]
+            logits = model.stage_logits(clip, torch.ones(clip.shape[:4], dtype=torch.bool))[number]
             last.weight /= logits.std(dim=2).mean()
     return model
 
@@ -205,7 +205,7 @@ def motion_of(frames, seed=0):
     rng = np.random.default_rng(seed)
     rest = np.random.default_rng(99).uniform(-0.5, 0.5, (20, 3))
     positions = (rest + 0.1 * rng.standard_normal((frames, 1, 20, 3)).cumsum(axis=0)).astype(np.float32)
-    return Motion(positions, np.ones((frames, 1), dtype=bool), 10.0, "take")
+    return Motion(positions, np.ones(positions.shape[:3], dtype=bool), 10.0, "take")
 
 
 def one_pass(model, motion):
@@ -223,7 +223,7 @@ def test_windowed_refined_scores_equal_one_pass(encoder, features, exclusive):
     motion = motion_of(230)
     motion.valid[90:130] = False
     whole = one_pass(model, motion)
-    here = motion.valid[:, 0]
+    here = motion.valid[:, 0].any(axis=1)
     assert np.ptp(whole, axis=0).max() > 0.05
     for window in (1.0, 4.0, 1e6):
         scores = model.motion_scores(motion, window=window)

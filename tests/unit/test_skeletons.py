@@ -353,5 +353,5 @@ def test_map_recording_names_the_recording():
 def test_mapping_keeps_absent_people_absent():
     positions, valid = np.ones((3, 1, 25, 3)), np.array([[True], [False], [True]])
     mapped = map_recording(Recording(positions, 30.0, NTU_25, "x", valid=valid), KINECT_20)
-    assert mapped.mask.ravel().tolist() == [True, False, True]
+    assert mapped.present.ravel().tolist() == [True, False, True]
     assert not mapped.positions[1].any()

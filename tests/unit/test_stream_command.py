@@ -48,7 +48,7 @@ def files(tmp_path: Path) -> Path:
 def lines(recording: Recording) -> str:
     frames = [
         [person.tolist() if there else None for person, there in zip(people, seen, strict=True)]
-        for people, seen in zip(recording.positions, recording.mask, strict=True)
+        for people, seen in zip(recording.positions, recording.present, strict=True)
     ]
     return "\n".join(map(json.dumps, frames)) + "\n"
 

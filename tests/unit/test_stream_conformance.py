@@ -103,7 +103,7 @@ def streamed_in_odd_pushes(stream, recording):
     """All updates, and the number of recorded frames after each."""
     updates, ends = [], []
     for start, stop in pushes(recording):
-        updates.append(stream.push(recording.positions[start:stop], recording.mask[start:stop]))
+        updates.append(stream.push(recording.positions[start:stop], recording.valid[start:stop]))
         ends.append(stop)
     return [*updates, stream.finish()], np.array(ends)
 

@@ -57,7 +57,7 @@ def test_memory_does_not_grow_with_the_recording(changes, more):
         valid = presence(160, 2, [(30, 5, 0), (10, 60, 1), (100, 60, 0), (130, 30, 1)])
         recording = moving(160, 2, fps=13.0, seed=seed, valid=valid)
         largest = 0
-        for position, present in zip(recording.positions, recording.mask, strict=True):
+        for position, present in zip(recording.positions, recording.present, strict=True):
             stream.push(position, present)
             largest = max(largest, held(vars(stream), set()))
         sizes.append(largest)

@@ -19,7 +19,7 @@ from kinespan.models.model_file import ModelSpec
 from kinespan.stream import segmenter as segmenter_module
 from kinespan.stream.intake import GapFilling, Intake, RateChange
 from kinespan.stream.segmenter import Segmenter
-from kinespan.transforms.normalise import model_motion, torso_length
+from kinespan.transforms.normalise import body_sizes, median_length, model_motion
 
 NAMES = ("walk", "sit", "wave")
 FPS = 10.0
@@ -42,18 +42,19 @@ def test_streamed_frames_equal_those_of_model_motion(frames, people, absent, fps
     """Whether or not the size is known from the start."""
     rng = np.random.default_rng(frames)
     positions = rng.standard_normal((frames, people, 17, 3)).astype(np.float32)
-    valid = np.ones((frames, people), dtype=bool)
-    for start, length, person in absent:
-        valid[start : start + length, person % people] = False
+    valid = np.ones((frames, people, 17), dtype=bool)
+    for start, length, person in absent:  # of every second gap only the joints from the eyes to the right elbow
+        valid[start : start + length, person % people, 1 : 17 if length % 2 else 9] = False
+        valid[start : start + length, person % people, 0] &= length % 2 == 0
     if not valid.any():
         return
-    positions *= valid[..., None, None]
+    positions *= valid[..., None]
     normalisation = Normalisation(heading=heading, size=size, fill_gap=fill_gap)
     spec = ModelSpec("localizer", InputSpec(KINECT_20, FPS, ("joint",), normalisation), "stgcn16")
     recording = Recording(positions, fps, COCO_17, "all", valid)
     motion = model_motion(recording, KINECT_20, FPS, normalisation)
     metres = model_motion(recording, KINECT_20, FPS, Normalisation(heading="none", size="none", fill_gap=fill_gap))
-    torso = torso_length(metres.positions[metres.valid], KINECT_20) if metres.valid.any() else 1.0
+    torso = median_length(body_sizes(metres.positions, metres.valid, KINECT_20))
     for known in (None, torso):
         intake = Intake(spec, COCO_17, fps, torso=known, settle_frames=10**6)
         starts = range(0, frames, pushed)
@@ -67,7 +68,7 @@ def test_frames_wait_while_a_gap_is_open_and_not_too_long():
     """By hand: one person, gaps of up to 2 frames filled."""
     gaps = GapFilling(2)
     positions = np.arange(9, dtype=np.float32).reshape(9, 1, 1, 1).repeat(3, axis=3)
-    valid = np.array([[1], [0], [0], [1], [0], [0], [0], [0], [1]], dtype=bool)
+    valid = np.array([1, 0, 0, 1, 0, 0, 0, 0, 1], dtype=bool)[:, None, None]
     passed = [gaps.push(positions[at : at + 1] * valid[at], valid[at : at + 1], last=False) for at in range(9)]
     assert [len(present) for _, present in passed] == [1, 0, 0, 3, 0, 0, 3, 1, 1]
     assert np.concatenate([present for _, present in passed]).ravel().tolist() == [1, 1, 1, 1, 0, 0, 0, 0, 1]
@@ -78,7 +79,7 @@ def test_frames_between_two_rates_come_with_the_later_recorded_frame():
     """By hand, 4 frames a second from 2: their middles lie at -0.25, 0.25, 0.75, 1.25 recorded frames."""
     resampling = RateChange(2.0, 4.0)
     positions = np.arange(2, dtype=np.float32).reshape(2, 1, 1, 1).repeat(3, axis=3)
-    valid = np.ones((2, 1), dtype=bool)
+    valid = np.ones((2, 1, 1), dtype=bool)
     made = [resampling.push(positions[at : at + 1], valid[at : at + 1], last=at == 1) for at in (0, 1)]
     assert [len(present) for _, present in made] == [1, 3]
     assert made[1][0][:, 0, 0, 0].tolist() == [0.25, 0.75, 1.0]

@@ -20,7 +20,7 @@ def still():
     pose = torch.tensor([[1.0, 1.0, 0.0], [1.0, 2.0, 0.0], [2.0, 2.0, 0.5]])
     moved = pose + torch.arange(4).view(4, 1, 1) * torch.tensor([0.2, 0.0, 0.0])
     moved[:, 2, 1] += torch.arange(4) * 0.1
-    return moved[None, :, None], torch.ones(1, 4, 1, dtype=torch.bool)
+    return moved[None, :, None], torch.ones(1, 4, 1, 3, dtype=torch.bool)
 
 
 def stream(name, x, valid, skeleton=ARM):
@@ -58,7 +58,7 @@ def test_bone_motion_is_velocity_of_the_bone():
 def test_motion_does_not_jump_over_gaps(name):
     x, valid = still()
     valid[0, 1] = False
-    x = torch.where(valid[..., None, None], x, 0.0)
+    x = torch.where(valid[..., None], x, 0.0)
     found = stream(name, x, valid)[0, :, 0]
     assert not found[0].any()
     assert not found[1].any()
@@ -83,9 +83,9 @@ def test_streams_are_concatenated_in_the_given_order():
 @pytest.mark.parametrize("name", STREAMS)
 def test_streams_of_absent_people_are_zero(name):
     x = torch.randn(2, 6, 2, 17, 3, generator=torch.Generator().manual_seed(0))
-    valid = torch.ones(2, 6, 2, dtype=torch.bool)
+    valid = torch.ones(2, 6, 2, 17, dtype=torch.bool)
     valid[0, 2:4, 1] = valid[1, :, 0] = False
-    found = stream(name, torch.where(valid[..., None, None], x, 0.0), valid, COCO_17)
+    found = stream(name, torch.where(valid[..., None], x, 0.0), valid, COCO_17)
     assert not found[~valid].any()
     assert found[valid].any()
 
@@ -93,7 +93,7 @@ def test_streams_of_absent_people_are_zero(name):
 @pytest.mark.parametrize("name", [name for name in STREAMS if name != "position"])
 def test_position_in_the_room_does_not_change_relative_streams(name):
     x = torch.randn(1, 6, 1, 17, 3, generator=torch.Generator().manual_seed(0))
-    valid = torch.ones(1, 6, 1, dtype=torch.bool)
+    valid = torch.ones(1, 6, 1, 17, dtype=torch.bool)
     moved = x + torch.tensor([3.0, 0.5, -7.0])
     assert torch.allclose(stream(name, x, valid, COCO_17), stream(name, moved, valid, COCO_17), atol=1e-4)
 
@@ -106,7 +106,7 @@ def test_the_position_stream_is_the_normalised_position():
 def test_a_root_of_two_joints_is_their_middle():
     x = torch.zeros(1, 1, 1, 17, 3)
     x[..., 11, 0], x[..., 12, 0] = 1.0, 3.0
-    found = stream("joint", x, torch.ones(1, 1, 1, dtype=torch.bool), COCO_17)[0, 0, 0, :, 0]
+    found = stream("joint", x, torch.ones(1, 1, 1, 17, dtype=torch.bool), COCO_17)[0, 0, 0, :, 0]
     assert (float(found[11]), float(found[12]), float(found[0])) == (-1, 1, -2)
 
 

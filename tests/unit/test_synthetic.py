@@ -193,7 +193,7 @@ def test_shape_names_and_spans(clean: list[Take]) -> None:
     for index, (recording, annotation) in enumerate(clean):
         assert recording.positions.shape == (recording.num_frames, 1, 25, 3)
         assert 20 <= recording.duration <= 40
-        assert recording.mask.all()
+        assert recording.present.all()
         assert annotation.labels is ACTIONS
         assert recording.attributes["performer"] == f"p{index % NUM_PERFORMERS:02d}"
         assert 3 <= len(annotation.spans) <= 10
@@ -261,12 +261,12 @@ def test_start_headings_cover_all_directions(clean: list[Take]) -> None:
 
 def test_dropouts_are_short_and_marked() -> None:
     takes = list(synthetic_takes(SyntheticConfig(recordings=8, dropouts=6.0)))
-    lost = np.concatenate([~recording.mask[:, 0] for recording, _ in takes])
+    lost = np.concatenate([~recording.present[:, 0] for recording, _ in takes])
     assert 0.002 < lost.mean() < 0.1
     for recording, _ in takes:
-        assert not recording.positions[~recording.mask].any()
-        assert np.abs(recording.positions[recording.mask]).sum(axis=(1, 2)).min() > 0
-        edges = np.flatnonzero(np.diff(np.r_[0, ~recording.mask[:, 0], 0]))
+        assert not recording.positions[~recording.present].any()
+        assert np.abs(recording.positions[recording.present]).sum(axis=(1, 2)).min() > 0
+        edges = np.flatnonzero(np.diff(np.r_[0, ~recording.present[:, 0], 0]))
         assert max(np.diff(edges)[::2], default=0) < recording.fps
 
 
@@ -274,14 +274,14 @@ def test_a_second_person_comes_and_goes_and_does_not_change_the_first(clean: lis
     config = replace(CLEAN, recordings=6, second_person=0.7)
     takes = list(synthetic_takes(config))
     assert all(recording.num_people == 2 for recording, _ in takes)
-    shares = [recording.mask[:, 1].mean() for recording, _ in takes]
+    shares = [recording.present[:, 1].mean() for recording, _ in takes]
     assert any(share == 0 for share in shares)
     assert any(0.1 < share < 0.9 for share in shares)
     for (recording, annotation), (one, spans) in zip(takes, clean, strict=False):
         assert np.array_equal(recording.positions[:, 0], one.positions[:, 0])
         assert [(s.start, s.end, s.label) for s in annotation.spans] == [(s.start, s.end, s.label) for s in spans.spans]
         assert {span.person for span in annotation.spans} == {0}
-        both = recording.mask.all(axis=1)
+        both = recording.present.all(axis=1)
         apart = recording.positions[both][:, 0, 0] - recording.positions[both][:, 1, 0]
         assert len(apart) == 0 or np.abs(apart).max() > 0.5
 
@@ -357,7 +357,7 @@ def test_picking_up_and_putting_down_go_low_and_push_and_pull_reach_out(clean: l
 
 def _canonical(recording: Recording) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Pose (T, 76) around the root, facing +z, with its height; the heading (T,); the root (T, 3)."""
-    seen = np.flatnonzero(recording.mask[:, 0])
+    seen = np.flatnonzero(recording.present[:, 0])
     nearest = np.interp(np.arange(recording.num_frames), seen, seen).round().astype(int)
     positions = recording.positions[nearest, 0].astype(float)
     heading = _heading(positions)
