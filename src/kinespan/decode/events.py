@@ -67,18 +67,16 @@ def event_peaks(column: Float32Array, fps: float, tolerance: float) -> list[Peak
 
     The response at a frame is the sum of the scores around it, weighted by the bell, over that of the bell itself: 1
     where the scores are the bell that training aims at. A peak is where it is the highest within the tolerance to
-    either side (the earlier of equals). Its time is that of the parabola through the response and its two neighbours,
-    its score the response, at most 1.
+    either side (the earlier of equals). Its time and its score, at most 1, are those of the parabola through the
+    response and its two neighbours.
     """
-    response = responses(column, fps, tolerance)
-    return [
-        Peak(
-            frame,
-            (frame + 0.5 + _vertex(response[max(0, frame - 1) : frame + 2])) / fps,
-            min(1.0, float(response[frame])),
-        )
-        for frame in peaks(response, peak_reach_frames(fps, tolerance)).tolist()
-    ]
+    if not len(column):
+        return []
+    response, events = responses(column, fps, tolerance), []
+    for frame in peaks(response, peak_reach_frames(fps, tolerance)).tolist():
+        offset, height = _vertex(response[max(0, frame - 1) : frame + 2], float(response[frame]))
+        events.append(Peak(frame, (frame + 0.5 + offset) / fps, min(1.0, height)))
+    return events
 
 
 def peak_reach_frames(fps: float, tolerance: float) -> int:
@@ -111,10 +109,16 @@ def peaks(response: Float64Array, reach: int) -> IntArray:
     return np.flatnonzero(is_peak)
 
 
-def _vertex(neighbours: Float64Array) -> float:
-    """Where the parabola through three values peaks, in frames from the middle one; 0 where there are fewer."""
+def _vertex(neighbours: Float64Array, height: float) -> tuple[float, float]:
+    """Where the parabola through three values peaks, in frames from the middle one, and how high.
+
+    Where there are fewer, at an end of the recording: in the middle of the frame, at `height`.
+    """
     if len(neighbours) < 3:
-        return 0.0
+        return 0.0, height
     before, middle, after = neighbours.tolist()
     curvature = before - 2 * middle + after
-    return 0.0 if curvature >= 0 else 0.5 * (before - after) / curvature
+    if curvature >= 0:
+        return 0.0, height
+    offset = 0.5 * (before - after) / curvature
+    return offset, middle - 0.25 * (before - after) * offset
