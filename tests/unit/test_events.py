@@ -27,7 +27,7 @@ OVERLAPPING = LabelSet(STEPS.names, False, STEPS.events, 0.3)
 STRIKES = LabelSet(("strike",), events=("strike",), tolerance=0.3)
 
 
-# ---- label sets and annotations ----------------------------------------------------------------------------------------
+# ---- label sets and annotations -------------------------------------------------------------------------------------
 
 
 def test_columns_of_spans_begin_with_background():
@@ -74,7 +74,7 @@ def test_events_and_spans_of_a_side_are_each_mirrored_by_name():
     assert mirrored_labels(STEPS) == (0, 2, 1)
 
 
-# ---- targets and loss --------------------------------------------------------------------------------------------------
+# ---- targets and loss -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("labels", [STEPS, OVERLAPPING])
@@ -158,7 +158,7 @@ def test_heads_and_stages_start_with_rare_events():
     assert Stage(8, 4, 1, 0.0, (2,)).out.bias[2].item() == pytest.approx(math.log(EVENT_PRIOR / (1 - EVENT_PRIOR)))
 
 
-# ---- decoding ----------------------------------------------------------------------------------------------------------
+# ---- decoding -------------------------------------------------------------------------------------------------------
 
 
 def slow_events(scores, fps, tolerance, min_score):
@@ -259,7 +259,7 @@ def test_no_frames_have_no_events():
     assert decode_events(np.zeros((0, 2), np.float32), FPS, STRIKES) == []
 
 
-# ---- streaming ---------------------------------------------------------------------------------------------------------
+# ---- streaming ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -126,7 +126,7 @@ def test_a_bad_tolerance_is_refused(tolerance):
         event_metrics({}, {}, ("strike",), tolerance)
 
 
-# ---- all metrics -------------------------------------------------------------------------------------------------------
+# ---- all metrics ----------------------------------------------------------------------------------------------------
 
 
 def made(labels=BOTH):
@@ -190,13 +190,13 @@ def test_predictions_near_a_point_label_are_neither_right_nor_wrong():
 
 
 def test_a_label_that_is_a_span_here_and_an_event_there_is_named():
-    predictions, truth = made()
+    truth = made()[1]
     mistaken = Predictions({"a": (Span(1.0, 2.0, "strike", 0.5),)})
     with pytest.raises(InputError, match="'strike': an event in one of predictions and truth, a span in the other"):
         evaluate(mistaken, truth)
 
 
-# ---- files -------------------------------------------------------------------------------------------------------------
+# ---- files ----------------------------------------------------------------------------------------------------------
 
 
 def test_files_keep_events(tmp_path):
