@@ -66,7 +66,7 @@ take = kinespan.read(folder / "new_take.bvh")
 recording = take.recording
 print(recording.source, recording.positions.shape, f"{recording.fps:g} frames a second")
 
-spans = model.segment(model.frame_scores(recording))  # one action at a time
+spans = model.localize(recording).spans  # one action at a time
 for span in spans:
     print(f"{span.start:6.2f} s to {span.end:6.2f} s  {span.label:20} {span.score:.2f}")
 

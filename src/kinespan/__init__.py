@@ -4,7 +4,7 @@ import kinespan
 
 kinespan.learn("corpus", "runs/model")
 recording = kinespan.read("take.bvh").recording
-spans = kinespan.load_model("runs/model").localize(recording)
+annotation = kinespan.load_model("runs/model").localize(recording)
 """
 
 from __future__ import annotations

@@ -107,9 +107,9 @@ class Opened:
         return str(self.page.eval_on_selector(selector, "(canvas) => canvas.toDataURL()"))
 
     def row(self, name: str) -> Any:
-        return self.page.locator(".row", has=self.page.locator(".name", has_text=re.compile(f"^{name}"))).locator(
-            "canvas"
-        )
+        """The canvas of a row, where each person has one that of the first."""
+        named = self.page.locator(".row", has=self.page.locator(".name", has_text=re.compile(f"^{name}")))
+        return named.locator("canvas").first
 
     def click_time(self, row: Any, time: float, duration: float) -> None:
         box = row.bounding_box()
@@ -231,6 +231,13 @@ def test_recordings_can_be_switched(opened: Opened, data: ReportData) -> None:
     assert opened.pixels() == first
 
 
+def test_each_person_has_rows_where_labels_say_whose_they_are(opened: Opened) -> None:
+    names = opened.page.locator("#timeline .row .name").all_inner_texts()
+    assert [name for name in names if name.startswith(("Truth", "Predicted"))] == [
+        "Truth, person 0", "Predicted, person 0", "Truth, person 1", "Predicted, person 1",
+    ]  # fmt: skip
+
+
 def test_unseen_frames_are_told(opened: Opened, data: ReportData) -> None:
     recording = data.recordings[0].recording
     for person in range(2):
@@ -238,7 +245,7 @@ def test_unseen_frames_are_told(opened: Opened, data: ReportData) -> None:
         assert not recording.present[frame, person], "the made motion is meant to have gaps"
         opened.click_time(opened.row("Truth"), (frame + 0.5) / recording.fps, recording.duration)
         shown = int(opened.page.inner_text("#frame").split()[1]) - 1
-        unseen = [str(slot + 1) for slot in range(2) if not recording.present[shown, slot]]
+        unseen = [str(slot) for slot in range(2) if not recording.present[shown, slot]]
         expected = f"person {', '.join(unseen)} not seen in this frame" if unseen else ""
         assert opened.page.inner_text("#notices") == expected
 
@@ -356,7 +363,7 @@ def test_many_labels_and_figures_alone(browser: Any, data: ReportData, tmp_path:
     spans = tuple(Span(0.2 * i, 0.2 * i + 0.5, name, score=0.5) for i, name in enumerate(labels.names))
     matrix = np.eye(52, dtype=int).tolist()
     metrics = {"confusion": {"labels": ["background", *labels.names], "matrix": matrix}, "edit": 0.5}
-    many = ReportRecording(recording, Annotation(spans, labels), spans)
+    many = ReportRecording(recording, Annotation(spans, labels), proposals=spans)
     path = tmp_path / "many.html"
     write_report(ReportData("Many", labels, [many], metrics), path)
     page = Opened(browser, path)

@@ -240,6 +240,12 @@ def test_evaluate_says_how_many_recordings_were_trained_on(jobs: Path, command: 
     assert f"was trained on {len(fold.train)} of these" in command("evaluate", "twice.safetensors", "corpus").out
 
 
+def test_recognize_says_that_an_encoder_without_a_name_is_untrained(jobs: Path, command: Command) -> None:
+    words = ("recognize", "corpus", *SPLIT, "--protocol", "knn", "--neighbours", 1)
+    assert "no --pretrained, so the encoder is untrained" in command(*words).out
+    assert "untrained" not in command(*words, "--pretrained", "pre").out
+
+
 def test_flags_with_dash_or_underscore_train_the_same(jobs: Path, command: Command) -> None:
     used = []
     for number, flag in enumerate(("--label-fraction", "--label_fraction")):
@@ -367,7 +373,7 @@ def test_ctrl_c_outside_training_is_one_line(monkeypatch: pytest.MonkeyPatch, co
     def stop(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kinespan.cli.info.recording_facts", stop)
+    monkeypatch.setattr("kinespan.cli.info._print_recording", stop)
     done = command("info", __file__)
     assert (done.code, done.err) == (130, "kinespan: stopped\n")
 

@@ -93,6 +93,8 @@ MISTAKES = [
     ("localize fine empty --out x", "empty", "no recording of a known format"),
     ("localize fine corpus one.npz --out x", "corpus", "alone"),
     ("localize fine one.npz --out x --split by-performer", "--split"),
+    ("localize fine corpus --out x --fps 30", "--fps", "not for a corpus"),
+    ("localize fine one.npz --out x --skip-frames 100000", "one.npz", "--skip-frames is 100000"),
     ("localize fine corpus --out a_file", "--out a_file"),
     ("localize fine corpus --out fine", "--out fine", "folder of a run"),
     ("evaluate fine corpus --subset test", "--subset", "--split"),
@@ -100,6 +102,7 @@ MISTAKES = [
     ("localize fine corpus --out x --device nothing", "--device nothing", "cpu"),
     ("stream", "missing: MODEL"),
     ("stream fine", "missing: --fps"),
+    ("stream fine --fps 30 --up z", "--up", "not for standard input"),
     ("stream fine missing.bvh", "missing.bvh"),
     ("stream fine one.npz --skeleton ntu25", "--skeleton", "a file has its own"),
     ("stream fine one.npz --torso 0", "torso", "found 0"),
@@ -112,7 +115,7 @@ MISTAKES = [
     ("evaluate --predictions fine/metrics.json --truth fine/truth.json", "fine/metrics.json", "'results'"),
     ("evaluate --predictions fine/truth.json --truth fine/truth.json", "fine/truth.json", "'results'"),
     ("evaluate --predictions fine/spans.csv --truth fine/truth.json", "fine/spans.csv", "not JSON"),
-    ("evaluate --predictions backwards.json --truth fine/truth.json", "backwards.json", "segment"),
+    ("evaluate --predictions no_segment.json --truth fine/truth.json", "no_segment.json", "segment"),
     ("evaluate fine corpus --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
     ("localize fine one.npz --out x --decoder viterbi", "unknown decoder 'viterbi'", "found-skel"),
     ("evaluate --predictions fine/proposals.json --truth fine/truth.json --decoder stal", "--decoder stal", "MODEL"),
@@ -134,6 +137,18 @@ MISTAKES = [
     ("prepare one.npz --out x --annotations missing.csv", "missing.csv"),
     ("info missing", "missing"),
     ("info a_file", "a_file", "known format"),
+    ("info corpus --fps 30", "--fps", "not for a corpus"),
+    ("info fine --up z --unit cm", "--unit, --up", "not for a model"),
+    ("info one.npz --up w", "--up", "expected one of x, y, z, -x, -y, -z"),
+    ("info one.npz --unit yards", "--unit", "m, cm, mm, in, ft"),
+    ("info one.npz --fps 0", "--fps is 0.0", "positive"),
+    ("info one.npz --format c3d", "unknown format 'c3d'"),
+    ("convert one.npz", "missing: OUT"),
+    ("convert missing.bvh x.npz", "missing.bvh"),
+    ("convert broken.bvh x.npz", "broken.bvh"),
+    ("convert one.npz x.trc", "x.trc", "expected .npz"),
+    ("convert one.npz one.npz", "one.npz", "exists already", "--overwrite"),
+    ("convert one.npz nowhere/x.npz", "nowhere"),
     ("info empty", "empty", "no corpus and no finished run", "prepare it"),
     ("report fine/metrics.json --out r.html", "predictions"),
     ("report corpus --out r.html", "proposals.json"),
@@ -158,8 +173,8 @@ def bad_files(done_jobs: Path) -> Path:
     (folder / "a_file").write_text("neither motion nor model\n")
     (folder / "broken.bvh").write_text("HIERARCHY\nROOT hips\n{\n")
     (folder / "empty").mkdir()
-    spans = {"take": [{"label": "wave", "score": 1.0, "segment": [2.0, 1.0]}]}
-    (folder / "backwards.json").write_text(json.dumps({"version": "1.0", "results": spans}))
+    spans = {"take": [{"label": "wave", "score": 1.0, "segment": [2.0]}]}
+    (folder / "no_segment.json").write_text(json.dumps({"version": "1.0", "results": spans}))
     corpus = Corpus.open(folder / "corpus")
     save_npz(corpus[corpus.names[0]], folder / "one.npz")
     with CorpusWriter(folder / "unlabelled", "unlabelled") as writer:

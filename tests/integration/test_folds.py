@@ -75,6 +75,19 @@ def test_summary_has_the_mean_and_spread_of_what_each_fold_printed(every_fold: t
     assert re.search(rf"fold 1 .*{100 * accuracy[0]:.1f}", text)
 
 
+def test_info_shows_the_mean_and_a_model_of_one_fold_is_asked_for(
+    every_fold: tuple[Path, str], place: Path, command: Command
+) -> None:
+    out, _ = every_fold
+    facts = json.loads(command("info", out, "--json").out)
+    assert (facts["kind"], facts["command"], facts["folds"]) == ("run of every fold", "finetune", ["1", "2"])
+    assert facts["mean"]["frame_accuracy"] == load(out / "folds.json")["mean"]["frame_accuracy"]
+    done = command("finetune", place / "corpus", "--out", place / "never", "--pretrained", out, *FEW)
+    assert done.code == 2
+    assert f"{out}: a run of every fold" in done.err
+    assert "fold1" in done.err
+
+
 def test_a_run_of_every_fold_is_never_overwritten_and_resumes_what_is_missing(
     every_fold: tuple[Path, str], place: Path, command: Command
 ) -> None:

@@ -131,7 +131,7 @@ def test_segments_without_length_are_kept_apart(tmp_path):
 @pytest.mark.parametrize(
     "data, message",
     [
-        ("{", "not JSON: .* line 1"),
+        ("{", "not JSON from line 1, .*: the file is cut off"),
         ("[]", r"found \[\], expected an object"),
         ({"database": {}}, "no 'results'.*'database'"),
         ({"results": []}, "results: found"),

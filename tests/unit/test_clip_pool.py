@@ -170,7 +170,7 @@ def test_draws_are_by_length_and_even_within_a_recording():
 
 def test_pseudo_labels_are_the_teachers_scores_and_fill_their_share_of_the_draws():
     pool = pool_of(60, 20, 40, 80, annotations=[annotation((1.0, 2.0, "walk")), None, None, annotation()])
-    scores = {f"take{number}": np.random.default_rng(number).dirichlet(np.ones(3), length).astype(np.float32)
+    scores = {number: np.random.default_rng(number).dirichlet(np.ones(3), length).astype(np.float32)
               for number, length in ((1, 20), (2, 40))}  # fmt: skip
     before = pool.targets.clone()
     assert pool.target_mask.tolist() == [True] * 60 + [False] * 60 + [True] * 80
@@ -178,19 +178,19 @@ def test_pseudo_labels_are_the_teachers_scores_and_fill_their_share_of_the_draws
     assert pool.target_mask.all()
     assert torch.equal(pool.targets[:60], before[:60])
     assert torch.equal(pool.targets[120:], before[120:])
-    assert torch.equal(pool.targets[60:80], torch.from_numpy(scores["take1"]))
-    assert torch.equal(pool.targets[80:120], torch.from_numpy(scores["take2"]))
+    assert torch.equal(pool.targets[60:80], torch.from_numpy(scores[1]))
+    assert torch.equal(pool.targets[80:120], torch.from_numpy(scores[2]))
     view, targets = pool.draw(20_000, 16, generator())
     share = torch.bincount(view.recording, minlength=4) / 20_000
     assert torch.allclose(share, torch.tensor([0.7 * 60 / 140, 0.3 / 3, 0.3 * 2 / 3, 0.7 * 80 / 140]), atol=0.015)
     chosen = int((view.recording == 2).nonzero()[0])
     start = round(float(view.times.start[chosen]) * FPS)
-    assert torch.equal(targets.values[chosen], torch.from_numpy(scores["take2"][start : start + 16]))
+    assert torch.equal(targets.values[chosen], torch.from_numpy(scores[2][start : start + 16]))
 
 
 def test_padding_has_no_pseudo_labels():
     pool = pool_of(30, 8, annotations=[annotation((1.0, 2.0, "walk")), None])
-    pool.add_pseudo_labels({"take1": np.full((8, 3), 1 / 3, np.float32)}, 0.5)
+    pool.add_pseudo_labels({1: np.full((8, 3), 1 / 3, np.float32)}, 0.5)
     _, targets = pool.clips(torch.tensor([1]), torch.tensor([0]), 12)
     assert targets.values[0, :8].sum() == pytest.approx(8)
     assert not targets.values[0, 8:].any()

@@ -19,8 +19,9 @@ from kinespan.corpus import (
     group_split,
     label_fraction,
 )
+from kinespan.corpus.splits import union_of
 from kinespan.corpus.splitting import SplitRule, recording_split, ruled_split
-from kinespan.data.annotation import BACKGROUND, IGNORE, Annotation, LabelSet, Span
+from kinespan.data.annotation import BACKGROUND, IGNORE, Annotation, Event, LabelSet, Span
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.prepare.recipes import RECIPES
@@ -229,6 +230,29 @@ def test_a_split_rule_groups_by_attribute_or_by_expression() -> None:
         ruled_split(infos, SplitRule(r"Q(\d+)"))
     with pytest.raises(InputError, match="neither an attribute nor a regular expression"):
         ruled_split(infos, SplitRule("P("))
+
+
+def test_dropped_labels_leave_no_event_behind() -> None:
+    labels = LabelSet(("walk", "strike", "off"), events=("strike", "off"))
+    events = (Event(1.0, "strike"), Event(2.0, "off"), Event(3.0, "walk"))
+    dropped = drop_labels(Annotation((Span(0, 4, "walk"),), labels, None, events), ("strike",))
+    assert dropped.labels == LabelSet(("walk", "off"), events=("off",))
+    assert dropped.events == (Event(2.0, "off"), Event(3.0, "walk"))
+    assert dropped.covered is None
+
+
+def test_a_label_with_spans_anywhere_is_no_event_of_the_union() -> None:
+    spans, events = LabelSet(("walk", "jump")), LabelSet(("strike", "jump"), exclusive=False, events=("strike", "jump"))
+    assert union_of([spans, events]) == LabelSet(("walk", "jump", "strike"), exclusive=False, events=("strike",))
+    assert union_of([]) is None
+
+
+def test_a_label_of_events_counts_for_a_fraction_of_the_labels() -> None:
+    labels = LabelSet(("a", "b"), events=("b",))
+    annotations = {f"r{number}": Annotation((Span(0, 1, "a"),), labels) for number in range(9)}
+    annotations["r9"] = Annotation((), labels, None, (Event(1.0, "b"),))
+    for seed in range(8):
+        assert "r9" in label_fraction(list(annotations), 0.2, seed, annotations)
 
 
 def test_without_groups_each_recording_is_a_group() -> None:

@@ -129,6 +129,9 @@ def test_subsets_without_predictions_are_not_missed(tmp_path: Path, capsys: pyte
     assert rows(told)["all"] == ["labels", *["100.0"] * 5]
     assert "evaluated on subset validation: nothing is predicted in training (1 recording), testing (1" in told
     assert "2 recordings, rule activitynet" in told
+    assert main([*command, "--out", str(tmp_path / "m.json")]) == 0
+    assert "evaluated on subset validation" in json.loads((tmp_path / "m.json").read_text())["facts"]["notes"][0]
+    capsys.readouterr()
     assert main([*command, "--subset", "training", "validation", "testing"]) == 0
     told = capsys.readouterr().out
     assert "nothing is predicted" not in told
@@ -143,7 +146,7 @@ def test_a_subset_asked_for_leaves_predictions_of_others_out(
     assert main([*command, "--subset", "validation"]) == 0
     told = capsys.readouterr().out
     assert rows(told)["all"] == ["labels", *["100.0"] * 5]
-    assert "predictions of 1 recording are in other subsets and left out" in told
+    assert "left out: predictions of 1 recording in other subsets" in told
     assert main(command) == 0
     assert "evaluated on subset training, validation: nothing is predicted in testing" in capsys.readouterr().out
     assert main([*command, "--subset", "validatoin"]) == 2
@@ -159,13 +162,17 @@ def test_spans_without_length_are_told_and_counted_as_the_official_evaluator_doe
     results = {**VALIDATION, "v2": [("sit", 5, 15, 0.8), ("sit", 41, 40, 0.9)]}
     assert main(activitynet(tmp_path, database, results)) == 0
     told = capsys.readouterr().out
-    assert "1 span of the ground truth, the first 'walk' of v3, 7 to 7 s" in told
-    assert "1 span predicted, the first 'sit' of v2, 41 to 40 s" in told
-    assert "nothing matches" in told
+    told_of_truth, told_of_predictions = told.splitlines()[1:3]
+    assert told_of_truth.startswith(
+        "ground truth: 1 of 5 segments end before or where they start, such as 'walk' of v3"
+    )
+    assert "counts them as missed" in told_of_truth
+    assert told_of_predictions.startswith("predictions: 1 of 3 segments")
+    assert "'sit' of v2, 41 to 40 s; left out, save that mAP counts them as wrong" in told_of_predictions
     # walk: one of two is found; sit: the wrong one has the higher score.
     assert rows(told)["all"] == ["labels", *["50.0"] * 5]
     assert main([*activitynet(tmp_path, database, results), "--rule", "pku"]) == 0
-    assert "left out of everything" in capsys.readouterr().out
+    assert "7 to 7 s; left out\n" in capsys.readouterr().out
 
 
 def test_a_predicted_label_that_truth_does_not_know_is_named(

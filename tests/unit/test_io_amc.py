@@ -160,7 +160,7 @@ def test_amc_gives_body_parts_attributes_and_history(tmp_path):
 def test_the_rate_comes_from_the_name_or_the_options(tmp_path):
     assert read(write(tmp_path, amc_text(motion()))).recording.fps == 120
     path = write(tmp_path, amc_text(motion()), "HDM_bd_walk.amc")
-    with pytest.raises(InputError, match=r"HDM_bd_walk.amc: the file states no frame rate.*ReadOptions\(fps=120\)"):
+    with pytest.raises(InputError, match=r"HDM_bd_walk.amc: the file states no frame rate.*--fps 120"):
         read(path)
     assert read(path, options=ReadOptions(fps=60)).recording.fps == 60
     assert dict(read(path, options=ReadOptions(fps=60)).recording.attributes) == {}
@@ -172,7 +172,7 @@ def test_the_asf_file_is_chosen_by_name(tmp_path):
     assert "skeleton from HDM_bd.asf" in read(path).recording.history  # the only one
     (tmp_path / "HDM_mm.asf").write_text(asf(length=0.9))
     assert read(write(tmp_path, text)).recording.positions.any()  # by the beginning of the name
-    with pytest.raises(InputError, match=r"which ASF skeleton.*HDM_bd.asf, HDM_mm.asf.*ReadOptions\(asf="):
+    with pytest.raises(InputError, match=r"which ASF skeleton.*HDM_bd.asf, HDM_mm.asf.*--asf walker.asf"):
         read(path)
     given = read(path, options=ReadOptions(asf=tmp_path / "HDM_mm.asf")).recording
     assert "skeleton from HDM_mm.asf" in given.history
@@ -242,3 +242,28 @@ def test_the_unit_is_inches_over_the_length_scale(tmp_path):
     assert read_asf(path).unit == pytest.approx(0.0254 / 0.45)
     path.write_text(asf(length=1.0))
     assert read_asf(path).unit == pytest.approx(0.0254)
+
+
+@pytest.mark.parametrize(("length", "told"), [(0.45, False), (25.4, True)])
+def test_the_unit_of_an_asf_holds_unless_nobody_is_so_tall(tmp_path, length, told):
+    """Bones in CMU units, inches / 0.45, whatever the units section says of them."""
+    rest = {name: np.zeros((2, width)) for name, width in WIDTHS.items()}
+    recording = read(write(tmp_path, amc_text(rest), skeleton=asf(length))).recording
+    femur = np.linalg.norm(recording.positions[0, 0, 2] - recording.positions[0, 0, 1])
+    assert femur == pytest.approx(7 * 0.0254 / 0.45, rel=1e-3)
+    notes = [note for note in recording.history if note.startswith("decided: the unit is CMU units, by the body (")]
+    assert len(notes) == told
+
+
+def test_an_asf_in_millimetres_is_read_by_the_body_and_told(tmp_path):
+    rest = {name: np.zeros((2, width)) for name, width in WIDTHS.items()}
+    lines = asf(1.0).split("\n")
+    millimetres = 25.4 / 0.45
+    lines = [f"     length {float(x.split()[1]) * millimetres}" if x.startswith("     length") else x for x in lines]
+    recording = read(write(tmp_path, amc_text(rest), skeleton="\n".join(lines))).recording
+    femur = np.linalg.norm(recording.positions[0, 0, 2] - recording.positions[0, 0, 1])
+    assert femur == pytest.approx(7 * millimetres / 1000, rel=1e-3)
+    note = next(
+        note for note in recording.history if note.startswith("decided: the unit is millimetres, by the body (")
+    )
+    assert "by the skeleton's inches and length scale)" in note

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, read
-from kinespan.io.bvh import Node, forward_kinematics, guess_unit, rate_of
+from kinespan.io.bvh import Node, forward_kinematics, rate_of
 from kinespan.io.rotations import chained
 
 BODY = (
@@ -168,7 +167,7 @@ def test_whole_rates_survive_printing(rate):
 
 def test_a_frame_time_of_zero_needs_a_rate(tmp_path):
     path = write(tmp_path, bvh(np.zeros((2, WIDTH)), frame_time="0"))
-    with pytest.raises(InputError, match=r"made.bvh: Frame Time is 0, .*ReadOptions\(fps=60\)"):
+    with pytest.raises(InputError, match=r"made.bvh: Frame Time is 0, .*--fps 60"):
         read(path)
     assert read(path, options=ReadOptions(fps=60)).recording.fps == 60
 
@@ -182,13 +181,120 @@ def test_the_unit_is_guessed_from_the_size_of_the_body(tmp_path, scale, unit):
     values = random_values(3)
     values[:, :3] = 0
     recording = read(write(tmp_path, bvh(values, body=body))).recording
-    assert f"({unit}, guessed: " in recording.history[0]
+    assert f"({unit}, by the body)" in recording.history[0]
+    assert recording.history[1].startswith(f"decided: the unit is {unit}, by the body (1.6")
     thigh = np.linalg.norm(recording.positions[:, 0, 2] - recording.positions[:, 0, 1], axis=-1)
     np.testing.assert_allclose(thigh, 0.42, rtol=0.02)
 
 
-def test_the_unit_of_a_body_without_extent_is_centimetres():
-    assert guess_unit(NTU_25, np.zeros((25, 3)))[0] == 0.01
+def test_the_unit_of_a_body_without_extent_is_centimetres_and_asked_for(tmp_path):
+    body = tuple((name, parent, (0, 0, 0)) for name, parent, _ in BODY)
+    recording = read(write(tmp_path, bvh(np.zeros((2, WIDTH)), body=body, ends={}))).recording
+    assert "0.01 m per unit (centimetres, for want of a body to measure)" in recording.history[0]
+    assert any(note.startswith("warning: nothing says the unit") and "--unit" in note for note in recording.history)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("0.017", 60), ("0.008", 120), ("0.033", 30), ("0.0166", 60), ("0.042", 24), ("0.0083", 120), ("0.005", 200),
+        ("0.002", 500), ("0.016", 60), ("0.02", 50), ("0.0213", 47),
+    ],
+)  # fmt: skip
+def test_few_digits_mean_the_usual_rate(text, rate):
+    assert rate_of(text) == pytest.approx(rate, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate", "what"),
+    [
+        ("30", 30, "a rate"), ("120.0", 120, "a rate"), ("25", 25, "a rate"), ("33.333", 30, "milliseconds"),
+        ("16.67", 60, "milliseconds"), ("17", 60, "milliseconds"), ("8.333333", 120, "milliseconds"),
+        ("40", 25, "milliseconds"),
+    ],
+)  # fmt: skip
+def test_a_frame_time_that_is_a_rate_or_milliseconds_is_read_as_such_and_told(tmp_path, text, rate, what):
+    recording = read(write(tmp_path, bvh(np.zeros((2, WIDTH)), frame_time=text))).recording
+    assert recording.fps == rate
+    assert recording.history[0] == (
+        f"decided: {rate} frames a second by the Frame Time ({text} cannot be seconds, it is {what})"
+    )
+
+
+@pytest.mark.parametrize("text", ["1", "2", "0", "35.5", "1e5", "0.00001", "-0.01"])
+def test_a_frame_time_that_means_no_rate_is_asked_for(tmp_path, text):
+    path = write(tmp_path, bvh(np.zeros((2, WIDTH)), frame_time=text))
+    with pytest.raises(InputError, match=rf"Frame Time is {text}, expected seconds; give the rate, .*--fps 60"):
+        read(path)
+    assert read(path, options=ReadOptions(fps=50)).recording.fps == 50
+
+
+def test_a_rate_by_few_digits_is_told(tmp_path):
+    few = read(write(tmp_path, bvh(np.zeros((2, WIDTH)), frame_time="0.017"))).recording
+    assert few.fps == 60
+    assert few.history[0].startswith("decided: 60 frames a second by the Frame Time (0.017: ")
+    many = read(write(tmp_path, bvh(np.zeros((2, WIDTH)), frame_time="0.016667"))).recording
+    assert not any("Frame Time (" in note for note in many.history)
+
+
+@pytest.mark.parametrize("announced", [4, 6])
+def test_one_row_more_or_less_than_announced_is_read_and_told(tmp_path, announced):
+    recording = read(write(tmp_path, bvh(random_values(5), frames=announced))).recording
+    assert recording.num_frames == 5
+    note = f"decided: all rows are read (5 frames, though 'Frames:' says {announced})"
+    assert note in recording.history
+
+
+def test_rows_of_another_width_are_refused_by_line_though_their_sum_is_right(tmp_path):
+    rows = bvh(np.zeros((3, WIDTH))).split("\n")
+    rows[FIRST - 1] += " 0.0"
+    rows[FIRST] = rows[FIRST].rsplit(" ", 1)[0]
+    message = rf"made.bvh:{FIRST}: frame 1 \(line {FIRST}\) has {WIDTH + 1} values, expected {WIDTH}, one for each"
+    with pytest.raises(InputError, match=message):
+        read(write(tmp_path, "\n".join(rows)))
+
+
+SIX = "Xposition Yposition Zposition " + ORDER
+
+
+def at_the_hips(values, body=BODY, channels=None):
+    def positions(folder):
+        recording = read(write(folder, bvh(values, channels, body, ends={})), options=ReadOptions(unit=1.0)).recording
+        return recording, recording.positions[:, 0, recording.skeleton.joints.index("Hips")]
+
+    return positions
+
+
+@pytest.mark.parametrize("offset", [(-287.5, 92.5, 338.1), (0, 95, 0), (0, 0, 0)])
+@pytest.mark.parametrize("height", [95.0, 22.0])
+def test_the_root_is_where_its_channels_say_whatever_its_offset(tmp_path, offset, height):
+    body = (("Hips", None, offset), *BODY[1:])
+    values = np.zeros((4, WIDTH))
+    values[:, 0], values[:, 1] = np.arange(4), height
+    recording, hips = at_the_hips(values, body)(tmp_path)
+    np.testing.assert_allclose(hips, values[:, :3], atol=1e-5)
+    differs = any(offset)
+    assert ("position channels replace the OFFSETs of their joints" in recording.history) == differs
+
+
+def test_hips_under_a_still_root_are_where_their_channels_say(tmp_path):
+    body = (("Reference", None, (0, 0, 0)), ("Hips", "Reference", (0.85, 94, -452.2)), *BODY[1:])
+    values = np.zeros((4, WIDTH + 6))
+    values[:, 6], values[:, 7] = np.arange(4), 95
+    _, hips = at_the_hips(values, body, {"Hips": SIX})(tmp_path)
+    np.testing.assert_allclose(hips, values[:, 6:9], atol=1e-5)
+
+
+def test_channels_that_only_change_the_offsets_are_added_in_the_whole_file(tmp_path):
+    channels = dict.fromkeys(NAMES, SIX)
+    values = np.random.default_rng(0).normal(scale=0.01, size=(3, 6 * len(BODY)))
+    values[:, 1] = 95  # the root: one rule for all
+    body = (("Hips", None, (0, 3, 0)), *BODY[1:])
+    recording, hips = at_the_hips(values, body, channels)(tmp_path)
+    np.testing.assert_allclose(hips[:, 1], 98, atol=0.1)
+    leg = recording.positions[:, 0, 2] - recording.positions[:, 0, 1]
+    np.testing.assert_allclose(np.linalg.norm(leg, axis=1), math.hypot(42, 1), atol=0.1)
+    assert any(note.startswith("decided: position channels are added to the OFFSETs (") for note in recording.history)
 
 
 def test_end_sites_become_feet_and_hand_tips_only(tmp_path):
@@ -231,12 +337,17 @@ FIRST = ROWS.split("\n").index("Frames: 3") + 3  # line number of the first fram
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (ROWS.replace("Frames: 3", "Frames: 4"), "found 3 frames, but 'Frames:' says 4"),
+        (ROWS.replace("Frames: 3", "Frames: 5"), "found 3 frames, but 'Frames:' says 5; the file is cut off"),
+        (ROWS.replace("Frames: 3", "Frames: 1"), "found 3 frames, but 'Frames:' says 1; correct the number"),
+        (ROWS.split("0.0083333\n")[0] + "0.0083333\n", "found 0 frames, but 'Frames:' says 3; the file is cut off"),
         (ROWS.replace("Frames: 3", "Frames: 0"), "Frames is '0'"),
         (ROWS.replace("Frames: 3", "Frames: three"), "Frames is 'three'"),
         (ROWS.replace("Frame Time: 0.0083333", "Frame Time: fast"), "Frame Time is 'fast'"),
         (ROWS.replace("Frames: 3", "Rows: 3"), "expected 'Frames:'"),
-        (ROWS.rstrip("\n 0").rsplit(" ", 1)[0], f":{FIRST + 2}: found {WIDTH - 1} values, expected {WIDTH}"),
+        (
+            ROWS.rstrip("\n 0").rsplit(" ", 1)[0],
+            f":{FIRST + 2}: frame 3 (line {FIRST + 2}) has {WIDTH - 1} values, expected {WIDTH}; the file is cut off",
+        ),
         ("0.0 nan".join(ROWS.rsplit("0.000000 0.000000", 1)), f":{FIRST + 2}: found 'nan'"),
         ("0.0 x".join(ROWS.rsplit("0.000000 0.000000", 1)), f":{FIRST + 2}: found 'x'"),
         (ROWS.replace("CHANNELS 3", "CHANNELS 4", 1), "expected CHANNELS, a number"),
@@ -254,7 +365,6 @@ FIRST = ROWS.split("\n").index("Frames: 3") + 3  # line number of the first fram
         (ROWS.split("MOTION")[0], "ends before the line MOTION"),
         (ROWS.split("Frame Time")[0], "ends before 'Frames:' and 'Frame Time:'"),
         ("ROOT x\n" + ROWS, ":1: found 'ROOT x', expected HIERARCHY"),
-        (ROWS.replace("LeftUpLeg", "Foo"), "no joint was recognised as left_hip"),
         ("HIERARCHY\0\n", "binary data"),
     ],
 )

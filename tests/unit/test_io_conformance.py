@@ -17,7 +17,7 @@ from kinespan.data.skeletons import KINECT_20
 from kinespan.errors import InputError
 from kinespan.io import READERS, ReadOptions, Take, detect, find_files, read, save_npz, survey_files
 from kinespan.io.precog import LABELS
-from makers import amass, msrc12, ntu, pku_mmd, sfinge
+from makers import amass, msrc12, ntu, pku_mmd, sfinge, utkinect
 
 BVH_LIMBS = {
     "LeftUpLeg": ("Hips", "0.1 0 0"), "LeftLeg": ("LeftUpLeg", "0 -0.4 0"), "LeftFoot": ("LeftLeg", "0 -0.4 0"),
@@ -122,9 +122,15 @@ def write_sfinge(folder: Path) -> Path:
     return sfinge.write_hands(folder / "5.txt", sfinge.hands(np.random.default_rng(9), 4))
 
 
+def write_utkinect(folder: Path) -> Path:
+    utkinect.write_joints(folder, 2, 1, (100, 101, 103, 104))
+    return folder / "joints_s02_e01.txt"
+
+
 FIXTURES = {
     "amass": write_amass, "amc": write_amc, "bvh": write_bvh, "msrc12": write_msrc12,
     "npz": write_npz, "ntu": write_ntu, "pku-mmd": write_pku_mmd, "precog": write_precog, "sfinge3d": write_sfinge,
+    "utkinect": write_utkinect,
 }  # fmt: skip
 
 
@@ -160,8 +166,8 @@ def test_exactly_one_reader_recognises_each_file_under_any_suffix(name, tmp_path
 @pytest.mark.parametrize("name", READERS)
 def test_read_options_apply_to_every_format(name, tmp_path):
     path = FIXTURES[name](tmp_path)
-    plain = read(path, options=ReadOptions(unit=1.0)).recording
-    changed = read(path, options=ReadOptions(fps=50.0, skip_frames=1, unit=0.5)).recording
+    plain = read(path, options=ReadOptions(unit=1.0, up="y")).recording
+    changed = read(path, options=ReadOptions(fps=50.0, skip_frames=1, unit=0.5, up="y")).recording
     assert changed.fps == 50.0
     assert any("dropped the first 1 frames" in note for note in changed.history)
     np.testing.assert_allclose(changed.positions, plain.positions[1:] * 0.5, rtol=1e-6)
@@ -170,16 +176,19 @@ def test_read_options_apply_to_every_format(name, tmp_path):
     np.testing.assert_allclose(z_up.positions, np.stack([x, z, -y], -1), atol=1e-6)
     x_up = read(path, options=ReadOptions(unit=1.0, up="x")).recording
     np.testing.assert_allclose(x_up.positions, np.stack([-y, x, z], -1), atol=1e-6)
-    with pytest.raises(InputError, match=f"{path.name}: skip_frames is 4.*only 4"):
+    with pytest.raises(InputError, match=f"{path.name}: --skip-frames is 4.*only 4"):
         read(path, options=ReadOptions(skip_frames=4))
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"fps": 0.0}, {"fps": float("nan")}, {"unit": -1.0}, {"skip_frames": -1}, {"min_label_frames": -2}, {"up": "w"}],
-)
+    [
+        {"fps": 0.0}, {"fps": float("nan")}, {"unit": -1.0}, {"unit": "yard"}, {"skip_frames": -1}, {"up": "w"},
+        {"min_label_frames": -2}, {"min_confidence": -0.1},
+    ],
+)  # fmt: skip
 def test_bad_read_options_are_refused(wrong):
-    with pytest.raises(InputError, match=f"read option {next(iter(wrong))} is"):
+    with pytest.raises(InputError, match=f"--{next(iter(wrong)).replace('_', '-')} is"):
         ReadOptions(**wrong)
 
 

@@ -44,6 +44,10 @@ def test_a_body_of_zeros_is_absent(tmp_path):
     recording = read(path).recording
     assert recording.present.tolist() == [[True, False]] * 2 + [[True, True]] * 2 + [[False, True], [True, True]]
     assert dict(recording.attributes) == {"session": "A01N02", "view": "M"}
+    positions[3, 1, 7] = 0
+    path, _ = write_video(tmp_path, "A01N03-M", positions, None)
+    valid = read(path).recording.valid
+    assert np.argwhere(~valid[2:4]).tolist() == [[1, 1, 7]]
     positions[:, 0] = 0  # the first body never: the second has the only slot
     path, _ = write_video(tmp_path, "0004-R", positions, None)
     recording = read(path).recording

@@ -51,6 +51,13 @@ def test_frames_of_zeros_are_not_valid(tmp_path):
         read(write(tmp_path, [zeros, zeros]))
 
 
+def test_a_joint_at_zero_was_not_seen(tmp_path):
+    without_hand = ";".join([*line().split(";")[:7], "0 0 0", *line().split(";")[8:]])
+    recording = read(write(tmp_path, [line(), without_hand])).recording
+    assert np.argwhere(~recording.valid).tolist() == [[1, 0, 7]]
+    assert recording.present.all()
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [

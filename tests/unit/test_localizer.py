@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from model_cases import with_changes
 
 from kinespan.config import Normalisation
-from kinespan.data.annotation import Annotation, LabelSet
+from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.data.recording import Recording
 from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.decode import DecodeConfig
@@ -26,6 +26,7 @@ from kinespan.models.input_spec import InputSpec
 from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec, save_weights
 from kinespan.runs.load import load_model
+from kinespan.runs.predict import localize
 from kinespan.transforms.normalise import Motion
 
 LABELS = LabelSet(("walk", "sit", "wave"))
@@ -266,6 +267,15 @@ def test_localize_gives_the_segmentation_and_proposals_the_candidates():
         assert span.score == pytest.approx(frames.mean(), abs=1e-5)
     assert proposals == model.decode(scores)
     assert [span.score for span in proposals] == sorted((span.score for span in proposals), reverse=True)
+
+
+def test_an_answer_ends_with_its_recording():
+    """At 25 fps 97 frames last 3.88 s, which the model, at 10, sees as 39 frames: 3.9 s."""
+    model, recording = made(), moving(97, fps=25.0)
+    scores = np.tile(np.float32([0, 0, 1, 0]), (39, 1))
+    model.frame_scores = lambda _: scores
+    assert model.localize(recording).spans == (Span(0.0, 3.88, LABELS.names[1], 1.0),)
+    assert localize(model, [recording]).segmentation[recording.name] == model.localize(recording)
 
 
 # ---- model files -----------------------------------------------------------------------------------------------------

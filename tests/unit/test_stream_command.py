@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,23 @@ def test_a_file_and_its_frames_on_standard_input_give_the_spans_of_the_whole(
     monkeypatch.setattr("sys.stdin", io.StringIO(lines(recording)))
     assert main(["stream", str(files / "model.safetensors"), "--fps", "10", "--skeleton", "kinect20"]) == 0
     assert printed(capsys) == from_file
+
+
+def test_spans_say_whose_they_are_where_the_model_tells_people_apart(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import kinespan
+
+    model = load_model(files / "model.safetensors")
+    model.spec = replace(model.spec, people="each")
+    model.save(files / "model.safetensors")
+    expected = model.localize(kinespan.read(files / "take.npz").recording).spans
+    assert {span.person for span in expected} == {0, 1}
+    assert main(["stream", str(files / "model.safetensors"), str(files / "take.npz")]) == 0
+    rows = sorted(printed(capsys), key=lambda row: (row["start"], row["end"], row["label"]))
+    assert [(row["start"], row["end"], row["label"], row["person"]) for row in rows] == [
+        (span.start, span.end, span.label, span.person) for span in expected
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,34 @@ from typing import Literal
 from ..data.annotation import Annotation
 from ..data.clock import Clock
 from ..errors import InputError
-from . import activitynet, csv_table  # registers the formats
+from . import activitynet, activitynet_labels, csv_table  # registers the formats
 from .base import FORMATS, AnnotationFormat
+from .label_file import LabelFile, LabelRow
 
-__all__ = ["FORMATS", "AnnotationFormat", "activitynet", "csv_table", "read_annotations", "write_annotations"]
+__all__ = [
+    "FORMATS",
+    "AnnotationFormat",
+    "LabelFile",
+    "LabelRow",
+    "activitynet",
+    "activitynet_labels",
+    "csv_table",
+    "read_annotations",
+    "read_label_file",
+    "write_annotations",
+]
 
 
 def read_annotations(path: Path | str) -> dict[str, Annotation]:
-    """Annotations by recording, in the format that the file's ending names; CSV for an unknown ending.
+    """Annotations by recording as the file has them, in seconds; see `read_label_file` and `LabelFile.annotations`.
+
+    Raises InputError, naming the file, where it is missing, not in that format, or has a row that is not a label.
+    """
+    return read_label_file(path).annotations()
+
+
+def read_label_file(path: Path | str) -> LabelFile:
+    """The rows of a label file, in the format that the file's ending names; CSV for an unknown ending.
 
     Raises InputError, naming the file, where it is missing or not in that format.
     """

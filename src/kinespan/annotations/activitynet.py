@@ -7,8 +7,9 @@ Plain ActivityNet files are read; written files have a few more fields, which ar
   [{"label", "time", "score", "person"?}]}, "event_threshold"?: number}``: the results are proposals, and of the events,
   which are candidates too, those that score the threshold are the answer
 * T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "events"?: [...], "tolerance"?: seconds, "database":
-  {recording: {"duration"?, "fps"?, "subset"?, "annotations": [{"label", "segment"}], "events"?: [{"label", "time",
-  "person"?}], "covered"?: [[start, end], ...]}}}``; the file's events are the labels that name one
+  {recording: {"duration"?, "fps"?, "subset"?, "annotations": [{"label", "segment", "person"?}], "events"?: [{"label",
+  "time", "person"?}], "covered"?: [[start, end], ...], "people"?: [0, ...]}}}``: the events of the file are the labels
+  that name one; the people are all who were seen, where annotations say whose they are
 
 Seconds throughout. A segment whose end is not after its start is no span: `Predictions` and `Truth` keep it apart.
 """
@@ -33,30 +34,10 @@ from ..data.predictions import Predictions, Truth
 from ..data.span_table import NamedRow, SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
-from .base import FORMATS, AnnotationFormat
 
 VERSION = "1.0"
 """The "version" of written files."""
 _MAX_PEOPLE = 2**31
-
-
-def read(path: Path) -> dict[str, Annotation]:
-    """Annotations by recording of T.json, or of P.json: its segmentation or, without one, its results, unscored.
-
-    Labels are exclusive as in `read_truth`. Raises InputError that names the file, the recording and the field.
-    """
-    with _parsed(path) as data:
-        if "database" in data or "results" not in data:
-            return dict(_truth(data).annotations)
-        predictions = _predictions(data)
-        spans = predictions.proposals if predictions.segmentation is None else predictions.segmentation
-        spans = _unscored(SpanTable.of(spans))
-        events = {
-            name: _unscored_events(filter(predictions.is_answer, members))
-            for name, members in predictions.events.items()
-        }
-        labels, _ = _labels({}, spans, events)
-        return {name: Annotation(spans[name], labels, events=events.get(name, ())) for name in spans}
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -96,7 +77,9 @@ def write_truth(truth: Truth, path: Path) -> None:
     database: dict[str, dict[str, Any]] = {}
     entries = _entries({name: annotation.spans for name, annotation in truth.annotations.items()}, scored=False)
     for name, annotation in truth.annotations.items():
-        facts = (("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets))
+        facts = (
+            ("duration", truth.durations), ("fps", truth.fps), ("subset", truth.subsets), ("people", truth.people)
+        )  # fmt: skip
         database[name] = {key: values[name] for key, values in facts if name in values}
         database[name]["annotations"] = entries[name]
         if annotation.events:
@@ -115,9 +98,6 @@ def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str
     known = {name: clocks[name] for name in annotations if name in clocks}
     durations = {name: clock.duration for name, clock in known.items()}
     write_truth(Truth(annotations, labels, durations, {name: clock.fps for name, clock in known.items()}), path)
-
-
-FORMATS.register("activitynet")(AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write))
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------
@@ -195,14 +175,24 @@ def _parsed(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise InputError(f"{path}: not UTF-8 text (from byte {error.start} on); save it with this encoding") from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise InputError(f"{path}: not JSON from line {error.lineno}, column {error.colno} on{_hint(error)}") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
         raise InputError(f"{path}: not an ActivityNet file: {error}") from error
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _hint(error: json.JSONDecodeError) -> str:
+    """What stands in place of JSON."""
+    if not error.doc.strip():
+        return ": the file is empty"
+    if error.pos >= len(error.doc.rstrip()):
+        return ": the file is cut off"
+    text = error.doc[error.pos :].split("\n", 1)[0].strip()
+    return f": found {text[:40]!r}" + ("; the name of a table has to end in .csv" if error.pos == 0 else "")
 
 
 def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -262,6 +252,11 @@ def _truth(data: Mapping[str, Any]) -> Truth:
         {name: str(entry["subset"]) for name, entry in database.items() if entry.get("subset") is not None},
         are_declared,
         tuple(without_length),
+        {
+            name: _people(f"database[{name!r}].people", entry["people"])
+            for name, entry in database.items()
+            if entry.get("people")
+        },
     )
 
 
@@ -287,6 +282,13 @@ def _events(field: str, entries: object) -> tuple[Event, ...]:
 def _unscored_events(events: Iterable[Event]) -> tuple[Event, ...]:
     """The events as annotations, which have no score."""
     return tuple(replace(event, score=None) for event in events)
+
+
+def _people(field: str, value: object) -> tuple[int, ...]:
+    """The people of a recording, by slot."""
+    if not isinstance(value, list) or any(type(slot) is not int or not 0 <= slot < _MAX_PEOPLE for slot in value):
+        raise _FieldError(field, value, "a list of numbers of people, from 0")
+    return tuple(value)
 
 
 def _unscored(spans: SpanTable) -> SpanTable:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..data.annotation import Annotation
 from ..data.clock import Clock
 from ..registry import Registry
+from .label_file import LabelFile
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,9 @@ class AnnotationFormat:
     """Endings of its files, in lower case, such as ``".csv"``."""
     about: str
     """What it is, in a few words."""
-    read: Callable[[Path], dict[str, Annotation]] | None = None
-    """The annotations of a file by recording, over one LabelSet; seconds. Raises InputError, naming the file and what
-    is wrong in it."""
+    read: Callable[[Path], LabelFile] | None = None
+    """The rows of a file, as they stand there. Raises InputError, naming the file and what is wrong in it, for a file
+    that is not of the format; what rows mean is decided for all formats alike by who asks."""
     write: Callable[[Mapping[str, Annotation], Path, Mapping[str, Clock]], None] | None = None
     """Write the annotations of recordings over one LabelSet, scored or not, seconds unrounded, each recording named.
     The clocks are those of the recordings where they are known, for formats that count frames. The file is complete or

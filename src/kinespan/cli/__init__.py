@@ -18,6 +18,7 @@ COMMANDS = {
     "prepare": "read motion files into a corpus",
     "split": "add a split to a corpus: folds of recordings to train and to test on",
     "info": "show what is in a recording, a corpus or a model",
+    "convert": "write a motion file as npz: metres, y up, as it was understood",
     "learn": "learn to name and bound actions from recordings of which some are labelled, in one command",
     "pretrain": "learn an encoder from recordings, without labels",
     "finetune": "learn to name and bound actions from labelled recordings",

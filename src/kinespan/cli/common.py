@@ -131,6 +131,6 @@ def _tables(
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:
-    """Decoder, protocol, split, fold, labels, pseudo-labelled recordings and seed in one line."""
-    names = ("decoder", "protocol", "split", "fold", "label_fraction", "taught_recordings", "seed")
+    """Decoder, protocol, people, split, fold, labels, pseudo-labelled recordings and seed in one line."""
+    names = ("decoder", "protocol", "people", "split", "fold", "label_fraction", "taught_recordings", "seed")
     return ", ".join(f"{name.replace('_', ' ')} {facts[name]}" for name in names if facts.get(name) is not None)

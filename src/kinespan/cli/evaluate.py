@@ -20,6 +20,7 @@ from ..annotations.activitynet import read_predictions, read_truth
 from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
 from ..data.predictions import Predictions, Truth
+from ..data.span_table import SpanTable
 from ..errors import InputError, unknown
 from ..metrics import Rule, evaluate
 from ..metrics.metrics import RULES_BY_TIME
@@ -96,10 +97,11 @@ def run(arguments: EvaluateArguments) -> int:
 
 def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: EvaluateArguments) -> dict[str, Any]:
     predictions, truth = read_predictions(predictions_file), read_truth(truth_file)
-    _print_without_length(predictions, truth, arguments.rule)
-    predictions, truth = _of_subsets(predictions, truth, arguments.subset, truth_file)
+    notes = _without_length(predictions, truth, arguments.rule)
+    predictions, truth, subset_notes = _of_subsets(predictions, truth, arguments.subset, truth_file)
     training = predictions.details.get("training")
     facts = {**(training if isinstance(training, dict) else {}), "predictions": str(predictions_file)}
+    facts["notes"] = [*notes, *subset_notes]
     if predictions.details.get("decoder") is not None:
         facts["decoder"] = predictions.details["decoder"]
     return {
@@ -108,27 +110,30 @@ def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: Evaluat
     }
 
 
-def _print_without_length(predictions: Predictions, truth: Truth, rule: Rule) -> None:
-    """Say which rows have no length, and what they count for."""
+def _without_length(predictions: Predictions, truth: Truth, rule: Rule) -> list[str]:
+    """A line for the true and for the predicted rows without length: how many, and what they count for."""
+    notes = []
+    num_true = sum(len(annotation.spans) for annotation in truth.annotations.values())
+    num_predicted = len(SpanTable.of(predictions.proposals).label)
     kinds = (
-        ("of the ground truth", truth.without_length, "count as true spans that nothing matches"),
-        ("predicted", predictions.without_length, "count as wrong predictions"),
+        ("ground truth", truth.without_length, num_true, "missed"),
+        ("predictions", predictions.without_length, num_predicted, "wrong"),
     )
-    for whose, rows, meaning in kinds:
-        if not rows:
-            continue
-        name, (label, start, end, *_) = rows[0]
-        use = f"of mAP, where they {meaning}" if rule in RULES_BY_TIME else "of everything"
-        print(
-            f"{plural(len(rows), 'span')} {whose}, the first {label!r} of {name}, {start:g} to {end:g} s, "
-            f"end before or where they start: left out {use}"
-        )
+    for source, rows, num_spans, verdict in kinds:
+        if rows:
+            name, (label, start, end, *_) = rows[0]
+            notes.append(
+                f"{source}: {len(rows)} of {len(rows) + num_spans} segments end before or where they start, such as "
+                f"{label!r} of {name}, {start:g} to {end:g} s; left out"
+                f"{f', save that mAP counts them as {verdict}' if rule in RULES_BY_TIME else ''}"
+            )
+    return notes
 
 
 def _of_subsets(
     predictions: Predictions, truth: Truth, subsets: tuple[str, ...] | None, file: Path
-) -> tuple[Predictions, Truth]:
-    """Predictions and truth of the subsets that are asked for; says what is left out.
+) -> tuple[Predictions, Truth, list[str]]:
+    """Predictions and truth of the subsets that are asked for, and lines that say what is left out.
 
     By default the subsets with a predicted recording, so that those that nobody predicted do not count as missed.
     Recordings without a subset always count. Raises InputError for a subset that truth does not have.
@@ -141,17 +146,19 @@ def _of_subsets(
     chosen = [name for name in counts if name in (used if subsets is None else subsets)]
     left_out = [name for name in counts if name not in chosen]
     if not chosen or not left_out:
-        return predictions, truth
+        return predictions, truth, []
     excluded = {name for name, subset in truth.subsets.items() if subset in left_out}
     names = [name for name in predictions.proposals if name in excluded]
+    notes = []
     if subsets is None:
         missing = ", ".join(f"{name} ({plural(counts[name], 'recording')})" for name in left_out)
-        print(f"evaluated on subset {', '.join(chosen)}: nothing is predicted in {missing}; --subset chooses others")
+        notes = [f"evaluated on subset {', '.join(chosen)}: nothing is predicted in {missing}; --subset chooses others"]
     elif names:
-        print(f"predictions of {plural(len(names), 'recording')} are in other subsets and left out")
+        notes = [f"left out: predictions of {plural(len(names), 'recording')} in other subsets"]
     return (
         predictions.of_recordings(set(predictions.proposals) - excluded),
         truth.of_recordings(set(truth.annotations) - excluded),
+        notes,
     )
 
 
@@ -190,6 +197,10 @@ def _print_metrics(metrics: Mapping[str, Any]) -> None:
     facts = metrics.get("facts", {})
     words = facts_line(facts)
     print(f"{plural(metrics['recordings'], 'recording')}, rule {metrics['rule']}{', ' + words if words else ''}")
+    if count := metrics["people"]:
+        print(f"the ground truth says whose an action is: {count} people, each scored alone")
+    for note in facts.get("notes", ()):
+        print(note)
     if count := facts.get("seen_in_training"):
         print(f"the model was trained on {count} of these recordings, by its file: expect less on others")
     if counts := metrics["unknown_labels"]:

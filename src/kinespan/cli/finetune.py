@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..config import FinetuneConfig, single_fold
 from ..corpus.store import Corpus
 from ..corpus.training_set import labelled_names, training_set
-from ..runs.folder import METRICS_FILE, MODEL_FILE, check_run_folder, pretrained_spec
-from ..runs.folds import FOLDS_FILE, fold_numbers
+from ..runs.folder import FOLDS_FILE, METRICS_FILE, MODEL_FILE, check_run_folder, pretrained_spec
+from ..runs.folds import fold_numbers
 from ..runs.settings import check_same, load_settings, settings_of
 from .checks import check_network, check_out_folder, localizer_spec
 from .common import CorpusArguments, RunArguments, facts_line, figures_table

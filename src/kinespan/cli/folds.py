@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Interrupted
-from ..runs.folder import CHECKPOINT, MODEL_FILE
+from ..runs.folder import CHECKPOINT, FOLDS_FILE, MODEL_FILE
 from ..runs.folds import (
-    FOLDS_FILE,
     Figures,
     check_folds_folder,
     fold_folder,
@@ -46,8 +45,9 @@ def run_folds(command: FoldCommand, arguments: Any, config: Any, numbers: Sequen
     """
     out: Path = arguments.out
     check_folds_folder(out, command.name, arguments.resume)
-    facts = {"corpus": _corpus_names(arguments)} | {
-        name: value for name in ("pretrained", "teachers") if (value := _shown(getattr(arguments, name, None)))
+    corpora = arguments.corpora if hasattr(arguments, "corpora") else arguments.corpus
+    facts = {"corpus": _as_text(corpora)} | {
+        name: value for name in ("pretrained", "teachers") if (value := _as_text(getattr(arguments, name, None)))
     }
     if arguments.resume:
         check_same(out, load_settings(out), {**facts, "config": settings_of(config)})
@@ -131,11 +131,6 @@ def print_fold_table(summary: Mapping[str, Any], stage: str | None = None) -> No
     print(figures_table({name: row if stage is None else row[stage] for name, row in rows.items()}))
 
 
-def _corpus_names(arguments: Any) -> Any:
-    corpora = arguments.corpora if hasattr(arguments, "corpora") else arguments.corpus
-    return _shown(corpora)
-
-
-def _shown(value: Any) -> Any:
-    """Paths as text."""
+def _as_text(value: Any) -> Any:
+    """A path, or a tuple of them, as text; None as it is."""
     return [str(path) for path in value] if isinstance(value, tuple) else value and str(value)

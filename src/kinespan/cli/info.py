@@ -11,10 +11,13 @@ from .. import io
 from ..corpus.store import Corpus
 from ..errors import InputError
 from ..models.model_file import read_spec, read_weights
-from ..runs.folder import ENCODER_FILE, METRICS_FILE, MODEL_FILE
+from ..runs.folder import ENCODER_FILE, FOLDS_FILE, METRICS_FILE, MODEL_FILE
 from ..runs.outputs import headline
 from .arguments import Positional
 from .checks import is_corpus, model_file
+from .motion import READING, check_no_options, take_lines
+
+GROUPS = READING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,31 +30,43 @@ class InfoArguments:
     """Print JSON."""
 
 
-def run(arguments: InfoArguments) -> int:
+def run(arguments: InfoArguments, options: io.ReadOptions) -> int:
     """Print the facts."""
     path = arguments.path
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if is_corpus(path):
+        check_no_options(options, "a corpus")
         facts = corpus_facts(path)
+    elif (path / FOLDS_FILE).is_file():
+        facts = folds_facts(path)
     elif path.is_dir() and not any((path / name).is_file() for name in (ENCODER_FILE, MODEL_FILE)):
         raise InputError(f"{path}: no corpus and no finished run; of a folder of motion, give one file, or prepare it")
     elif path.is_dir() or path.suffix == ".safetensors":
+        check_no_options(options, "a model")
         facts = model_facts(path)
     else:
-        facts = recording_facts(path)
+        return _print_recording(path, options, arguments.json)
     print(json.dumps(facts, indent=1, default=str) if arguments.json else "\n".join(_lines(facts)))
     return 0
 
 
-def recording_facts(path: Path) -> dict[str, Any]:
+def _print_recording(path: Path, options: io.ReadOptions, as_json: bool) -> int:
+    """Print the facts of a motion file."""
+    format = io.detect(path) if options.format == io.AUTO else options.format
+    take = io.read(path, format, options)
+    lines = [json.dumps(recording_facts(take, format), indent=1, default=str)] if as_json else take_lines(take, format)
+    print("\n".join(lines))
+    return 0
+
+
+def recording_facts(take: io.Take, format: str) -> dict[str, Any]:
     """The facts of a motion file."""
-    take = io.read(path)
     recording = take.recording
     facts: dict[str, Any] = {
         "kind": "recording",
         "name": recording.name,
-        "format": io.detect(path),
+        "format": format,
         "skeleton": recording.skeleton.name,
         "joints": recording.skeleton.num_joints,
         "fps": recording.fps,
@@ -92,7 +107,20 @@ def corpus_facts(path: Path) -> dict[str, Any]:
         "labels": None if corpus.labels is None else list(corpus.labels.names),
         "exclusive": None if corpus.labels is None else corpus.labels.exclusive,
         "splits": splits,
+        "decided": list(corpus.decisions),
     }
+
+
+def folds_facts(path: Path) -> dict[str, Any]:
+    """The facts of a run of every fold: the headline figures, mean and standard deviation."""
+    content = json.loads((path / FOLDS_FILE).read_text(encoding="utf-8"))
+    facts = {name: content[name] for name in ("command", "corpus", "split")}
+    figures: dict[str, Any] = {}
+    for name in ("mean", "deviation"):
+        values = content[name].get("model", content[name])  # of `learn`, the figures of its model
+        figures[name] = {key: value for key, value in headline(values).items() if value is not None}
+    measured = {name: values for name, values in figures.items() if values}
+    return {"kind": "run of every fold", **facts, "folds": list(content["folds"]), **measured}
 
 
 def model_facts(path: Path) -> dict[str, Any]:
@@ -123,6 +151,8 @@ def _lines(facts: dict[str, Any], indent: str = "") -> list[str]:
     for name, value in facts.items():
         if value and isinstance(value, dict):
             lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
+        elif value and name == "decided":
+            lines += [f"{indent}{name}:", *(f"{indent}  {line}" for line in value)]
         elif value and isinstance(value, list | tuple) and isinstance(value[0], dict):
             lines += [f"{indent}{name}:", *(f"{indent}  {'  '.join(map(str, item.values()))}" for item in value)]
         else:

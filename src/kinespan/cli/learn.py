@@ -17,8 +17,8 @@ from typing import Any
 from ..config import LearnConfig, single_fold
 from ..corpus.store import Corpus
 from ..corpus.training_set import labelled_names, training_set
-from ..runs.folder import METRICS_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
-from ..runs.folds import FOLDS_FILE, fold_numbers
+from ..runs.folder import FOLDS_FILE, METRICS_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
+from ..runs.folds import fold_numbers
 from .checks import check_encoder, check_network, check_out_folder
 from .common import CorpusArguments, RunArguments, facts_line, figures_table, spread_table
 from .folds import FoldCommand, at_fold, print_fold_table, resumable, run_folds

@@ -41,10 +41,11 @@ from .checks import (
     localizer_spec,
 )
 from .common import DeviceArguments, plural
+from .motion import READING, check_no_options
 
 GROUPS = {
     "a corpus": ("split", "fold"),
-    "motion files": ("fps", "skip_frames"),
+    **READING,
     "device": ("device", "precision"),
 }
 MAX_PRINTED_SPANS = 20
@@ -62,18 +63,15 @@ class LocalizeArguments(DeviceArguments):
     """Folder to write to."""
     overwrite: bool = False
     """Replace the answers in the folder."""
-    people: Literal["together", "each"] = "together"
-    """together: one answer for each recording; each: one for each person."""
+    people: Literal["together", "each"] | None = None
+    """together: one answer for each recording; each: one for each person alone; by default each if the labels that the
+    model was trained on name people."""
     decoder: str | None = None
     """How scores become proposals: one of `kinespan list decoders`; by default the model's own way."""
     split: str | None = None
     """Localize the test recordings of this split."""
     fold: int = 1
     """Fold of the split."""
-    fps: float | None = None
-    """Frames per second, in place of the file's own."""
-    skip_frames: int = 0
-    """Leading frames to drop, such as a T-pose."""
 
 
 class Motion(NamedTuple):
@@ -84,12 +82,14 @@ class Motion(NamedTuple):
     truth: Truth | None = None
 
 
-def run(arguments: LocalizeArguments) -> int:
+def run(arguments: LocalizeArguments, options: io.ReadOptions) -> int:
     """Localize and print the spans, or how many there are."""
     inputs, out = arguments.input, arguments.out
     corpora = [path for path in inputs if is_corpus(path)]
     if corpora and len(inputs) > 1:
         raise InputError(f"{corpora[0]}: give a corpus alone, or motion files only")
+    if corpora:
+        check_no_options(options, "a corpus")
     if arguments.split is not None and not corpora:
         raise InputError("--split applies to a corpus only; motion files are all localized")
     check_decoder(arguments.decoder)
@@ -97,7 +97,7 @@ def run(arguments: LocalizeArguments) -> int:
     check_out_folder(out)
     check_answers_folder(out, arguments.overwrite)
     localizer_spec(arguments.model)
-    motion = _read_corpus(corpora[0], arguments) if corpora else _read_files(inputs, arguments)
+    motion = _read_corpus(corpora[0], arguments) if corpora else _read_files(inputs, options)
 
     from ..runs.load import load_model
 
@@ -121,13 +121,13 @@ def run(arguments: LocalizeArguments) -> int:
     return 0
 
 
-def _read_files(paths: Sequence[Path], arguments: LocalizeArguments) -> Motion:
+def _read_files(paths: Sequence[Path], options: io.ReadOptions) -> Motion:
     """The recordings in files and folders. Raises InputError, naming the file, for one that cannot be read."""
-    options = io.ReadOptions(fps=arguments.fps, skip_frames=arguments.skip_frames)
-    files = [item for path in paths for item in io.find_files(path)]
-    recordings = [io.read(file, format, options).recording for file, format in files]
+    files = [item for path in paths for item in io.find_files(path, options.format)]
+    override_fps = io.overrides_fps(files)
+    recordings = [io.read(file, format, options, override_fps=override_fps).recording for file, format in files]
     sources = {recording.name: str(file.resolve()) for recording, (file, _) in zip(recordings, files, strict=True)}
-    return Motion(recordings, {"files": sources, "read": {"fps": options.fps, "skip_frames": options.skip_frames}})
+    return Motion(recordings, {"files": sources, "read": options.given(), "override_fps": override_fps})
 
 
 def _read_corpus(path: Path, arguments: LocalizeArguments) -> Motion:

@@ -9,25 +9,26 @@ with the reason.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ..corpus.splitting import SplitRule
 from ..errors import InputError
-from ..io import READERS, ReadOptions
+from ..io import AUTO, READERS, ReadOptions
+from ..prepare.labels import LabelSettings
 from ..prepare.prepare import prepare, prepare_recipe, prepare_synthetic
 from ..prepare.recipes import RECIPES, Recipe
 from ..prepare.synthetic.takes import SyntheticConfig
 from ..progress import counting
 from .arguments import Command, Positional
+from .motion import READING
 
 GROUPS = {
-    "how to read files that do not say, or say it wrongly": (
-        "fps", "skip_frames", "unit", "up", "asf", "body_model", "min_label_frames",
-    ),
+    **READING,
+    "labels of a file (--annotations)": ("unlabelled", "time", "offset", "match", "points"),
     "how recordings are split into folds": ("group", "folds", "seed"),
     "the built-in corpus (SOURCE synthetic)": ("recordings",),
-}  # fmt: skip
+}
 AFTER_STOP = "the same command continues"
 
 
@@ -60,10 +61,8 @@ class FilesArguments(PrepareArguments):
     """Folder or file to read, or `synthetic`."""
     recipe: str | None = None
     """Public data set, read from --raw DIR in place of SOURCE."""
-    format: str = "auto"
-    """Format of the files, one of `kinespan list readers`; auto: detected from their content."""
     annotations: Path | None = None
-    """ActivityNet JSON, or CSV with the columns recording,label,start,end."""
+    """Labels: ActivityNet JSON, or a table with the columns recording,label,start,end."""
     recordings: int = 72
     """Number of recordings; --seed is the seed of their motion too."""
 
@@ -85,19 +84,22 @@ def command(words: Sequence[str]) -> Command:
     """
     name = _recipe_name(words)
     if name is None:
-        kinds = (FilesArguments, ReadOptions, SplitRule)
+        kinds = (FilesArguments, ReadOptions, LabelSettings, SplitRule)
         return Command("prepare", prepare_files, kinds, __doc__ or "", GROUPS, AFTER_STOP)
     recipe = RECIPES[name]
     about = f"{recipe.title}: {' '.join((recipe.__doc__ or '').split())}\n\n{recipe.paper}\n\nTerms: {recipe.licence}"
     return Command("prepare", prepare_data_set, (RecipeArguments, recipe), about, {}, AFTER_STOP)
 
 
-def prepare_files(arguments: FilesArguments, options: ReadOptions, split: SplitRule) -> int:
+def prepare_files(arguments: FilesArguments, options: ReadOptions, labels: LabelSettings, split: SplitRule) -> int:
     """Prepare files of one's own, or the built-in corpus, and print the summary."""
     arguments.check()
+    if arguments.annotations is None and labels != LabelSettings():
+        names = [f"--{field.name}" for field in fields(labels) if getattr(labels, field.name) != field.default]
+        raise InputError(f"{names[0]}: it is for the labels of a file; give the file by --annotations")
     out, name, overwrite = arguments.out, arguments.name, arguments.overwrite
-    if arguments.format != "auto":
-        READERS[arguments.format]
+    if options.format != AUTO:
+        READERS[options.format]
     with counting("preparing") as count:
         if arguments.source == "synthetic":
             config = SyntheticConfig(recordings=arguments.recordings, seed=split.seed)
@@ -106,7 +108,7 @@ def prepare_files(arguments: FilesArguments, options: ReadOptions, split: SplitR
             summary = prepare(
                 arguments.source,
                 out,
-                arguments.format,
+                options.format,
                 arguments.annotations,
                 options,
                 name,
@@ -114,6 +116,7 @@ def prepare_files(arguments: FilesArguments, options: ReadOptions, split: SplitR
                 overwrite=overwrite,
                 workers=arguments.workers,
                 split=split,
+                labels=labels,
             )
     print(summary)
     return 0

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..io import ReadOptions
 from ..report import write_report
 from ..report.gather import gather
 from .arguments import Positional
 from .checks import check_out_file
+from .motion import READING
+
+GROUPS = READING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,7 @@ class ReportArguments:
     """Title of the report."""
 
 
-def run(arguments: ReportArguments) -> int:
+def run(arguments: ReportArguments, options: ReadOptions) -> int:
     """Gather, write, print where."""
     if arguments.most < 1:
         raise InputError(f"--most {arguments.most}: expected at least 1")
@@ -45,6 +49,7 @@ def run(arguments: ReportArguments) -> int:
         most=arguments.most,
         proposals=arguments.proposals,
         title=arguments.title,
+        options=options if options.given() else None,
     )
     write_report(data, arguments.out)
     print(f"written to {arguments.out}")

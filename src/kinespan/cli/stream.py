@@ -8,15 +8,16 @@ Answers come late, since the score of a frame depends on the motion after it: ST
 frames per second), TCN with two stages of refinement more than twice as far. The command first prints how many seconds
 that is. A span is printed when the action after it has lasted a moment. Spans are runs of the best label; `kinespan
 localize` may cut elsewhere if the model has learnt how long actions last. An event, with time in place of start and
-end, is printed when no higher score of its label can follow near it.
+end, is printed when no higher score of its label can follow near it. Where the model tells people apart, each span and
+event says whose it is: the position in the list.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,12 @@ from ..models.model_file import ModelSpec
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
+from .motion import READING, check_no_options
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..stream import Update
 
+GROUPS = READING
 Frame = tuple[Float32Array, BoolArray]
 
 
@@ -46,8 +49,6 @@ class StreamArguments(DeviceArguments):
     """Model file, or folder of a finetuning run."""
     input: Positional[Path | None] = None
     """Motion file; by default frames are read from standard input."""
-    fps: float | None = None
-    """Frames per second, in place of the file's own; required for standard input."""
     skeleton: str | None = None
     """Name of the skeleton on standard input; by default the model's."""
     people: int = 2
@@ -59,19 +60,20 @@ class StreamArguments(DeviceArguments):
     """Metres from root to mid-shoulders; by default measured."""
 
 
-def run(arguments: StreamArguments) -> int:
+def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
     """Print each span when it is final."""
     check_device_name(arguments.device)
     if arguments.torso is not None and not arguments.torso > 0:
         raise InputError(f"--torso: found {arguments.torso:g}, expected a positive number of metres")
     spec = localizer_spec(arguments.model)
-    fps, skeleton, frames = _frames(arguments, spec)
+    fps, skeleton, frames = _frames(arguments, options, spec)
 
     from ..runs.load import load_model
-    from ..stream import StreamLocalizer
+    from ..stream import PeopleStream, StreamLocalizer
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
-    stream = StreamLocalizer(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
+    kind = PeopleStream if spec.people == "each" else StreamLocalizer
+    stream = kind(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
     print(
         f"scores come {stream.latency:.2f} s after their frames at most, of which the network looks "
         f"{stream.look_ahead:.2f} s ahead",
@@ -85,19 +87,22 @@ def run(arguments: StreamArguments) -> int:
     return 0
 
 
-def _frames(arguments: StreamArguments, spec: ModelSpec) -> tuple[float, Skeleton, Iterable[Frame]]:
+def _frames(
+    arguments: StreamArguments, options: io.ReadOptions, spec: ModelSpec
+) -> tuple[float, Skeleton, Iterable[Frame]]:
     """Rate, skeleton and frames: positions (P, J, 3) and valid (P,) of each."""
     if arguments.input is not None:
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
-        recording = io.read(arguments.input, options=io.ReadOptions(fps=arguments.fps)).recording
+        recording = io.read(arguments.input, options=options).recording
         return recording.fps, recording.skeleton, zip(recording.positions, recording.valid, strict=True)
-    if arguments.fps is None:
+    if options.fps is None:
         raise InputError("missing: --fps; standard input does not state it")
+    check_no_options(replace(options, fps=None), "standard input")
     if arguments.people < 1:
         raise InputError(f"--people is {arguments.people}, expected at least 1")
     skeleton = spec.input.skeleton if arguments.skeleton is None else SKELETONS[arguments.skeleton]
-    return arguments.fps, skeleton, _read_frames(skeleton, arguments.people)
+    return options.fps, skeleton, _read_frames(skeleton, arguments.people)
 
 
 def _read_frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
@@ -130,11 +135,12 @@ def _frame(line: str, joints: int, slots: int) -> Frame:
     return positions, valid
 
 
-def _print_update(update: Update) -> None:
-    """Print a line of JSON for each span, and for each event."""
-    for span in update.spans:
+def _print_update(update: Update | Mapping[int, Update]) -> None:
+    """Print a line of JSON for each span and event of an update, or of those of several people."""
+    updates = list(update.values()) if isinstance(update, Mapping) else [update]
+    for span in sorted(span for part in updates for span in part.spans):
         row = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
-        print(json.dumps(row), flush=True)
-    for event in update.events:
-        row = {"time": event.time, "label": event.label, "score": round(event.score or 0.0, 4)}
-        print(json.dumps(row), flush=True)
+        print(json.dumps(row if span.person is None else {**row, "person": span.person}), flush=True)
+    for event in sorted(event for part in updates for event in part.events):
+        instant = {"time": event.time, "label": event.label, "score": round(event.score or 0.0, 4)}
+        print(json.dumps(instant if event.person is None else {**instant, "person": event.person}), flush=True)

@@ -183,7 +183,7 @@ class Corpus:
 
 def pack_valid(valid: BoolArray) -> UInt8Array:
     """A mask (T, P, J) as bits: (T, P, ceil(J / 8)) bytes."""
-    return np.packbits(valid, axis=2)
+    return np.ascontiguousarray(np.packbits(valid, axis=2))
 
 
 def unpack_valid(packed: UInt8Array, num_joints: int) -> BoolArray:

@@ -116,8 +116,16 @@ def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
 
 
 def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
-    """The annotation of each recording of all sets over one label set, the union of those of the corpora."""
-    annotations = [source.corpus.annotation(name) for source in sets for name in source.names]
+    """The annotation of each recording of all sets over one label set, the union of those of the corpora.
+
+    It is of everybody together: None where labels say who of several people acts.
+    """
+    annotations: list[Annotation | None] = []
+    for source in sets:
+        for name in source.names:
+            annotation, info = source.corpus.annotation(name), source.corpus.infos[source.corpus.index(name)]
+            is_of_everybody = annotation is None or not annotation.people or info.num_people == 1
+            annotations.append(annotation if is_of_everybody else None)
     labels = union_of(source.corpus.labels for source in sets if source.corpus.labels is not None)
     if labels is None:
         return annotations, None

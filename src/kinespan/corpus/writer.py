@@ -103,7 +103,7 @@ class CorpusWriter:
     def add(self, recording: Recording, annotation: Annotation | None = None) -> RecordingInfo:
         """Write a recording and its annotation, if any; returns its RecordingInfo, ``annotated`` not yet set.
 
-        Raises InputError for a bad name or label set or uneven times, and OSError where the disk is full.
+        Raises InputError for a bad name, label set or person, or uneven times, and OSError where the disk is full.
         """
         if self._folder is None:
             raise RuntimeError("CorpusWriter is used outside of its with block")
@@ -114,11 +114,11 @@ class CorpusWriter:
                 f"corpus {self.name!r}: a recording named {recording.name!r} "
                 f"{'already exists' if recording.name else 'cannot be stored'}; names must be unique and not empty"
             )
-        encoded = None if annotation is None else self._encode(recording.name, annotation)
+        encoded = None if annotation is None else self._encode(recording.name, annotation, recording.num_people)
         positions = np.ascontiguousarray(recording.positions, dtype="<f4")
         try:
             for file, array in zip(self._files, (positions, pack_valid(recording.valid)), strict=True):
-                file.write(array.data)
+                file.write(np.ascontiguousarray(array).data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._folder)) from error
         info = RecordingInfo(
@@ -143,7 +143,7 @@ class CorpusWriter:
         if name not in self._infos or name in self._annotations:
             reason = "is annotated already" if name in self._infos else "is not in the corpus"
             raise InputError(f"corpus {self.name!r}: recording {name!r} {reason}")
-        self._annotations[name] = self._encode(name, annotation)
+        self._annotations[name] = self._encode(name, annotation, self._infos[name].num_people)
 
     def add_split(self, split: Split) -> None:
         """Add a split; its recordings and labels are checked when the corpus is finished."""
@@ -160,13 +160,20 @@ class CorpusWriter:
         assert self._folder is not None
         write_atomically(self._folder / name, text)
 
-    def _encode(self, name: str, annotation: Annotation) -> dict[str, Any]:
+    def _encode(self, name: str, annotation: Annotation, num_people: int) -> dict[str, Any]:
+        """Plain data of an annotation. Raises InputError for another label set and a person whom no slot holds."""
         if self.labels is None:
             self.labels = annotation.labels
         if annotation.labels != self.labels:
             raise InputError(
                 f"recording {name!r}: its annotation is over labels {_brief(annotation.labels)}, "
                 f"the corpus has {_brief(self.labels)}; bring them to one label set first"
+            )
+        if annotation.people and annotation.people[-1] >= num_people:
+            slots = "slot 0" if num_people == 1 else f"slots 0 to {num_people - 1}"
+            raise InputError(
+                f"recording {name!r}: labels of person {annotation.people[-1]}, expected {slots}, as the motion has "
+                f"{num_people} {'person' if num_people == 1 else 'people'}; number people from 0 in the person column"
             )
         return encode_annotation(annotation)
 

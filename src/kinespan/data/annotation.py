@@ -40,7 +40,7 @@ class Span:
     score: float | None = None
     """How sure a prediction is; None for annotations."""
     person: int | None = None
-    """Index of the person who does it; None: anybody in the recording."""
+    """Slot of the person who does it; None: nobody in particular, which holds for everybody in the recording."""
 
     def __post_init__(self) -> None:
         """Check the bounds. Raises InputError."""
@@ -70,7 +70,7 @@ class Event:
     score: float | None = None
     """How sure a prediction is; None for annotations."""
     person: int | None = None
-    """Index of the person whose event it is; None: anybody in the recording."""
+    """Slot of the person whose event it is; None: nobody in particular, which holds for everybody in the recording."""
 
     def __post_init__(self) -> None:
         """Check the time. Raises InputError."""
@@ -87,7 +87,8 @@ class LabelSet:
 
     names: tuple[str, ...]
     exclusive: bool = True
-    """Whether at most one label holds at a time; False: labels may overlap."""
+    """Whether at most one label holds at a time, or, where people are told apart, for a person; False: labels may
+    overlap."""
     events: tuple[str, ...] = ()
     """The names, in the order of `names`, of what happens at an instant; all others name spans."""
     tolerance: float = TOLERANCE
@@ -204,6 +205,21 @@ class Annotation:
             if not any(span.label == point.label and span.start <= point.time < span.end for span in self.spans)
         )
         return subtract(windows, [(s.start, s.end) for s in self.spans]) if self.labels.exclusive else windows
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """The people whom spans and events name, by slot; empty where nobody is told apart."""
+        named = {*(span.person for span in self.spans), *(event.person for event in self.events)}
+        return tuple(sorted(person for person in named if person is not None))
+
+    def of_person(self, person: int | None) -> Annotation:
+        """What a person does: the spans and events of the person and of nobody in particular; all where it is None."""
+        if person is None:
+            return self
+        spans = tuple(span for span in self.spans if span.person in (person, None))
+        return replace(
+            self, spans=spans, events=tuple(event for event in self.events if event.person in (person, None))
+        )
 
     def frame_ids(self, num_frames: int, fps: float) -> IntArray:
         """Frame ids (T,): IGNORE, BACKGROUND or label index + 1, by the label at each frame's centre.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..arrays import BoolArray, Float32Array, Float64Array
 from ..errors import InputError
+from .joint_conventions import NEEDED_PARTS
+from .joint_names import read_names
+from .joint_proposals import as_yaml, propose_parts, unknown_joints
 from .recording import Recording
 from .skeleton import LANDMARKS, Skeleton
+from .skeletons import NTU_25
 
 Weights = dict[str, float]
 """Canonical name to weight; the weights of a rule sum to 1."""
+_JOINTS_BELOW_WRIST = 3
+"""Hand, its tip and the thumb."""
 
 _MIDDLE_RULES: dict[str, tuple[Weights, ...]] = {
     "pelvis": ({"left_hip": 0.5, "right_hip": 0.5},),
@@ -19,9 +27,10 @@ _MIDDLE_RULES: dict[str, tuple[Weights, ...]] = {
     "upper_spine": ({"spine": 0.5, "chest": 0.5},),
     # The neck joint sits about a third of the way from the shoulders' middle to the middle of the head.
     "neck": ({"chest": 2 / 3, "head": 1 / 3}, {"chest": 1.0}),
-    "head": ({"left_ear": 0.5, "right_ear": 0.5}, {"left_eye": 0.5, "right_eye": 0.5}, {"nose": 1.0}),
+    "head": ({"left_ear": 0.5, "right_ear": 0.5}, {"left_eye": 0.5, "right_eye": 0.5}, {"nose": 1.0},
+             {"neck": 1.0}),
     "nose": ({"left_eye": 0.5, "right_eye": 0.5}, {"head": 1.0}),
-}
+}  # fmt: skip
 
 
 def _sided_rules(side: str) -> dict[str, tuple[Weights, ...]]:
@@ -55,28 +64,90 @@ def joint_map(source: Skeleton, target: Skeleton) -> Float32Array:
     from `RULES`. A target joint without a canonical name is the source joint of the same name. Equal joints with equal
     canonical names give the identity.
 
-    Raises InputError, naming the target joint, where the source has no substitute for it.
+    Raises InputError where the source has no substitute for joints of the target, naming all the parts of the body
+    that are missing, the joints of the source that were not understood, and which of them could be those parts.
     """
     count = source.num_joints
     if source.joints == target.joints and source.body_parts == target.body_parts:
         return np.eye(count, dtype=np.float32)
-    known = _known_parts(source)
-    rows: list[Float64Array] = []
-    for joint, part in zip(target.joints, target.body_parts, strict=True):
-        row = None
-        if part is not None:
-            row = _row(part, known, ())
-        elif joint in source.joints:
-            row = np.eye(count)[source.joints.index(joint)]
-        if row is None:
-            role = f"body part {part}" if part else "no body part"
-            available = ", ".join(sorted(name for name in source.body_parts if name)) or "none"
-            raise InputError(
-                f"skeleton {source.name!r} cannot be mapped to {target.name!r}: nothing stands in for joint {joint!r} "
-                f"({role}); the source has the parts {available}. Choose a target skeleton without that joint"
-            )
-        rows.append(row)
+    rows = [row for row in _rows(source, target) if row is not None]
+    if len(rows) < target.num_joints:
+        raise InputError(
+            f"skeleton {source.name!r} cannot be mapped to {target.name!r}: {target.num_joints - len(rows)} of its "
+            f"{target.num_joints} joints have nothing to stand in for them. {_what_to_do(source, target)}"
+        )
     return np.stack(rows).astype(np.float32)
+
+
+def missing_parts(source: Skeleton, target: Skeleton) -> tuple[str, ...]:
+    """The fewest parts that the source lacks to be mapped to the target, most of them hips, knees, shoulders, elbows.
+
+    With them every joint of the target has its own or a substitute. Joints of the target that are no part of a body
+    are missing by their own names.
+    """
+    if source.joints == target.joints and source.body_parts == target.body_parts:
+        return ()
+    known = _known_parts(source)
+    missing = []
+    parts = [part for part in target.body_parts if part is not None]
+    for part in (*(part for part in NEEDED_PARTS if part in parts), *parts):
+        if _row(part, known, ()) is None:
+            missing.append(part)
+            known[part] = np.zeros(source.num_joints)
+    others = [joint for joint, part in zip(target.joints, target.body_parts, strict=True) if part is None]
+    return (*missing, *(joint for joint in others if joint not in source.joints))
+
+
+def headless(skeleton: Skeleton) -> tuple[str, ...]:
+    """("head",) of a skeleton without head, nose, eyes and ears, whose head is put at its neck; else ()."""
+    has_head = any(part in ("head", "nose", "left_eye", "left_ear") for part in skeleton.body_parts)
+    return () if has_head else ("head",)
+
+
+def has_fingers(skeleton: Skeleton) -> bool:
+    """Whether it is a person with fingers: it maps to ntu25 and has more below a wrist than hand, its tip and thumb."""
+    wrists = [joint for joint, part in enumerate(skeleton.body_parts) if part in ("left_wrist", "right_wrist")]
+    below: dict[int, int] = dict.fromkeys(wrists, 0)
+    for joint in range(skeleton.num_joints):
+        parent = skeleton.parents[joint]
+        while parent >= 0 and parent not in below:
+            parent = skeleton.parents[parent]
+        if parent >= 0:
+            below[parent] += 1
+    return max(below.values(), default=0) > _JOINTS_BELOW_WRIST and not missing_parts(skeleton, NTU_25)
+
+
+def _what_to_do(source: Skeleton, target: Skeleton) -> str:
+    """The rest of the message for a skeleton that lacks parts: which, what was not understood, what to write."""
+    missing = missing_parts(source, target)
+    parts = [part for part in missing if part in target.body_parts]
+    unknown = unknown_joints(source)
+    words = f"The file has no {shortened(missing, 20)}"
+    if parts and read_names(source.joints).is_marker_set:
+        return f"{words}: its joints are markers on the skin, and only joint centres are parts of a body"
+    if not parts or not unknown:
+        return f"{words}; its joints are {shortened(source.joints)}"
+    example = propose_parts(source, (*parts, *headless(source))) or {unknown[0]: parts[0]}
+    return (
+        f"{words}; not understood: {shortened(unknown)}. If they are parts of a person, write which to a YAML file, "
+        f"given by --joints where the motion is read (prepare, localize), for example {as_yaml(source, example)}"
+    )
+
+
+def shortened(names: Sequence[str], most: int = 12) -> str:
+    """Names in a list, of many the first."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _rows(source: Skeleton, target: Skeleton) -> list[Float64Array | None]:
+    """The row (J_source,) of each joint of the target, None where the source has no substitute for it."""
+    known, identity = _known_parts(source), np.eye(source.num_joints)
+    index = {joint: number for number, joint in enumerate(source.joints)}
+    return [
+        _row(part, known, ()) if part is not None else identity[index[joint]] if joint in index else None
+        for joint, part in zip(target.joints, target.body_parts, strict=True)
+    ]
 
 
 def _known_parts(source: Skeleton) -> dict[str, Float64Array]:

@@ -60,6 +60,8 @@ class Truth:
     without_length: tuple[NamedRow, ...] = ()
     """Rows of a file whose end is not after their start: true spans for mAP that no proposal can match, as in
     ActivityNet's evaluator; nothing else counts them."""
+    people: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The people seen in recordings whose annotations name people, by slot: also those who do nothing."""
 
     def of_recordings(self, names: Collection[str]) -> Truth:
         """The truth of those recordings that are among `names`."""

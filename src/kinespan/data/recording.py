@@ -116,6 +116,11 @@ class Recording:
         return int(self.positions.shape[1])
 
     @property
+    def people(self) -> tuple[int, ...]:
+        """The slots of the people who are seen at all."""
+        return tuple(np.flatnonzero(self.present.any(axis=0)).tolist())
+
+    @property
     def duration(self) -> float:
         """Length in seconds: T / fps, or, of uneven frames, to a frame's length after the last begins."""
         return self.num_frames / self.fps if self.times is None else float(self.times[-1]) + 1 / self.fps

@@ -95,7 +95,14 @@ class SpanTable(Mapping[str, tuple[Span, ...]]):
         return len(self.recordings)
 
     def has_overlaps(self) -> bool:
-        """Whether two spans of a recording share time, beyond rounding."""
+        """Whether two spans of a recording that can be of one person share time, beyond rounding."""
+        if not self._share_time():
+            return False
+        people = sorted(set(self.person.tolist()) - {-1})
+        return not people or any(self.where(np.isin(self.person, (-1, slot)))._share_time() for slot in people)
+
+    def _share_time(self) -> bool:
+        """Whether two spans of a recording, whosever they are, share time, beyond rounding."""
         recording = self.recording
         order = np.lexsort((self.end, self.start, recording))
         earlier, later = order[:-1], order[1:]

@@ -13,7 +13,8 @@ from ..data.skeletons import NTU_25
 from ..errors import InputError
 from . import smplh
 from .archive import Archive, archive_fields
-from .base import READERS, FileMotion, ReadOptions
+from .base import READERS, FileMotion
+from .options import ReadOptions
 
 _RATES = ("mocap_framerate", "mocap_frame_rate")
 """The name of the rate in the first release and in later ones."""
@@ -31,7 +32,8 @@ class AmassMotion:
 
     poses: Float64Array
     translation: Float64Array
-    fps: float
+    fps: float | None
+    """None where the file states no rate."""
     gender: str
     notes: tuple[str, ...] = ()
 
@@ -59,8 +61,8 @@ def read_motion(path: Path) -> AmassMotion:
     translation = archive.numbers("trans").astype(np.float64) if "trans" in archive else np.zeros((len(poses), 3))
     if translation.shape != (len(poses), 3):
         raise InputError(f"{path}: field 'trans' has shape {translation.shape}, expected {(len(poses), 3)}")
-    rate = next((name for name in _RATES if name in archive), _RATES[0])
-    return AmassMotion(poses, translation, archive.positive_number(rate), _gender(archive), notes)
+    rate = next((archive.positive_number(name) for name in _RATES if name in archive), None)
+    return AmassMotion(poses, translation, rate, _gender(archive), notes)
 
 
 def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], translation: bool) -> Float64Array:
@@ -71,7 +73,7 @@ def joints(motion: AmassMotion, body: smplh.Body, points: tuple[int, ...], trans
 
 @READERS.register("amass")
 class AmassReader:
-    """AMASS .npz with ``poses`` and ``mocap_framerate``: the 25 joints of NTU RGB+D on a male body of mean shape.
+    """AMASS .npz with ``poses`` and mostly a rate: the 25 joints of NTU RGB+D on a male body of mean shape.
 
     The body is `ReadOptions.body_model`, else one beside the file or in a folder above (`smplh.body_near`). It is the
     same for every performer, so that only motion differs; betas and gender of the file are not used. Metres. AMASS is
@@ -83,9 +85,9 @@ class AmassReader:
 
     @staticmethod
     def sniff(path: Path, head: bytes) -> bool:
-        """A zip archive that holds poses and a rate of motion capture."""
-        names = archive_fields(path, head)
-        return "poses" in names and any(rate in names for rate in _RATES)
+        """A zip archive that holds poses, and a rate of motion capture or a translation."""
+        fields = archive_fields(path, head)
+        return "poses" in fields and not fields.isdisjoint((*_RATES, "trans"))
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
@@ -98,6 +100,8 @@ class AmassReader:
             skeleton=NTU_25,
             fps=motion.fps,
             fps_from="the file's rate of motion capture",
+            unit_is_sure=True,
+            up_is_sure=True,
             attributes={"gender": motion.gender} if motion.gender else {},
             history=(*motion.notes, f"joints of the SMPL-H body {file.name}, mean shape, turned from z up"),
         )

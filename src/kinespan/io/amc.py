@@ -9,7 +9,8 @@ from typing import ClassVar
 from ..arrays import Float64Array
 from ..errors import InputError
 from .acclaim import ROOT, read_asf
-from .base import READERS, FileMotion, ReadOptions, numbers_by_line, read_text
+from .base import READERS, FileMotion, numbers_by_line, read_text
+from .options import ReadOptions
 
 _HDM05 = re.compile(r"HDM_(?P<actor>[A-Za-z]+)_(?P<action>.+)_(?P<take>\d{3})_120$")
 _RATE_120 = re.compile(r"_120$")
@@ -23,8 +24,8 @@ class AmcReader:
 
     The skeleton is `ReadOptions.asf`, else the .asf beside it whose name the AMC's begins with (HDM_bd.asf for
     HDM_bd_squat_001_120.amc), else the only .asf in the folder. AMC states no rate: it is 120 where the name ends in
-    ``_120``, as in HDM05, else `ReadOptions.fps` must give it. Units are those of the ASF, y up. HDM05's names give the
-    attributes actor, action and take; there is no Annotation.
+    ``_120``, as in HDM05, else `ReadOptions.fps` must give it. Units are those of the ASF, unless nobody would be so
+    tall; y up. HDM05's names give the attributes actor, action and take; there is no Annotation.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".amc",)
@@ -76,7 +77,7 @@ def _find_asf(path: Path) -> Path:
     candidates = ", ".join(file.name for file in files) or "none"
     raise InputError(
         f"{path}: which ASF skeleton belongs to it? Beside it: {candidates}; expected one whose name the AMC's begins "
-        "with, or exactly one. Give it, for example ReadOptions(asf=Path('walker.asf'))"
+        "with, or exactly one. Give it, for example --asf walker.asf"
     )
 
 

@@ -1,56 +1,22 @@
-"""What every reader shares: options, the contract, and the conversion to metres, y up and a known rate."""
+"""What every reader shares: the contract, the registries of readers and writers, and the parsing of text."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import BoolArray, Float64Array, IntArray
-from ..data.annotation import Annotation, LabelSet, runs, spans_from_frames
+from ..data.annotation import Annotation, LabelSet
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..errors import InputError
 from ..registry import Registry
-
-Axis = Literal["x", "y", "z"]
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """What a file does not state, or states wrongly. Raises InputError for a bad value."""
-
-    fps: float | None = None
-    """Frames per second, in place of the file's own."""
-    skip_frames: int = 0
-    """Leading frames to drop, such as the T-pose of many BVH files."""
-    unit: float | None = None
-    """Metres per unit of the file; by default as the format has it."""
-    up: Axis | None = None
-    """Axis of the file that points up; by default y."""
-    asf: Path | None = None
-    """Acclaim skeleton of AMC files; by default the ASF file beside them."""
-    body_model: Path | None = None
-    """SMPL-H body (.npz) of AMASS files; by default the one beside them or in a folder above."""
-    min_label_frames: int = 0
-    """Shorter runs of a per-frame label get the label of the longer neighbour; 0: labels as they are."""
-
-    def __post_init__(self) -> None:
-        """Check the values. Raises InputError."""
-        for name in ("fps", "unit"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise InputError(f"read option {name} is {value}, expected a positive number")
-        for name in ("skip_frames", "min_label_frames"):
-            if getattr(self, name) < 0:
-                raise InputError(f"read option {name} is {getattr(self, name)}, expected 0 or more")
-        if self.up not in (None, "x", "y", "z"):
-            raise InputError(f"read option up is {self.up!r}, expected x, y or z")
+from .options import Axis, ReadOptions
 
 
 @dataclass(frozen=True)
@@ -63,7 +29,7 @@ class Take:
 
 @dataclass(frozen=True)
 class FileMotion:
-    """The motion of a file in the file's own units, axes and rate, as a reader parses it; `finish` makes it a Take."""
+    """The motion of a file in its own units, axes and rate, as a reader parses it; `finish.finish` makes it a Take."""
 
     positions: NDArray[np.floating[Any]]
     """(T, P, J, 3)"""
@@ -72,14 +38,22 @@ class FileMotion:
     """Frames a second; None where the file states none."""
     fps_from: str
     """Where the rate comes from, for the history."""
-    unit: float = 1.0
-    """Metres per unit of the file."""
+    unit: float | None = 1.0
+    """Metres per unit of the file; None where the file states none: then the body tells."""
     unit_from: str = "the format's metres"
     """Where the unit comes from, for the history."""
+    unit_is_sure: bool = False
+    """Whether the unit holds whatever the size of the body, as a depth camera's."""
+    up: Axis = "y"
+    """The axis that points up, as the format has it."""
+    up_is_sure: bool = False
+    """Whether that axis points up whatever the body does."""
+    rest: Float64Array | None = None
+    """(J, 3) the rest pose, of a format that has one."""
     valid: BoolArray | None = None
-    """(T, P), or (T, P, J) for single joints; None: True where positions are not NaN."""
+    """(T, P), or (T, P, J) for single joints; joints that are NaN are never valid."""
     times: Float64Array | None = None
-    """(T,) seconds at which the frames start, where they are uneven; from 0 once the skipped frames are gone."""
+    """(T,) seconds, rising, where frames are not evenly spaced in time."""
     frame_ids: IntArray | None = None
     """(T,) frame ids over `labels`."""
     labels: LabelSet | None = None
@@ -116,124 +90,12 @@ HEAD_BYTES = 4096
 READERS: Registry[type[Reader]] = Registry("format")
 """Readers by format name."""
 
-_TURN_UP = {
-    "x": np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=np.float32),
-    "z": np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], dtype=np.float32),
-}
-"""Rotations (not reflections) that bring the named axis to y."""
+DECIDED, CHECK = "decided: ", "warning: "
+"""How notes of a history begin that say what was decided about a file, and what looks wrong in it."""
 
-
-def finish(path: Path, format_name: str, motion: FileMotion, options: ReadOptions) -> Take:
-    """The Take in metres, y up, at its rate, without the skipped frames; its history says how it was read.
-
-    Raises InputError, naming the file, without a rate, without a remaining frame, and as Recording does.
-    """
-    fps = options.fps if options.fps is not None else motion.fps
-    if fps is None:
-        raise InputError(f"{path}: the file states no frame rate; give it, for example ReadOptions(fps=120)")
-    unit = options.unit if options.unit is not None else motion.unit
-    up = options.up or "y"
-    skip = options.skip_frames
-    if skip >= len(motion.positions):
-        raise InputError(f"{path}: skip_frames is {skip}, but the file has only {len(motion.positions)} frames")
-    positions = (motion.positions[skip:] * unit).astype(np.float32)
-    if up != "y":
-        positions = positions @ _TURN_UP[up].T
-    fps_from = "given" if options.fps is not None else motion.fps_from
-    unit_from = "given" if options.unit is not None else motion.unit_from
-    history = [
-        *motion.history,
-        f"read as {format_name}: {fps:g} fps ({fps_from}), {unit:.6g} m per unit ({unit_from}), {up} up",
-    ]
-    if skip:
-        history.append(f"dropped the first {skip} frames")
-    valid = ~np.isnan(motion.positions).any(axis=3) if motion.valid is None else motion.valid
-    try:
-        annotation = _annotation(motion, fps, options, history)
-        recording = Recording(
-            positions=positions,
-            fps=fps,
-            skeleton=motion.skeleton,
-            name=motion.name or path.stem,
-            valid=valid[skip:],
-            source=motion.source or path.name,
-            attributes=motion.attributes,
-            history=tuple(history),
-            times=None if motion.times is None else motion.times[skip:] - motion.times[skip],
-        )
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return Take(recording, annotation)
-
-
-def _annotation(motion: FileMotion, fps: float, options: ReadOptions, history: list[str]) -> Annotation | None:
-    """The Annotation of the file at the final rate, without the skipped frames."""
-    skip = options.skip_frames
-    if motion.frame_ids is not None and motion.labels is not None:
-        ids = merge_short_runs(motion.frame_ids, options.min_label_frames)
-        changed = int(np.count_nonzero(ids != motion.frame_ids))
-        if changed:
-            history.append(f"merged label runs under {options.min_label_frames} frames: {changed} frames relabelled")
-        if motion.times is None:
-            return spans_from_frames(ids[skip:], fps, motion.labels)
-        return _timed(spans_from_frames(ids[skip:], 1.0, motion.labels), motion.times[skip:], fps)
-    if motion.annotation is None:
-        return None
-    if motion.times is not None:  # in seconds of the file's clock, whatever the rate
-        return _shifted(motion.annotation, 1.0, float(motion.times[skip]))
-    scale = 1.0 if motion.fps is None else motion.fps / fps
-    return _shifted(motion.annotation, scale, skip / fps)
-
-
-def _timed(annotation: Annotation, times: Float64Array, fps: float) -> Annotation:
-    """The annotation whose times are frame numbers, by the seconds at which those frames start."""
-    starts = np.append(times - times[0], times[-1] - times[0] + 1 / fps)  # the end of the last frame too
-
-    def at(frame: float) -> float:
-        return float(starts[round(frame)])
-
-    spans = tuple(replace(span, start=at(span.start), end=at(span.end)) for span in annotation.spans)
-    covered = annotation.covered and tuple((at(start), at(end)) for start, end in annotation.covered)
-    return Annotation(spans, annotation.labels, covered)
-
-
-def _shifted(annotation: Annotation, scale: float, start: float) -> Annotation:
-    """The annotation with all times multiplied by `scale`, then `start` seconds cut from the front."""
-    if scale == 1.0 and start == 0.0:
-        return annotation
-
-    def shifted(begin: float, end: float) -> tuple[float, float]:
-        return max(0.0, begin * scale - start), end * scale - start
-
-    times = [shifted(span.start, span.end) for span in annotation.spans]
-    spans = [
-        replace(span, start=begin, end=end)
-        for span, (begin, end) in zip(annotation.spans, times, strict=True)
-        if end > begin
-    ]
-    covered = annotation.covered
-    if covered is not None:
-        covered = tuple((begin, end) for begin, end in (shifted(*bounds) for bounds in covered) if end > begin)
-    events = (replace(event, time=event.time * scale - start) for event in annotation.events)
-    return Annotation(tuple(spans), annotation.labels, covered, tuple(event for event in events if event.time >= 0))
-
-
-def merge_short_runs(ids: IntArray, min_frames: int) -> IntArray:
-    """Frame ids (T,) in which every run shorter than `min_frames` has the label of its longer neighbour.
-
-    The shortest run is merged first, the earlier of equals; of equally long neighbours the earlier one wins. A run that
-    has grown counts with its new length. A single run stays, however short.
-    """
-    ids = np.array(ids, dtype=np.int64)
-    while len(segments := runs(ids)) > 1:
-        lengths = [end - start for _, start, end in segments]
-        shortest = lengths.index(min(lengths))
-        if lengths[shortest] >= min_frames:
-            break
-        neighbours = [run for run in (shortest - 1, shortest + 1) if 0 <= run < len(lengths)]
-        _, start, end = segments[shortest]
-        ids[start:end] = segments[max(neighbours, key=lengths.__getitem__)][0]
-    return ids
+Writer = Callable[[Recording, Path, Annotation | None], object]
+WRITERS: Registry[Writer] = Registry("format to write")
+"""Writers of motion files by suffix, without the dot: a function of recording, path and annotation."""
 
 
 def read_text_bytes(path: Path) -> bytes:
@@ -273,12 +135,12 @@ def whole_number(word: str) -> int | None:
     return int(word) if word.isascii() and word.isdigit() and len(word) < 10 else None
 
 
-def present_people(path: Path, positions: Float64Array) -> BoolArray:
-    """Mask (T, P) of the people who are not all zeros in positions (T, P, J, 3). Raises InputError without any."""
-    valid: BoolArray = np.any(positions != 0, axis=(2, 3))
-    if not valid.any():
-        raise InputError(f"{path}: all {len(valid)} frames hold only zeros, the sensor saw nobody; leave it out")
-    return valid
+def seen_joints(path: Path, positions: Float64Array) -> BoolArray:
+    """Mask (T, P, J) of the joints at (T, P, J, 3) that are not exactly zero. Raises InputError without any."""
+    seen: BoolArray = np.any(positions != 0, axis=3)
+    if not seen.any():
+        raise InputError(f"{path}: all {len(seen)} frames hold only zeros, the sensor saw nobody; leave it out")
+    return seen
 
 
 def finite_numbers(words: list[str], location: str) -> Float64Array:

@@ -13,16 +13,17 @@ from ..arrays import Float64Array
 from ..data.skeleton import Skeleton
 from ..data.skeletons import skeleton_from_names
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, floats, number_table, read_text, whole_number
+from .base import DECIDED, READERS, FileMotion, floats, number_table, read_text, whole_number
+from .options import ReadOptions
 from .rotations import chained
 
 _CHANNELS = {f"{axis}{kind}".lower() for axis in "XYZ" for kind in ("position", "rotation")}
 _MAX_CHANNELS = 6
 
-UNITS = {"metres": 1.0, "inches": 0.0254, "CMU units": 0.0254 / 0.45, "centimetres": 0.01, "millimetres": 0.001}
-"""Metres per unit, of the units that motion files use."""
-_BODY_LENGTH = 1.5
-"""Metres from an adult's ankle over knee, hip and spine to the head joint, roughly."""
+_USUAL_RATES = (24, 25, 30, 48, 50, 60, 72, 75, 90, 100, 120, 144, 150, 180, 200, 240, 250, 300, 360, 400, 480, 500)
+"""Frames a second, of cameras and motion capture."""
+_LONGEST_FRAME = 0.5
+"""Seconds; a longer Frame Time is a rate, or milliseconds."""
 
 
 @dataclass
@@ -42,12 +43,12 @@ class Node:
 class BvhReader:
     """BVH: one tree, up to six channels a joint in any order.
 
-    Rate: ``1 / Frame Time``, rounded to a whole number where the printed digits mean one (0.016667 is 60). Unit: BVH
-    states none, so it is guessed: of metres, inches, CMU units (inches / 0.45), centimetres and millimetres the one
-    that brings the body, from ankle along the bones to the head, nearest to 1.5 m. The guess is in the history.
-    Position channels are added to a joint's OFFSET, unless they are nearer to the OFFSET than to zero: then they
-    replace it. End sites are dropped, except below an ankle or wrist without a further joint: there they become the
-    joint ``<parent>_end``, the body's foot or hand tip.
+    Rate: ``1 / Frame Time``, a whole number where the printed digits mean one (0.016667 is 60, and so is 0.017). A
+    Frame Time of 30 or of 33.333 is read as the rate or the milliseconds that it must be, or refused. Unit: BVH states
+    none, so the body tells. Up: y, unless the body stands along another axis. Position channels replace the OFFSETs of
+    their joints, in the whole file; where this would leave joints without a bone, they are added. One row of frames
+    more or less than announced is read and told. End sites are dropped, except below an ankle or wrist without a
+    further joint: there they become the joint ``<parent>_end``, the body's foot or hand tip.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".bvh",)
@@ -64,13 +65,20 @@ class BvhReader:
         lines = read_text(path).split("\n")
         nodes, line = _hierarchy(path, lines)
         frames, frame_time, line = _motion_header(path, lines, line)
-        width = sum(len(node.channels) for node in nodes)
-        values = _values(path, lines, line, frames, width)
+        fps, fps_from, rate_notes = _rate(path, frame_time, options)
+        values, count_notes = _values(path, lines, line, frames, sum(len(node.channels) for node in nodes))
         skeleton, node_indices = _skeleton(path, nodes)
-        positions = forward_kinematics(nodes, values)[:, node_indices]
-        fps, fps_from = _rate(path, frame_time, options)
-        unit, unit_from = guess_unit(skeleton, positions[0]) if options.unit is None else (options.unit, "given")
-        return FileMotion(positions[:, None], skeleton, fps, fps_from, unit, unit_from)
+        offsets_are_added, channel_notes = _position_rule(nodes, values)
+        positions = forward_kinematics(nodes, values, offsets_are_added)
+        return FileMotion(
+            positions=positions[:, None, node_indices],
+            skeleton=skeleton,
+            fps=fps,
+            fps_from=fps_from,
+            unit=None,
+            rest=_rest_pose(nodes)[node_indices],
+            history=(*rate_notes, *count_notes, *channel_notes),
+        )
 
 
 def _hierarchy(path: Path, lines: list[str]) -> tuple[list[Node], int]:
@@ -178,29 +186,67 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
     return frames, fields[1], filled[1] + 1
 
 
-def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> Float64Array:
-    """Channel values (T, width), one line a frame."""
+def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> tuple[Float64Array, tuple[str, ...]]:
+    """Channel values (T, width), one line a frame, and a note where their number is not the announced one."""
     rows = [(number, line) for number, line in enumerate(lines[start:], start=start + 1) if line.strip()]
-    values = number_table(path, rows, width, ", one for each channel")
-    if len(values) != frames:
-        raise InputError(
-            f"{path}:{len(lines)}: found {len(values)} frames, but 'Frames:' says {frames}; the file is cut off or the "
-            "number is wrong"
-        )
-    return values
+    for frame, (number, line) in enumerate(rows, start=1):
+        words = len(line.split())
+        if words != width:
+            is_cut = frame == len(rows) and words < width
+            end = "; the file is cut off there, copy it again" if is_cut else ", one for each channel"
+            raise InputError(
+                f"{path}:{number}: frame {frame} (line {number}) has {words} values, expected {width}{end}"
+            )
+    if not rows or abs(len(rows) - frames) > 1:
+        reason = "the file is cut off" if len(rows) < frames else "correct the number"
+        raise InputError(f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; {reason}")
+    values = number_table(path, rows, width, "")
+    if len(rows) == frames:
+        return values, ()
+    return values, (f"{DECIDED}all rows are read ({len(rows)} frames, though 'Frames:' says {frames})",)
 
 
-def forward_kinematics(nodes: list[Node], values: Float64Array) -> Float64Array:
+def _rest_pose(nodes: list[Node]) -> Float64Array:
+    """Positions (N, 3) of all nodes where nothing is rotated."""
+    positions = np.zeros((len(nodes), 3))
+    for number, node in enumerate(nodes):
+        positions[number] = node.offset + (positions[node.parent] if node.parent >= 0 else 0)
+    return positions
+
+
+def _position_rule(nodes: list[Node], values: Float64Array) -> tuple[bool, tuple[str, ...]]:
+    """Whether position channels are added to the OFFSETs in this file, or replace them; and a note where it matters.
+
+    They replace them, unless most joints below the root that have both would lose their bone: their channels are near
+    zero, changes of the OFFSET.
+    """
+    written = {node.name: _written_position(node, values) for node in nodes if _position_columns(node)}
+    lengths = [float(np.linalg.norm(node.offset)) for node in nodes if node.parent >= 0 and np.any(node.offset)]
+    near_zero = 0.1 * float(np.median(lengths)) if lengths else 0.0
+    with_both = [node for node in nodes if node.name in written and np.any(node.offset)]
+    below_root = [np.linalg.norm(written[node.name], axis=1) for node in with_both if node.parent >= 0]
+    lost = sum(float(np.median(distances)) < near_zero for distances in below_root)
+    if 2 * lost > len(below_root):
+        return True, (f"{DECIDED}position channels are added to the OFFSETs ({lost} joints have them near zero)",)
+    differ = any(np.any(written[node.name] != node.offset) for node in with_both)
+    return False, ("position channels replace the OFFSETs of their joints",) if differ else ()
+
+
+def forward_kinematics(nodes: list[Node], values: Float64Array, offsets_are_added: bool = False) -> Float64Array:
     """Positions (T, N, 3) of all nodes from channel values (T, width), in the file's units.
 
     The world rotation of a joint is its parent's times its own, ``R = R_parent R_a R_b R_c`` with the channels a, b, c
-    in the order of the file, in degrees; its position is its parent's plus its offset rotated by R_parent.
+    in the order of the file, in degrees; its position is its parent's plus its own, rotated by R_parent. Its own
+    position is its OFFSET, in place of which, or with offsets_are_added in addition to which, come position channels.
     """
     rotations = _local_rotations(nodes, values)
     positions = np.zeros((len(values), len(nodes), 3))
     world_rotations: list[Float64Array] = []
     for number, node in enumerate(nodes):
-        offset = _local_position(node, values)  # (3,) or (T, 3)
+        offset = node.offset  # (3,) or (T, 3)
+        if _position_columns(node):
+            offset = _written_position(node, values, np.zeros(3) if offsets_are_added else node.offset)
+            offset = offset + node.offset if offsets_are_added else offset
         rotation = rotations.get(number, np.eye(3))  # (T, 3, 3) or (3, 3)
         if node.parent >= 0:
             parent_rotation = world_rotations[node.parent]
@@ -227,18 +273,18 @@ def _local_rotations(nodes: list[Node], values: Float64Array) -> dict[int, Float
     return rotations
 
 
-def _local_position(node: Node, values: Float64Array) -> Float64Array:
-    """Position of the node relative to its parent: (3,), or (T, 3) where it has position channels."""
-    position_channels = {
+def _position_columns(node: Node) -> dict[int, int]:
+    """The column of each axis for which a node has a position channel."""
+    return {
         "xyz".index(name[0]): node.first_channel + index for index, name in enumerate(node.channels) if "pos" in name
     }
-    if not position_channels:
-        return node.offset
-    axes, columns = list(position_channels), list(position_channels.values())
-    written, offset = values[:, columns], node.offset[axes]
-    distance, distance_to_offset = (np.median(np.linalg.norm(written - point, axis=1)) for point in (0, offset))
-    position = np.tile(node.offset, (len(values), 1))
-    position[:, axes] = written if distance_to_offset < distance else written + offset
+
+
+def _written_position(node: Node, values: Float64Array, without: Float64Array | None = None) -> Float64Array:
+    """The position channels (T, 3) of a node; axes without one are those of `without`, by default its OFFSET."""
+    position = np.tile(node.offset if without is None else without, (len(values), 1))
+    for axis, column in _position_columns(node).items():
+        position[:, axis] = values[:, column]
     return position
 
 
@@ -270,44 +316,49 @@ def _named(nodes: list[Node], node_indices: list[int]) -> Skeleton:
     return skeleton_from_names(f"bvh{len(names)}", names, parents)
 
 
-def _rate(path: Path, frame_time: str, options: ReadOptions) -> tuple[float | None, str]:
-    seconds = float(frame_time)
-    if not 1e-4 <= seconds <= 1e4:
-        if options.fps is None:
-            raise InputError(
-                f"{path}: Frame Time is {frame_time}, expected seconds; give the rate, for example ReadOptions(fps=60)"
-            )
-        return None, ""
-    return rate_of(frame_time), f"Frame Time {frame_time}"
+def _rate(path: Path, frame_time: str, options: ReadOptions) -> tuple[float | None, str, tuple[str, ...]]:
+    """Frames a second, where they come from, and a note where they are not simply 1 / Frame Time."""
+    value = float(frame_time)
+    origin = f"Frame Time {frame_time}"
+    if 1e-4 <= value <= _LONGEST_FRAME:
+        rate = rate_of(frame_time)
+        if abs(rate * value - 1) < 2e-3:
+            return rate, origin, ()
+        digits = f"the usual rate that has these digits, not {1 / value:.4g}"
+        return rate, origin, (f"{DECIDED}{rate:g} frames a second by the Frame Time ({frame_time}: {digits})",)
+    if options.fps is not None:
+        return None, "", ()
+    as_rate = value in _USUAL_RATES
+    by_milliseconds = [rate for rate in _USUAL_RATES if abs(1000 / rate - value) <= _half_digit(frame_time)]
+    if as_rate + len(by_milliseconds) != 1:
+        raise InputError(f"{path}: Frame Time is {frame_time}, expected seconds; give the rate, for example --fps 60")
+    rate, what = (value, "a rate") if as_rate else (float(by_milliseconds[0]), "milliseconds")
+    note = f"{DECIDED}{rate:g} frames a second by the Frame Time ({frame_time} cannot be seconds, it is {what})"
+    return rate, f"{origin}, {what}", (note,)
 
 
 def rate_of(frame_time: str) -> float:
-    """Frames a second from a printed frame time (> 0): the whole rate that rounds to those digits, else 1 / it."""
-    seconds = float(frame_time)
-    mantissa, _, exponent = frame_time.lower().partition("e")
-    digits = len(mantissa.partition(".")[2]) - int(exponent or 0)
-    whole = round(1 / seconds)
-    if whole > 0 and abs(1 / whole - seconds) <= 0.5 * 10.0**-digits * (1 + 1e-9) and digits >= 3:
-        return float(whole)
-    return 1 / seconds
+    """Frames a second from a printed frame time (> 0).
 
-
-def guess_unit(skeleton: Skeleton, pose: Float64Array) -> tuple[float, str]:
-    """Metres per unit from the size of the body in a pose (J, 3) of the file, and the reason in words.
-
-    The size is measured along the bones, in any pose. Centimetres where ankles or head are not known.
+    Of the rates that give its digits, rounded or cut off, the usual one; else the whole one; else 1 / it. With fewer
+    than three digits behind the point it is 1 / it.
     """
-    parts = {part: joint for joint, part in enumerate(skeleton.body_parts) if part}
-    chain = [part for part in ("spine", "chest", "neck") if part in parts]
-    leg = ["left_ankle", "left_knee", "left_hip"]
-    if not {*leg, "right_hip", "head"} <= parts.keys():
-        return 0.01, "centimetres, for want of ankles and head to measure"
-    points = [pose[parts[part]] for part in leg]
-    points.append((pose[parts["left_hip"]] + pose[parts["right_hip"]]) / 2)
-    points += [pose[parts[part]] for part in (*chain, "head")]
-    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    size = float(np.delete(steps, len(leg) - 1).sum())
-    if not size > 0:
-        return 0.01, "centimetres, for want of a body with a size"
-    name = min(UNITS, key=lambda unit: abs(np.log(size * UNITS[unit] / _BODY_LENGTH)))
-    return UNITS[name], f"{name}, guessed: {size:.4g} units from ankle to head"
+    seconds = float(frame_time)
+    half = _half_digit(frame_time)
+    if half > 0.5e-3 * (1 + 1e-9):
+        return 1 / seconds
+
+    def fits(rate: int) -> bool:
+        return -half <= seconds - 1 / rate <= half or 0 <= 1 / rate - seconds < 2 * half * (1 - 1e-9)
+
+    usual = [rate for rate in _USUAL_RATES if fits(rate)]
+    if usual:
+        return float(min(usual, key=lambda rate: abs(1 / rate - seconds)))
+    whole = round(1 / seconds)
+    return float(whole) if whole > 0 and abs(1 / whole - seconds) <= half else 1 / seconds
+
+
+def _half_digit(number: str) -> float:
+    """Half of the last digit of a printed number."""
+    mantissa, _, exponent = number.lower().partition("e")
+    return 0.5 * 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2])) * (1 + 1e-9)

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
-from .base import HEAD_BYTES, READERS, ReadOptions, Take, finish
+from .base import HEAD_BYTES, READERS, Take
+from .finish import finish
+from .options import AUTO, ReadOptions
 
-AUTO = "auto"
+_WHAT_IT_IS = {
+    ".asf": "an Acclaim skeleton has no motion; give the .amc file that it belongs to",
+    ".npy": "an array without names or rate; HumanML3D's are read by kinespan prepare --recipe humanml3d",
+}
+"""What to say of files without a reader, by suffix."""
 
 
-def read(path: Path | str, format: str = AUTO, options: ReadOptions | None = None) -> Take:
+def read(
+    path: Path | str, format: str = AUTO, options: ReadOptions | None = None, *, override_fps: bool = True
+) -> Take:
     """The Recording of a file, in metres and y up, and its Annotation where it has labels.
 
     Parameters:
         path: the file.
-        format: a name in `READERS`, or "auto" to recognise it by content.
+        format: a name in `READERS`, or "auto": that of the options, else recognised by content.
         options: what the file does not state, or states wrongly.
+        override_fps: whether the rate of the options holds against that of the file; else it is for files without one.
 
     Raises InputError, naming the file and, in text files, the line, for anything that cannot be read.
     """
     path, options = Path(path), options or ReadOptions()
-    name = detect(path) if format == AUTO else format
+    name = options.format if format == AUTO else format
+    name = detect(path) if name == AUTO else name
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused later, as not finite
         motion = READERS[name].parse(_existing(path), options)
-        return finish(path, name, motion, options)
+        return finish(path, name, motion, options, override_fps=override_fps)
 
 
 def detect(path: Path | str) -> str:
@@ -38,8 +49,13 @@ def detect(path: Path | str) -> str:
     names = _formats(_existing(path))
     if len(names) == 1:
         return names[0]
+    if path.suffix.lower() in _WHAT_IT_IS and not names:
+        raise InputError(f"{path}: the content is of no known format: {_WHAT_IT_IS[path.suffix.lower()]}")
     reason = f"more than one format fits ({', '.join(names)})" if names else "the content is of no known format"
-    raise InputError(f"{path}: {reason}; kinespan reads {', '.join(READERS)}. Give the format by name if you know it")
+    raise InputError(
+        f"{path}: {reason}; kinespan reads {', '.join(READERS)}. Give its name by --format, or, for a file of a public "
+        "data set, see kinespan list recipes"
+    )
 
 
 def find_files(source: Path | str, format: str = AUTO) -> list[tuple[Path, str]]:
@@ -76,6 +92,11 @@ def survey_files(source: Path | str, format: str = AUTO) -> tuple[list[tuple[Pat
             f"{source}: no recording of {wanted} among {len(skipped)} files; kinespan reads {', '.join(READERS)}"
         )
     return recordings, skipped
+
+
+def overrides_fps(files: Sequence[tuple[Path, str]]) -> bool:
+    """Whether a given rate holds against those of these files, with their formats: of several formats it does not."""
+    return len({format for _, format in files}) <= 1
 
 
 def _existing(path: Path) -> Path:

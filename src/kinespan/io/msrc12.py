@@ -12,8 +12,9 @@ import numpy as np
 from ..data.annotation import Annotation, Event, LabelSet
 from ..data.skeletons import KINECT_20
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, floats, present_people, read_text, read_text_bytes
+from .base import READERS, FileMotion, floats, read_text, read_text_bytes, seen_joints
 from .decimals import Lines, lines_of
+from .options import ReadOptions
 
 LABELS = LabelSet(
     names := (
@@ -25,6 +26,7 @@ LABELS = LabelSet(
 )  # fmt: skip
 """The gestures 1..12, as the files name them. A label is the action point, the instant when a system should react; the
 field counts a detection within 0.333 s (Nowozin and Shotton: Action Points, MSR-TR-2012-68)."""
+FPS = 30.0
 _NAME = re.compile(r"(?P<instruction>P\d+_\d+)_(?P<gesture>\d+)A?_p(?P<performer>\d+)$", re.IGNORECASE)
 _JOINTS = len(KINECT_20.joints)
 _WIDTH = 1 + 4 * _JOINTS
@@ -48,10 +50,10 @@ class Msrc12Reader:
     """MSRC-12 text: a frame a line, a time stamp in microseconds and 20 times ``x y z w``, separated by blanks.
 
     The file may be gzipped. Metres, y up, the joints of Kinect v1; w is 1. Frames are uneven, 33 to 67 ms with holes of
-    up to 2 s, and keep their times; the rate is that of the median. Joints at zero were not seen, as in the first
-    frames of nearly every file. ``P1_1_10_p06`` in the name gives the attributes instruction (P1_1), gesture (10) and
-    performer (6). The action points of ``P1_1_10_p06.tagstream`` beside it are Events; without one there is no
-    Annotation.
+    up to 2 s, and keep their times; the nominal rate is the sensor's 30 fps. Joints at zero were not seen, as in the
+    first frames of nearly every file. ``P1_1_10_p06`` in the name gives the attributes instruction (P1_1), gesture
+    (10) and performer (6). The action points of ``P1_1_10_p06.tagstream`` beside it are Events; without one there is
+    no Annotation.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".gz")
@@ -81,21 +83,18 @@ class Msrc12Reader:
         _check(path, lines)
         stamps = lines.values[:, 0] / _MICROSECONDS
         positions = lines.values[:, 1:].reshape(-1, 1, _JOINTS, 4)[..., :3]
-        present_people(path, positions)  # raises where nobody was seen
-        steps = np.diff(stamps)
-        fps = float(1 / np.median(steps)) if len(steps) else 30.0
         name = recording_name(path)
         tags = path.with_name(f"{name}.tagstream")
         annotation = None
         if tags.is_file():
-            events = read_tags(tags, int(lines.values[0, 0]), float(stamps[-1] - stamps[0]) + 1 / fps)
+            events = read_tags(tags, int(lines.values[0, 0]), float(stamps[-1] - stamps[0]) + 1 / FPS)
             annotation = Annotation((), LABELS, None, events)
         return FileMotion(
             positions=positions,
             skeleton=KINECT_20,
-            fps=fps,
-            fps_from="median of the time stamps" if len(steps) else "nominal rate of the sensor",
-            valid=np.any(positions != 0, axis=3),
+            fps=FPS,
+            fps_from="nominal rate of the sensor, frames have time stamps",
+            valid=seen_joints(path, positions),
             times=stamps - stamps[0],
             annotation=annotation,
             attributes=_attributes(name),

@@ -12,8 +12,9 @@ import numpy as np
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions
+from .base import READERS, FileMotion
 from .decimals import Lines, read_lines
+from .options import ReadOptions
 
 _JOINTS = NTU_25.num_joints
 _BODY_WORDS = 10
@@ -41,7 +42,9 @@ class Bodies:
             skeleton=NTU_25,
             fps=30.0,
             fps_from="nominal rate of the format",
-            valid=self.valid,
+            unit_is_sure=True,
+            up_is_sure=True,
+            valid=np.any(self.positions != 0, axis=3),
             attributes=attributes,
             history=self.notes,
         )
@@ -53,7 +56,7 @@ class NtuReader:
 
     The number of frames; per frame the number of bodies; per body a line of 10 values that begins with its bodyID, a
     line with 25, and 25 lines of 12 values that begin with x y z. Metres in the camera's axes (y up), nominally 30 fps.
-    Each bodyID has a person slot of its own, in order of appearance, valid in the frames that list it with a joint off
+    Each bodyID has a person slot of its own, in order of appearance, and its joints are valid where they are listed off
     the origin. Of two bodies with one bodyID in a frame the first counts. Only the structure and x y z are checked: the
     other columns hold ``NaN`` and the like in good files. A file without any body is refused. ``SsssCcccPpppRrrrAaaa``
     in the file name gives the attributes setup, camera, performer, replication and action.
@@ -77,7 +80,7 @@ class NtuReader:
 
     @staticmethod
     def parse(path: Path, options: ReadOptions) -> FileMotion:
-        """Positions (T, P, 25, 3) and valid (T, P)."""
+        """Positions (T, P, 25, 3) and valid (T, P, 25)."""
         return read_bodies(path).motion(name_attributes(path.stem) or {})
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..data.skeletons import NTU_25
 from ..errors import InputError
-from .base import HEAD_BYTES, READERS, FileMotion, ReadOptions, floats, present_people, whole_number
+from .base import HEAD_BYTES, READERS, FileMotion, floats, seen_joints, whole_number
 from .decimals import read_lines
+from .options import ReadOptions
 
 FPS = 30.0
 _PEOPLE = 2
@@ -24,7 +25,7 @@ _NAME = re.compile(r"(?P<session>.+)-(?P<view>[LMR])$")
 class PkuMmdReader:
     """PKU-MMD skeleton text: per frame a line of 150 numbers, x y z of the 25 joints of two bodies.
 
-    Metres in the camera's axes (y up), 30 fps. A body of zeros is absent; a body that is always absent has no person
+    Metres in the camera's axes (y up), 30 fps. A joint at 0 0 0 was not seen; a body that is never seen has no person
     slot, and a file without any body is refused. ``NAME-V`` in the file name gives the attributes session (NAME, which
     views of one performance share) and view (L, M or R).
     """
@@ -57,14 +58,16 @@ class PkuMmdReader:
             line, index = map(int, np.argwhere(np.isnan(lines.values))[0])
             raise InputError(f"{path}:{line + 1}: found {lines.word(line, index)[:40]!r}, expected a finite number")
         positions = lines.values.reshape(-1, _PEOPLE, NTU_25.num_joints, 3)
-        valid = present_people(path, positions)
-        is_used = valid.any(axis=0)
+        valid = seen_joints(path, positions)
+        is_used = valid.any(axis=(0, 2))
         return FileMotion(
             positions=positions[:, is_used],
             skeleton=NTU_25,
             fps=FPS,
             fps_from="rate of the format",
             valid=valid[:, is_used],
+            unit_is_sure=True,
+            up_is_sure=True,
             attributes=name_attributes(path.stem),
         )
 

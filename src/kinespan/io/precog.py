@@ -12,7 +12,8 @@ from ..arrays import Float64Array
 from ..data.annotation import LabelSet
 from ..data.skeletons import KINECT_20
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, finite_numbers, present_people, read_text, whole_number
+from .base import READERS, FileMotion, finite_numbers, read_text, seen_joints, whole_number
+from .options import ReadOptions
 
 LABELS = LabelSet(
     (
@@ -30,8 +31,8 @@ _JOINTS = len(KINECT_20.joints)
 class PrecogReader:
     """PRECOG text: a line of joint names, then per frame 20 times ``x y z`` and a label 0..8, separated by ``;``.
 
-    Metres, y up, nominally 30 fps (no time stamps). Frames of zeros, in which the sensor saw nobody, are not valid; a
-    file of such frames is refused. A few labels flicker for a frame or two: `ReadOptions.min_label_frames` = 5 merges
+    Metres, y up, nominally 30 fps (no time stamps). Joints at 0 0 0, which the sensor did not see, are not valid; a
+    file of such joints is refused. A few labels flicker for a frame or two: `ReadOptions.min_label_frames` = 5 merges
     such runs. ``SeqS_P`` in the file name gives the attributes script (S) and performer (P).
     """
 
@@ -63,7 +64,9 @@ class PrecogReader:
             skeleton=KINECT_20,
             fps=30.0,
             fps_from="nominal rate of the format",
-            valid=present_people(path, positions),
+            valid=seen_joints(path, positions),
+            unit_is_sure=True,
+            up_is_sure=True,
             frame_ids=ids,
             labels=LABELS,
             attributes=name.groupdict() if name else {},

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..data.skeleton import Skeleton
 from ..errors import InputError
-from .base import READERS, FileMotion, ReadOptions, floats, number_table, read_text
+from .base import READERS, FileMotion, floats, number_table, read_text
+from .options import ReadOptions
 
 _FINGERS = {
     "thumb": ("A", "B", "End"), "index": ("A", "B", "C", "End"), "middle": ("A", "B", "C", "End"),

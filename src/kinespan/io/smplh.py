@@ -114,7 +114,7 @@ def body_near(path: Path) -> Path:
     if file is None:
         raise InputError(
             f"{path}: its joint angles need an SMPL-H body, and none of {', '.join(_BODY_FILES)} lies beside the file "
-            f"or in a folder above. Give it by --body-model or ReadOptions(body_model=Path('smplh')). {WHERE_TO_GET_IT}"
+            f"or in a folder above. Give it by --body-model. {WHERE_TO_GET_IT}"
         )
     return file
 

@@ -1,10 +1,9 @@
 """Precision, recall, F1, mean absolute error and average precision of predicted events.
 
-A predicted event is right if it lies within the tolerance of a true event of its recording, label and person that no
-better prediction took: best score first, each takes the nearest true event that is free (the earlier of equals). So
-every true event counts once. The tolerance makes it the point metric of action points (Nowozin and Shotton: Action
-Points, MSR-TR-2012-68, with 0.333 s); matching by score, as in ActivityNet, gives average precision from the same
-matches.
+A predicted event is right if it lies within the tolerance of a true event of its recording and label that no better
+prediction took: best score first, each takes the nearest true event that is free (the earlier of equals). So every true
+event counts once. The tolerance makes it the point metric of action points (Nowozin and Shotton: Action Points,
+MSR-TR-2012-68, with 0.333 s); matching by score, as in ActivityNet, gives average precision from the same matches.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import BoolArray, Float64Array, IntArray
+from ..arrays import Float64Array, IntArray
 from ..data.annotation import Event, Interval
 from ..errors import InputError
 from .average_precision import interpolated_ap
@@ -98,8 +97,8 @@ def event_metrics(
     """The figures of predicted against true events, both by recording; events of other labels are left out.
 
     Average precision is of all predictions, the other figures of those that score `threshold` or more. A recording
-    without predictions counts as missed, a prediction without a score as sure. Where one of a pair names no person,
-    any person's will do.
+    without predictions counts as missed, a prediction without a score as sure. Whose they are does not matter here:
+    `evaluate` makes each person a recording (see `kinespan.metrics.people`).
     Raises InputError for predictions of a recording that truth lacks, and a tolerance that is not positive.
     """
     if not (math.isfinite(tolerance) and tolerance > 0):
@@ -136,20 +135,12 @@ def _match(
     distance = np.full(len(predicted), np.nan)
     for number, (name, event) in enumerate(predicted):
         # a millionth of a second is rounding of the times
-        candidates = (
-            free[name] & (np.abs(times[name] - event.time) <= tolerance + 1e-6) & _same_person(event, truth[name])
-        )
+        candidates = free[name] & (np.abs(times[name] - event.time) <= tolerance + 1e-6)
         if candidates.any():
             off = np.where(candidates, np.abs(times[name] - event.time), np.inf)
             nearest = int(off.argmin())
             free[name][nearest], distance[number] = False, off[nearest]
     return distance
-
-
-def _same_person(event: Event, truth: Sequence[Event]) -> BoolArray:
-    """Mask of the true events that can be of the same person."""
-    people = (event.person, None)
-    return np.array([event.person is None or other.person in people for other in truth], dtype=bool)
 
 
 def is_covered(time: float, covered: Sequence[Interval] | None) -> bool:

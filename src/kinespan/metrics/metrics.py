@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import BoolArray, IntArray
-from ..data.annotation import Annotation, Event, LabelSet, Span
+from ..data.annotation import Annotation, LabelSet, Span
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import SpanTable
 from ..errors import InputError
@@ -18,6 +18,7 @@ from .errors import Errors, detection_errors
 from .events import EventMetrics, event_metrics, is_covered
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .matching import check_recordings
+from .people import people_apart
 from .segments import edit_score, f1_at_k
 from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, detection_map
 
@@ -125,20 +126,31 @@ def evaluate(
     The label of a frame is that of the segmentation or, without one, of the best span at the frame (overlapping
     labels: of every span that scores 0.5 or more). Predicted spans that lie for more than half outside the annotated
     time (``covered``, without that near point labels) are neither right nor wrong and are left out, as are events
-    outside it. Rows without length, whose end is not after their
-    start, count for mAP only, as in ActivityNet's evaluator: true ones as missed, predicted ones as wrong.
+    outside it. Rows without length, whose end is not after their start, count for mAP only, as in ActivityNet's
+    evaluator: true ones as missed, predicted ones as wrong. Where the ground truth of a recording names people, each of
+    them is scored alone, and a span or event that names nobody counts once for each (see `kinespan.metrics.people`);
+    ``people`` counts them.
 
     Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
     """
-    all_labels, undeclared = truth.labels, _check(predictions, truth)
-    tolerance = all_labels.tolerance if tolerance is None else tolerance
-    true_events = {name: annotation.instants for name, annotation in truth.annotations.items()}
+    undeclared = _check(predictions, truth)
+    names = set(truth.annotations)
+    recordings = {
+        "recordings": len(truth.annotations),
+        "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
+        "recordings_without_predictions": sum(
+            not (predictions.proposals.get(name) or predictions.events.get(name)) for name in truth.annotations
+        ),
+    }
+    predictions, truth = people_apart(predictions, truth)
+    recordings["people"] = len(truth.annotations.keys() - names)
+    events = _events(predictions, truth, tolerance)
     truth = replace(
         truth,
         annotations={name: annotation.without_events for name, annotation in truth.annotations.items()},
-        labels=all_labels.without_events,
+        labels=truth.labels.without_events,
     )
-    instants = {event.label for events in predictions.events.values() for event in events}
+    instants = {event.label for members in predictions.events.values() for event in members}
     labels = replace(truth.labels, names=(*truth.labels.names, *(name for name in undeclared if name not in instants)))
     true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
     predicted = SpanTable.of(predictions.proposals)
@@ -155,9 +167,7 @@ def evaluate(
         "0.5:0.95": detection.for_tious(STRICT_TIOUS).average,
     }
     counts = {
-        "recordings": len(truth.annotations),
-        "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
-        "recordings_without_predictions": _without_predictions(predicted, predictions, truth),
+        **recordings,
         "true_spans": len(true_spans.label),
         "predicted_spans": len(predicted.label),
         "predicted_spans_left_out": len(predicted.label) - len(in_covered_time.label),
@@ -174,32 +184,23 @@ def evaluate(
         tuple(name for name in labels.names if name not in true_spans.labels),
         {name: _count(predictions, predicted, name) for name in undeclared},
         detection_errors(in_covered_time, true_spans, labels.names),
-        _events(predictions, true_events, all_labels, truth, tolerance),
+        events,
     )
 
 
-def _events(
-    predictions: Predictions,
-    true_events: Mapping[str, tuple[Event, ...]],
-    labels: LabelSet,
-    truth: Truth,
-    tolerance: float,
-) -> EventMetrics | None:
+def _events(predictions: Predictions, truth: Truth, tolerance: float | None) -> EventMetrics | None:
     """The figures of events, those outside the covered time left out; None where nothing names one."""
     predicted = {
         name: [event for event in events if is_covered(event.time, truth.annotations[name].covered)]
         for name, events in predictions.events.items()
     }
     used = {event.label for events in predicted.values() for event in events}
-    names = (*labels.events, *sorted(used - set(labels.names)))
-    return event_metrics(predicted, true_events, names, tolerance, predictions.event_threshold) if names else None
-
-
-def _without_predictions(spans: SpanTable, predictions: Predictions, truth: Truth) -> int:
-    """The number of recordings without a predicted span or event."""
-    with_spans = {name for name, count in zip(spans.recordings, np.diff(spans.bounds), strict=True) if count}
-    with_events = {name for name, events in predictions.events.items() if events}
-    return len(truth.annotations.keys() - with_spans - with_events)
+    names = (*truth.labels.events, *sorted(used - set(truth.labels.names)))
+    if not names:
+        return None
+    true = {name: annotation.instants for name, annotation in truth.annotations.items()}
+    tolerance = truth.labels.tolerance if tolerance is None else tolerance
+    return event_metrics(predicted, true, names, tolerance, predictions.event_threshold)
 
 
 def _count(predictions: Predictions, spans: SpanTable, label: str) -> int:

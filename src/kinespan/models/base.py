@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from torch import nn
 
@@ -14,11 +14,9 @@ from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..data.recording import Recording
 from ..decode import DecodeConfig, decode, decode_events, segment
 from ..errors import InputError
-from .model_file import ModelSpec, save_weights
+from .model_file import ModelSpec, People, save_weights
 
 Scores = Float32Array
-People = Literal["together", "each"]
-"""One answer for a recording, or one for each of its people."""
 
 
 class Model(nn.Module):
@@ -45,29 +43,31 @@ class Model(nn.Module):
         """
         raise NotImplementedError(type(self).__name__)
 
-    def localize(self, recording: Recording, people: People = "together") -> Annotation:
+    def localize(self, recording: Recording, people: People | None = None) -> Annotation:
         """The answer for a recording, in seconds: its segmentation, each span with its mean probability, and events.
 
-        For exclusive labels at most one action holds at a time. `each` localizes every person alone, and a span or
-        event says whose it is. Raises InputError where the recording's skeleton does not map to the model's.
+        For exclusive labels at most one action holds at a time. people: `together`, or `each` person alone, who then
+        does at most one action at a time and whose spans and events say whose they are; by default `each` if the labels
+        that the model was trained on name people. Raises InputError where the recording's skeleton does not map to the
+        model's.
         """
         spans: list[Span] = []
         events: list[Event] = []
-        for person, motion in by_person(recording, people):
+        for person, motion in by_person(recording, people or self.spec.people):
             scores = self.frame_scores(motion)
-            spans += of_person(self.segment(scores), person)
+            spans += of_person(cut_at(self.segment(scores), recording.duration), person)
             events += of_person(self.events(scores), person)
         return Annotation(tuple(spans), self.labels, events=tuple(events))
 
     def proposals(
-        self, recording: Recording, people: People = "together", config: DecodeConfig | None = None
+        self, recording: Recording, people: People | None = None, config: DecodeConfig | None = None
     ) -> list[Span]:
         """Scored candidates of a recording, best first, in seconds; they may overlap. mAP is measured on them.
 
         config: how to decode, by default the model's own way. `people` and errors as `localize` has them.
         """
         spans: list[Span] = []
-        for person, motion in by_person(recording, people):
+        for person, motion in by_person(recording, people or self.spec.people):
             spans += of_person(self.decode(self.frame_scores(motion), config), person)
         return best_first(spans)
 
@@ -100,19 +100,26 @@ def best_first(spans: Iterable[Span]) -> list[Span]:
     return sorted(spans, key=lambda span: (-(span.score or 0.0), span.start, span.end, span.label))
 
 
+def cut_at(spans: Iterable[Span], end: float) -> list[Span]:
+    """The spans, none of which ends after `end` seconds; a model's last frame may reach beyond the recording's."""
+    return [replace(span, end=end) if span.end > end else span for span in spans]
+
+
 def of_person(occurrences: Iterable[Occurrence], person: int | None) -> list[Occurrence]:
     """Spans or events as those of a person; as they are where that is None."""
     return [item if person is None else replace(item, person=person) for item in occurrences]
 
 
 def by_person(recording: Recording, people: People) -> list[tuple[int | None, Recording]]:
-    """The recording, or, with `each`, a recording of each person alone, by slot."""
+    """The recording, or, with `each`, a recording of each person alone, by slot; people who are never seen have none.
+
+    Of a recording with a single slot there is nobody to tell apart: it is returned as it is, without a slot.
+    """
     if people == "together" or recording.num_people == 1:
         return [(None, recording)]
     recordings: list[tuple[int | None, Recording]] = []
-    for person in range(recording.num_people):
-        if recording.valid[:, person].any():
-            alone = slice(person, person + 1)
-            changes = {"positions": recording.positions[:, alone], "valid": recording.valid[:, alone]}
-            recordings.append((person, recording.with_changes(f"person {person} alone", **changes)))
+    for person in recording.people:
+        alone = slice(person, person + 1)
+        changes = {"positions": recording.positions[:, alone], "valid": recording.valid[:, alone]}
+        recordings.append((person, recording.with_changes(f"person {person} alone", **changes)))
     return recordings

@@ -58,7 +58,7 @@ def ensemble_spec(
     Skeleton, normalisation and encoder stated in it are the first member's, as is the way of decoding; its streams are
     those of all members. What they were trained on is stated once where they agree, else joined by plus signs. Raises
     InputError for fewer than two members, weights that are not positive or not one each, and members that differ in
-    labels or rate.
+    labels, rate, or whether they tell people apart.
     """
     weights = [1.0] * len(members) if weights is None else [float(weight) for weight in weights]
     if len(members) < 2:
@@ -91,6 +91,12 @@ def check_compatible(first: ModelSpec, first_name: object, second: ModelSpec, na
         raise InputError(
             f"{name}: it scores {second.input.fps:g} frames a second, {first_name} {first.input.fps:g}; "
             f"only models of one --network.fps can {aim}"
+        )
+    if first.people != second.people:
+        does = {"together": "does not tell people apart", "each": "tells people apart"}
+        raise InputError(
+            f"{name}: it {does[second.people]}, {first_name} {does[first.people]}, by the labels that "
+            f"they were trained on; only models that were finetuned on the same labels can {aim}"
         )
     if first.labels is None or second.labels is None:
         return

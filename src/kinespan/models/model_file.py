@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
 FORMAT = 2
+People = Literal["together", "each"]
+"""together: everybody in a recording is seen at once, with one answer; each: every person alone, an answer each."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class ModelSpec:
     refine_features: bool = False
     """Whether those stages see the fused features beside the scores."""
     labels: LabelSet | None = None
+    people: People = "together"
+    """each: its training labels say whose action it is, so that people are told apart."""
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     """How scores become spans; not written for an encoder, which has no scores."""
     training: Mapping[str, Any] = field(default_factory=dict)

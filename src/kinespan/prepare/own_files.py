@@ -15,10 +15,11 @@ from .recipes import Item, Recipe, Survey
 
 @dataclass(frozen=True)
 class OwnFile:
-    """The format of a file and its path in the folder."""
+    """The format of a file, its path in the folder, and whether --fps holds against its own rate."""
 
     format: str
     source: str
+    override_fps: bool
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,16 @@ class OwnFiles(Recipe):
     paper: ClassVar[str] = ""
     licence: ClassVar[str] = ""
 
-    format: str = "auto"
-    """The only format to read, or auto: each file's own."""
     options: io.ReadOptions = field(default_factory=io.ReadOptions)
-    """Frame rate, unit and the like where the files do not state them."""
+    """Format, frame rate, unit and the like where the files do not state them."""
 
     def survey(self, raw: Path) -> Survey:
         """All files of the format below a folder, or the file itself."""
-        files, skipped = io.survey_files(raw, self.format)
+        files, skipped = io.survey_files(raw, self.options.format)
+        override_fps = io.overrides_fps(files)
         names = names_of([file for file, _ in files], raw)
         items = (
-            Item(name, file, OwnFile(format, relative(file, raw)))
+            Item(name, file, OwnFile(format, relative(file, raw), override_fps))
             for name, (file, format) in zip(names, files, strict=True)
         )
         return Survey(tuple(items), skipped=tuple(skipped))
@@ -47,7 +47,7 @@ class OwnFiles(Recipe):
     def read(self, item: Item) -> io.Take:
         """The recording; its source is the path in the folder unless the file states one."""
         details: OwnFile = item.details
-        take = io.read(item.file, details.format, self.options)
+        take = io.read(item.file, details.format, self.options, override_fps=details.override_fps)
         if take.recording.source != item.file.name:
             return take
         return replace(take, recording=replace(take.recording, source=details.source))

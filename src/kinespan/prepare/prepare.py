@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import io
 from .._version import __version__
-from ..annotations import read_annotations
 from ..corpus.info import RecordingInfo
 from ..corpus.splits import Split, union_of
 from ..corpus.splitting import SplitRule, default_split, group_split, recording_split, ruled_split
 from ..corpus.writer import CorpusWriter
 from ..data.annotation import Annotation, LabelSet
+from ..data.joint_report import check_common_skeleton
 from ..data.recording import Recording
 from ..errors import InputError
-from .annotation_file import check_names, fit
 from .journal import Entry, JournalledWriter
+from .labels import LabelSettings, PreparedLabels, fit, read_labels
 from .own_files import OwnFiles, relative
 from .reading import ReadResult, read_all
 from .recipes import RECIPES, Recipe, Survey
@@ -44,6 +44,7 @@ def prepare(
     overwrite: bool = False,
     workers: int | None = None,
     split: SplitRule | None = None,
+    labels: LabelSettings | None = None,
 ) -> PrepareSummary:
     """Read a file, or all files of a folder, into a corpus at `out`.
 
@@ -53,7 +54,8 @@ def prepare(
         out: the folder of the corpus.
         format: a format of `kinespan.io.READERS`, or "auto" for each file's own.
         annotations: ActivityNet JSON, or CSV with the header recording,label,start,end, in place of the labels of the
-            files. Recordings that it does not list stay unlabelled.
+            files. Recordings that it does not list stay unlabelled. It is read when all motion is, so that an
+            interrupted run may continue with another.
         options: frame rate, unit and the like where the files do not state them.
         name: the name of the corpus, by default that of the folder.
         progress: called after each file.
@@ -61,25 +63,28 @@ def prepare(
         workers: processes that read, by default one per core where there is much to read. They are spawned, so a script
             calls this under ``if __name__ == "__main__"``. The corpus does not depend on it.
         split: how to split annotated recordings where the format has no official splits, or where it names a group.
+        labels: how the labels of `annotations` are taken.
 
     Labels are the union of those of the files. An interrupted run leaves ``OUT.partial``; the next one with the same
     settings and files resumes it. Raises InputError for a source without any readable file, annotations of unknown
     recordings, an `out` that exists, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
     source, out = Path(source), Path(out)
-    recipe = OwnFiles(format, options or io.ReadOptions())
+    options = options or io.ReadOptions()
+    recipe = OwnFiles(options if format == io.AUTO else replace(options, format=format))
     survey = recipe.survey(source)
-    by_recording: dict[str, Annotation] | None = None
-    settings = {"annotations": "none"}
+    file_labels = None
     if annotations is not None:
-        file = Path(annotations)
-        by_recording = read_annotations(file)
-        check_names(by_recording, [item.name for item in survey.items], file)
-        survey = replace(survey, skipped=tuple(p for p in survey.skipped if p.absolute() != file.absolute()))
-        settings = {"annotations": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
+        file, known = Path(annotations), [item.name for item in survey.items]
+        file_labels = read_labels(file, known, labels or LabelSettings())
+        if recipe.options.skip_frames:
+            line = "times of labels count from the first frame that is left after --skip-frames; shift them by --offset"
+            file_labels = replace(file_labels, decisions=(*file_labels.decisions, line))
+        tables = {path.absolute() for path in (file, labels.match if labels else None) if path is not None}
+        survey = replace(survey, skipped=tuple(path for path in survey.skipped if path.absolute() not in tables))
     formats = {item.details.format for item in survey.items}
     official = RECIPES[min(formats)]() if len(formats) == 1 and min(formats) in RECIPES else recipe
-    job = _Job(recipe, survey, source, official, split or SplitRule(), by_recording, settings)
+    job = _Job(recipe, survey, source, official, split or SplitRule(), file_labels)
     return _run(job, out, name, progress, overwrite, workers)
 
 
@@ -144,9 +149,8 @@ class _Job:
     """The recipe whose official splits are used."""
     split: SplitRule
     """How to split without official splits, or where it names a group."""
-    annotations: Mapping[str, Annotation] | None = None
-    """Annotations by recording in place of those of the files."""
-    settings: Mapping[str, str] = field(default_factory=dict)
+    labels: PreparedLabels | None = None
+    """Labels in place of those of the files."""
 
     def all_settings(self) -> dict[str, str]:
         """The settings, by name, that must be equal in a run that resumes an interrupted one."""
@@ -156,7 +160,8 @@ class _Job:
             listing.update(re.sub(r" at 0x[0-9a-f]+", "", repr(item.details)).encode() + b"\n")
         files = f"{len(self.survey.items)} (listing {listing.hexdigest()[:12]})"
         recipe = {"kinespan": __version__, "recipe": self.recipe.title, **_options(self.recipe)}
-        return {**recipe, **self.settings, "files": files}
+        labels = "none" if self.labels is None else "those of a file"
+        return {**recipe, "annotations": labels, "files": files}
 
     def splits(self, infos: Sequence[RecordingInfo], labels: LabelSet | None) -> Sequence[Split]:
         """By the group of the rule, else the official ones, else, with labels, by an attribute or by recording."""
@@ -192,7 +197,7 @@ def _run(
         entries = list(writer.entries)
         resumed = len(entries)
         for result in read_all(job.recipe, items[resumed:], workers):
-            entries.append(_entry(writer, result, job.annotations, job.survey.labels))
+            entries.append(_entry(writer, result, job))
             writer.journal(entries[-1])
             if progress is not None:
                 progress(len(entries), len(items))
@@ -201,21 +206,19 @@ def _run(
             reasons = "; ".join(reason for _, reason in refused[:3])
             raise InputError(f"{job.raw}: none of {len(items)} files can be used: {reasons}")
         try:
-            return _finish(writer, entries, job.survey, job.splits, resumed)
+            return _finish(writer, entries, job.survey, job.splits, resumed, job.labels)
         except InputError as error:
             note = f"the {len(items)} files that were read are kept in {writer.partial}"
             raise InputError(f"{error}; {note}, which the corrected command resumes") from None
 
 
-def _entry(
-    writer: CorpusWriter, result: ReadResult, annotations: Mapping[str, Annotation] | None, labels: LabelSet | None
-) -> Entry:
-    """Write the recording of a file; its annotation is its own or that of `annotations`. A bad file is refused."""
+def _entry(writer: CorpusWriter, result: ReadResult, job: _Job) -> Entry:
+    """Write the recording of a file, with its annotation unless labels come from a file. A bad file is refused."""
     item, reason = result.item, result.reason
     if result.take is not None:
-        annotation = result.take.annotation if annotations is None else annotations.get(item.name)
+        annotation = result.take.annotation if job.labels is None else None
         try:
-            return _add(writer, result.take.recording, annotation, labels)
+            return _add(writer, result.take.recording, annotation, job.survey.labels)
         except InputError as error:
             reason = str(error)
     return Entry(None, refused=(item.file, reason))
@@ -243,21 +246,31 @@ def _finish(
     survey: Survey,
     splits: Callable[[Sequence[RecordingInfo], LabelSet | None], Sequence[Split]],
     resumed: int = 0,
+    file_labels: PreparedLabels | None = None,
 ) -> PrepareSummary:
     """Write annotations over one label set, add the splits, list the refused files, and sum up."""
     annotations = {entry.info.name: entry.annotation for entry in entries if entry.info and entry.annotation}
+    decisions = io.decisions([info.history for info in writer.infos])
+    if file_labels is not None:
+        annotations, label_decisions = file_labels.annotations(writer.infos)
+        decisions = (*decisions, *label_decisions)
+    for line in decisions:
+        writer.decide(line)
     labels = union_of(annotation.labels for annotation in annotations.values())
     if labels is not None and survey.labels is not None:
         labels = survey.labels
     names = labels.names if labels is not None else ()
-    seconds, spans = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
+    seconds, spans, events = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for name, annotation in annotations.items():
         assert labels is not None
         writer.annotate(name, replace(annotation, labels=labels))
         for span in annotation.spans:
             seconds[span.label] += span.duration
             spans[span.label] += 1
+        for event in annotation.events:
+            events[event.label] += 1
     infos = writer.infos
+    check_common_skeleton({info.name: info.skeleton for info in infos})
     corpus_splits = splits(infos, labels)
     for split in corpus_splits:
         writer.add_split(split)
@@ -276,11 +289,13 @@ def _finish(
         skeletons=tuple(dict.fromkeys(info.skeleton.name for info in infos)),
         label_seconds=seconds,
         label_spans=spans,
+        label_events=events,
         splits={split.name: len(split.folds) for split in corpus_splits},
         refused=refused,
         skipped=survey.skipped,
         cut_spans=sum(entry.cut for entry in entries),
         resumed=resumed,
+        decisions=tuple(decisions),
     )
 
 

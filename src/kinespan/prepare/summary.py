@@ -30,6 +30,8 @@ class PrepareSummary:
     skeletons: tuple[str, ...]
     label_seconds: Mapping[str, float]
     label_spans: Mapping[str, int]
+    label_events: Mapping[str, int]
+    """Number of events, and of points of actions, by label."""
     splits: Mapping[str, int]
     """Number of folds by name of the split."""
     refused: tuple[tuple[Path, str], ...] = ()
@@ -38,6 +40,8 @@ class PrepareSummary:
     """Files of no known format, or of another than the requested one."""
     cut_spans: int = 0
     """Number of spans that were cut to the end of their recording."""
+    decisions: tuple[str, ...] = ()
+    """Plain lines about what was decided where files did not say it; the corpus keeps them."""
     resumed: int = 0
     """Number of files that an earlier, interrupted run had processed."""
 
@@ -51,6 +55,8 @@ class PrepareSummary:
         ]
         if self.cut_spans:
             lines.append(f"cut to the end of their recording: {self.cut_spans} spans")
+        if self.decisions:
+            lines += ["decided:", *(f"  {line}" for line in self.decisions)]
         if self.splits:
             lines.append("splits: " + ", ".join(f"{name} (folds: {folds})" for name, folds in self.splits.items()))
         if self.resumed:
@@ -68,10 +74,17 @@ class PrepareSummary:
         if not self.annotated:
             return ["annotated: nothing"]
         lines = [f"annotated: {self.annotated} of {self.recordings} recordings"]
-        used = {label: spans for label, spans in self.label_spans.items() if spans}
+        used = [label for label, spans in self.label_spans.items() if spans or self.label_events[label]]
         width = max(map(len, used), default=0)
-        for label, spans in used.items():
-            lines.append(f"  {label:<{width}}  {spans:>6} spans  {self.label_seconds[label]:>9.1f} s")
+        for label in used:
+            spans, events = self.label_spans[label], self.label_events[label]
+            counts = (
+                [f"{spans:>6} {'span ' if spans == 1 else 'spans'}  {self.label_seconds[label]:>9.1f} s"]
+                if spans or not events
+                else []
+            )
+            counts += [f"{events:>6} {'instant' if events == 1 else 'instants'}"] if events else []
+            lines.append(f"  {label:<{width}}  {'  '.join(counts)}")
         unused = [label for label in self.label_spans if label not in used]
         if unused:
             more = ", ..." if len(unused) > 6 else ""

@@ -137,7 +137,9 @@ class Viewer {
     const { recording, now } = this;
     const best = (spans) => spans.reduce((a, b) => ((b.score ?? 1) > (a.score ?? 1) ? b : a));
     const spans = spansAt(recording.segmentation ?? recording.proposals, now);
-    const predicted = [...(spans.length ? [best(spans)] : []), ...eventsAt(recording.events ?? [], now)];
+    const people = [...new Set(spans.map((span) => span.person))];
+    const bestOfEach = people.map((person) => best(spans.filter((span) => span.person === person)));
+    const predicted = [...bestOfEach, ...eventsAt(recording.events ?? [], now)];
     const truth = [...spansAt(recording.truth ?? [], now), ...eventsAt(recording.trueEvents ?? [], now)];
     const covered = !recording.covered || recording.covered.some(([start, end]) => start <= now && now < end);
     const lines = [];
@@ -160,7 +162,7 @@ class Viewer {
   tellUnseen() {
     const unseen = this.scene.unseen();
     const text = !unseen.length ? "" : this.recording.motion.people === 1 ? "not seen in this frame"
-      : `person ${unseen.map((slot) => slot + 1).join(", ")} not seen in this frame`;
+      : `person ${unseen.join(", ")} not seen in this frame`;
     if (byId("notices").textContent !== text) byId("notices").textContent = text;
   }
 

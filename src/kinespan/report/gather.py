@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import io
 from ..annotations.activitynet import read_predictions, read_truth
+from ..arrays import Float32Array
 from ..corpus.store import INDEX_FILE, Corpus
 from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
@@ -28,12 +31,14 @@ def gather(
     most: int = 12,
     proposals: bool = False,
     title: str | None = None,
+    options: io.ReadOptions | None = None,
 ) -> ReportData:
     """The report of a run's folder, or of proposals and metrics files; truth and scores are read from their folder.
 
     Recordings are read from the corpus or the files that proposals.json names, or from `recordings` (a corpus, a
-    folder of motion files or a file). At most `most` are shown. The segmentation is shown and, with `proposals` or
-    where a file has no segmentation, the proposals. Raises InputError for missing and for other files.
+    folder of motion files or a file). Motion files are read as they were localized, or as `options` says otherwise. At
+    most `most` are shown. The segmentation is shown and, with `proposals` or where a file has no segmentation, the
+    proposals. Raises InputError for missing and for other files.
     """
     predictions_file, metrics_file = _files(inputs)
     predictions = read_predictions(predictions_file)
@@ -43,7 +48,7 @@ def gather(
     frame_scores = read_scores(folder / SCORES_FILE)
     names = sorted(predictions.proposals)[:most]
     segmentation = predictions.segmentation
-    motion = _recordings(predictions, names, recordings, predictions_file)
+    motion = _recordings(predictions, names, recordings, predictions_file, options or io.ReadOptions())
     details, labels = predictions.details, _labels(predictions, truth)
     is_answer = predictions.is_answer
     shown = [
@@ -52,7 +57,7 @@ def gather(
             truth=None if truth is None else truth.annotations.get(name),
             segmentation=None if segmentation is None or not labels.spans else segmentation.get(name, ()),
             proposals=predictions.proposals[name] if proposals or segmentation is None else (),
-            scores=None if frame_scores is None else frame_scores.scores.get(name),
+            scores=None if frame_scores is None else _of_anybody(frame_scores.scores.get(name)),
             scores_fps=None if frame_scores is None else frame_scores.fps,
             events=[event for event in predictions.events.get(name, ()) if is_answer(event)] if labels.events else None,
         )
@@ -67,6 +72,16 @@ def gather(
         facts=_facts(details, metrics, total, len(names)),
         curves=_curves(folder),
     )
+
+
+def _of_anybody(scores: Float32Array | None) -> Float32Array | None:
+    """Scores (T, C + 1) of a recording: of each label the highest that a person has, where they are told apart.
+
+    scores: (T, C + 1), or (P, T, C + 1) of P people; the background is what nobody's labels leave, the lowest.
+    """
+    if scores is None or scores.ndim == 2:
+        return scores
+    return np.concatenate([scores[..., :1].min(axis=0), scores[..., 1:].max(axis=0)], axis=1)
 
 
 def _files(inputs: Sequence[Path]) -> tuple[Path, Path | None]:
@@ -99,12 +114,13 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _recordings(
-    predictions: Predictions, names: Sequence[str], source: Path | None, file: Path
+    predictions: Predictions, names: Sequence[str], source: Path | None, file: Path, given: io.ReadOptions
 ) -> Mapping[str, Recording]:
     """The localized recordings by name: from `source`, else from the corpus or the files that the predictions name."""
     details = predictions.details
     hint = "say where they are with --recordings"
-    options = io.ReadOptions(**details.get("read", {}))
+    options = io.ReadOptions.of(details.get("read", {}) | given.given())
+    override_fps = bool(details.get("override_fps", True))
     if source is None and "corpus" in details:
         source = Path(details["corpus"])
         if not source.is_dir():
@@ -114,13 +130,19 @@ def _recordings(
         missing = [name for name in names if not Path(sources.get(name, "")).is_file()]
         if missing:
             raise InputError(f"{file}: the motion of {missing[0]!r} is not where it was; {hint}")
-        return {name: io.read(sources[name], options=options).recording for name in names}
+        return {name: io.read(sources[name], options=options, override_fps=override_fps).recording for name in names}
     if (source / INDEX_FILE).is_file():
+        if given.given():
+            raise InputError(f"{source}: a corpus, which options of reading motion files do not change")
         corpus = Corpus.open(source)
         recordings = {name: corpus[name] for name in names if name in corpus}
     else:
         files = [path for path, _ in io.find_files(source)] if source.is_dir() else [source]
-        recordings = {path.stem: io.read(path, options=options).recording for path in files if path.stem in names}
+        recordings = {
+            path.stem: io.read(path, options=options, override_fps=override_fps).recording
+            for path in files
+            if path.stem in names
+        }
     missing = [name for name in names if name not in recordings]
     if missing:
         raise InputError(f"{source}: does not hold recording {missing[0]!r} of {file}")

@@ -306,7 +306,7 @@ class Scene {
       if (this.recording.motion.people < 2 || ghost) return;
       context.font = `600 ${clamp(HEAD_RADIUS * scale, 9, 30)}px system-ui, sans-serif`;
       [context.textAlign, context.textBaseline, context.fillStyle] = ["center", "middle", rim];
-      context.fillText(String(this.recording.motion.slots[person] + 1), x, y + 1);
+      context.fillText(String(this.recording.motion.slots[person]), x, y + 1);
       context.textAlign = "start";
     };
     return { depth: depth - HEAD_RADIUS, draw };

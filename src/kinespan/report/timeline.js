@@ -56,13 +56,24 @@ class Timeline {
     this.rows = [];
     this.tracks.replaceChildren(this.playhead);
     this.addRow({ name: "", height: 24, draw: (...at) => this.drawAxis(...at), describe: () => [] });
-    if (truth) this.addSpans("Truth", truth, 26, this.recording.covered);
-    if (segmentation) this.addSpans("Predicted", segmentation, 26); // empty where nothing is predicted
-    if (trueEvents) this.addEvents("True events", trueEvents, this.recording.covered);
-    if (events) this.addEvents("Predicted events", events);
+    for (const person of this.people()) {
+      const own = (spans) => (person === null ? spans : spans.filter((span) => (span.person ?? person) === person));
+      const of = person === null ? "" : `, person ${person}`;
+      if (truth) this.addSpans(`Truth${of}`, own(truth), 26, this.recording.covered);
+      if (segmentation) this.addSpans(`Predicted${of}`, own(segmentation), 26); // empty where nothing is predicted
+      if (trueEvents) this.addEvents(`True events${of}`, own(trueEvents), this.recording.covered);
+      if (events) this.addEvents(`Predicted events${of}`, own(events));
+    }
     if (proposals.length) this.addLanes(proposals);
     for (const row of this.extra) this.addRow(row);
     this.refresh();
+  }
+
+  // The person slots that have rows of their own; null: all people share rows, as no span says whose it is.
+  people() {
+    const { truth, segmentation, trueEvents, events, motion } = this.recording;
+    const named = [truth ?? [], segmentation ?? [], trueEvents ?? [], events ?? []].flat().some((span) => isNumber(span.person));
+    return named && motion.people > 1 ? motion.slots : [null];
   }
 
   addRow(row) {
@@ -77,7 +88,8 @@ class Timeline {
     this.rows.push(entry);
   }
 
-  addSpans(name, spans, height, covered = null) {
+  addSpans(name, all, height, covered = null) {
+    const spans = all.map((span) => ({ ...span })); // rows have lanes of their own
     const lanes = packLanes(spans);
     const tall = lanes > 1 ? 20 : height;
     const draw = (context, width) => {
@@ -269,7 +281,7 @@ class Timeline {
 
   spanLine(span) {
     const score = isNumber(span.score) ? ` · score ${span.score.toFixed(2)}` : "";
-    const person = isNumber(span.person) ? ` · person ${span.person + 1}` : "";
+    const person = isNumber(span.person) ? ` · person ${span.person}` : "";
     const until = span.end === null ? "" : ` – ${clockText(span.end)}`;
     const times = `${clockText(span.start)}${until}${score}${person}`;
     return el("div", {}, swatch(span.label), el("b", {}, this.labels[span.label]), ` ${times}`);

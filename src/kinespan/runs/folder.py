@@ -16,6 +16,8 @@ LOG_FILE = "metrics.csv"
 SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE = "spans.csv", "summary.csv", "transitions.csv"
 PROPOSALS_FILE, TRUTH_FILE = "proposals.json", "truth.json"
 SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
+FOLDS_FILE = "folds.json"
+"""The figures of every fold, their mean and deviation, in the folder of a run of every fold."""
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
 """The encoder that is part of the package, `--pretrained default`; pretrained/default.md describes it."""
 
@@ -80,6 +82,8 @@ def pretrained_file(path: str | Path) -> Path:
     for name in (ENCODER_FILE, MODEL_FILE):
         if (path / name).is_file():
             return path / name
+    if (path / FOLDS_FILE).is_file():
+        raise InputError(f"{path}: a run of every fold; give the run of one, such as {path / 'fold1'}")
     raise InputError(f"{path}: holds neither {ENCODER_FILE} nor {MODEL_FILE}; was the run finished?")
 
 

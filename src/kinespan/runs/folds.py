@@ -14,11 +14,9 @@ from typing import Any
 
 from ..corpus.store import Corpus
 from ..errors import InputError
-from .folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE
+from .folder import CHECKPOINT, ENCODER_FILE, FOLDS_FILE, MODEL_FILE
 from .settings import load_settings
 
-FOLDS_FILE = "folds.json"
-"""The figures of every fold, their mean and deviation, in the folder of a run of every fold."""
 Figures = Mapping[str, Any]
 """Figures by name, which may be nested, as in metrics.json."""
 NOT_AVERAGED = ("facts", "recordings")

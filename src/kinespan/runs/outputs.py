@@ -8,6 +8,7 @@ The files of `write_result`, in a folder:
 * proposals.json: scored candidates as ActivityNet JSON, with the segmentation and the facts behind them beside it.
 * scores.npz: NumPy arrays. ``labels`` (C + 1,), "background" first; ``fps``, frames of the scores a second; and for
   each recording NAME ``scores/NAME`` (T, C + 1) float16 and ``times/NAME`` (T,), the seconds of its frames' centres.
+  Where people are told apart, ``scores/NAME`` is (P, T, C + 1), and ``people/NAME`` (P,) has their slots.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class LocalizationResult:
     events: Mapping[str, tuple[Event, ...]]
     """Scored candidates in order of time, for average precision; those of the answer are among them."""
     scores: Mapping[str, Scores]
-    """Frame scores (T, C + 1) of all people together, column 0 background, at `fps`."""
+    """Frame scores (T, C + 1), column 0 background, at `fps`; where people are told apart (P, T, C + 1), those of each
+    of `people`."""
     fps: float
     """The model's rate, frames a second."""
     labels: LabelSet
@@ -81,7 +83,7 @@ def write_result(result: LocalizationResult, out: Path) -> None:
     write_summary(result.segmentation, result.clocks, result.people, out / SUMMARY_FILE)
     write_transitions(result.segmentation, out / TRANSITIONS_FILE)
     write_predictions(result.predictions, out / PROPOSALS_FILE)
-    write_scores(FrameScores(result.scores, result.fps, result.labels.names), out / SCORES_FILE)
+    write_scores(FrameScores(result.scores, result.fps, result.labels.names, result.people), out / SCORES_FILE)
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,13 @@ class FrameScores:
     """The content of scores.npz."""
 
     scores: Mapping[str, Scores]
-    """(T, C + 1) by recording, column 0 background."""
+    """(T, C + 1) by recording, column 0 background; where people are told apart (P, T, C + 1)."""
     fps: float
     """Frames of the scores a second."""
     labels: tuple[str, ...]
     """The C labels."""
+    people: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The P slots of the people of recordings in which they are told apart."""
 
 
 def write_scores(frame_scores: FrameScores, file: Path) -> None:
@@ -104,7 +108,9 @@ def write_scores(frame_scores: FrameScores, file: Path) -> None:
         _write_array(archive, "labels", np.array(["background", *frame_scores.labels]))
         for name, scores in frame_scores.scores.items():
             _write_array(archive, f"scores/{name}", scores.astype(np.float16))
-            _write_array(archive, f"times/{name}", frame_centres(len(scores), frame_scores.fps))
+            _write_array(archive, f"times/{name}", frame_centres(scores.shape[-2], frame_scores.fps))
+            if slots := frame_scores.people.get(name):
+                _write_array(archive, f"people/{name}", np.array(slots))
     write_atomically(file, buffer.getvalue())
 
 
@@ -124,7 +130,8 @@ def read_scores(file: Path) -> FrameScores | None:
         labels = tuple(data["labels"].tolist()[1:])
         names = [name.removeprefix("scores/") for name in data.files if name.startswith("scores/")]
         scores = {name: data[f"scores/{name}"].astype(np.float32) for name in names}
-        return FrameScores(scores, float(data["fps"]), labels)
+        people = {name: tuple(data[f"people/{name}"].tolist()) for name in names if f"people/{name}" in data.files}
+        return FrameScores(scores, float(data["fps"]), labels, people)
 
 
 def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from ..corpus.splits import without_labels
 from ..corpus.store import Corpus
 from ..data.annotation import Annotation, Event, Span
@@ -22,14 +24,15 @@ from .outputs import LocalizationResult
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..decode import DecodeConfig
-    from ..models.base import Model, People, Scores
+    from ..models.base import Model, Scores
+    from ..models.model_file import People
 
 
 def localize(
     model: Model | str | Path,
     recordings: Iterable[Recording | str | Path],
     *,
-    people: People = "together",
+    people: People | None = None,
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -39,7 +42,8 @@ def localize(
     Parameters:
         model: a model, or its file or run folder.
         recordings: a Corpus, Recordings, or motion files.
-        people: one result a recording, or one for each person, whose spans and events say whose they are.
+        people: one result a recording, or one for each person, whose spans and events say whose they are; by default
+            `each` if the labels that the model was trained on name people.
         decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
             the model's own under every decoder.
         details: facts that the result keeps.
@@ -64,8 +68,7 @@ def localize(
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
         clocks[name] = Clock.of(recording)
-        scores[name] = model.frame_scores(recording)
-        segments, proposals[name], events[name], slots[name] = _decode(model, recording, scores[name], people, config)
+        segments, proposals[name], events[name], scores[name], slots[name] = _decode(model, recording, people, config)
         answer = tuple(event for event in events[name] if (event.score or 0.0) >= model.spec.decode.event_threshold)
         segmentation[name] = Annotation(segments, model.labels, events=answer)
         if progress is not None:
@@ -86,31 +89,30 @@ class _Decoded(NamedTuple):
     """Best first."""
     events: tuple[Event, ...]
     """Candidates, in order of time."""
+    scores: Scores
+    """As `LocalizationResult` has them."""
     people: tuple[int, ...]
     """The slots of the people, where they are told apart."""
 
 
-def _decode(
-    model: Model, recording: Recording, scores: Scores, people: People, config: DecodeConfig | None
-) -> _Decoded:
-    """What is decoded of a recording; `scores` (T, C + 1) are those of all people together.
-
-    It is what `Model.localize` and `Model.proposals` give, whose scores are computed once.
-    """
-    from ..models.base import best_first, by_person, of_person
+def _decode(model: Model, recording: Recording, people: People | None, config: DecodeConfig | None) -> _Decoded:
+    """What is decoded of a recording: as `Model.localize` and `Model.proposals` do, from scores computed once."""
+    from ..models.base import best_first, by_person, cut_at, of_person
 
     segments: list[Span] = []
     proposals: list[Span] = []
     events: list[Event] = []
+    scores: list[Scores] = []
     slots: list[int] = []
-    for person, motion in by_person(recording, people):
-        own_scores = scores if person is None else model.frame_scores(motion)
-        segments += of_person(model.segment(own_scores), person)
-        proposals += of_person(model.decode(own_scores, config), person)
-        events += of_person(model.events(own_scores, MIN_EVENT_SCORE), person)
+    for person, motion in by_person(recording, people or model.spec.people):
+        scores.append(model.frame_scores(motion))
+        segments += of_person(cut_at(model.segment(scores[-1]), recording.duration), person)
+        proposals += of_person(model.decode(scores[-1], config), person)
+        events += of_person(model.events(scores[-1], MIN_EVENT_SCORE), person)
         slots += [] if person is None else [person]
     events.sort(key=lambda event: event.time)
-    return _Decoded(tuple(segments), tuple(best_first(proposals)), tuple(events), tuple(slots))
+    stacked = np.stack(scores) if slots else scores[0]
+    return _Decoded(tuple(segments), tuple(best_first(proposals)), tuple(events), stacked, tuple(slots))
 
 
 def _decoder_fact(decoder: str | None) -> dict[str, str]:
@@ -132,7 +134,8 @@ def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] 
     infos = {name: corpus.infos[corpus.index(name)] for name in annotations}
     durations = {name: info.duration for name, info in infos.items()}
     rates = {name: info.fps for name, info in infos.items()}
-    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates)
+    people = {name: corpus[name].people for name, annotation in annotations.items() if annotation.people}
+    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates, people=people)
 
 
 def evaluate_on(

@@ -17,12 +17,14 @@ from ..models.base import Model, Scores
 from ..models.ensemble import Ensemble
 from ..models.localizer import Localizer
 from .event_finder import EventFinder
-from .intake import Frames, Intake
+from .frame_check import FrameCheck
+from .intake import Intake
 from .segmenter import Segmenter
 from .windows import WindowScorer, look_ahead_frames
 
 DEFAULT_HOP = 1.0
 """Seconds of motion that are scored at once where no latency is asked for."""
+FINISHED = "the stream is finished; a new recording takes a new one"
 MIN_SETTLE = 2.0
 """Least seconds of motion over which the size of a body is measured."""
 
@@ -50,10 +52,11 @@ class StreamLocalizer:
     latency that is allowed; what comes out does not depend on it. Any encoder can be streamed, a plug-in too: one with
     a halo looks that far ahead, one that looks at whole clips as far as a clip is long.
 
-    Spans are the arg-max segmentation of the scores (`kinespan.decode.segment`), the people together. A span is final
-    once what follows it has lasted the model's `min_duration`, with smoothing half its window later. The segmentation
-    by learnt durations (viterbi) is not streamed: it can depend on all that follows. Events are those of
-    `kinespan.decode.decode_events`, each final about two and a half times the tolerance after its score.
+    Spans are the arg-max segmentation of the scores (`kinespan.decode.segment`), the people together (where a model
+    tells people apart, use `PeopleStream`). A span is final once what follows it has lasted the model's `min_duration`,
+    with smoothing half its window later. The segmentation by learnt durations (viterbi) is not streamed: it can depend
+    on all that follows. Events are those of `kinespan.decode.decode_events`, each final about two and a half times the
+    tolerance after its score.
 
     Three things about a body are known of a whole recording only:
 
@@ -97,9 +100,8 @@ class StreamLocalizer:
         spans, rate = model.labels.without_events, model.spec.input.fps
         self._segmenter = Segmenter(rate, spans, decoding.min_duration, decoding.smooth)
         self._event_finder = EventFinder(rate, model.labels, decoding.event_threshold)
-        self._num_recorded = 0
+        self._check = FrameCheck(self.skeleton)
         self._num_scored = 0
-        self._num_slots: int | None = None
         self._finished = False
 
     @property
@@ -126,17 +128,21 @@ class StreamLocalizer:
 
         The first frames say how many person slots there are; in frames with fewer, the others are absent.
 
-        Raises InputError for other shapes, values that are not finite where valid, and frames after `finish`.
+        Raises InputError for other shapes, values that are not finite where valid, several people of whom the model
+        tells each apart, and frames after `finish`.
         """
-        return self._advance(*self._checked(positions, valid), last=False)
+        if self._finished:
+            raise InputError(FINISHED)
+        frames = self._check(positions, valid)
+        if self.model.spec.people == "each" and self._check.num_slots > 1:
+            raise InputError("the model tells people apart, and frames hold several; stream them with PeopleStream")
+        return self._advance(*frames, last=False)
 
     def finish(self) -> Update:
         """The recording has ended: all scores and spans that are left. Raises InputError when called twice."""
         if self._finished:
-            raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
-        slots, joints = self._num_slots or 1, self.skeleton.num_joints
-        nothing = np.zeros((0, slots, joints, 3), dtype=np.float32), np.zeros((0, slots, joints), dtype=bool)
-        update = self._advance(*nothing, last=True)
+            raise InputError(FINISHED)
+        update = self._advance(*self._check.absent(0), last=True)
         self._finished = True
         return update
 
@@ -144,7 +150,6 @@ class StreamLocalizer:
         """Take checked frames (n, P, J, 3) and valid (n, P), and score what has become final."""
         for scorer in self._scorers:
             scorer.push(positions, valid, last)
-        self._num_recorded += len(valid)
         start = self._num_scored
         stop = min(scorer.num_frames for scorer in self._scorers) - (0 if last else self._look_ahead)
         scores = np.zeros((0, len(self.model.labels) + 1), dtype=np.float32)
@@ -181,41 +186,6 @@ class StreamLocalizer:
                 f"depends on {self.look_ahead:.2f} s of the motion after its frame"
             )
         return 1 + math.floor((latency - shortest) * rate + 1e-6)
-
-    def _checked(self, positions: Float32Array, valid: BoolArray | None) -> Frames:
-        """Frames (n, P, J, 3), zero where not valid, and valid (n, P), in all slots. Raises InputError as `push`."""
-        if self._finished:
-            raise InputError("the stream is finished; a new recording takes a new StreamLocalizer")
-        frames = np.array(positions, dtype=np.float32)  # frames are kept for a while, the caller's array may change
-        frames = frames[None] if frames.ndim == 3 else frames
-        joints, name = self.skeleton.num_joints, self.skeleton.name
-        if frames.ndim != 4 or frames.shape[2:] != (joints, 3) or not frames.shape[1]:
-            shape = np.shape(positions)
-            raise InputError(f"frames: found shape {shape}, expected (P, {joints}, 3) for {name!r} or n of them")
-        seen = self._checked_valid(valid, frames.shape[:3], is_single=np.ndim(positions) == 3)
-        frames[~seen] = 0
-        if not np.isfinite(frames).all():
-            number = self._num_recorded + int(np.argmax(~np.isfinite(frames).all(axis=(1, 2, 3))))
-            raise InputError(f"frame {number} holds a value that is not finite; mark what was not seen as not valid")
-        self._num_slots = self._num_slots or frames.shape[1]
-        missing = self._num_slots - frames.shape[1]
-        if missing < 0:
-            raise InputError(
-                f"frames: found {frames.shape[1]} person slots, the first had {self._num_slots}; "
-                "begin with as many as there will be"
-            )
-        return np.pad(frames, ((0, 0), (0, missing), (0, 0), (0, 0))), np.pad(seen, ((0, 0), (0, missing), (0, 0)))
-
-    def _checked_valid(self, valid: BoolArray | None, shape: tuple[int, int, int], is_single: bool) -> BoolArray:
-        """The mask (n, P, J) of frames of this shape, or of a single frame. Raises InputError for another shape."""
-        if valid is None:
-            return np.ones(shape, dtype=bool)
-        mask = np.array(valid, dtype=bool)
-        mask = mask[None] if is_single else mask
-        mask = np.repeat(mask[..., None], shape[2], axis=2) if mask.shape == shape[:2] else mask
-        if mask.shape != shape:
-            raise InputError(f"valid: found shape {np.shape(valid)}, expected {shape} or {shape[:2]} for these frames")
-        return mask
 
 
 def _members(model: Model) -> list[Localizer]:

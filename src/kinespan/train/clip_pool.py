@@ -2,6 +2,7 @@
 
 Notable choices:
 - all recordings lie end to end in one tensor, so that a batch of clips is one gather
+- where labels say whose action it is, each person is a recording of its own, with the motion of that person alone
 - targets are looked up by the time map of a view, so that they follow every temporal augmentation
 """
 
@@ -89,19 +90,19 @@ class ClipPool:
             setattr(self, name, None if value is None else value.to(device))
         return self
 
-    def add_pseudo_labels(self, scores: Mapping[str, Float32Array], share: float) -> None:
-        """Make scores (T, C + 1) the targets of recordings by name, and draw this share of all clips from them.
+    def add_pseudo_labels(self, scores: Mapping[int, Float32Array], share: float) -> None:
+        """Make scores (T, C + 1) the targets of recordings by index, and draw this share of all clips from them.
 
         All other recordings are labelled ones; the pool must hold at least one.
         """
         assert self.targets is not None
         assert self.target_mask is not None
-        for start, name in zip(self.starts.tolist(), self.names, strict=True):
-            if name in scores:
-                frames = slice(start, start + len(scores[name]))
-                self.targets[frames] = torch.from_numpy(scores[name]).to(self.targets)
-                self.target_mask[frames] = True
-        is_pseudo = torch.tensor([name in scores for name in self.names], device=self.lengths.device)  # (R,)
+        starts = self.starts.tolist()
+        for index, recording_scores in scores.items():
+            frames = slice(starts[index], starts[index] + len(recording_scores))
+            self.targets[frames] = torch.from_numpy(recording_scores).to(self.targets)
+            self.target_mask[frames] = True
+        is_pseudo = torch.tensor([index in scores for index in range(len(self))], device=self.lengths.device)  # (R,)
         lengths = self.lengths.float()
         pseudo, labelled = (lengths * chosen / (lengths * chosen).sum() for chosen in (is_pseudo, ~is_pseudo))
         self.weights = share * pseudo + (1 - share) * labelled

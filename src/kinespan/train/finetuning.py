@@ -9,8 +9,6 @@ from typing import Any
 
 from ..config import FinetuneConfig, single_fold
 from ..corpus.training_set import Source, labelled_names, training_set
-from ..data.annotation import Annotation
-from ..models.base import Scores
 from ..models.localizer import Localizer
 from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
 from ..runs.load import load_encoder_weights
@@ -18,8 +16,8 @@ from ..runs.settings import save_settings
 from .clip_pool import ClipPool
 from .leakage import check_no_label_leakage
 from .seeding import seeded
-from .spec import decoding_of, localizer_spec
-from .teachers import pseudo_labels
+from .spec import decoding_of, labelled_motions, localizer_spec
+from .teachers import PseudoLabels, pseudo_labels
 
 PSEUDO_LABEL_SHARE = 0.5
 """Share of the training clips that are of pseudo-labelled recordings, where there are teachers."""
@@ -60,20 +58,20 @@ def finetune(
     if pretrained_model is not None:
         check_no_label_leakage(pretrained, pretrained_model, data, config)
     spec = localizer_spec(data, config, labels, pretrained_model, names)
-    motions = [spec.input.motion(data.corpus[name]) for name in names]
-    annotations: list[Annotation | None] = [data.corpus.annotation(name, drop=data.drop_labels) for name in names]
+    motions, annotations = labelled_motions(data, names, spec)
     spec = replace(spec, decode=decoding_of(spec, config, motions, annotations))
     facts: dict[str, Any] = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
-    scores: dict[str, Scores] = {}
+    taught: list[PseudoLabels] = []
     if teachers:
-        scores, descriptions = pseudo_labels(teachers, data, names, spec, config, quiet)
-        taught = {"teachers": descriptions, "taught_recordings": len(scores)}
-        spec = replace(spec, training={**spec.training, **taught})
-        facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": list(scores)}
-        motions += [spec.input.motion(data.corpus[name]) for name in scores]
-        annotations += [None] * len(scores)
-    pool = ClipPool(motions, annotations, labels)
-    if scores:
+        taught, descriptions = pseudo_labels(teachers, data, names, spec, config, quiet)
+        taught_names = list(dict.fromkeys(item.motion.name for item in taught))
+        spec = replace(
+            spec, training={**spec.training, "teachers": descriptions, "taught_recordings": len(taught_names)}
+        )
+        facts |= {"teachers": [str(path) for path in teachers], "taught_recordings": taught_names}
+    pool = ClipPool([*motions, *(item.motion for item in taught)], [*annotations, *[None] * len(taught)], labels)
+    if taught:
+        scores = {index: item.scores for index, item in enumerate(taught, len(motions))}
         pool.add_pseudo_labels(scores, PSEUDO_LABEL_SHARE)
     # Lightning takes seconds to import, and nobody should wait for it to be told of a mistake
     from .engine import fit

@@ -24,6 +24,7 @@ from ..corpus.training_set import TrainingSet, choose_skeleton, corpus_parts
 from ..data.annotation import LabelSet
 from ..errors import InputError
 from ..methods.base import unit_length, video_feature
+from ..models.base import by_person
 from ..models.encoder_model import EncoderModel
 from ..models.model_file import ModelSpec, read_spec
 from ..runs.folder import pretrained_file
@@ -95,15 +96,21 @@ def samples(
     model: EncoderModel,
     progress: Callable[[int], None],
 ) -> Samples:
-    """The labelled spans of recordings as clips. Raises InputError where there are none."""
+    """The labelled spans of recordings as clips, each of the person whom it names. Raises InputError without any."""
     features, ids = [], []
     for first in range(0, len(names), BATCH):
         batch_names = names[first : first + BATCH]
         clips: list[tuple[np.ndarray, np.ndarray]] = []
         for name in batch_names:
-            motion, annotation = model.input.motion(corpus[name]), corpus.annotation(name)
-            for span in annotation.spans if annotation is not None else ():
+            recording, annotation = corpus[name], corpus.annotation(name)
+            if annotation is None:
+                continue
+            motions: dict[int | None, Motion] = {None: model.input.motion(recording)}
+            if annotation.people:  # a clip shows the person whose action it is
+                motions |= {slot: model.input.motion(alone) for slot, alone in by_person(recording, "each")}
+            for span in annotation.spans:
                 if span.label in labels.names:
+                    motion = motions.get(span.person, motions[None])
                     clips.append(trimmed(motion, span.start, span.end, model.clip_frames))
                     ids.append(labels.names.index(span.label))
         features += [_features(clips[start : start + BATCH], model) for start in range(0, len(clips), BATCH)]

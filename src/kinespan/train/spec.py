@@ -12,12 +12,39 @@ from ..data.annotation import Annotation, LabelSet
 from ..decode import DecodeConfig
 from ..decode.durations import learn_durations
 from ..errors import InputError
+from ..models.base import by_person
 from ..models.encoder_model import EncoderModel
 from ..models.model_file import ModelSpec
 from ..transforms.normalise import Motion
 from .leakage import training_data_facts
 from .seeding import seeded
 from .teachers import describe
+
+
+def labelled_motions(
+    data: TrainingSet, names: Sequence[str], spec: ModelSpec
+) -> tuple[list[Motion], list[Annotation | None]]:
+    """What a localizer of this spec is trained on: the motion of labelled recordings, and their annotations.
+
+    A recording whose labels name people is there once for each person in it, with the motion of that person alone and
+    the labels of that person and of nobody in particular: somebody without labels is background. Any other recording is
+    there as it is. Raises InputError for labels of a person who is never seen.
+    """
+    motions: list[Motion] = []
+    annotations: list[Annotation | None] = []
+    for name in names:
+        recording, annotation = data.corpus[name], data.corpus.annotation(name, drop=data.drop_labels)
+        named = () if annotation is None else annotation.people
+        for person in named:
+            if person not in recording.people:
+                raise InputError(
+                    f"recording {name!r}: has labels of person {person}, who is never seen in it; seen are "
+                    f"{', '.join(map(str, recording.people))}; correct the person column and prepare again"
+                )
+        for slot, motion in by_person(recording, "each" if named else "together"):
+            motions.append(spec.input.motion(motion))
+            annotations.append(annotation and annotation.of_person(slot))
+    return motions, annotations
 
 
 def decoding_of(
@@ -56,6 +83,10 @@ def localizer_spec(
         "label_fraction": config.label_fraction, "labelled_recordings": len(names), "seed": config.seed,
         "steps": config.steps,
     }  # fmt: skip
+    annotations = (data.corpus.annotation(name, drop=data.drop_labels) for name in names)
+    told_apart = any(annotation is not None and annotation.people for annotation in annotations)
+    if told_apart:
+        training["people"] = "told apart"
     clip_frames = config.clip_frames
     if pretrained is None:
         skeleton = choose_skeleton(config.network.skeleton, [replace(data, names=names)])
@@ -69,7 +100,14 @@ def localizer_spec(
             training["pretrained"] = dict(pretraining)
         if config.protocol == "linear":  # its encoder stays as it was pretrained, and so does the length of its clips
             clip_frames = base.clip_frames
-    spec = replace(base, kind="localizer", fusion=config.fusion_name, labels=labels, clip_frames=clip_frames)
+    spec = replace(
+        base,
+        kind="localizer",
+        fusion=config.fusion_name,
+        labels=labels,
+        clip_frames=clip_frames,
+        people="each" if told_apart else "together",
+    )
     return replace(with_refinement(spec, config), training=training)
 
 

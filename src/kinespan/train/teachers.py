@@ -12,18 +12,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from ..config import FinetuneConfig
 from ..corpus.training_set import TrainingSet
 from ..errors import InputError
-from ..models.base import Scores
+from ..models.base import Scores, by_person
 from ..models.ensemble import check_compatible, ensemble
 from ..models.model_file import ModelSpec
 from ..progress import Progress
 from ..runs.load import load_model
+from ..transforms.normalise import Motion
 from .leakage import check_no_label_leakage
+
+
+class PseudoLabels(NamedTuple):
+    """What teachers say of a recording, or of a person in it: the motion as the student sees it, and their scores."""
+
+    motion: Motion
+    scores: Scores
+    """(T, C + 1)"""
 
 
 def pseudo_labels(
@@ -33,12 +43,12 @@ def pseudo_labels(
     spec: ModelSpec,
     config: FinetuneConfig,
     quiet: bool = False,
-) -> tuple[dict[str, Scores], list[str]]:
-    """Scores (T, C + 1) of the recordings of `data` that are not labelled, and a description of each teacher.
+) -> tuple[list[PseudoLabels], list[str]]:
+    """Pseudo-labels of the recordings of `data` that are not labelled, and a description of each teacher.
 
-    teachers: run folders or model files, whose scores are averaged; spec: the student's. Raises InputError for a file
-    that is not a kinespan localizer, for one of other labels or another rate, as `check_no_label_leakage` does, and
-    where every recording is labelled.
+    teachers: run folders or model files, whose scores are averaged; spec: the student's, which says whether each person
+    of a recording has pseudo-labels of their own. Raises InputError for a file that is not a kinespan localizer, for
+    one that does not fit (`check_compatible`), as `check_no_label_leakage` does, and where every recording is labelled.
     """
     unlabelled = [name for name in data.names if name not in set(labelled)]
     if not unlabelled:
@@ -52,12 +62,13 @@ def pseudo_labels(
         check_compatible(spec, "this run", model.spec, path, "teach")
         check_no_label_leakage(path, model.spec, data, config)
     teacher = models[0] if len(models) == 1 else ensemble(models, names=teachers)
-    scores = {}
+    labels = []
     with Progress("pseudo-labelling", len(unlabelled), quiet=quiet) as progress:
-        for name in unlabelled:
-            scores[name] = teacher.frame_scores(data.corpus[name])
-            progress.update(len(scores))
-    return scores, [describe(model.spec) for model in models]
+        for number, name in enumerate(unlabelled, 1):
+            for _, recording in by_person(data.corpus[name], spec.people):
+                labels.append(PseudoLabels(spec.input.motion(recording), teacher.frame_scores(recording)))
+            progress.update(number)
+    return labels, [describe(model.spec) for model in models]
 
 
 def describe(spec: ModelSpec) -> str:

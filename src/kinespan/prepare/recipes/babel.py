@@ -222,7 +222,10 @@ class Babel(Recipe):
         source: Source = item.details
         assert source.body is not None
         motion = amass.read_motion(item.file)
-        frames, history = self._frames(item, len(motion.poses), source.fps or motion.fps)
+        fps = source.fps or motion.fps
+        if fps is None:
+            raise InputError(f"{item.file}: the file states no frame rate")
+        frames, history = self._frames(item, len(motion.poses), fps)
         motion = replace(motion, poses=motion.poses[frames], translation=motion.translation[frames])
         points = STAL_POINTS if self.rules == "stal" else smplh.NTU_POINTS
         positions = amass.joints(motion, smplh.load_body(source.body), points, self.translation) @ amass.Y_UP.T

@@ -13,7 +13,7 @@ from ...corpus.splitting import split_by_values
 from ...data.annotation import Annotation, LabelSet, Span
 from ...errors import InputError
 from ...io import ReadOptions, Take
-from ...io.base import finish
+from ...io.finish import finish
 from ...io.ntu import Bodies, name_attributes, read_bodies
 from ...transforms.bodies import denoised, first_bodies, most_energetic
 from .base import RECIPES, Item, Recipe, Survey, numbered_lines

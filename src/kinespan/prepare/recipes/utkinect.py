@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...arrays import Float64Array, IntArray
 from ...corpus.info import RecordingInfo
 from ...corpus.splits import Split
 from ...corpus.splitting import split_by_values
@@ -20,7 +19,7 @@ from ...data.recording import Recording
 from ...data.skeletons import KINECT_20
 from ...errors import InputError
 from ...io import Take
-from ...io.base import finite_numbers
+from ...io.utkinect import read_joints
 from .base import RECIPES, Item, Recipe, Survey, numbered_lines
 
 LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands"))
@@ -28,8 +27,6 @@ LABELS = LabelSet(("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "pu
 _FILE = re.compile(r"joints_s(?P<performer>\d+)_e(?P<take>\d+)", re.IGNORECASE)
 _HEADING = re.compile(r"s(?P<performer>\d+)\s*_?\s*e(?P<take>\d+)", re.IGNORECASE)
 _LABEL = re.compile(r"(?P<label>\w+)\s*:\s*(?P<start>\S+)\s+(?P<end>\S+)")
-_MAX_NUMBERS = 108_000
-"""Largest difference of frame numbers: an hour at 30 per second; more cannot be right."""
 
 Mark = tuple[str, int | None, int | None]
 """Label, first and last frame number of an action; None where the number is not given."""
@@ -90,10 +87,10 @@ class UTKinect(Recipe):
         frames, first = np.unique(slots, return_index=True)  # of lines that fall into one frame, the first
         positions = np.zeros((int(slots[-1]) + 1, 1, 20, 3), dtype=np.float32)
         positions[frames, 0] = joints[first]
-        valid = np.any(positions != 0, axis=(2, 3))
+        valid = np.any(positions != 0, axis=3)
         duration = len(positions) / self.fps
         annotation, notes = annotate(marks, int(numbers[0]), self.clock, duration)
-        tracked = f"frames {numbers[0]} to {numbers[-1]} at {self.clock:g} a second, {int(valid.sum())} tracked"
+        tracked = f"frames {numbers[0]} to {numbers[-1]} at {self.clock:g} a second, {len(frames)} tracked"
         history = (f"read as utkinect: {tracked}, metres, y up", *notes)
         attributes = {"performer": str(performer), "take": str(take)}
         recording = Recording(positions, self.fps, KINECT_20, item.name, valid, item.file.name, attributes, history)
@@ -139,30 +136,6 @@ def _bound(location: str, text: str) -> int | None:
     if not (text.isascii() and text.isdigit()):
         raise InputError(f"{location}: found {text!r}, expected a frame number or NaN")
     return int(text)
-
-
-def read_joints(file: Path) -> tuple[IntArray, Float64Array]:
-    """Frame numbers (N,), ascending, and joints (N, 20, 3). Raises InputError naming a bad line."""
-    numbers: list[int] = []
-    rows: list[Float64Array] = []
-    for location, line in numbered_lines(file):
-        tokens = line.split()
-        if len(tokens) != 61:
-            raise InputError(f"{location}: found {len(tokens)} numbers, expected a frame number and 60 coordinates")
-        values = finite_numbers(tokens, location)
-        number = int(values[0])
-        if number != values[0] or number < 0 or (numbers and number < numbers[-1]):
-            raise InputError(
-                f"{location}: frame number is {tokens[0]!r}, expected a whole number not before the last one"
-            )
-        numbers.append(number)
-        rows.append(values[1:].reshape(20, 3))
-    frame_numbers = np.array(numbers, dtype=np.int64)
-    if frame_numbers[-1] - frame_numbers[0] > _MAX_NUMBERS:
-        raise InputError(
-            f"{file}: frame numbers run from {frame_numbers[0]} to {frame_numbers[-1]}, which is over an hour"
-        )
-    return frame_numbers, np.stack(rows)
 
 
 def annotate(marks: Sequence[Mark], first: int, clock: float, duration: float) -> tuple[Annotation, tuple[str, ...]]:

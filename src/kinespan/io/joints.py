@@ -1,0 +1,68 @@
+"""What the joints of a motion file are: by --joints, by the fields of an archive, by their names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..data.joint_file import read_joint_file
+from ..data.joint_names import skeleton_from_canonical, skeleton_from_names
+from ..data.joint_report import joint_notes
+from ..data.skeleton import LANDMARKS, Skeleton
+from ..errors import InputError, unknown
+from .archive import Archive
+from .base import CHECK, DECIDED, FileMotion
+
+
+def with_joints(motion: FileMotion, joint_file: Path | None) -> FileMotion:
+    """The motion with its joints as a file for --joints describes them, where one is given.
+
+    Its history says so, and which parts of a person were not understood. Raises InputError as `JointFile.apply` does.
+    """
+    if joint_file is not None:
+        motion = _described(motion, joint_file)
+    notes = (CHECK + note for note in joint_notes(motion.skeleton))
+    return replace(motion, history=(*motion.history, *notes))
+
+
+def _described(motion: FileMotion, path: Path) -> FileMotion:
+    file = read_joint_file(path)
+    skeleton, kept = file.apply(motion.skeleton)
+    indices, count = list(kept), motion.skeleton.num_joints
+    note = f"{DECIDED}joints by {path.name}: {sum(part is not None for part in file.joints.values())} named"
+    if len(kept) < count:
+        note += f", {count - len(kept)} of {count} left out"
+    valid = motion.valid
+    return replace(
+        motion,
+        positions=motion.positions[:, :, indices],
+        skeleton=skeleton,
+        rest=None if motion.rest is None else motion.rest[indices],
+        valid=valid if valid is None or valid.ndim == 2 else valid[:, :, indices],
+        history=(*motion.history, note),
+    )
+
+
+def archive_skeleton(archive: Archive, parents: list[int]) -> Skeleton:
+    """The Skeleton of an archive with ``joints``: by ``canonical`` where it has that, else by their names.
+
+    ``landmarks`` is JSON, a list of joint names by landmark. Raises InputError, naming the field.
+    """
+    joints = archive.names("joints")
+    name = f"npz{len(joints)}"
+    if "canonical" in archive:
+        try:
+            skeleton = skeleton_from_canonical(name, joints, parents, archive.names("canonical"))
+        except InputError as error:
+            raise InputError(f"field 'canonical': {error}") from None
+    else:
+        skeleton = skeleton_from_names(name, joints, parents)
+    landmarks: dict[str, Any] = {}
+    for landmark, names in archive.json("landmarks", {}).items():
+        if landmark not in LANDMARKS:
+            raise InputError(f"field 'landmarks': {unknown('landmark', landmark, LANDMARKS)}")
+        if not isinstance(names, list) or any(joint not in joints for joint in names):
+            raise InputError(f"field 'landmarks': {landmark} is {names!r}, expected a list of names in 'joints'")
+        landmarks[landmark] = tuple(joints.index(joint) for joint in names)
+    return replace(skeleton, **landmarks)
