@@ -19,8 +19,8 @@ from kinespan.corpus.training_set import (
 )
 from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.data.recording import Recording
-from kinespan.data.skeleton import Skeleton
-from kinespan.data.skeletons import KINECT_20, NTU_25
+from kinespan.data.skeleton import Skeleton, body_skeleton
+from kinespan.data.skeletons import KINECT_20, NTU_25, SMPL_24
 from kinespan.errors import InputError
 from kinespan.models.input_spec import InputSpec
 from kinespan.models.model_file import ModelSpec
@@ -44,6 +44,33 @@ def test_auto_chooses_the_shared_skeleton_or_else_ntu25(tmp_path: Path) -> None:
     assert choose_skeleton("kinect20", [TrainingSet(mixed, mixed.names)]) == KINECT_20
     with pytest.raises(InputError, match="no recordings"):
         choose_skeleton("auto", [TrainingSet(mixed, ())])
+
+
+def with_fingers() -> Skeleton:
+    """SMPL's body with three fingers of two bones on each hand."""
+    fingers = [(f"{side}_{number}_{bone}", side, number, bone) for side in "lr" for number in range(3) for bone in "ab"]
+    joints = (*SMPL_24.joints, *(name for name, *_ in fingers))
+    hands = {side: SMPL_24.joints.index(f"{word}_hand") for side, word in (("l", "left"), ("r", "right"))}
+    parents = list(SMPL_24.parents)
+    for _, side, number, bone in fingers:
+        parents.append(hands[side] if bone == "a" else joints.index(f"{side}_{number}_a"))
+    return body_skeleton("fingers", joints, tuple(parents), (*SMPL_24.body_parts, *[None] * len(fingers)))
+
+
+def test_people_with_fingers_are_mapped_to_ntu25_unless_their_own_is_asked_for(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "fingers", with_fingers(), with_fingers(), SMPL_24)
+    shared = [TrainingSet(corpus, ("r0", "r1"))]
+    assert choose_skeleton("auto", shared) == NTU_25
+    assert choose_skeleton("own", shared) == with_fingers()
+    assert choose_skeleton("auto", [TrainingSet(corpus, ("r2",))]) == SMPL_24
+    with pytest.raises(InputError, match="own, but the recordings have several: fingers, smpl24"):
+        choose_skeleton("own", [TrainingSet(corpus, corpus.names)])
+
+
+def test_a_hand_that_all_recordings_share_is_the_skeleton_of_the_network(tmp_path: Path) -> None:
+    hand = Skeleton("hand", ("palm", "thumb", "index"), (-1, 0, 0))
+    corpus = corpus_of(tmp_path / "hand", hand, hand)
+    assert choose_skeleton("auto", [TrainingSet(corpus, corpus.names)]) == hand
 
 
 def test_without_a_split_every_recording_is_on_both_sides(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def check_method(name: str, options: Mapping[str, object]) -> None:
 def check_network(network: NetworkConfig) -> None:
     """Raise InputError for an unknown encoder or skeleton."""
     check_encoder(network.encoder)
-    if network.skeleton != "auto":
+    if network.skeleton not in ("auto", "own"):
         SKELETONS[network.skeleton]
 
 

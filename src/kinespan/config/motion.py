@@ -110,7 +110,8 @@ class NetworkConfig:
     fps: float = 15.0
     """Frames per second that the network sees; recordings are resampled to it by time."""
     skeleton: str = "auto"
-    """Skeleton by name that all recordings are mapped to; auto: the one that they share, else ntu25."""
+    """Skeleton by name that all recordings are mapped to. own: the one that they share. auto: that, or ntu25 where they
+    share none and for people with fingers, whose many joints cost several times the training."""
     normalisation: Normalisation = field(default_factory=Normalisation)
     """How motion is normalised."""
 

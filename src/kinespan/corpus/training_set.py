@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..config import FinetuneConfig
 from ..data.annotation import Annotation, LabelSet
+from ..data.joint_map import has_fingers
 from ..data.skeleton import Skeleton
 from ..data.skeletons import NTU_25, SKELETONS
 from ..errors import InputError
@@ -101,18 +102,23 @@ def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[st
 
 
 def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
-    """The skeleton that all recordings are mapped to: by name or, for auto, the one that they share, else NTU's.
+    """The skeleton that all recordings are mapped to: by name; own: the one that they share; auto: that, else NTU's.
 
     Files of one source can differ by a joint, for which there is no substitute; any whole body has the 25 joints of
-    NTU RGB+D. Raises InputError for an unknown name or no recordings.
+    NTU RGB+D. auto also takes those for a person with fingers, since a hundred joints cost five times the training.
+    Raises InputError for an unknown name, no recordings, and own skeletons that differ.
     """
-    if name != "auto":
+    if name not in ("auto", "own"):
         return SKELETONS[name]
     skeletons = {source.corpus.infos[source.corpus.index(name)].skeleton for source in sets for name in source.names}
     if not skeletons:
         corpora = ", ".join(repr(source.corpus.name) for source in sets)
         raise InputError(f"corpus {corpora}: no recordings to choose a skeleton from")
-    return skeletons.pop() if len(skeletons) == 1 else NTU_25
+    if name == "own" and len(skeletons) > 1:
+        names = ", ".join(sorted(skeleton.name for skeleton in skeletons))
+        raise InputError(f"network.skeleton is own, but the recordings have several: {names}; use auto or name one")
+    shared = skeletons.pop() if len(skeletons) == 1 else NTU_25
+    return NTU_25 if name == "auto" and has_fingers(shared) else shared
 
 
 def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
