@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..data.annotation import Annotation, LabelSet, subtract
+from ..data.annotation import POINT_MARGIN, Annotation, LabelSet, subtract
 from ..errors import InputError
 
 
@@ -83,6 +83,8 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
     labels = without_labels(annotation.labels, dropped)
     covered = annotation.covered
     holes = [(span.start, span.end) for span in annotation.spans if span.label in dropped]
+    points = (point.time for point in annotation.point_labels if point.label in dropped)
+    holes += [(time - POINT_MARGIN, time + POINT_MARGIN) for time in points]
     if holes:
         covered = subtract(((0.0, duration),) if covered is None else covered, holes)
     spans = tuple(span for span in annotation.spans if span.label not in dropped)
