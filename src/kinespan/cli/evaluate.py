@@ -10,7 +10,6 @@ HiCLR, PCM3 and USDRL on PKU-MMD). The last two also give mAP_a and mAP_v, and p
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +20,13 @@ from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import SpanTable
-from ..errors import InputError, unknown
+from ..errors import InputError
 from ..metrics import Rule, evaluate
 from ..metrics.metrics import RULES_BY_TIME
 from ..progress import Progress
 from ..runs.outputs import write_metrics
 from ..runs.predict import evaluate_on
+from ..runs.scoring import of_subsets
 from .arguments import Positional
 from .checks import check_decoder, check_out_file, localizer_spec
 from .common import METRIC_COLUMNS, event_table, facts_line, metric_row, percent, plural, table
@@ -98,7 +98,7 @@ def run(arguments: EvaluateArguments) -> int:
 def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: EvaluateArguments) -> dict[str, Any]:
     predictions, truth = read_predictions(predictions_file), read_truth(truth_file)
     notes = _without_length(predictions, truth, arguments.rule)
-    predictions, truth, subset_notes = _of_subsets(predictions, truth, arguments.subset, truth_file)
+    predictions, truth, subset_notes = of_subsets(predictions, truth, arguments.subset)
     training = predictions.details.get("training")
     facts = {**(training if isinstance(training, dict) else {}), "predictions": str(predictions_file)}
     facts["notes"] = [*notes, *subset_notes]
@@ -128,38 +128,6 @@ def _without_length(predictions: Predictions, truth: Truth, rule: Rule) -> list[
                 f"{f', save that mAP counts them as {verdict}' if rule in RULES_BY_TIME else ''}"
             )
     return notes
-
-
-def _of_subsets(
-    predictions: Predictions, truth: Truth, subsets: tuple[str, ...] | None, file: Path
-) -> tuple[Predictions, Truth, list[str]]:
-    """Predictions and truth of the subsets that are asked for, and lines that say what is left out.
-
-    By default the subsets with a predicted recording, so that those that nobody predicted do not count as missed.
-    Recordings without a subset always count. Raises InputError for a subset that truth does not have.
-    """
-    counts = Counter(truth.subsets.values())
-    for name in subsets or ():
-        if name not in counts:
-            raise InputError(f"--subset: {unknown('subset', name, counts)} ({file})")
-    used = {truth.subsets[name] for name in predictions.proposals if name in truth.subsets}
-    chosen = [name for name in counts if name in (used if subsets is None else subsets)]
-    left_out = [name for name in counts if name not in chosen]
-    if not chosen or not left_out:
-        return predictions, truth, []
-    excluded = {name for name, subset in truth.subsets.items() if subset in left_out}
-    names = [name for name in predictions.proposals if name in excluded]
-    notes = []
-    if subsets is None:
-        missing = ", ".join(f"{name} ({plural(counts[name], 'recording')})" for name in left_out)
-        notes = [f"evaluated on subset {', '.join(chosen)}: nothing is predicted in {missing}; --subset chooses others"]
-    elif names:
-        notes = [f"left out: predictions of {plural(len(names), 'recording')} in other subsets"]
-    return (
-        predictions.of_recordings(set(predictions.proposals) - excluded),
-        truth.of_recordings(set(truth.annotations) - excluded),
-        notes,
-    )
 
 
 def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..data.annotation import POINT_MARGIN, Annotation, LabelSet, subtract
+from ..data.annotation import POINT_MARGIN, TOLERANCE, Annotation, LabelSet, subtract
 from ..errors import InputError
 
 
@@ -102,7 +102,8 @@ def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
     names = tuple(dict.fromkeys(name for labels in unique for name in labels.names))
     spans = {name for labels in unique for name in labels.spans}
     exclusive = all(labels.exclusive for labels in unique)
-    return LabelSet(names, exclusive, tuple(name for name in names if name not in spans))
+    tolerance = max((labels.tolerance for labels in unique if labels.events), default=TOLERANCE)
+    return LabelSet(names, exclusive, tuple(name for name in names if name not in spans), tolerance)
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:

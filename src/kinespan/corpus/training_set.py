@@ -46,16 +46,19 @@ class TrainingSet:
 
 
 Source = Corpus | TrainingSet | str | Path
-"""Training data: a corpus, its folder, or some of its recordings."""
+"""Training data: a corpus, its folder, which may be FOLDER@SPLIT/FOLD, or some of its recordings."""
 
 
 def training_set(source: Source, split: str | None = None, fold: int = 1) -> TrainingSet:
     """The training side of a split; a TrainingSet is returned unchanged.
 
-    Raises InputError for a folder that holds no corpus, and for an unknown split or fold.
+    FOLDER@SPLIT/FOLD is read as `parse_source` does. Raises InputError for a folder that holds no corpus, and for an
+    unknown split or fold.
     """
     if isinstance(source, TrainingSet):
         return source
+    if isinstance(source, str):
+        source, split, fold = parse_source(source, split, fold)
     corpus = source if isinstance(source, Corpus) else Corpus.open(source)
     sides = corpus_parts(corpus, split, fold)
     return TrainingSet(corpus, sides.train, split, fold, sides.drop_labels)

@@ -6,11 +6,18 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..errors import InputError
+from .display import SPAN_COLUMNS, counted, rows_html
+from .seconds import seconds_of
+
+if TYPE_CHECKING:  # these are extras, and each takes a second to import
+    import pandas
+    from matplotlib.axes import Axes
 
 Interval = tuple[float, float]
 """Start and end in seconds."""
@@ -24,7 +31,7 @@ POINT_MARGIN = 2.0
 """Seconds to each side of a point label in which nothing is known but spans: the bounds of its action are not."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, repr=False)
 class Span:
     """A label with start and end in seconds, half open; predicted spans carry a score.
 
@@ -49,13 +56,16 @@ class Span:
                 f"span {self.label!r}: [{self.start}, {self.end}) s is not a span, start must be before end"
             )
 
+    def __repr__(self) -> str:
+        return f"Span({self.start:.6g}, {self.end:.6g}, {self.label!r}{_score_and_person(self)})"
+
     @property
     def duration(self) -> float:
         """Length in seconds."""
         return self.end - self.start
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, repr=False)
 class Event:
     """A label at an instant in seconds (a heel strike, an action point); predicted events carry a score.
 
@@ -76,6 +86,15 @@ class Event:
         """Check the time. Raises InputError."""
         if not math.isfinite(self.time):
             raise InputError(f"event {self.label!r}: {self.time} s is not a time")
+
+    def __repr__(self) -> str:
+        return f"Event({self.time:.6g}, {self.label!r}{_score_and_person(self)})"
+
+
+def _score_and_person(item: Span | Event) -> str:
+    """What is given of score and person, as arguments."""
+    score = "" if item.score is None else f", score={item.score:.4g}"
+    return score if item.person is None else f"{score}, person={item.person}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +156,11 @@ class LabelSet:
             raise InputError(f"unknown label {name!r}; available: {', '.join(self.names)}") from None
 
 
-@dataclass(frozen=True)
+SpanRow = tuple[str, float, float | None, float | None, int | None]
+"""A Span or an Event as a row of `SPAN_COLUMNS`."""
+
+
+@dataclass(frozen=True, repr=False)
 class Annotation:
     """The Spans and Events of one Recording over a LabelSet, and the time that the annotator looked at.
 
@@ -170,6 +193,71 @@ class Annotation:
         object.__setattr__(
             self, "spans", tuple(sorted(self.spans, key=lambda span: (span.start, span.end, span.label)))
         )
+
+    def __getitem__(self, seconds: slice) -> Annotation:
+        """The annotation from a start to an end in seconds, as in ``annotation[2.0:5.5]``, with its own clock from 0.
+
+        Spans and covered time are cut there; events at the end itself are left out. It belongs to
+        ``recording[2.0:5.5]``. Raises InputError for anything but a slice, a step, and a start or end that is negative.
+        """
+        start, end = seconds_of(seconds, "annotation")
+        if end <= start:
+            raise InputError(f"annotation: no time from {start:g} to {end:g} s")
+        spans = tuple(
+            replace(span, start=max(span.start, start) - start, end=min(span.end, end) - start)
+            for span in self.spans
+            if span.start < end and span.end > start
+        )
+        events = tuple(replace(event, time=event.time - start) for event in self.events if start <= event.time < end)
+        covered = self.covered
+        if covered is not None:
+            cut = ((max(first, start) - start, min(last, end) - start) for first, last in covered)
+            covered = tuple((first, last) for first, last in cut if first < last)
+        return Annotation(spans, self.labels, covered, events)
+
+    __iter__ = None  # Python would else take slicing for iterating
+
+    def __repr__(self) -> str:
+        return f"Annotation({self._facts()})"
+
+    def _repr_html_(self) -> str:
+        """A small table, for notebooks."""
+        return rows_html(f"Annotation: {self._facts()}", SPAN_COLUMNS, self.rows())
+
+    def rows(self) -> list[SpanRow]:
+        """Spans and events as rows of `SPAN_COLUMNS`, in order of their start; an event has no end."""
+        rows: list[SpanRow] = [(span.label, span.start, span.end, span.score, span.person) for span in self.spans]
+        rows += [(event.label, event.time, None, event.score, event.person) for event in self.events]
+        return sorted(rows, key=lambda row: (row[1], row[0]))
+
+    def _facts(self) -> str:
+        """What is in it, in words."""
+        occurring = {row[0] for row in self.rows()}
+        facts = [counted(len(self.spans), "span")]
+        if self.events:
+            facts.append(counted(len(self.events), "event"))
+        facts.append(f"{len(occurring)} of {counted(len(self.labels), 'label')}")
+        if self.covered is not None:
+            facts.append(f"{sum(last - first for first, last in self.covered):.2f} s covered")
+        return ", ".join(facts)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A pandas table with a row for each span and event: label, start, end, score, person.
+
+        Seconds; an event has no end. Raises InputError without pandas.
+        """
+        from .tables import annotation_to_dataframe
+
+        return annotation_to_dataframe(self)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw a timeline with a row for each label, events as marks; returns the axes.
+
+        ax: axes to draw into, by default new ones. Raises InputError without matplotlib.
+        """
+        from .plots import plot_annotation
+
+        return plot_annotation(self, ax)
 
     @property
     def point_labels(self) -> tuple[Event, ...]:

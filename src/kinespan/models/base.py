@@ -11,6 +11,7 @@ from torch import nn
 
 from ..arrays import Float32Array
 from ..data.annotation import Annotation, Event, LabelSet, Span
+from ..data.display import counted, facts_html
 from ..data.recording import Recording
 from ..decode import DecodeConfig, decode, decode_events, segment
 from ..errors import InputError
@@ -32,6 +33,22 @@ class Model(nn.Module):
             raise InputError("a localizer needs labels; this spec has none")
         self.spec = spec
         self.labels = spec.labels
+
+    def __repr__(self) -> str:
+        """One line; the layers are those of its parts, such as ``model.encoder``."""
+        return f"{type(self).__name__}({', '.join(str(value) for _, value in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        """A small table, for notebooks."""
+        facts = [*self._facts()[:2], ("labels", self.labels.names), ("licence", self.spec.licence)]
+        return facts_html(type(self).__name__, facts)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """What it is, in words."""
+        spec = self.spec
+        encoders = dict.fromkeys(member.encoder for member in spec.members or (spec,))
+        rate = f"{spec.input.skeleton.name} at {spec.input.fps:g} fps"
+        return [("encoder", " and ".join(encoders)), ("input", rate), ("labels", counted(len(self.labels), "label"))]
 
     def frame_scores(self, recording: Recording, window: float = 60.0) -> Scores:
         """Scores (T, C + 1) at the model's rate, column 0 background.

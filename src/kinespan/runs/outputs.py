@@ -28,17 +28,23 @@ from ..annotations.activitynet import write_predictions
 from ..arrays import AnyArray
 from ..data.annotation import Annotation, Event, LabelSet, Span, frame_centres
 from ..data.clock import Clock
+from ..data.display import SPAN_COLUMNS, counted, rows_html
+from ..data.plots import plot_timelines
 from ..data.predictions import Predictions
+from ..data.tables import answers_to_dataframe
 from ..errors import InputError
 from ..files import write_atomically
 from .folder import PROPOSALS_FILE, SCORES_FILE, SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE
 from .summary import write_summary, write_transitions
 
-if TYPE_CHECKING:  # torch takes seconds to import
+if TYPE_CHECKING:  # these take seconds to import
+    import pandas
+    from matplotlib.axes import Axes
+
     from ..models.base import Scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LocalizationResult:
     """What a model says of recordings, each by name."""
 
@@ -74,6 +80,31 @@ class LocalizationResult:
         return Predictions(
             self.proposals, segmentation, details, events=self.events, event_threshold=self.event_threshold
         )
+
+    def __repr__(self) -> str:
+        return f"LocalizationResult({self._facts()})"
+
+    def _repr_html_(self) -> str:
+        """A small table, for notebooks."""
+        rows = [(name, *row) for name, annotation in self.segmentation.items() for row in annotation.rows()]
+        return rows_html(f"LocalizationResult: {self._facts()}", ("recording", *SPAN_COLUMNS), rows)
+
+    def _facts(self) -> str:
+        """What is in it, in words."""
+        counts = [len(annotation.rows()) for annotation in self.segmentation.values()]
+        answers = counted(sum(counts), "event" if self.labels.events == self.labels.names else "span")
+        return f"{counted(len(counts), 'recording')}, {answers} of {counted(len(self.labels), 'label')}"
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The segmentation as a pandas table, the one that spans.csv is. Raises InputError without pandas."""
+        return answers_to_dataframe(self.segmentation, self.clocks)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the segmentation, a row for each recording; returns the axes.
+
+        ax: axes to draw into, by default new ones. Raises InputError without matplotlib.
+        """
+        return plot_timelines(self.segmentation, ax)
 
 
 def write_result(result: LocalizationResult, out: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..config import Precision
 from ..corpus.splits import without_labels
-from ..corpus.store import Corpus
+from ..corpus.store import INDEX_FILE, Corpus
+from ..corpus.training_set import corpus_parts
 from ..data.annotation import Annotation, Event, Span
 from ..data.clock import Clock
 from ..data.predictions import Truth
@@ -18,9 +20,10 @@ from ..data.recording import Recording
 from ..decode.events import MIN_EVENT_SCORE
 from ..decode.presets import DECODERS
 from ..errors import InputError
-from ..io import read
+from ..io import ReadOptions, find_files, overrides_fps, read
 from ..metrics import Metrics, Rule, evaluate
-from .outputs import LocalizationResult
+from .folder import TRUTH_FILE, check_answers_folder
+from .outputs import LocalizationResult, write_result
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..decode import DecodeConfig
@@ -30,31 +33,47 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 def localize(
     model: Model | str | Path,
-    recordings: Iterable[Recording | str | Path],
+    recordings: Iterable[Recording | str | Path] | Recording | str | Path,
     *,
     people: People | None = None,
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
+    split: str | None = None,
+    fold: int = 1,
+    options: ReadOptions | None = None,
+    device: str = "cpu",
+    precision: Precision = "32",
+    out: str | Path | None = None,
+    overwrite: bool = False,
 ) -> LocalizationResult:
     """Localize the actions in recordings: their segmentation, proposals and frame scores.
 
     Parameters:
         model: a model, or its file or run folder.
-        recordings: a Corpus, Recordings, or motion files.
+        recordings: a Corpus or its folder, Recordings, motion files and folders of them; one or several.
         people: one result a recording, or one for each person, whose spans and events say whose they are; by default
             `each` if the labels that the model was trained on name people.
         decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
             the model's own under every decoder.
         details: facts that the result keeps.
         progress: is called with the number of recordings that are done.
+        split, fold: of a corpus, the test recordings of a fold, by default all.
+        options: how motion files are read.
+        device, precision: what a model that is loaded from a file computes on, and how precisely.
+        out: folder that gets the files of `kinespan localize`.
+        overwrite: replace the answers that are there.
 
-    Raises InputError for two recordings of the same name, one that does not map, or an unknown decoder.
+    Raises InputError for two recordings of the same name, one that does not map, an unknown decoder, or a folder with
+    answers.
     """
+    if out is not None:
+        check_answers_folder(Path(out), overwrite)
     if isinstance(model, str | Path):
         from .load import load_model
 
-        model = load_model(model)
+        model = load_model(model, device, precision)
+    recordings = _recordings(recordings, split, fold, options)
     config = None if decoder is None else DECODERS[decoder]
     segmentation: dict[str, Annotation] = {}
     proposals: dict[str, tuple[Span, ...]] = {}
@@ -62,8 +81,7 @@ def localize(
     scores: dict[str, Scores] = {}
     clocks: dict[str, Clock] = {}
     slots: dict[str, tuple[int, ...]] = {}
-    for number, item in enumerate(recordings):
-        recording = read(item).recording if isinstance(item, str | Path) else item
+    for number, recording in enumerate(recordings):
         name = recording.name
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
@@ -75,9 +93,40 @@ def localize(
             progress(number + 1)
     facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **(details or {})}
     fps, threshold = model.spec.input.fps, model.spec.decode.event_threshold
-    return LocalizationResult(
+    result = LocalizationResult(
         segmentation, proposals, events, scores, fps, model.labels, clocks, slots, facts, threshold
     )
+    if out is not None:
+        write_result(result, Path(out))
+        (Path(out) / TRUTH_FILE).unlink(missing_ok=True)  # of the answers that were overwritten
+    return result
+
+
+def _recordings(
+    source: Iterable[Recording | str | Path] | Recording | str | Path,
+    split: str | None,
+    fold: int,
+    options: ReadOptions | None,
+) -> Iterator[Recording]:
+    """Recordings one after the other, those of files read when their turn comes; see `localize`."""
+    if isinstance(source, str | Path) and (Path(source) / INDEX_FILE).is_file():
+        source = Corpus.open(source)
+    if isinstance(source, Corpus):
+        for name in corpus_parts(source, split, fold).test:
+            yield source[name]
+        return
+    if split is not None:
+        raise InputError(f"split {split!r}: these are motion files or recordings, not a corpus, which has splits")
+    options = options or ReadOptions()
+    items: list[Recording | tuple[Path, str]] = []
+    for item in (source,) if isinstance(source, Recording | str | Path) else source:
+        items += [item] if isinstance(item, Recording) else find_files(item, options.format)
+    override_fps = overrides_fps([item for item in items if not isinstance(item, Recording)])
+    for each in items:
+        if isinstance(each, Recording):
+            yield each
+        else:
+            yield read(*each, options, override_fps=override_fps).recording
 
 
 class _Decoded(NamedTuple):
