@@ -11,8 +11,7 @@ from typing import Literal
 from ...annotations import read_label_file
 from ...annotations.label_file import LabelFile, LabelRow, Unit, annotations_of, label_set
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import subtract
-from ...data.annotation import Annotation
+from ...data.annotation import Annotation, subtract
 from ...errors import InputError
 from .coverage import looked_at_time, unlabelled_lines
 from .doubts import doubts
