@@ -287,7 +287,7 @@ def test_a_new_file_of_a_data_set_that_has_a_recipe_is_localized_and_shown(jobs:
     file = "new/joints_s01_e01.txt"
     done = command("localize", "fine", file, "--out", "new_answers", "--skip-frames", "2")
     assert done.code == 0, done.err
-    details = load(jobs / "new_answers" / "predictions.json")["external_data"]
+    details = load(jobs / "new_answers" / "proposals.json")["external_data"]
     assert details["read"] == {"skip_frames": 2}
     assert command("report", "new_answers", "--out", "new.html").code == 0
     assert command("report", "new_answers", "--out", "new.html", "--fps", "30").code == 0
