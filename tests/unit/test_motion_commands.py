@@ -145,3 +145,5 @@ def test_files_without_a_reader_say_what_they_are(tmp_path, capsys):
     for name, message in (("000001.npy", "prepare --recipe humanml3d"), ("anna.asf", "give the .amc file")):
         assert main(["info", str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
+    assert main(["prepare", str(tmp_path), "--out", str(tmp_path / "corpus")]) == 2
+    assert "no recording of a known format among 2 files, such as .asf: an Acclaim" in capsys.readouterr().err
