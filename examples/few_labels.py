@@ -5,7 +5,7 @@ Learning from few labels
 Twenty-four recordings, of which four have labels. ``learn`` pretrains on all of them, trains two
 networks on the four, lets both pseudo-label the rest, trains two more on both, and averages
 those. Steps are cut down here so that it runs in seconds, so the figures are lower than they
-could be; leave ``pretrain_steps``, ``steps`` and ``network`` out for the defaults.
+could be; leave ``pretrain_steps``, ``steps`` and ``encoder`` out for the defaults.
 """
 
 import tempfile
@@ -14,7 +14,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import kinespan
-from kinespan.config import NetworkConfig
 from kinespan.prepare.prepare import prepare_synthetic
 from kinespan.prepare.synthetic.takes import SyntheticConfig
 from kinespan.report import write_report
@@ -27,9 +26,9 @@ prepare_synthetic(folder / "corpus", SyntheticConfig(recordings=24))
 # %%
 # Three of the twelve performers are held out. Of the other recordings a fifth keeps its labels.
 
-quick = {"pretrain_steps": 40, "steps": 80, "network": NetworkConfig(encoder="tcn")}
-config = kinespan.LearnConfig(split="by-performer", label_fraction=0.2, **quick)
-result = kinespan.learn(folder / "corpus", folder / "run", config, quiet=True, log=print)
+settings = {"split": "by-performer", "label_fraction": 0.2}
+quick = {"pretrain_steps": 40, "steps": 80, "encoder": "tcn"}
+result = kinespan.learn(folder / "corpus", folder / "run", quiet=True, log=print, **settings, **quick)
 
 # %%
 # Every stage, tested on the performers held out.

@@ -9,10 +9,10 @@ your own recordings it would be the one that ``kinespan learn`` left.
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import kinespan
+from kinespan.data.plots import plot_timelines
 from kinespan.prepare.prepare import prepare_synthetic
 from kinespan.prepare.synthetic.takes import SyntheticConfig, make_recording
 
@@ -22,8 +22,7 @@ folder = Path(tempfile.mkdtemp())
 # A corpus, and a small network trained on all of its labels.
 
 prepare_synthetic(folder / "corpus", SyntheticConfig(recordings=48))
-config = kinespan.FinetuneConfig(steps=250)
-model = kinespan.finetune(folder / "corpus", folder / "run", config, quiet=True)
+model = kinespan.finetune(folder / "corpus", folder / "run", steps=250, quiet=True)
 
 # %%
 # A BVH file of somebody whom the network has not seen. Every joint has position channels here,
@@ -64,21 +63,13 @@ write_bvh(made, folder / "new_take.bvh")
 
 take = kinespan.read(folder / "new_take.bvh")
 recording = take.recording
-print(recording.source, recording.positions.shape, f"{recording.fps:g} frames a second")
+print(recording)
 
-spans = model.localize(recording).spans  # one action at a time
-for span in spans:
+answer = model.localize(recording)  # one action at a time
+for span in answer.spans:
     print(f"{span.start:6.2f} s to {span.end:6.2f} s  {span.label:20} {span.score:.2f}")
 
 # %%
 # Beside what really happened:
 
-colours = {label: plt.cm.tab20(i) for i, label in enumerate(truth.labels.names)}
-fig, ax = plt.subplots(figsize=(10, 3.2), layout="constrained")
-for row, members in enumerate((spans, truth.spans)):
-    for span in members:
-        ax.barh(row, span.end - span.start, left=span.start, color=colours[span.label], height=0.8)
-        middle = (span.start + span.end) / 2
-        label = span.label.replace(" ", "\n")
-        ax.text(middle, row, label, ha="center", va="center", fontsize=7, rotation=90)
-ax.set(yticks=[0, 1], yticklabels=["model", "truth"], xlabel="seconds", xlim=(0, recording.duration))
+plot_timelines({"model": answer, "truth": truth})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .config import FinetuneConfig, LearnConfig, PretrainConfig
-from .data.annotation import Annotation, LabelSet, Span
+from .data.annotation import Annotation, Event, LabelSet, Span
 from .data.recording import Recording
 from .data.skeleton import Skeleton
 from .errors import InputError
@@ -22,21 +22,24 @@ from .errors import InputError
 if TYPE_CHECKING:
     from .corpus.store import Corpus
     from .io import read
-    from .metrics import evaluate
     from .models.encoder_model import EncoderModel
     from .models.localizer import Localizer
+    from .prepare.in_memory import write_corpus
     from .runs.load import load_encoder, load_model
     from .runs.predict import localize
+    from .runs.scoring import evaluate
+    from .train.estimator import ActionLocalizer
     from .train.finetuning import finetune
     from .train.learning import learn
     from .train.pretraining import pretrain
 
 # torch takes seconds to import; these are fetched when they are asked for
 _LAZY = {
+    "ActionLocalizer": ".train.estimator",
     "Corpus": ".corpus.store",
     "EncoderModel": ".models.encoder_model",
     "Localizer": ".models.localizer",
-    "evaluate": ".metrics",
+    "evaluate": ".runs.scoring",
     "finetune": ".train.finetuning",
     "learn": ".train.learning",
     "load_encoder": ".runs.load",
@@ -44,12 +47,15 @@ _LAZY = {
     "localize": ".runs.predict",
     "pretrain": ".train.pretraining",
     "read": ".io",
+    "write_corpus": ".prepare.in_memory",
 }
 
 __all__ = [
+    "ActionLocalizer",
     "Annotation",
     "Corpus",
     "EncoderModel",
+    "Event",
     "FinetuneConfig",
     "InputError",
     "LabelSet",
@@ -68,6 +74,7 @@ __all__ = [
     "localize",
     "pretrain",
     "read",
+    "write_corpus",
 ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
 
 
 class InputError(ValueError):
@@ -28,3 +30,19 @@ def unknown(kind: str, name: str, available: Iterable[str], *, see: str = "") ->
     hints = [f"did you mean {nearest[0]!r}?"] if nearest else []
     hints.append(f"see {see}" if see else f"available: {', '.join(names) or 'none'}")
     return InputError(f"unknown {kind} {name!r}; {' '.join(hints)}")
+
+
+def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import a module of a package that kinespan does not depend on.
+
+    Raises InputError with the pip command where it is not installed: `purpose` needs it, `extra` installs it.
+    """
+    package = module.partition(".")[0]
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:
+            raise
+        raise InputError(
+            f"{purpose} needs {package}, which is not installed; run: pip install 'kinespan[{extra}]'"
+        ) from None

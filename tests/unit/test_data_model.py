@@ -110,7 +110,7 @@ def test_positions_of_invalid_frames_are_zeroed():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"positions": np.ones((5, 4, 3))}, "expected \\(T, P, 4, 3\\)"),
+        ({"positions": np.ones((5, 12))}, "expected \\(T, P, 4, 3\\)"),
         ({"positions": np.ones((5, 1, 3, 3))}, "expected \\(T, P, 4, 3\\)"),
         ({"positions": np.ones((0, 1, 4, 3))}, "no frames"),
         ({"fps": 0}, "fps is 0"),

@@ -116,7 +116,7 @@ def test_readme_names_what_ci_runs() -> None:
 
 
 def test_python_on_pages_uses_names_of_the_package() -> None:
-    for page in (README, DOCS / "api" / "index.md"):
+    for page in (README, DOCS / "api" / "index.md", DOCS / "start" / "python.md"):
         for block in re.findall(r"^```python\n(.*?)^```$", text_of(page), re.DOTALL | re.MULTILINE):
             compile(block, name_of(page), "exec")
             assert set(re.findall(r"\bkinespan\.(\w+)", block)) <= set(kinespan.__all__)

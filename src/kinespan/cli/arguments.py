@@ -15,12 +15,18 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from ..config.parser import BOOLS, default_of, expected, merged, parse_settings, parse_value, read_yaml, setting_texts
+from ..config.parser import (
+    BOOLS,
+    SHORT,
+    default_of,
+    expected,
+    merged,
+    parse_settings,
+    parse_value,
+    read_yaml,
+    setting_texts,
+)
 from ..errors import InputError, unknown
-
-SHORT = {"encoder": "network.encoder", "streams": "network.streams", "snippets": "snippet.variant"}
-"""Short flags, and the long ones that they stand for in commands that have those."""
-
 
 Value = TypeVar("Value")
 Positional = Annotated[Value, "positional"]

@@ -7,7 +7,7 @@ import inspect
 import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import MISSING, fields, is_dataclass, replace
+from dataclasses import MISSING, asdict, fields, is_dataclass, replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,8 @@ KINDS = {
     dict: "settings by name",
 }  # fmt: skip
 BOOLS = {"true": True, "false": False}
+SHORT = {"encoder": "network.encoder", "streams": "network.streams", "snippets": "snippet.variant"}
+"""Short names of settings, and the paths that they stand for where settings have those."""
 
 
 class WrongTypeError(ValueError):
@@ -74,6 +76,29 @@ def parse_settings(
     except InputError as error:
         prefix = path if names else name_of(path)
         raise InputError(f"{prefix}: {error}" if prefix else str(error)) from None
+
+
+def settings_by_keyword(kind: type[Settings], config: Settings | None, keywords: Mapping[str, Any]) -> Settings:
+    """`config`, by default the defaults of `kind`, with the settings that are given by keyword over it.
+
+    A keyword is the name of a setting; a setting of a nested dataclass is given with it, as in
+    ``network=NetworkConfig(encoder="tcn")`` or ``network={"encoder": "tcn"}``, by two underscores, as in
+    ``network__encoder="tcn"``, or by its short name, ``encoder="tcn"``. Raises InputError as `parse_settings` does.
+    """
+    if not isinstance(config, kind | None):
+        raise InputError(f"config: found {type(config).__name__}, expected {kind.__name__}")
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for keyword, value in sorted(keywords.items(), key=lambda item: not is_dataclass(item[1])):  # single settings last
+        path = keyword.replace("__", ".")
+        if path not in names and SHORT.get(path, "").partition(".")[0] in names:
+            path = SHORT[path]
+        plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+        plain = plain.tolist() if hasattr(plain, "tolist") else plain  # a number or an array of NumPy
+        for name in reversed(path.split(".")):
+            plain = {name: plain}
+        values = merged(values, plain)
+    return parse_settings(kind, values, default=config)
 
 
 def parse_value(hint: Any, value: Any, name: str) -> Any:

@@ -24,6 +24,7 @@ import numpy as np
 
 from ..arrays import AnyArray, BoolArray, Float32Array, UInt8Array
 from ..data.annotation import Annotation
+from ..data.display import counted, facts_html
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
 from .index import Index, decode, decode_annotation
@@ -90,7 +91,21 @@ class Corpus:
         return name in self._index_of
 
     def __repr__(self) -> str:
-        return f"Corpus({self.name!r}, {len(self)} recordings, {str(self.path)!r})"
+        return f"Corpus({self.name!r}, {counted(len(self), 'recording')}, {str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """A small table, for notebooks."""
+        seconds = sum(info.duration for info in self.infos)
+        annotated = sum(info.annotated for info in self.infos)
+        facts = [
+            ("recordings", f"{len(self):,}, {seconds / 60:.1f} minutes, {annotated:,} of them labelled"),
+            ("skeletons", tuple(dict.fromkeys(info.skeleton.name for info in self.infos))),
+            ("labels", self.labels.names if self.labels else ()),
+            ("splits", tuple(f"{name}: {counted(len(split.folds), 'fold')}" for name, split in self.splits.items())),
+            ("decisions", self.decisions),
+            ("folder", str(self.path)),
+        ]
+        return facts_html(f"Corpus {self.name}", facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Corpus.open, (self.path,)

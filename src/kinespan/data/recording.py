@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..arrays import AnyArray, BoolArray, Float32Array, Float64Array
 from ..errors import InputError
+from .display import counted, facts_html, shortened
+from .seconds import seconds_of
 from .skeleton import Skeleton
+from .skeletons import SKELETONS
+
+if TYPE_CHECKING:  # these are extras, and each takes a second to import
+    import pandas
+    import xarray
+    from matplotlib.axes import Axes
+
+    from .annotation import Annotation
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Recording:
     """One take: positions (T, P, J, 3) float32 in metres, y up; fps; skeleton; valid (T, P, J); name; source.
 
     Frame i covers the seconds [i / fps, (i + 1) / fps), or starts at ``times[i]`` where frames are uneven. Arrays are
-    made read-only; the caller's stay writable.
+    made read-only; the caller's stay writable. A slice is in seconds: ``recording[2.0:5.5]``.
 
     Raises InputError for wrong shapes, an fps that is not positive and finite, a value of a valid joint that is not
     finite, times that do not rise from 0, and a take in which nothing was seen.
@@ -36,62 +47,100 @@ class Recording:
     """What the J joints are."""
     name: str
     """The name that splits, annotations and predictions know the take by."""
-    valid: BoolArray = None  # type: ignore[assignment]
-    """(T, P, J): False where a joint of person p was not seen in frame t. Given as (T, P) it holds for whole people;
-    None: every joint was seen whose position is not NaN."""
-    source: str = ""
+    valid: BoolArray
+    """(T, P, J): False where a joint of person p was not seen in frame t."""
+    source: str
     """Where the motion comes from, such as a file name."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str]
     """Facts about the take: performer, script, ..."""
-    history: tuple[str, ...] = ()
+    history: tuple[str, ...]
     """What was done to the motion since it was read, in plain words."""
-    times: Float64Array | None = None
+    times: Float64Array | None
     """(T,) seconds at which the frames start, from 0, where they are uneven; None: frame i starts at i / fps."""
 
-    def __post_init__(self) -> None:
-        """Check and freeze the arrays. Raises InputError, naming the recording."""
-        positions = np.asarray(self.positions, dtype=np.float32)
-        expected = f"(T, P, {self.skeleton.num_joints}, 3) for skeleton {self.skeleton.name!r}"
-        if positions.ndim != 4 or positions.shape[2:] != (self.skeleton.num_joints, 3):
-            raise InputError(f"recording {self.name!r}: positions have shape {positions.shape}, expected {expected}")
+    def __init__(
+        self,
+        positions: ArrayLike,
+        fps: float,
+        skeleton: Skeleton | str,
+        name: str = "recording",
+        valid: ArrayLike | None = None,
+        source: str = "",
+        attributes: Mapping[str, str] | None = None,
+        history: Sequence[str] = (),
+        times: ArrayLike | None = None,
+    ) -> None:
+        """Check and freeze the arrays. Raises InputError, naming the recording.
+
+        Parameters:
+            positions: (T, P, J, 3), or (T, J, 3) of one person, in metres, y up.
+            fps: frames a second; of uneven frames the nominal rate.
+            skeleton: a Skeleton, or the name of one of `kinespan list skeletons`, such as ``"ntu25"``.
+            name: the name that splits, annotations and predictions know the take by.
+            valid: (T, P, J), or (T, J) of one person, whether each joint was seen; (T, P) says it of whole people.
+                None: every joint was seen whose position is not NaN.
+            source, attributes, history, times: as the fields of these names.
+        """
+        set_field = partial(object.__setattr__, self)
+        set_field("name", name)
+        set_field("skeleton", SKELETONS[skeleton] if isinstance(skeleton, str) else skeleton)
+        checked = self._checked_positions(positions)
+        if not (math.isfinite(fps) and fps > 0):
+            raise InputError(f"recording {name!r}: fps is {fps}, expected a positive number")
+        seen = self._checked_valid(checked, valid)
+        if not seen.any():
+            raise InputError(f"recording {name!r}: no frame with a person in it")
+        if not all(np.isfinite(chunk[mask]).all() for chunk, mask in _chunks(checked, seen)):
+            frame = int(np.argmax((~np.isfinite(checked).all(axis=3) & seen).any(axis=(1, 2))))
+            raise InputError(f"recording {name!r}: frame {frame} holds a value that is not finite")
+        if not seen.all() and any((chunk[~mask] != 0).any() for chunk, mask in _chunks(checked, seen)):
+            checked = np.where(seen[..., None], checked, np.float32(0))
+        set_field("positions", _frozen(checked))
+        set_field("fps", fps)
+        set_field("valid", _frozen(seen))
+        set_field("source", source)
+        set_field("attributes", MappingProxyType(dict(attributes or {})))
+        set_field("history", tuple(history))
+        set_field("times", self._checked_times(times, len(checked)))
+
+    def _checked_positions(self, given: ArrayLike) -> Float32Array:
+        """The positions (T, P, J, 3), of one person where (T, J, 3) was given."""
+        positions = np.asarray(given, dtype=np.float32)
+        joints = self.skeleton.num_joints
+        if positions.shape[-2:] == (joints, 3) and positions.ndim == 3:
+            positions = positions[:, None]
+        if positions.ndim != 4 or positions.shape[2:] != (joints, 3):
+            expected = f"(T, P, {joints}, 3), or (T, {joints}, 3) of one person, for skeleton {self.skeleton.name!r}"
+            raise InputError(
+                f"recording {self.name!r}: positions have shape {positions.shape}, expected {expected}"
+                f"{_shape_hint(positions.shape, joints)}"
+            )
         if 0 in positions.shape[:2]:
             raise InputError(f"recording {self.name!r}: no frames or no people, shape {positions.shape}")
-        if not (math.isfinite(self.fps) and self.fps > 0):
-            raise InputError(f"recording {self.name!r}: fps is {self.fps}, expected a positive number")
-        valid = self._checked_valid(positions)
-        if not valid.any():
-            raise InputError(f"recording {self.name!r}: no frame with a person in it")
-        if not all(np.isfinite(chunk[mask]).all() for chunk, mask in _chunks(positions, valid)):
-            frame = int(np.argmax((~np.isfinite(positions).all(axis=3) & valid).any(axis=(1, 2))))
-            raise InputError(f"recording {self.name!r}: frame {frame} holds a value that is not finite")
-        if not valid.all() and any((chunk[~mask] != 0).any() for chunk, mask in _chunks(positions, valid)):
-            positions = np.where(valid[..., None], positions, np.float32(0))
-        object.__setattr__(self, "positions", _frozen(positions))
-        object.__setattr__(self, "valid", _frozen(valid))
-        object.__setattr__(self, "times", self._checked_times(len(positions)))
-        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
+        return positions
 
-    def _checked_valid(self, positions: Float32Array) -> BoolArray:
+    def _checked_valid(self, positions: Float32Array, given: ArrayLike | None) -> BoolArray:
         """The mask (T, P, J) of what was given."""
         shape = positions.shape[:3]
-        given: BoolArray | None = self.valid
         if given is None:
             seen: BoolArray = ~np.any(np.isnan(positions), axis=3)
             return seen
         valid = np.asarray(given, dtype=bool)
         if valid.shape == shape[:2]:
             return np.broadcast_to(valid[..., None], shape)
+        if valid.shape == (shape[0], shape[2]) and shape[1] == 1:
+            return valid[:, None]
         if valid.shape != shape:
             raise InputError(
                 f"recording {self.name!r}: valid has shape {valid.shape}, expected {shape}, or {shape[:2]} for people"
             )
         return valid
 
-    def _checked_times(self, num_frames: int) -> Float64Array | None:
+    def _checked_times(self, given: ArrayLike | None, num_frames: int) -> Float64Array | None:
         """The frozen times; None where there are none."""
-        if self.times is None:
+        if given is None:
             return None
-        times = np.asarray(self.times, dtype=np.float64)
+        times = np.asarray(given, dtype=np.float64)
         if times.shape != (num_frames,):
             raise InputError(f"recording {self.name!r}: times have shape {times.shape}, expected ({num_frames},)")
         is_rising = np.isfinite(times).all() and (np.diff(times) > 0).all()
@@ -125,6 +174,84 @@ class Recording:
         """Length in seconds: T / fps, or, of uneven frames, to a frame's length after the last begins."""
         return self.num_frames / self.fps if self.times is None else float(self.times[-1]) + 1 / self.fps
 
+    @property
+    def start_times(self) -> Float64Array:
+        """(T,) seconds at which the frames start, of an even rate too."""
+        return np.arange(self.num_frames) / self.fps if self.times is None else self.times
+
+    def __getitem__(self, seconds: slice) -> Recording:
+        """The motion from a start to an end in seconds, as in ``recording[2.0:5.5]``, with its own clock from 0.
+
+        The frames are those whose middles lie in [start, end), so that the cut is at most half a frame off. Times and
+        valid go with them. Raises InputError for anything but a slice, a step, a start or end that is negative, and a
+        slice without a frame.
+        """
+        start, end = seconds_of(seconds, f"recording {self.name!r}")
+        ends = np.append(self.start_times[1:], self.duration)
+        middles = np.round((self.start_times + ends) / 2, 9)
+        first, stop = np.searchsorted(middles, np.round([start, end], 9)).tolist()
+        if first >= stop:
+            raise InputError(
+                f"recording {self.name!r}: no frame from {start:g} to {end:g} s; it lasts {self.duration:.2f} s"
+            )
+        frames = slice(first, stop)
+        times = None if self.times is None else self.times[frames] - self.times[first]
+        note = f"cut to the time from {start:g} to {min(end, self.duration):g} s"
+        return self.with_changes(note, positions=self.positions[frames], valid=self.valid[frames], times=times)
+
+    __iter__ = None  # Python would else take slicing for iterating
+
+    def __repr__(self) -> str:
+        return f"Recording({self.name!r}, {', '.join(self._facts())}, {self.skeleton!r})"
+
+    def _repr_html_(self) -> str:
+        """A small table, for notebooks."""
+        seen = float(np.mean(self.valid))
+        facts = [
+            ("length", ", ".join(self._facts())),
+            ("skeleton", f"{self.skeleton.name}, {counted(self.skeleton.num_joints, 'joint')}"),
+            ("seen", "every joint in every frame" if seen == 1 else f"{100 * seen:.1f} % of the joints"),
+            ("source", shortened(self.source)),
+            *self.attributes.items(),
+            ("history", self.history),
+        ]
+        return facts_html(f"Recording {self.name}", facts)
+
+    def _facts(self) -> tuple[str, ...]:
+        """Length, frames, rate and people, in words."""
+        rate = "uneven in time, about " if self.times is not None else "at "
+        frames = f"{counted(self.num_frames, 'frame')} {rate}{self.fps:g} fps"
+        return f"{self.duration:.2f} s", frames, counted(self.num_people, "person", "people")
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A pandas table with a row for each frame, person and joint: frame, time, person, joint, x, y, z.
+
+        Seconds and metres; x, y and z are NaN where the joint was not seen. Raises InputError without pandas.
+        """
+        from .tables import recording_to_dataframe
+
+        return recording_to_dataframe(self)
+
+    def to_xarray(self) -> xarray.Dataset:
+        """An xarray Dataset, laid out as those of the package *movement*.
+
+        ``position`` (time, space, keypoints, individuals) in metres, NaN where a joint was not seen; ``confidence``
+        (time, keypoints, individuals), 1 where it was seen, else 0; ``fps`` and ``source_software`` among the
+        attributes. Raises InputError without xarray.
+        """
+        from .tables import recording_to_xarray
+
+        return recording_to_xarray(self)
+
+    def plot(self, annotation: Annotation | None = None, poses: int = 8) -> tuple[Axes, ...]:
+        """Draw poses along the time, and under them how fast the body moves; returns the axes, the curve's last.
+
+        annotation: coloured behind the curve. poses: how many poses. Raises InputError without matplotlib.
+        """
+        from .plots import plot_recording
+
+        return plot_recording(self, annotation, poses)
+
     def with_changes(self, note: str, **changes: Any) -> Recording:
         """A copy with the fields `changes` and `note` added to its history. Raises InputError as the class does."""
         return replace(self, history=(*self.history, note), **changes)
@@ -140,6 +267,18 @@ class Recording:
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in {**state, "attributes": MappingProxyType(state["attributes"])}.items():
             object.__setattr__(self, name, _frozen(value) if isinstance(value, np.ndarray) else value)
+
+
+def _shape_hint(shape: tuple[int, ...], joints: int) -> str:
+    """What else an array of positions of a wrong shape may be."""
+    if len(shape) in (3, 4) and shape[-1] == 3:
+        names = [name for name in SKELETONS if SKELETONS[name].num_joints == shape[-2]]
+        return f"; {shape[-2]} joints are those of {' and '.join(names)}" if names else ""
+    if shape.count(3) == shape.count(joints) == 1 and len(shape) in (3, 4):
+        others = sorted((axis for axis, size in enumerate(shape) if size not in (3, joints)), key=lambda a: -shape[a])
+        order = (*others, shape.index(joints), shape.index(3))
+        return f"; move its axes by np.transpose(positions, {order})"
+    return ""
 
 
 def motion_checksum(fps: float, positions: Float32Array, valid: BoolArray) -> str:

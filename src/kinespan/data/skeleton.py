@@ -11,12 +11,13 @@ import numpy as np
 
 from ..arrays import IntArray
 from ..errors import InputError
+from .display import counted, rows_html
 
 Landmark = tuple[int, ...]
 """A point of the body given as the mean of these joints."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Skeleton:
     """J joints: names, parents, left/right pairs, landmarks and canonical names.
 
@@ -75,6 +76,15 @@ class Skeleton:
         named = [part for part in self.body_parts if part is not None]
         if len(set(named)) != len(named):
             raise InputError(f"skeleton {self.name!r}: a body part is given to two joints")
+
+    def __repr__(self) -> str:
+        return f"Skeleton({self.name!r}, {counted(self.num_joints, 'joint')})"
+
+    def _repr_html_(self) -> str:
+        """A small table, for notebooks."""
+        parents = [self.joints[parent] if parent >= 0 else None for parent in self.parents]
+        rows = list(zip(self.joints, parents, self.body_parts, strict=True))
+        return rows_html(f"Skeleton {self.name}: {len(rows)} joints", ("joint", "parent", "body part"), rows)
 
     @property
     def num_joints(self) -> int:

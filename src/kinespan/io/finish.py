@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..data.annotation import Annotation, runs, spans_from_frames
+from ..data.joint_report import joint_notes
 from ..data.recording import Recording
 from ..errors import InputError
 from .base import CHECK, DECIDED, FileMotion, Take
 from .body import STATURES, Body, find_up, likely_unit
-from .joints import with_joints
+from .joints import with_joint_file
 from .options import ReadOptions
 
 _TURN_UP: dict[str, NDArray[np.float32]] = {
@@ -53,7 +54,7 @@ def finish(
 
     Raises InputError, naming the file, without a rate, without a remaining frame, and as Recording does.
     """
-    motion = with_joints(motion, options.joints)
+    motion = motion if options.joints is None else with_joint_file(motion, options.joints)
     skip = options.skip_frames
     if skip >= len(motion.positions):
         raise InputError(f"{path}: --skip-frames is {skip}, but the file has only {len(motion.positions)} frames")
@@ -72,6 +73,7 @@ def finish(
         f"read as {format_name}: {fps.value:g} fps ({fps.origin}), {unit.value:.6g} m per unit ({unit.origin}), "
         f"{up.value} up ({up.origin})",
         *(note for measure in (fps, unit, up) for note in measure.notes),
+        *(CHECK + note for note in joint_notes(motion.skeleton)),
     ]
     if skip:
         history.append(f"dropped the first {skip} frames")

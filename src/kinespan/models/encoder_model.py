@@ -44,6 +44,11 @@ class EncoderModel(nn.Module):
         super().__init__()
         self.input, self.encoder, self.clip_frames = input_spec, encoder, clip_frames
 
+    def __repr__(self) -> str:
+        """One line; the layers are those of ``model.encoder``."""
+        name, channels = type(self.encoder).__name__, self.encoder.channels[-1]
+        return f"EncoderModel({name}, {self.input.skeleton.name} at {self.input.fps:g} fps, {channels} features)"
+
     @staticmethod
     def of_spec(spec: ModelSpec, dropout: float = 0.0) -> EncoderModel:
         """An untrained EncoderModel as a spec describes it. Raises InputError for an unknown encoder.

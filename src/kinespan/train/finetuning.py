@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import FinetuneConfig, single_fold
+from ..config.parser import settings_by_keyword
 from ..corpus.training_set import Source, labelled_names, training_set
 from ..models.localizer import Localizer
 from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
@@ -32,6 +33,7 @@ def finetune(
     teachers: Sequence[str | Path] = (),
     resume: bool = False,
     quiet: bool = False,
+    **settings: Any,
 ) -> Localizer:
     """Train a Localizer on the labels of recordings and write it to `out` as model.safetensors.
 
@@ -42,6 +44,7 @@ def finetune(
             is none), or a TrainingSet. The labels of the share config.label_fraction of them, chosen by seed, are used.
         out: folder of the run.
         config: the settings of `kinespan finetune`; by default those that the command has.
+        settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         pretrained: a run or a model file whose encoder is trained further, or `default`, the encoder of the package.
         teachers: runs or model files that pseudo-label the other recordings (see teachers.py).
         resume: continue the run that is in `out`.
@@ -50,7 +53,7 @@ def finetune(
     Raises InputError for bad settings, for teachers that do not fit or have no recordings to pseudo-label, for models
     that know labels which are held back here, and Interrupted after Ctrl-C.
     """
-    out, config = Path(out), config or FinetuneConfig()
+    out, config = Path(out), settings_by_keyword(FinetuneConfig, config, settings)
     pretrained_model = pretrained_spec(pretrained, config)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
     data = training_set(source, config.split, single_fold(config.fold))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config import FinetuneConfig, LearnConfig, single_fold
+from ..config.parser import settings_by_keyword
 from ..corpus.store import Corpus
 from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
 from ..models.ensemble import Ensemble, ensemble
@@ -53,6 +54,7 @@ def learn(
     resume: bool = False,
     quiet: bool = False,
     log: Callable[[str], None] = lambda line: None,
+    **settings: Any,
 ) -> LearnResult:
     """Pretrain, train two networks, pseudo-label the recordings without labels, train two students, and average them.
 
@@ -61,6 +63,7 @@ def learn(
             is none), or a TrainingSet.
         out: folder that gets a run folder for each stage, and model.safetensors, the mean of the last two networks.
         config: the settings of `kinespan learn`; by default those that the command has.
+        settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         pretrained: a run or a model file whose encoder replaces pretraining, or `default`, the encoder of the package.
         resume: continue the run that is in `out`; finished stages are skipped.
         quiet: show no progress.
@@ -68,7 +71,7 @@ def learn(
 
     Raises InputError for bad settings, and Interrupted after Ctrl-C.
     """
-    out, config = Path(out), config or LearnConfig()
+    out, config = Path(out), settings_by_keyword(LearnConfig, config, settings)
     check_learn_folder(out, resume)
     data = training_set(source, config.split, single_fold(config.fold))
     start = pretrained_spec(pretrained)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..config import PretrainConfig, single_fold
+from ..config.parser import settings_by_keyword
 from ..corpus.training_set import Source, choose_skeleton, joined_annotations, training_set
 from ..models.model_file import ModelSpec, save_weights
 from ..runs.folder import ENCODER_FILE, check_run_folder
@@ -38,6 +40,7 @@ def pretrain(
     *,
     resume: bool = False,
     quiet: bool = False,
+    **settings: Any,
 ) -> Path:
     """Pretrain an encoder on one or several corpora and write it to `out`; returns the path of encoder.safetensors.
 
@@ -46,12 +49,13 @@ def pretrain(
             is none); a TrainingSet; or several of these. Labels are used by the frame probe alone.
         out: folder of the run.
         config: the settings of `kinespan pretrain`; by default those that the command has.
+        settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         resume: continue the run that is in `out`.
         quiet: show no progress.
 
     Raises InputError for bad settings and Interrupted after Ctrl-C.
     """
-    out, config = Path(out), config or PretrainConfig()
+    out, config = Path(out), settings_by_keyword(PretrainConfig, config, settings)
     checkpoint = check_run_folder(out, resume, ENCODER_FILE)
     sources = [source] if isinstance(source, Source) else source
     sets = [training_set(each, config.split, single_fold(config.fold)) for each in sources]
