@@ -21,7 +21,7 @@ import kinespan
 from kinespan.cli import COMMANDS
 from kinespan.corpus.store import Corpus
 from kinespan.io import save_npz
-from makers import utkinect
+from makers import person, utkinect
 
 Command = Callable[..., Any]
 FEW = ("--steps", "2", "--batch-size", "4", "--clip-frames", "32")
@@ -287,9 +287,20 @@ def test_a_new_file_of_a_data_set_that_has_a_recipe_is_localized_and_shown(jobs:
     file = "new/joints_s01_e01.txt"
     done = command("localize", "fine", file, "--out", "new_answers", "--skip-frames", "2")
     assert done.code == 0, done.err
-    details = load(jobs / "new_answers" / "predictions.json")["external_data"]
+    details = load(jobs / "new_answers" / "proposals.json")["external_data"]
     assert details["read"] == {"skip_frames": 2}
     assert command("report", "new_answers", "--out", "new.html").code == 0
+    np.savez(
+        jobs / "z_up.npz",
+        positions=1000 * person.standing()[:, :, [0, 2, 1]] * np.array([1, -1, 1]),
+        joints=np.array(person.JOINTS),
+        parents=np.array(person.PARENTS),
+    )
+    done = command("localize", "fine", "z_up.npz", "--out", "z_up", "--fps", "30")
+    assert "decided: the unit is millimetres, by the body (1.71 m tall" in done.out
+    assert "decided: z is up, not y, by the body (" in done.out
+    assert command("report", "z_up", "--out", "z_up.html").code == 0
+    assert "decided: z is up" in command("stream", "fine", "z_up.npz", "--fps", "30").err
     assert command("report", "new_answers", "--out", "new.html", "--fps", "30").code == 0
     assert command("stream", "fine", file).code == 0
 

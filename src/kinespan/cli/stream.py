@@ -33,7 +33,7 @@ from ..transforms.normalise import even_rate
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
-from .motion import READING, check_no_options
+from .motion import READING, check_no_options, decision_lines
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..stream import Update
@@ -96,6 +96,8 @@ def _frames(
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
         recording = even_rate(io.read(arguments.input, options=options).recording)
+        for line in decision_lines([recording]):
+            print(line, file=sys.stderr)
         return recording.fps, recording.skeleton, zip(recording.positions, recording.valid, strict=True)
     if options.fps is None:
         raise InputError("missing: --fps; standard input does not state it")
