@@ -308,7 +308,7 @@ def test_names_are_shown_as_they_are(opened: Opened) -> None:
 def test_spans_as_a_table_seek(opened: Opened, data: ReportData) -> None:
     assert data.recordings[0].truth is not None
     span = data.recordings[0].truth.spans[-1]
-    opened.page.get_by_text("Spans as a table").click()
+    opened.page.get_by_text("Spans and events as a table").click()
     opened.page.locator("table.spans").get_by_role("button", name=f"{span.start:.2f}", exact=True).first.click()
     assert opened.time == pytest.approx(span.start, abs=0.006)
 

@@ -181,5 +181,5 @@ def test_a_predicted_label_that_truth_does_not_know_is_named(
     results = {**VALIDATION, "v2": [("sit", 5, 15, 0.8), ("Sit", 5, 15, 0.9), ("Sit", 6, 15, 0.9)]}
     assert main(activitynet(tmp_path, DATABASE, results)) == 0
     told = capsys.readouterr().out
-    assert "unknown to the ground truth and not counted in mAP: 'Sit' (2 spans)" in told
+    assert "unknown to the ground truth and not counted in mAP: 'Sit' (2 predictions)" in told
     assert rows(told)["all"] == ["labels", *["100.0"] * 5]

@@ -117,12 +117,15 @@ def test_a_given_rate_is_only_for_files_that_state_none_among_several_formats(tm
     assert [info.fps for info in Corpus.open(tmp_path / "one").infos] == [25]
 
 
-def test_a_corpus_keeps_what_was_decided_about_its_files(tmp_path):
+def test_a_corpus_keeps_what_was_decided_about_its_files(tmp_path, capsys):
     for number in range(3):
         write_npz(tmp_path, f"{number}.npz", fps=30.0, positions=person.standing() * (1 if number else 1000))
     assert main(["prepare", str(tmp_path), "--out", str(tmp_path / "corpus")]) == 0
     decisions = Corpus.open(tmp_path / "corpus").decisions
     assert "1 of 3 recordings: the unit is millimetres, by the body (1.71 m tall, not 1714 m" in decisions[0]
+    capsys.readouterr()
+    assert main(["info", str(tmp_path / "corpus")]) == 0
+    assert f"decided:\n  {decisions[0]}\n" in capsys.readouterr().out
 
 
 def test_what_was_read_with_is_kept_as_plain_data(tmp_path):

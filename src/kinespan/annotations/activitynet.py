@@ -3,43 +3,44 @@
 Plain ActivityNet files are read; written files have a few more fields, which are read where they exist:
 
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
-  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}}``: the results are proposals
-* T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "database": {recording: {"duration"?, "fps"?, "subset"?,
-  "annotations": [{"label", "segment", "person"?}], "covered"?: [[start, end], ...], "people"?: [0, ...]}}}``: the
-  people are all who were seen, where annotations say whose they are
+  "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}, "events"?: {recording:
+  [{"label", "time", "score", "person"?}]}, "event_threshold"?: number}``: the results are proposals, and of the events,
+  which are candidates too, those that score the threshold are the answer
+* T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "events"?: [...], "tolerance"?: seconds, "database":
+  {recording: {"duration"?, "fps"?, "subset"?, "annotations": [{"label", "segment", "person"?}], "events"?: [{"label",
+  "time", "person"?}], "covered"?: [[start, end], ...], "people"?: [0, ...]}}}``: the events of the file are the labels
+  that name one; the people are all who were seen, where annotations say whose they are
 
 Seconds throughout. A segment whose end is not after its start is no span: `Predictions` and `Truth` keep it apart.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 import math
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..data.annotation import Annotation, LabelSet, Span
+from ..data.annotation import TOLERANCE, Annotation, Event, LabelSet, Span
 from ..data.clock import Clock
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import NamedRow, SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
+from .json_fields import MAX_PEOPLE, FieldError, is_number, label_of, mapping, parsed, person_of
+from .label_file import listed
 
 VERSION = "1.0"
 """The "version" of written files."""
-_MAX_PEOPLE = 2**31
 
 
 def read_predictions(path: Path) -> Predictions:
     """Read P.json. Raises InputError that names the file, the recording and the field."""
-    with _parsed(path) as data:
+    with parsed(path) as data:
         return _predictions(data)
 
 
@@ -50,7 +51,7 @@ def read_truth(path: Path) -> Truth:
     exclusive if no two annotations of a recording overlap. Raises InputError that names the file, the recording
     and the field.
     """
-    with _parsed(path) as data:
+    with parsed(path) as data:
         return _truth(data)
 
 
@@ -63,6 +64,9 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     }
     if predictions.segmentation is not None:
         data["segmentation"] = _entries(predictions.segmentation, scored=False)
+    if predictions.events:
+        data["events"] = {name: _event_entries(name, events) for name, events in predictions.events.items()}
+        data["event_threshold"] = predictions.event_threshold
     _write(data, path)
 
 
@@ -76,9 +80,13 @@ def write_truth(truth: Truth, path: Path) -> None:
         )  # fmt: skip
         database[name] = {key: values[name] for key, values in facts if name in values}
         database[name]["annotations"] = entries[name]
+        if annotation.events:
+            database[name]["events"] = _event_entries(name, annotation.events)
         if annotation.covered is not None:
             database[name]["covered"] = [list(bounds) for bounds in annotation.covered]
-    labels = {"labels": list(truth.labels.names), "exclusive": truth.labels.exclusive}
+    labels: dict[str, Any] = {"labels": list(truth.labels.names), "exclusive": truth.labels.exclusive}
+    if truth.labels.events:
+        labels |= {"events": list(truth.labels.events), "tolerance": truth.labels.tolerance}
     _write({"version": VERSION, **labels, "database": database}, path)
 
 
@@ -114,103 +122,65 @@ def _entries(spans: Mapping[str, Iterable[Span]], scored: bool) -> dict[str, lis
     return entries
 
 
+def _event_entries(name: str, events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Events of a recording as JSON data. Raises InputError for a score that is not finite."""
+    entries = []
+    for event in events:
+        entry: dict[str, Any] = {"label": event.label, "time": float(event.time)}
+        if event.score is not None:
+            if not math.isfinite(event.score):
+                raise InputError(f"recording {name!r}: event {event.label!r} at {event.time} s has score {event.score}")
+            entry["score"] = float(event.score)
+        if event.person is not None:
+            entry["person"] = event.person
+        entries.append(entry)
+    return entries
+
+
 # ---- reading ---------------------------------------------------------------------------------------------------
 
 
-class _FieldError(InputError):
-    """A field with a bad value; `field` is its path from where the check began."""
-
-    def __init__(self, field: str, value: object, expected: str) -> None:
-        shown = json.dumps(value, ensure_ascii=False)
-        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
-        super().__init__(f"{field}: found {shown}, expected {expected}")
-        self.field, self.value, self.expected = field, value, expected
-
-    def inside(self, parent: str) -> _FieldError:
-        """The error with the path from the field `parent`."""
-        return _FieldError(parent + self.field, self.value, self.expected)
-
-
-@contextmanager
-def _parsed(path: Path) -> Iterator[dict[str, Any]]:
-    """The object in a JSON file; every InputError raised within names the file.
-
-    The collector of cyclic garbage is off meanwhile: parsed JSON has no cycles, and looking for them takes longer than
-    parsing.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_unique_fields)
-        if not isinstance(data, dict):
-            raise _FieldError("the file", data, "an object")
-        yield data
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (from byte {error.start} on); save it with this encoding") from error
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON from line {error.lineno}, column {error.colno} on{_hint(error)}") from error
-    except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
-        raise InputError(f"{path}: not an ActivityNet file: {error}") from error
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _hint(error: json.JSONDecodeError) -> str:
-    """What stands in place of JSON."""
-    if not error.doc.strip():
-        return ": the file is empty"
-    if error.pos >= len(error.doc.rstrip()):
-        return ": the file is cut off"
-    text = error.doc[error.pos :].split("\n", 1)[0].strip()
-    return f": found {text[:40]!r}" + ("; the name of a table has to end in .csv" if error.pos == 0 else "")
-
-
-def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's fields. Raises InputError for a name that occurs twice, of which JSON parsers keep the last."""
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"the field {twice!r} occurs twice in one object; keep one")
-    return fields
-
-
 def _predictions(data: Mapping[str, Any]) -> Predictions:
-    results = _mapping(data, "results", "the predicted spans of each recording")
+    results = mapping(data, "results", "the predicted spans of each recording")
     segmentation = None
     if data.get("segmentation") is not None:
-        segmentation = _mapping(data, "segmentation", "the segmentation of each recording")
+        segmentation = mapping(data, "segmentation", "the segmentation of each recording")
     details = data.get("external_data") or {}
     if not isinstance(details, dict):
-        raise _FieldError("external_data", details, "an object")
+        raise FieldError("external_data", details, "an object")
+    events = {} if data.get("events") is None else mapping(data, "events", "the predicted events of each recording")
+    threshold = data.get("event_threshold", 0.0)
+    if not is_number(threshold):
+        raise FieldError("event_threshold", threshold, "a number")
     without_length: list[NamedRow] = []
     return Predictions(
         _spans("results[{!r}]", results, True, without_length),
         None if segmentation is None else _spans("segmentation[{!r}]", segmentation, scored=False),
         details,
         tuple(without_length),
+        {name: _events(f"events[{name!r}]", entries) for name, entries in events.items()},
+        float(threshold),
     )
 
 
 def _truth(data: Mapping[str, Any]) -> Truth:
-    database = _mapping(data, "database", "the annotated recordings")
+    database = mapping(data, "database", "the annotated recordings")
     for name, entry in database.items():
         if not isinstance(entry, dict):
-            raise _FieldError(f"database[{name!r}]", entry, "an object with annotations")
+            raise FieldError(f"database[{name!r}]", entry, "an object with annotations")
     if not database:
-        raise _FieldError("database", database, "at least one recording")
+        raise FieldError("database", database, "at least one recording")
     annotations = {name: entry.get("annotations") for name, entry in database.items()}
     without_length: list[NamedRow] = []
     spans = _unscored(_spans("database[{!r}].annotations", annotations, False, without_length))
-    labels, are_declared = _labels(data, spans.with_rows(without_length))
+    events = {
+        name: _unscored_events(_events(f"database[{name!r}].events", entry.get("events") or []))
+        for name, entry in database.items()
+    }
+    labels, are_declared = _labels(data, spans.with_rows(without_length), events)
     covered = {name: _covered(f"database[{name!r}].covered", entry.get("covered")) for name, entry in database.items()}
     return Truth(
-        {name: Annotation(spans[name], labels, covered[name]) for name in database},
+        {name: Annotation(spans[name], labels, covered[name], events[name]) for name in database},
         labels,
         _positive_numbers(database, "duration"),
         _positive_numbers(database, "fps"),
@@ -225,35 +195,40 @@ def _truth(data: Mapping[str, Any]) -> Truth:
     )
 
 
+def _events(field: str, entries: object) -> tuple[Event, ...]:
+    """The events of a recording, whose field is `field`."""
+    if not isinstance(entries, list):
+        raise FieldError(field, entries, "a list of events (an empty one where there are none)")
+    events = []
+    for index, entry in enumerate(entries):
+        inner = f"{field}[{index}]"
+        if not isinstance(entry, dict):
+            raise FieldError(inner, entry, "an object with label and time")
+        label, time, score = label_of(entry, inner), entry.get("time"), entry.get("score")
+        if time is None or not is_number(time):
+            raise FieldError(f"{inner}.time", time, "seconds, a finite number")
+        if score is not None and not is_number(score):
+            raise FieldError(f"{inner}.score", score, "a finite number")
+        person = person_of(entry, inner)
+        events.append(Event(float(time), label, score and float(score), None if person < 0 else person))
+    return tuple(events)
+
+
+def _unscored_events(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The events as annotations, which have no score."""
+    return tuple(replace(event, score=None) for event in events)
+
+
 def _people(field: str, value: object) -> tuple[int, ...]:
     """The people of a recording, by slot."""
-    if not isinstance(value, list) or any(type(slot) is not int or not 0 <= slot < _MAX_PEOPLE for slot in value):
-        raise _FieldError(field, value, "a list of numbers of people, from 0")
+    if not isinstance(value, list) or any(type(slot) is not int or not 0 <= slot < MAX_PEOPLE for slot in value):
+        raise FieldError(field, value, "a list of numbers of people, from 0")
     return tuple(value)
 
 
 def _unscored(spans: SpanTable) -> SpanTable:
     """The spans as annotations, which have no score."""
     return replace(spans, score=np.full(len(spans.score), np.nan))
-
-
-def _mapping(data: Mapping[str, Any], key: str, meaning: str) -> dict[str, Any]:
-    """The object under a key. Raises InputError where there is none."""
-    if key not in data:
-        raise InputError(
-            f"no {key!r} ({meaning}); found the keys {_listed(data) or 'none'}, "
-            "expected ActivityNet JSON: predictions have results, truth has database"
-        )
-    value = data[key]
-    if not isinstance(value, dict):
-        raise _FieldError(key, value, "an object with a field for each recording")
-    return value
-
-
-def _listed(names: Iterable[str], limit: int = 8) -> str:
-    """The first few names, in quotes."""
-    quoted = [repr(name) for name in names]
-    return ", ".join(quoted[:limit]) + (f" and {len(quoted) - limit} more" if len(quoted) > limit else "")
 
 
 def _spans(
@@ -267,18 +242,18 @@ def _spans(
     bounds = [0]
     for name, entries in groups.items():
         if not isinstance(entries, list):
-            raise _FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
+            raise FieldError(field.format(name), entries, "a list of spans (an empty one where there are none)")
         for index, entry in enumerate(entries):
             try:
                 row = _row(entry, scored)
-            except _FieldError as error:
+            except FieldError as error:
                 raise error.inside(f"{field.format(name)}[{index}]") from None
             if row[1] < row[2]:
                 rows.append(row)
             elif without_length is not None:
                 without_length.append((name, row))
             else:
-                raise _FieldError(f"{field.format(name)}[{index}].segment", [row[1], row[2]], "start before end")
+                raise FieldError(f"{field.format(name)}[{index}].segment", [row[1], row[2]], "start before end")
         bounds.append(len(rows))
     return SpanTable.of_rows(tuple(groups), bounds, rows)
 
@@ -286,43 +261,20 @@ def _spans(
 def _row(entry: object, scored: bool) -> SpanRow:
     """The columns of a span."""
     if not isinstance(entry, dict):
-        raise _FieldError("", entry, "an object with label and segment")
-    label = _label(entry)
+        raise FieldError("", entry, "an object with label and segment")
+    label = label_of(entry)
     start, end = _segment(".segment", entry.get("segment"))
     score = entry.get("score")
-    if (scored or score is not None) and not _is_number(score):
-        raise _FieldError(".score", score, "a finite number")
-    return label, start, end, score, _person(entry)
-
-
-def _label(entry: Mapping[str, Any], field: str = "") -> str:
-    """The label of a span or event."""
-    label = entry.get("label")
-    if not isinstance(label, str) or not label:
-        raise _FieldError(f"{field}.label", label, "a name")
-    return label
-
-
-def _person(entry: Mapping[str, Any], field: str = "") -> int:
-    """The person of a span or event, -1 for none."""
-    person = entry.get("person")
-    if person is None:
-        return -1
-    if type(person) is not int or not 0 <= person < _MAX_PEOPLE:
-        raise _FieldError(f"{field}.person", person, "the number of a person, from 0")
-    return person
+    if (scored or score is not None) and not is_number(score):
+        raise FieldError(".score", score, "a finite number")
+    return label, start, end, score, person_of(entry)
 
 
 def _segment(field: str, value: object) -> tuple[float, float]:
     """[start, end] in seconds, in any order."""
-    if not isinstance(value, list) or len(value) != 2 or not (_is_number(value[0]) and _is_number(value[1])):
-        raise _FieldError(field, value, "[start, end] in seconds, two finite numbers")
+    if not isinstance(value, list) or len(value) != 2 or not (is_number(value[0]) and is_number(value[1])):
+        raise FieldError(field, value, "[start, end] in seconds, two finite numbers")
     return float(value[0]), float(value[1])
-
-
-def _is_number(value: Any) -> bool:
-    # The bound keeps out NaN, infinity and whole numbers too long for a float; bool is a type of its own.
-    return type(value) in (float, int) and abs(value) <= sys.float_info.max
 
 
 def _covered(field: str, value: object) -> tuple[tuple[float, float], ...] | None:
@@ -330,11 +282,11 @@ def _covered(field: str, value: object) -> tuple[tuple[float, float], ...] | Non
     if value is None:
         return None
     if not isinstance(value, list):
-        raise _FieldError(field, value, "a list of [start, end]")
+        raise FieldError(field, value, "a list of [start, end]")
     bounds = tuple(_segment(f"{field}[{index}]", segment) for index, segment in enumerate(value))
     for index, (start, end) in enumerate(bounds):
         if start >= end:
-            raise _FieldError(f"{field}[{index}]", value[index], "start before end")
+            raise FieldError(f"{field}[{index}]", value[index], "start before end")
     return bounds
 
 
@@ -342,34 +294,55 @@ def _positive_numbers(database: Mapping[str, Any], key: str) -> dict[str, float]
     """A positive number of each recording that has it."""
     values = {name: entry[key] for name, entry in database.items() if entry.get(key) is not None}
     for name, value in values.items():
-        if not _is_number(value) or value <= 0:
-            raise _FieldError(f"database[{name!r}].{key}", value, "a positive number")
+        if not is_number(value) or value <= 0:
+            raise FieldError(f"database[{name!r}].{key}", value, "a positive number")
     return {name: float(value) for name, value in values.items()}
 
 
-def _labels(data: Mapping[str, Any], spans: SpanTable) -> tuple[LabelSet, bool]:
-    """The LabelSet of a truth file, and whether the file declares it."""
-    occurring = sorted(spans.labels)
+def _labels(data: Mapping[str, Any], spans: SpanTable, events: Mapping[str, Iterable[Event]]) -> tuple[LabelSet, bool]:
+    """The LabelSet of a truth file, and whether the file declares it.
+
+    Without "events" the labels of events are those that have events and no span.
+    """
+    instants = {event.label for members in events.values() for event in members}
+    occurring = sorted({*spans.labels, *instants})
     exclusive = data.get("exclusive")
     if exclusive is None:
         exclusive = not spans.has_overlaps()
     if not isinstance(exclusive, bool):
-        raise _FieldError("exclusive", exclusive, "true or false")
+        raise FieldError("exclusive", exclusive, "true or false")
     declared = data.get("labels")
     if declared is None:
         leaves = _taxonomy_leaves(data.get("taxonomy"))
-        return LabelSet(tuple(dict.fromkeys([*leaves, *occurring])), exclusive), bool(leaves)
+        names = tuple(dict.fromkeys([*leaves, *occurring]))
+        return _label_set(data, names, exclusive, instants - set(spans.labels)), bool(leaves)
     if not isinstance(declared, list) or not all(isinstance(name, str) and name for name in declared):
-        raise _FieldError("labels", declared, "a list of names")
+        raise FieldError("labels", declared, "a list of names")
     if len(set(declared)) != len(declared):
-        raise _FieldError("labels", declared, "names that are all different")
+        raise FieldError("labels", declared, "names that are all different")
     unknown = [name for name in occurring if name not in set(declared)]
     if unknown:
         raise InputError(
-            f"annotations have the labels {_listed(unknown)}, which are not in labels: {_listed(declared)}; "
+            f"annotations have the labels {listed(unknown)}, which are not in labels: {listed(declared)}; "
             "add them to labels or correct the annotations"
         )
-    return LabelSet(tuple(declared), exclusive), True
+    return _label_set(data, tuple(declared), exclusive, instants - set(spans.labels)), True
+
+
+def _label_set(data: Mapping[str, Any], names: tuple[str, ...], exclusive: bool, events: Collection[str]) -> LabelSet:
+    """The LabelSet of names, with the labels of events and the tolerance that the file states; else `events`."""
+    declared = data.get("events")
+    if declared is not None and (not isinstance(declared, list) or not set(map(str, declared)) <= set(names)):
+        raise FieldError("events", declared, f"a list of labels, some of {listed(names)}")
+    return LabelSet(names, exclusive, tuple(events if declared is None else declared), tolerance_of(data))
+
+
+def tolerance_of(data: Mapping[str, Any]) -> float:
+    """Seconds by which an event may be off."""
+    tolerance = data.get("tolerance", TOLERANCE)
+    if not is_number(tolerance) or tolerance <= 0:
+        raise FieldError("tolerance", tolerance, "a positive number of seconds")
+    return float(tolerance)
 
 
 def _taxonomy_leaves(taxonomy: object) -> list[str]:
@@ -377,10 +350,10 @@ def _taxonomy_leaves(taxonomy: object) -> list[str]:
     if taxonomy is None:
         return []
     if not isinstance(taxonomy, list):
-        raise _FieldError("taxonomy", taxonomy, "a list of names or of nodes")
+        raise FieldError("taxonomy", taxonomy, "a list of names or of nodes")
     nodes = [node if isinstance(node, dict) else {"nodeName": node} for node in taxonomy]
     for index, node in enumerate(nodes):
         if not isinstance(node.get("nodeName"), str):
-            raise _FieldError(f"taxonomy[{index}]", taxonomy[index], "a name, or a node with a nodeName")
+            raise FieldError(f"taxonomy[{index}]", taxonomy[index], "a name, or a node with a nodeName")
     parents = {node.get("parentName") for node in nodes}
     return list(dict.fromkeys(node["nodeName"] for node in nodes if node["nodeName"] not in parents))

@@ -11,18 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .activitynet import (
-    _covered,
-    _FieldError,
-    _is_number,
-    _label,
-    _mapping,
-    _parsed,
-    _person,
-    _taxonomy_leaves,
-    write,
-)
+from .activitynet import _covered, _taxonomy_leaves, tolerance_of, write
 from .base import FORMATS, AnnotationFormat
+from .json_fields import FieldError, is_number, label_of, mapping, parsed, person_of
 from .label_file import LabelFile, LabelRow
 
 
@@ -31,11 +22,11 @@ def read(path: Path) -> LabelFile:
 
     Raises InputError that names the file, the recording and the field.
     """
-    with _parsed(path) as data:
+    with parsed(path) as data:
         if "database" in data or "results" not in data:
             return _truth_rows(path, data)
         field = "results" if data.get("segmentation") is None else "segmentation"
-        groups = _mapping(data, field, "the predicted spans of each recording")
+        groups = mapping(data, field, "the predicted spans of each recording")
         rows = [row for name, entries in groups.items() for row in _rows(name, f"{field}[{name!r}]", entries)]
         rows += _predicted_events(data)
         return LabelFile(path, tuple(dict.fromkeys([*groups, *(row.recording for row in rows)])), tuple(rows))
@@ -48,7 +39,7 @@ def _predicted_events(data: Mapping[str, Any]) -> list[LabelRow]:
     """The events of predictions that score the threshold: the answer; the others are candidates."""
     if data.get("events") is None:
         return []
-    groups, threshold = _mapping(data, "events", "the predicted events of each recording"), data.get("event_threshold")
+    groups, threshold = mapping(data, "events", "the predicted events of each recording"), data.get("event_threshold")
     rows: list[LabelRow] = []
     for name, entries in groups.items():
         scored = zip(_rows(name, f"events[{name!r}]", entries), entries, strict=True)
@@ -57,15 +48,15 @@ def _predicted_events(data: Mapping[str, Any]) -> list[LabelRow]:
 
 
 def _truth_rows(path: Path, data: Mapping[str, Any]) -> LabelFile:
-    database = _mapping(data, "database", "the annotated recordings")
+    database = mapping(data, "database", "the annotated recordings")
     if not database:
-        raise _FieldError("database", database, "at least one recording")
+        raise FieldError("database", database, "at least one recording")
     rows: list[LabelRow] = []
     covered: list[LabelRow] = []
     for name, entry in database.items():
         field = f"database[{name!r}]"
         if not isinstance(entry, dict):
-            raise _FieldError(field, entry, "an object with annotations")
+            raise FieldError(field, entry, "an object with annotations")
         rows += _rows(name, f"{field}.annotations", entry.get("annotations"))
         rows += _rows(name, f"{field}.events", entry.get("events") or [])
         stretches = _covered(f"{field}.covered", entry.get("covered")) or ()
@@ -75,26 +66,35 @@ def _truth_rows(path: Path, data: Mapping[str, Any]) -> LabelFile:
         labels = tuple(dict.fromkeys([*leaves, *sorted({row.label for row in rows})]))
     exclusive = data.get("exclusive")
     if exclusive is not None and not isinstance(exclusive, bool):
-        raise _FieldError("exclusive", exclusive, "true or false")
-    return LabelFile(path, tuple(database), tuple(rows), tuple(covered), labels, exclusive, _names(data, "events"))
+        raise FieldError("exclusive", exclusive, "true or false")
+    return LabelFile(
+        path,
+        tuple(database),
+        tuple(rows),
+        tuple(covered),
+        labels,
+        exclusive,
+        _names(data, "events"),
+        tolerance_of(data),
+    )
 
 
 def _rows(recording: str, field: str, entries: object) -> list[LabelRow]:
     """The labels of a recording: each has a segment, or the time of an instant."""
     if not isinstance(entries, list):
-        raise _FieldError(field, entries, "a list of spans (an empty one where there are none)")
+        raise FieldError(field, entries, "a list of spans (an empty one where there are none)")
     rows = []
     for index, entry in enumerate(entries):
         where = f"{field}[{index}]"
         if not isinstance(entry, dict):
-            raise _FieldError(where, entry, "an object with label and segment")
+            raise FieldError(where, entry, "an object with label and segment")
         segment = [entry["time"]] if "time" in entry else entry.get("segment")
         times = segment[:1] if isinstance(segment, list) and len(segment) == 2 and segment[1] is None else segment
-        if not isinstance(times, list) or len(times) not in (1, 2) or not all(map(_is_number, times)):
-            raise _FieldError(f"{where}.segment", segment, "[start, end] in seconds, two finite numbers")
+        if not isinstance(times, list) or len(times) not in (1, 2) or not all(map(is_number, times)):
+            raise FieldError(f"{where}.segment", segment, "[start, end] in seconds, two finite numbers")
         start, end = float(times[0]), float(times[1]) if len(times) == 2 else None
-        person = _person(entry, where)
-        rows.append(LabelRow(recording, _label(entry, where), start, end, where, None if person < 0 else person))
+        person = person_of(entry, where)
+        rows.append(LabelRow(recording, label_of(entry, where), start, end, where, None if person < 0 else person))
     return rows
 
 
@@ -104,7 +104,7 @@ def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...] | None:
     if names is None:
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-        raise _FieldError(key, names, "a list of names")
+        raise FieldError(key, names, "a list of names")
     if len(set(names)) != len(names):
-        raise _FieldError(key, names, "names that are all different")
+        raise FieldError(key, names, "names that are all different")
     return tuple(names)

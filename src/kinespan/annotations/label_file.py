@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..data.annotation import Annotation, Event, LabelSet, Span, natural_key
+from ..data.annotation import TOLERANCE, Annotation, Event, LabelSet, Span, natural_key
 from ..data.span_table import SpanTable
 from ..errors import InputError
 
@@ -65,6 +65,8 @@ class LabelFile:
     """Whether the file says that at most one label holds at a time."""
     events: tuple[str, ...] | None = None
     """The labels that the file declares to name an instant; None: those all of whose rows are instants."""
+    tolerance: float = TOLERANCE
+    """Seconds by which an instant may be off."""
 
     def annotations(self) -> dict[str, Annotation]:
         """Annotations by recording, as the file has them, in seconds.
@@ -113,7 +115,7 @@ def label_set(file: LabelFile, rows: Iterable[LabelRow], events: frozenset[str],
             f"{file.path}: annotations have the labels {listed(missing)}, which are not in labels: {listed(names)}; "
             "add them to labels or correct the annotations"
         )
-    return LabelSet(tuple(names), exclusive, tuple(name for name in names if name in events))
+    return LabelSet(tuple(names), exclusive, tuple(name for name in names if name in events), file.tolerance)
 
 
 def annotations_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,65 @@ def metric_row(metrics: Mapping[str, Any]) -> list[str]:
     f1 = metrics.get("f1") or {}
     means = metrics["map_average"]["0.1:0.5"], metrics["map"].get("0.5"), metrics.get("frame_accuracy")
     return [percent(value) for value in (*means, f1.get("10"), f1.get("25"), f1.get("50"), metrics.get("edit"))]
+
+
+EVENT_COLUMNS = ("true", "predicted", "precision", "recall", "F1", "AP", "off by")
+
+
+def event_row(figures: Mapping[str, Any]) -> list[str]:
+    """The cells of EVENT_COLUMNS of a label, or of all of them, in "events" of a metrics.json."""
+    counts = ["-" if figures[name] is None else f"{figures[name]:.4g}" for name in ("true", "predicted")]
+    shares = [percent(figures[name]) for name in ("precision", "recall", "f1", "ap")]
+    return [*counts, *shares, "-" if figures["mae"] is None else f"{figures['mae']:.3f} s"]
+
+
+def event_head(events: Mapping[str, Any]) -> list[str]:
+    """The head of a table of rows of `event_row`, of "events" of a metrics.json."""
+    return [f"events within {events['tolerance']:g} s, %", *EVENT_COLUMNS]
+
+
+def event_table(events: Mapping[str, Any]) -> str:
+    """The figures of "events" of a metrics.json: a row for all labels and, of several, one for each."""
+    rows = [event_head(events), ["all", *event_row(events["all"])]]
+    if len(events["per_class"]) > 1:
+        rows += [[label, *event_row(figures)] for label, figures in events["per_class"].items()]
+    return table(rows)
+
+
+def figures_table(metrics: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures of metrics.json of one or more runs by name: a row each for spans, and for events."""
+    return _tables(metrics, metric_row, lambda values: event_row(values["events"]["all"]))
+
+
+def spread_table(mean: Mapping[str, Mapping[str, Any]], deviation: Mapping[str, Mapping[str, Any]]) -> str:
+    """As `figures_table`, mean ± standard deviation of runs by name."""
+
+    def cells(row_of: Callable[[Any], list[str]], name: str) -> list[str]:
+        pairs = zip(row_of(mean[name]), row_of(deviation[name]), strict=True)
+        return [value if error == "-" else f"{value} ± {error}" for value, error in pairs]
+
+    names = {name: {**values, "name": name} for name, values in mean.items()}
+    return _tables(
+        names,
+        lambda values: cells(metric_row, values["name"]),
+        lambda values: cells(lambda each: event_row(each["events"]["all"]), values["name"]),
+    )
+
+
+def _tables(
+    metrics: Mapping[str, Mapping[str, Any]],
+    span_cells: Callable[[Mapping[str, Any]], list[str]],
+    event_cells: Callable[[Mapping[str, Any]], list[str]],
+) -> str:
+    """A table of spans where labels name some, and one of events, with a row for each of `metrics`."""
+    first, parts = next(iter(metrics.values())), []
+    if first.get("per_class"):
+        rows = [[name, *span_cells(values)] for name, values in metrics.items()]
+        parts.append(table([["per cent", *METRIC_COLUMNS], *rows]))
+    if first.get("events"):
+        rows = [[name, *event_cells(values)] for name, values in metrics.items()]
+        parts.append(table([event_head(first["events"]), *rows]))
+    return "\n".join(parts)
 
 
 def facts_line(facts: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ HiCLR, PCM3 and USDRL on PKU-MMD). The last two also give mAP_a and mAP_v, and p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,12 @@ from ..runs.predict import evaluate_on
 from ..runs.scoring import of_subsets
 from .arguments import Positional
 from .checks import check_decoder, check_out_file, localizer_spec
-from .common import METRIC_COLUMNS, facts_line, metric_row, percent, plural, table
+from .common import METRIC_COLUMNS, event_table, facts_line, metric_row, percent, plural, table
 
 GROUPS = {
     "a model on a corpus": ("split", "fold", "decoder"),
     "files": ("predictions", "truth", "subset"),
-    "measures": ("rule", "tiou"),
+    "measures": ("rule", "tiou", "tolerance"),
 }
 
 
@@ -63,6 +64,8 @@ class EvaluateArguments:
     """How mAP is computed."""
     tiou: tuple[float, ...] | None = None
     """tIoU thresholds; by default 0.1 to 0.5, with pku 0.5, with simple-det 0.1 0.3 0.5."""
+    tolerance: float | None = None
+    """Seconds by which a predicted event may be off; by default those of the model, or of the ground truth."""
 
 
 def run(arguments: EvaluateArguments) -> int:
@@ -70,6 +73,8 @@ def run(arguments: EvaluateArguments) -> int:
     for value in arguments.tiou or ():
         if not 0 < value <= 1:
             raise InputError(f"--tiou {value}: expected above 0 and at most 1")
+    if arguments.tolerance is not None and not 0 < arguments.tolerance < math.inf:
+        raise InputError(f"--tolerance {arguments.tolerance}: expected a positive number of seconds")
     check_decoder(arguments.decoder)
     check_out_file(arguments.out)
     model, corpus, predictions, truth = arguments.model, arguments.corpus, arguments.predictions, arguments.truth
@@ -99,7 +104,10 @@ def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: Evaluat
     facts["notes"] = [*notes, *subset_notes]
     if predictions.details.get("decoder") is not None:
         facts["decoder"] = predictions.details["decoder"]
-    return {**evaluate(predictions, truth, arguments.tiou, arguments.rule).to_dict(), "facts": facts}
+    return {
+        **evaluate(predictions, truth, arguments.tiou, arguments.rule, arguments.tolerance).to_dict(),
+        "facts": facts,
+    }
 
 
 def _without_length(predictions: Predictions, truth: Truth, rule: Rule) -> list[str]:
@@ -144,6 +152,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
             dropped=fold.drop_labels,
             rule=arguments.rule,
             tious=arguments.tiou,
+            tolerance=arguments.tolerance,
             decoder=arguments.decoder,
             details=details,
             progress=progress.update,
@@ -152,7 +161,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
 
 
 def _print_metrics(metrics: Mapping[str, Any]) -> None:
-    """The headline, the rule's own figures, a row for each label, and the kinds of errors."""
+    """What was evaluated, then the figures of spans and those of events."""
     facts = metrics.get("facts", {})
     words = facts_line(facts)
     print(f"{plural(metrics['recordings'], 'recording')}, rule {metrics['rule']}{', ' + words if words else ''}")
@@ -163,10 +172,18 @@ def _print_metrics(metrics: Mapping[str, Any]) -> None:
     if count := facts.get("seen_in_training"):
         print(f"the model was trained on {count} of these recordings, by its file: expect less on others")
     if counts := metrics["unknown_labels"]:
-        names = ", ".join(f"{label!r} ({plural(count, 'span')})" for label, count in counts.items())
+        names = ", ".join(f"{label!r} ({plural(count, 'prediction')})" for label, count in counts.items())
         print(f"predicted, but unknown to the ground truth and not counted in mAP: {names}")
     if count := metrics["recordings_without_fps"]:
         print(f"the ground truth gives no fps for {plural(count, 'recording')}; each frame is assumed to last 1/30 s")
+    if metrics["per_class"]:
+        _print_span_metrics(metrics)
+    if metrics.get("events"):
+        print(event_table(metrics["events"]))
+
+
+def _print_span_metrics(metrics: Mapping[str, Any]) -> None:
+    """The headline, the rule's own figures, a row for each label, and the kinds of errors."""
     print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
     thresholds = [key for key in metrics["map"] if key != "average"]
     if "figures" in metrics:

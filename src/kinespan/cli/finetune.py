@@ -19,7 +19,7 @@ from ..runs.folder import FOLDS_FILE, METRICS_FILE, MODEL_FILE, check_run_folder
 from ..runs.folds import fold_numbers
 from ..runs.settings import check_same, load_settings, settings_of
 from .checks import check_network, check_out_folder, localizer_spec
-from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
+from .common import CorpusArguments, RunArguments, facts_line, figures_table
 from .folds import FoldCommand, at_fold, print_fold_table, resumable, run_folds
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -38,8 +38,8 @@ class FinetuneArguments(RunArguments, CorpusArguments):
     """The files that `finetune` reads and writes."""
 
     pretrained: str | None = None
-    """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further, a
-    model file, or `default`, the shipped encoder."""
+    """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further (of
+    one with --fold all each fold takes its own), a model file, or `default`, the shipped encoder."""
     teachers: tuple[Path, ...] = ()
     """Folders of finished runs, or model files, whose scores of the unlabelled training recordings serve as
     pseudo-labels."""
@@ -101,7 +101,7 @@ def train(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) 
         return {}
     metrics = run_test(model, corpus, out, config.split, fold)
     print(f"test recordings: {metrics['recordings']}; {facts_line(metrics['facts'])}")
-    print(table([["", *METRIC_COLUMNS], ["per cent", *metric_row(metrics)]]))
+    print(figures_table({"": metrics}))
     return metrics
 
 

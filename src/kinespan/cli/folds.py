@@ -21,7 +21,7 @@ from ..runs.folds import (
 )
 from ..runs.outputs import write_metrics
 from ..runs.settings import check_same, load_settings, save_settings, settings_of
-from .common import METRIC_COLUMNS, metric_row, table
+from .common import figures_table
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,7 @@ def print_fold_table(summary: Mapping[str, Any], stage: str | None = None) -> No
     """
     rows = {f"fold {number}": figures for number, figures in summary["folds"].items()}
     rows |= {"mean": summary["mean"], "deviation": summary["deviation"]}
-    figures = {name: row if stage is None else row[stage] for name, row in rows.items()}
-    print(table([["per cent", *METRIC_COLUMNS], *([name, *metric_row(row)] for name, row in figures.items())]))
-
-
-def mean_cells(mean: Mapping[str, Any], deviation: Mapping[str, Any]) -> list[str]:
-    """The cells of METRIC_COLUMNS as mean ± standard deviation, in per cent."""
-    pairs = zip(metric_row(mean), metric_row(deviation), strict=True)
-    return [average if error == "-" else f"{average} ± {error}" for average, error in pairs]
+    print(figures_table({name: row if stage is None else row[stage] for name, row in rows.items()}))
 
 
 def _as_text(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import io
 from ..corpus.store import Corpus
+from ..data.annotation import LabelSet
 from ..errors import InputError
 from ..models.model_file import read_spec, read_weights
 from ..runs.folder import ENCODER_FILE, FOLDS_FILE, METRICS_FILE, MODEL_FILE
@@ -83,6 +84,8 @@ def recording_facts(take: io.Take, format: str) -> dict[str, Any]:
             {"label": span.label, "start": round(span.start, 3), "end": round(span.end, 3)}
             for span in take.annotation.spans
         ]
+        if take.annotation.events:
+            facts["events"] = [{"label": event.label, "time": round(event.time, 3)} for event in take.annotation.events]
     return facts
 
 
@@ -106,9 +109,15 @@ def corpus_facts(path: Path) -> dict[str, Any]:
         "skeletons": sorted({info.skeleton.name for info in infos}),
         "labels": None if corpus.labels is None else list(corpus.labels.names),
         "exclusive": None if corpus.labels is None else corpus.labels.exclusive,
+        **_event_facts(corpus.labels),
         "splits": splits,
         "decided": list(corpus.decisions),
     }
+
+
+def _event_facts(labels: LabelSet | None) -> dict[str, Any]:
+    """Which labels name events, and how far these may be off; nothing where none does."""
+    return {} if labels is None or not labels.events else {"events": labels.events, "tolerance": labels.tolerance}
 
 
 def folds_facts(path: Path) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from ..corpus.training_set import labelled_names, training_set
 from ..runs.folder import FOLDS_FILE, METRICS_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
 from ..runs.folds import fold_numbers
 from .checks import check_encoder, check_network, check_out_folder
-from .common import METRIC_COLUMNS, CorpusArguments, RunArguments, facts_line, metric_row, table
-from .folds import FoldCommand, at_fold, mean_cells, print_fold_table, resumable, run_folds
+from .common import CorpusArguments, RunArguments, facts_line, figures_table, spread_table
+from .folds import FoldCommand, at_fold, print_fold_table, resumable, run_folds
 
 GROUPS = {
     "data": ("split", "fold", "label_fraction"),
@@ -36,8 +36,8 @@ class LearnArguments(RunArguments, CorpusArguments):
     """The files that `learn` reads and writes."""
 
     pretrained: str | None = None
-    """Encoder to start from in place of pretraining: folder of a pretraining run, a model file, or `default`, the
-    shipped encoder."""
+    """Encoder to start from in place of pretraining: folder of a pretraining run (of one with --fold all each fold
+    takes its own), a model file, or `default`, the shipped encoder."""
 
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:
@@ -52,9 +52,7 @@ def run(arguments: LearnArguments, config: LearnConfig) -> int:
         print("the model of each fold:")
         print_fold_table(summary, "model")
         print(f"mean ± standard deviation over {len(summary['folds'])} folds:")
-        mean, deviation = summary["mean"], summary["deviation"]
-        rows = [[stage, *mean_cells(mean[stage], deviation[stage])] for stage in mean]
-        print(table([["per cent", *METRIC_COLUMNS], *rows]))
+        print(spread_table(summary["mean"], summary["deviation"]))
         print(f"figures of all folds: {arguments.out / FOLDS_FILE}")
         return 0
     arguments = at_fold(arguments, config)
@@ -86,5 +84,5 @@ def train(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> dic
     metrics = run_tests(result, corpus, out, config.split, single_fold(config.fold))
     last = list(metrics.values())[-1]
     print(f"test recordings: {last['recordings']}; {facts_line(last['facts'])}")
-    print(table([["per cent", *METRIC_COLUMNS], *([name, *metric_row(values)] for name, values in metrics.items())]))
+    print(figures_table(metrics))
     return metrics

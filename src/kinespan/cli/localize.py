@@ -16,6 +16,7 @@ from .. import io
 from ..annotations.activitynet import write_truth
 from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
+from ..data.annotation import Annotation, Event, Span
 from ..data.predictions import Truth
 from ..data.recording import Recording
 from ..errors import InputError
@@ -48,7 +49,8 @@ GROUPS = {
     **READING,
     "device": ("device", "precision"),
 }
-MAX_PRINTED_SPANS = 20
+MAX_PRINTED = 20
+"""Spans and events of a recording that are printed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,16 +145,31 @@ def _read_corpus(path: Path, arguments: LocalizeArguments) -> Motion:
 
 
 def _print(result: LocalizationResult, out: Path) -> None:
-    """The segmentation of a single recording, else the number of its spans."""
-    answers = {name: annotation.spans for name, annotation in result.segmentation.items()}
+    """The answer for a single recording, else the number of its spans and events."""
+    answers = list(result.segmentation.values())
+    kinds = [("action", sum(len(answer.spans) for answer in answers))] if result.labels.spans else []
+    kinds += [("event", sum(len(answer.events) for answer in answers))] if result.labels.events else []
+    counts = " and ".join(plural(count, kind) for kind, count in kinds)
     if len(answers) == 1:
-        ((name, spans),) = answers.items()
-        print(f"{name}: {plural(len(spans), 'action')}")
-        for span in spans[:MAX_PRINTED_SPANS]:
-            person = "" if span.person is None else f"  person {span.person}"
-            print(f"  {span.start:8.2f} s to {span.end:8.2f} s  {span.label}  ({span.score:.2f}){person}")
-        if len(spans) > MAX_PRINTED_SPANS:
-            print(f"  and {len(spans) - MAX_PRINTED_SPANS} more")
+        print(f"{next(iter(result.segmentation))}: {counts}")
+        lines = _lines(answers[0])
+        print("".join(f"  {line}\n" for line in lines[:MAX_PRINTED]), end="")
+        if len(lines) > MAX_PRINTED:
+            print(f"  and {len(lines) - MAX_PRINTED} more")
     else:
-        print(f"{plural(sum(map(len, answers.values())), 'action')} in {plural(len(answers), 'recording')}")
+        print(f"{counts} in {plural(len(answers), 'recording')}")
     print(f"written to {out}: {SPANS_FILE}, {SUMMARY_FILE}, {TRANSITIONS_FILE}, {PROPOSALS_FILE}, {SCORES_FILE}")
+
+
+def _lines(answer: Annotation) -> list[str]:
+    """Spans and events in order of time, as text."""
+    rows: list[tuple[float, str, Span | Event]] = [
+        *((span.start, f"{span.start:8.2f} s to {span.end:8.2f} s", span) for span in answer.spans),
+        *((event.time, f"{event.time:8.2f} s", event) for event in answer.events),
+    ]
+    rows.sort(key=lambda row: row[0])
+    width = max((len(times) for _, times, _ in rows), default=0)
+    return [
+        f"{times:<{width}}  {item.label}  ({item.score:.2f}){'' if item.person is None else f'  person {item.person}'}"
+        for _, times, item in rows
+    ]

@@ -1,4 +1,4 @@
-"""Localize a recording while it is made: frames in, spans out as soon as they are final, one JSON object a line.
+"""Localize a recording while it is made: frames in, answers out as soon as they are final, one JSON object a line.
 
 Frames are read from standard input, one a line: a list of people, each at the same position in every list, as a list of
 joints [x, y, z] in metres with y up, or null for a person who is not seen. A motion file is streamed as if it were
@@ -7,8 +7,9 @@ live.
 Answers come late, since the score of a frame depends on the motion after it: ST-GCN looks 84 frames ahead (5.6 s at 15
 frames per second), TCN with two stages of refinement more than twice as far. The command first prints how many seconds
 that is. A span is printed when the action after it has lasted a moment. Spans are runs of the best label; `kinespan
-localize` may cut elsewhere if the model has learnt how long actions last. Where the model tells people apart, each span
-says whose it is: the position in the list.
+localize` may cut elsewhere if the model has learnt how long actions last. An event, with time in place of start and
+end, is printed when no higher score of its label can follow near it. Where the model tells people apart, each span and
+event says whose it is: the position in the list.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS
 from ..errors import InputError
 from ..models.model_file import ModelSpec
+from ..transforms.normalise import even_rate
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
@@ -81,8 +83,8 @@ def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
     if spec.decode.segmentation == "viterbi":
         print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
     for positions, valid in frames:
-        _print_spans(stream.push(positions, valid))
-    _print_spans(stream.finish())
+        _print_update(stream.push(positions, valid))
+    _print_update(stream.finish())
     return 0
 
 
@@ -93,7 +95,7 @@ def _frames(
     if arguments.input is not None:
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
-        recording = io.read(arguments.input, options=options).recording
+        recording = even_rate(io.read(arguments.input, options=options).recording)
         return recording.fps, recording.skeleton, zip(recording.positions, recording.valid, strict=True)
     if options.fps is None:
         raise InputError("missing: --fps; standard input does not state it")
@@ -134,9 +136,12 @@ def _frame(line: str, joints: int, slots: int) -> Frame:
     return positions, valid
 
 
-def _print_spans(update: Update | Mapping[int, Update]) -> None:
-    """Print a line of JSON for each span of an update, or of those of several people."""
-    updates = update.values() if isinstance(update, Mapping) else [update]
+def _print_update(update: Update | Mapping[int, Update]) -> None:
+    """Print a line of JSON for each span and event of an update, or of those of several people."""
+    updates = list(update.values()) if isinstance(update, Mapping) else [update]
     for span in sorted(span for part in updates for span in part.spans):
         row = {"start": span.start, "end": span.end, "label": span.label, "score": round(span.score or 0.0, 4)}
         print(json.dumps(row if span.person is None else {**row, "person": span.person}), flush=True)
+    for event in sorted(event for part in updates for event in part.events):
+        instant = {"time": event.time, "label": event.label, "score": round(event.score or 0.0, 4)}
+        print(json.dumps(instant if event.person is None else {**instant, "person": event.person}), flush=True)

@@ -33,6 +33,9 @@ class FinetuneConfig:
     segmentation: Literal["auto", "argmax", "viterbi"] = "auto"
     """How the model cuts a recording into actions. argmax: each frame has its best label. viterbi, for exclusive
     labels: the most probable segments, given how long actions lasted in training. auto: viterbi where possible."""
+    tolerance: float | Literal["auto"] = "auto"
+    """Seconds by which an event may be off: training aims at that much time to each side of it, and a predicted event
+    counts within it. auto: as the corpus says, 0.2 where it says nothing."""
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(encoder="tcn"))
     """Encoder and its input, unless a pretrained run gives them."""
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7))
@@ -73,7 +76,7 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
+        check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every", "tolerance")
         check_not_negative(self, "refine_stages", "smoothing")
         check_fraction(self, "label_fraction")
         check_share(self, "warmup", "lr_drops")
@@ -134,6 +137,9 @@ class LearnConfig:
     """Fold of the split; all: every fold, one after the other, each in a folder of its own."""
     label_fraction: float = 1.0
     """Share of the annotated training recordings whose labels are used, chosen by seed."""
+    tolerance: float | Literal["auto"] = "auto"
+    """Seconds by which an event may be off: training aims at that much time to each side of it, and a predicted event
+    counts within it. auto: as the corpus says, 0.2 where it says nothing."""
     pretrain_steps: int = 400
     """Optimiser steps of pretraining."""
     steps: int = 300
@@ -145,7 +151,7 @@ class LearnConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "pretrain_steps", "steps")
+        check_positive(self, "pretrain_steps", "steps", "tolerance")
         check_fraction(self, "label_fraction")
 
     def pretraining(self) -> PretrainConfig:
@@ -154,8 +160,13 @@ class LearnConfig:
 
     def finetuning(self) -> FinetuneConfig:
         """The settings of training the pretrained network on labels."""
-        share = self.label_fraction
-        return FinetuneConfig(network=self.network, label_fraction=share, **self._shared(), steps=self.steps)
+        return FinetuneConfig(
+            network=self.network,
+            label_fraction=self.label_fraction,
+            tolerance=self.tolerance,
+            **self._shared(),
+            steps=self.steps,
+        )
 
     def partner_training(self, fps: float | None = None) -> FinetuneConfig:
         """The settings of training its partner on labels, from random weights.

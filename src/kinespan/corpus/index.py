@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.annotation import Annotation, Event, LabelSet, Span
+from ..data.annotation import TOLERANCE, Annotation, Event, LabelSet, Span
 from ..data.skeleton import Skeleton
 from ..errors import InputError
 from .info import RecordingInfo
@@ -138,12 +138,18 @@ def decode_info(data: Mapping[str, Any], skeletons: Sequence[Skeleton]) -> Recor
 
 def encode_labels(labels: LabelSet) -> dict[str, Any]:
     """Plain data of a label set; `decode_labels` reads it back."""
-    return {"names": labels.names, "exclusive": labels.exclusive, "events": labels.events}
+    return {
+        "names": labels.names,
+        "exclusive": labels.exclusive,
+        "events": labels.events,
+        "tolerance": labels.tolerance,
+    }
 
 
 def decode_labels(data: Mapping[str, Any]) -> LabelSet:
     """The LabelSet that `encode_labels` wrote."""
-    return LabelSet(tuple(data["names"]), bool(data["exclusive"]), tuple(data["events"]))
+    tolerance = float(data.get("tolerance", TOLERANCE))
+    return LabelSet(tuple(data["names"]), bool(data["exclusive"]), tuple(data["events"]), tolerance)
 
 
 def encode_annotation(annotation: Annotation) -> dict[str, Any]:

@@ -7,11 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..data.annotation import Annotation, LabelSet
+from ..data.annotation import POINT_MARGIN, TOLERANCE, Annotation, LabelSet, subtract
 from ..errors import InputError
-
-Interval = tuple[float, float]
-"""Start and end in seconds."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +83,12 @@ def drop_labels(annotation: Annotation, names: Iterable[str], duration: float = 
     labels = without_labels(annotation.labels, dropped)
     covered = annotation.covered
     holes = [(span.start, span.end) for span in annotation.spans if span.label in dropped]
+    points = (point.time for point in annotation.point_labels if point.label in dropped)
+    holes += [(time - POINT_MARGIN, time + POINT_MARGIN) for time in points]
     if holes:
         covered = subtract(((0.0, duration),) if covered is None else covered, holes)
     spans = tuple(span for span in annotation.spans if span.label not in dropped)
     return Annotation(spans, labels, covered, tuple(event for event in annotation.events if event.label not in dropped))
-
-
-def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The intervals (start, end) without the time of the holes (start, end)."""
-    for low, high in holes:
-        intervals = [
-            (first, last)
-            for start, end in intervals
-            for first, last in ((start, min(end, low)), (max(start, high), end))
-            if first < last
-        ]
-    return tuple(intervals)
 
 
 def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
@@ -115,7 +102,8 @@ def union_of(label_sets: Iterable[LabelSet]) -> LabelSet | None:
     names = tuple(dict.fromkeys(name for labels in unique for name in labels.names))
     spans = {name for labels in unique for name in labels.spans}
     exclusive = all(labels.exclusive for labels in unique)
-    return LabelSet(names, exclusive, tuple(name for name in names if name not in spans))
+    tolerance = max((labels.tolerance for labels in unique if labels.events), default=TOLERANCE)
+    return LabelSet(names, exclusive, tuple(name for name in names if name not in spans), tolerance)
 
 
 def without_labels(labels: LabelSet, names: Iterable[str]) -> LabelSet:

@@ -67,9 +67,10 @@ def training_set(source: Source, split: str | None = None, fold: int = 1) -> Tra
 def labelled_names(
     corpus: Corpus, names: tuple[str, ...], dropped: tuple[str, ...], config: FinetuneConfig
 ) -> tuple[tuple[str, ...], LabelSet]:
-    """The recordings whose labels are used, and the label set without dropped labels.
+    """The recordings whose labels are used, and the label set without dropped labels, with the tolerance of `config`.
 
-    Raises InputError where the corpus has no labels or no training recording is annotated.
+    Raises InputError where the corpus has no labels or no training recording is annotated, and for a tolerance where no
+    label names an event.
     """
     if corpus.labels is None:
         raise InputError(f"corpus {corpus.name!r} has no labels; prepare it with --annotations FILE")
@@ -79,7 +80,14 @@ def labelled_names(
         raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} training recordings is annotated")
     if config.label_fraction < 1:
         annotated = label_fraction(annotated, config.label_fraction, config.seed, annotations)
-    return annotated, without_labels(corpus.labels, dropped)
+    labels = without_labels(corpus.labels, dropped)
+    if config.tolerance != "auto":
+        if not labels.events:
+            raise InputError(
+                f"--tolerance is for events, and no label of corpus {corpus.name!r} names one; leave it out"
+            )
+        labels = replace(labels, tolerance=config.tolerance)
+    return annotated, labels
 
 
 def parse_source(text: str, split: str | None = None, fold: int = 1) -> tuple[str, str | None, int]:

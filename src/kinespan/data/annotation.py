@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,16 @@ if TYPE_CHECKING:  # these are extras, and each takes a second to import
     import pandas
     from matplotlib.axes import Axes
 
+Interval = tuple[float, float]
+"""Start and end in seconds."""
 BACKGROUND = 0
 """Frame id of annotated time without an action; label c of a LabelSet has the frame id c + 1."""
 IGNORE = -100
 """Frame id of time that nobody annotated; losses and metrics leave it out. (The ignore index of cross-entropy.)"""
+TOLERANCE = 0.2
+"""Seconds by which an event may be off, unless its label set says otherwise."""
+POINT_MARGIN = 2.0
+"""Seconds to each side of a point label in which nothing is known but spans: the bounds of its action are not."""
 
 
 @dataclass(frozen=True, order=True, repr=False)
@@ -104,9 +110,14 @@ class LabelSet:
     overlap."""
     events: tuple[str, ...] = ()
     """The names, in the order of `names`, of what happens at an instant; all others name spans."""
+    tolerance: float = TOLERANCE
+    """Seconds by which an event may be off: a predicted event counts within it, and training aims at that much time to
+    each side."""
 
     def __post_init__(self) -> None:
         """Check the names and sort the events. Raises InputError."""
+        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
+            raise InputError(f"tolerance: found {self.tolerance} s, expected a positive number of seconds")
         if len(set(self.names)) != len(self.names) or any(not name for name in self.names):
             raise InputError(f"label names must be unique and not empty, found {self.names}")
         for name in self.events:
@@ -118,6 +129,21 @@ class LabelSet:
         """The names that are not events, in order."""
         events = set(self.events)
         return tuple(name for name in self.names if name not in events)
+
+    @property
+    def span_columns(self) -> tuple[int, ...]:
+        """The columns of frame scores (T, C + 1) that are background, 0, or the label of a span."""
+        return (0, *(self.names.index(name) + 1 for name in self.spans))
+
+    @property
+    def event_columns(self) -> tuple[int, ...]:
+        """The columns of frame scores (T, C + 1) that are the label of an event."""
+        return tuple(self.names.index(name) + 1 for name in self.events)
+
+    @property
+    def without_events(self) -> LabelSet:
+        """The label set of the spans alone; itself where there are no events."""
+        return replace(self, names=self.spans, events=()) if self.events else self
 
     def __len__(self) -> int:
         return len(self.names)
@@ -147,11 +173,12 @@ class Annotation:
     """In order of start, end and label; they may overlap."""
     labels: LabelSet
     """The labels that spans may have."""
-    covered: tuple[tuple[float, float], ...] | None = None
+    covered: tuple[Interval, ...] | None = None
     """The (start, end) seconds that were looked at; None: the whole recording. Covered time without a span is
     background; time that is not covered is unlabelled and ignored."""
     events: tuple[Event, ...] = ()
-    """In order of time and label. Those whose label names a span are point labels."""
+    """In order of time and label. Those whose label names a span are point labels: they are neither background nor
+    action, and time up to `POINT_MARGIN` seconds from one is unlabelled but for spans."""
 
     def __post_init__(self) -> None:
         """Check the labels and sort spans and events. Raises InputError."""
@@ -241,6 +268,35 @@ class Annotation:
         return tuple(event for event in self.events if event.label not in instants)
 
     @property
+    def instants(self) -> tuple[Event, ...]:
+        """The events whose label names an event: all but the point labels."""
+        instants = set(self.labels.events)
+        return tuple(event for event in self.events if event.label in instants)
+
+    @property
+    def without_events(self) -> Annotation:
+        """The spans alone, over the labels of spans, with the point labels among the events."""
+        return replace(self, labels=self.labels.without_events, events=self.point_labels)
+
+    @property
+    def known(self) -> tuple[Interval, ...] | None:
+        """The covered time without that near point labels, where only spans are known; None: all time."""
+        windows = self._unknown
+        if not windows:
+            return self.covered
+        return subtract(((-math.inf, math.inf),) if self.covered is None else self.covered, windows)
+
+    @property
+    def _unknown(self) -> tuple[Interval, ...]:
+        """The time near point labels that are in no span of their own; spans of exclusive labels are known."""
+        windows = tuple(
+            (point.time - POINT_MARGIN, point.time + POINT_MARGIN)
+            for point in self.point_labels
+            if not any(span.label == point.label and span.start <= point.time < span.end for span in self.spans)
+        )
+        return subtract(windows, [(s.start, s.end) for s in self.spans]) if self.labels.exclusive else windows
+
+    @property
     def people(self) -> tuple[int, ...]:
         """The people whom spans and events name, by slot; empty where nobody is told apart."""
         named = {*(span.person for span in self.spans), *(event.person for event in self.events)}
@@ -269,13 +325,16 @@ class Annotation:
     def frame_targets(self, num_frames: int, fps: float) -> tuple[BoolArray, BoolArray]:
         """Multi-hot targets (T, C), the labels at each frame's centre, and a mask (T,) of the annotated frames.
 
-        A frame is annotated where its centre is covered or in a span.
+        A frame is annotated where its centre is covered or in a span; near a point label, where another label may
+        hold too, only if labels exclude each other. Columns of events are zero.
         """
         centres = frame_centres(num_frames, fps)
         # (T, C), contiguous along T: spans are long
         multi_hot = np.zeros((len(self.labels), num_frames), dtype=bool).T
         for label, first, stop in self._frames(centres):
             multi_hot[first:stop, label] = True
+        if not self.labels.exclusive:
+            multi_hot[_inside(centres, self._unknown)] = False
         return multi_hot, self._covered(centres) | multi_hot.any(axis=1)
 
     def _frames(self, centres: Float64Array) -> Iterator[tuple[int, int, int]]:
@@ -285,13 +344,29 @@ class Annotation:
         return ((label_index[span.label], *pair) for span, pair in zip(self.spans, bounds, strict=True))
 
     def _covered(self, times: Float64Array) -> BoolArray:
-        """Mask (T,) of the times that are covered."""
-        if self.covered is None:
-            return np.ones(times.shape, dtype=bool)
-        covered = np.zeros(times.shape, dtype=bool)
-        for start, end in self.covered:
-            covered |= (times >= start) & (times < end)
-        return covered
+        """Mask (T,) of the times that are known."""
+        known = self.known
+        return np.ones(times.shape, dtype=bool) if known is None else _inside(times, known)
+
+
+def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The intervals (start, end) without the time of the holes (start, end)."""
+    for low, high in holes:
+        intervals = [
+            (first, last)
+            for start, end in intervals
+            for first, last in ((start, min(end, low)), (max(start, high), end))
+            if first < last
+        ]
+    return tuple(intervals)
+
+
+def _inside(times: Float64Array, intervals: Iterable[Interval]) -> BoolArray:
+    """Mask (T,) of the times that are in an interval."""
+    inside = np.zeros(times.shape, dtype=bool)
+    for start, end in intervals:
+        inside |= (times >= start) & (times < end)
+    return inside
 
 
 def frame_centres(num_frames: int, fps: float) -> Float64Array:

@@ -1,4 +1,4 @@
-"""Predicted spans of recordings, and their ground truth."""
+"""Predicted spans and events of recordings, and their ground truth."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .annotation import Annotation, LabelSet, Span
+from .annotation import Annotation, Event, LabelSet, Span
 from .span_table import NamedRow, SpanTable
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What is scored against ground truth: predicted spans by recording."""
+    """What is scored against ground truth: predicted spans and events by recording."""
 
     proposals: Mapping[str, tuple[Span, ...]]
     """Scored candidates for mAP, which may overlap."""
@@ -22,6 +22,14 @@ class Predictions:
     """Further facts ("external_data"), such as the model."""
     without_length: tuple[NamedRow, ...] = ()
     """Rows of a file whose end is not after their start: wrong proposals, as in ActivityNet's evaluator."""
+    events: Mapping[str, tuple[Event, ...]] = field(default_factory=dict)
+    """Scored candidates for average precision."""
+    event_threshold: float = 0.0
+    """The events that score at least this much are the answer, for precision, recall and F1."""
+
+    def is_answer(self, event: Event) -> bool:
+        """Whether an event scores enough to be in the answer; one without a score is."""
+        return event.score is None or event.score >= self.event_threshold
 
     def of_recordings(self, names: Collection[str]) -> Predictions:
         """The predictions of those recordings that are among `names`."""
@@ -31,6 +39,7 @@ class Predictions:
             proposals=SpanTable.of(self.proposals).of_recordings(names),
             segmentation=None if segmentation is None else SpanTable.of(segmentation).of_recordings(names),
             without_length=tuple(row for row in self.without_length if row[0] in names),
+            events={name: events for name, events in self.events.items() if name in names},
         )
 
 

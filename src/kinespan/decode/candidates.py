@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
 from ..data.annotation import LabelSet, Span
 from .config import DecodeConfig
-from .frames import check_scores, min_frames, moving_mean, running_sums, true_runs
+from .frames import check_scores, min_frames, moving_mean, running_sums, span_scores, true_runs
 from .segments import segment
 from .suppress import hard_nms, soft_nms
 
@@ -41,7 +41,7 @@ def decode(
 
     Raises InputError for scores of another shape or with values that are not finite.
     """
-    values = check_scores(scores, fps, labels)
+    values, labels = span_scores(check_scores(scores, fps, labels), labels)
     if config.method == "argmax":
         spans = segment(values, fps, labels, config)
     else:

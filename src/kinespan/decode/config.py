@@ -50,6 +50,10 @@ class DecodeConfig:
     """viterbi: mean and standard deviation of the log of seconds, of background and of each label. Finetuning learns
     them from the training labels."""
 
+    event_threshold: float = 0.4
+    """Events of the answer score at least this much. F1 is best at half the best F1, if scores are probabilities
+    (Lipton, Elkan, Naryanaswamy: Optimal Thresholding of Classifiers to Maximize F1 Measure, ECML 2014)."""
+
     def __post_init__(self) -> None:
         """Validate. Raises InputError, naming the setting."""
         _one_of("method", self.method, ("runs", "action", "argmax"))
@@ -63,5 +67,7 @@ class DecodeConfig:
         for name, low in (("min_duration", 0.0), ("min_frames", 0), ("nms_threshold", 0.0)):
             if not getattr(self, name) >= low:
                 raise InputError(f"{name}: found {getattr(self, name)}, expected {low} or more")
+        if not 0 <= self.event_threshold <= 1:
+            raise InputError(f"event_threshold: found {self.event_threshold}, expected 0 to 1")
         if not (math.isfinite(self.smooth) and self.smooth >= 0):
             raise InputError(f"smooth: found {self.smooth}, expected 0 or more seconds")

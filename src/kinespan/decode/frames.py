@@ -42,6 +42,11 @@ def min_frames(seconds: float, fps: float) -> int:
     return math.ceil(seconds * fps - 1e-6)
 
 
+def span_scores(scores: Float32Array, labels: LabelSet) -> tuple[Float32Array, LabelSet]:
+    """The columns of background and spans of scores (T, C + 1), and the label set of the spans alone."""
+    return (scores[:, labels.span_columns], labels.without_events) if labels.events else (scores, labels)
+
+
 def check_scores(scores: AnyArray, fps: float, labels: LabelSet) -> Float32Array:
     """The scores (T, C + 1) as float32. Raises InputError for another shape, a bad fps, or a value that is infinite."""
     values = np.asarray(scores, dtype=np.float32)

@@ -11,7 +11,7 @@ from ..data.annotation import LabelSet, Span, runs
 from ..errors import InputError
 from .config import DecodeConfig
 from .durations import check_durations, duration_table, most_probable
-from .frames import check_scores, min_frames, moving_mean, running_sums, true_runs
+from .frames import check_scores, min_frames, moving_mean, running_sums, span_scores, true_runs
 
 
 def segment(scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig = DecodeConfig()) -> list[Span]:
@@ -24,13 +24,14 @@ def segment(scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig
 
     Raises InputError as `decode` does, and for viterbi with overlapping labels or without durations of these labels.
     """
+    values, labels = span_scores(check_scores(scores, fps, labels), labels)
     if config.segmentation == "viterbi":
         if not labels.exclusive:
             raise InputError("segmentation: found viterbi, which needs exclusive labels; expected argmax")
         fault = check_durations(config.durations, len(labels) + 1)
         if fault:
             raise InputError(f"durations: found {fault}; finetune the model again, or use segmentation argmax")
-    values = moving_mean(check_scores(scores, fps, labels), fps, config.smooth)
+    values = moving_mean(values, fps, config.smooth)
     if not len(values):
         return []
     shortest = min_frames(config.min_duration, fps)

@@ -22,8 +22,10 @@ LABELS = LabelSet(
         "Change weapon", "Beat both", "Kick",
     ),
     events=names,
+    tolerance=0.333,
 )  # fmt: skip
-"""The gestures 1..12, as the files name them. A label is the action point, the instant when a system should react."""
+"""The gestures 1..12, as the files name them. A label is the action point, the instant when a system should react; the
+field counts a detection within 0.333 s (Nowozin and Shotton: Action Points, MSR-TR-2012-68)."""
 FPS = 30.0
 _NAME = re.compile(r"(?P<instruction>P\d+_\d+)_(?P<gesture>\d+)A?_p(?P<performer>\d+)$", re.IGNORECASE)
 _JOINTS = len(KINECT_20.joints)

@@ -16,6 +16,7 @@ from ..data.predictions import Predictions, Truth
 from ..data.span_table import SpanTable
 from ..errors import InputError
 from .errors import Errors, detection_errors
+from .events import EventMetrics, event_metrics, is_covered
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
 from .matching import check_recordings
 from .people import people_apart
@@ -37,6 +38,7 @@ class Metrics:
     """The result of `evaluate`; fractions, 0..1. Frame and segment metrics are None for overlapping labels."""
 
     labels: LabelSet
+    """The labels of spans, over which all is measured but `events`."""
     detection: MapResult
     """mAP at the thresholds asked for."""
     map_average: Mapping[str, float]
@@ -56,9 +58,11 @@ class Metrics:
     labels_without_truth: tuple[str, ...] = ()
     """Labels that the ground truth never shows."""
     unknown_labels: Mapping[str, int] = field(default_factory=dict)
-    """Number of proposals by label, of predicted labels that the ground truth does not have."""
+    """Number of proposals and events by label, of predicted labels that the ground truth does not have."""
     errors: Errors | None = None
     """Kinds of errors at tIoU 0.5."""
+    events: EventMetrics | None = None
+    """None where no label names an event."""
 
     def to_dict(self) -> dict[str, Any]:
         """The content of metrics.json: plain values, None for what cannot be measured."""
@@ -91,6 +95,8 @@ class Metrics:
         }
         if self.confusion is not None:
             data["confusion"] = {"labels": ["background", *self.labels.names], "matrix": self.confusion.tolist()}
+        if self.events is not None:
+            data["events"] = self.events.to_dict()
         if self.errors is not None:
             data["errors"] = {**asdict(self.errors), "cost": {k: _plain(v) for k, v in self.errors.cost.items()}}
         if result.figures:
@@ -121,6 +127,7 @@ def evaluate(
     truth: Truth,
     tious: Sequence[float] | None = None,
     rule: Rule = "activitynet",
+    tolerance: float | None = None,
 ) -> Metrics:
     """Score predictions against ground truth by all metrics.
 
@@ -130,13 +137,15 @@ def evaluate(
             counts them).
         tious: thresholds of mAP, by default those of the rule.
         rule: how mAP is counted; see `kinespan.metrics.tiou_map`.
+        tolerance: seconds by which a predicted event may be off, by default those of the truth's labels.
 
     The label of a frame is that of the segmentation or, without one, of the best span at the frame (overlapping
     labels: of every span that scores 0.5 or more). Predicted spans that lie for more than half outside the annotated
-    time (``covered``) are neither right nor wrong and are left out. Rows without length, whose end is not after their
-    start, count for mAP only, as in ActivityNet's evaluator: true ones as missed, predicted ones as wrong. Where the
-    ground truth of a recording names people, each of them is scored alone, and a span that names nobody counts once for
-    each (see `kinespan.metrics.people`); ``people`` counts them.
+    time (``covered``, without that near point labels) are neither right nor wrong and are left out, as are events
+    outside it. Rows without length, whose end is not after their start, count for mAP only, as in ActivityNet's
+    evaluator: true ones as missed, predicted ones as wrong. Where the ground truth of a recording names people, each of
+    them is scored alone, and a span or event that names nobody counts once for each (see `kinespan.metrics.people`);
+    ``people`` counts them.
 
     Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
     """
@@ -145,11 +154,20 @@ def evaluate(
     recordings = {
         "recordings": len(truth.annotations),
         "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
-        "recordings_without_predictions": sum(not predictions.proposals.get(name) for name in truth.annotations),
+        "recordings_without_predictions": sum(
+            not (predictions.proposals.get(name) or predictions.events.get(name)) for name in truth.annotations
+        ),
     }
     predictions, truth = people_apart(predictions, truth)
     recordings["people"] = len(truth.annotations.keys() - names)
-    labels = replace(truth.labels, names=(*truth.labels.names, *undeclared))
+    events = _events(predictions, truth, tolerance)
+    truth = replace(
+        truth,
+        annotations={name: annotation.without_events for name, annotation in truth.annotations.items()},
+        labels=truth.labels.without_events,
+    )
+    instants = {event.label for members in predictions.events.values() for event in members}
+    labels = replace(truth.labels, names=(*truth.labels.names, *(name for name in undeclared if name not in instants)))
     true_spans = SpanTable.of({name: annotation.spans for name, annotation in truth.annotations.items()})
     predicted = SpanTable.of(predictions.proposals)
     if rule in RULES_BY_TIME:
@@ -172,7 +190,7 @@ def evaluate(
         "true_spans_without_length": len(truth.without_length),
         "predicted_spans_without_length": len(predictions.without_length),
     }
-    frames = _exclusive_frames if labels.exclusive else _overlapping_frames
+    frames = _exclusive_frames if labels.exclusive and labels.names else _overlapping_frames
     return Metrics(
         labels,
         detection.for_tious(tious),
@@ -180,14 +198,31 @@ def evaluate(
         *frames(predictions, truth, labels, fps),
         counts,
         tuple(name for name in labels.names if name not in true_spans.labels),
-        {name: _count(predicted, name) for name in undeclared},
+        {name: _count(predictions, predicted, name) for name in undeclared},
         detection_errors(in_covered_time, true_spans, labels.names),
+        events,
     )
 
 
-def _count(spans: SpanTable, label: str) -> int:
-    """The number of spans of a label."""
-    return int(np.count_nonzero(spans.label == spans.labels.index(label))) if label in spans.labels else 0
+def _events(predictions: Predictions, truth: Truth, tolerance: float | None) -> EventMetrics | None:
+    """The figures of events, those outside the covered time left out; None where nothing names one."""
+    predicted = {
+        name: [event for event in events if is_covered(event.time, truth.annotations[name].covered)]
+        for name, events in predictions.events.items()
+    }
+    used = {event.label for events in predicted.values() for event in events}
+    names = (*truth.labels.events, *sorted(used - set(truth.labels.names)))
+    if not names:
+        return None
+    true = {name: annotation.instants for name, annotation in truth.annotations.items()}
+    tolerance = truth.labels.tolerance if tolerance is None else tolerance
+    return event_metrics(predicted, true, names, tolerance, predictions.event_threshold)
+
+
+def _count(predictions: Predictions, spans: SpanTable, label: str) -> int:
+    """The number of predicted spans and events of a label."""
+    num_spans = int(np.count_nonzero(spans.label == spans.labels.index(label))) if label in spans.labels else 0
+    return num_spans + sum(event.label == label for events in predictions.events.values() for event in events)
 
 
 _FrameMetrics = tuple[FrameCounts, float | None, float | None, Mapping[str, float] | None, IntArray | None]
@@ -260,16 +295,16 @@ def _num_frames(name: str, truth: Truth, spans: Iterable[Span], fps: float) -> i
 
 
 def _is_covered(spans: SpanTable, annotations: Mapping[str, Annotation]) -> BoolArray:
-    """Mask (N,) of the spans of which at least half lies in the covered time of their recording."""
+    """Mask (N,) of the spans of which at least half lies in the known time of their recording."""
     mask = np.ones(len(spans.label), dtype=bool)
     for index, name in enumerate(spans.recordings):
-        covered = annotations[name].covered
-        if covered is None:
+        known = annotations[name].known
+        if known is None:
             continue
         rows = slice(spans.bounds[index], spans.bounds[index + 1])
         start, end = spans.start[rows], spans.end[rows]
         shared = np.zeros(len(start))
-        for first, last in covered:
+        for first, last in known:
             shared += np.maximum(0.0, np.minimum(end, last) - np.maximum(start, first))
         mask[rows] = shared >= (end - start) / 2
     return mask
@@ -281,9 +316,15 @@ def _check(predictions: Predictions, truth: Truth) -> list[str]:
     Raises InputError for predictions of recordings or declared labels that truth does not have.
     """
     segmentation = predictions.segmentation or {}
-    check_recordings((*predictions.proposals, *segmentation), truth.annotations)
-    used = {*SpanTable.of(predictions.proposals).labels, *SpanTable.of(segmentation).labels}
-    used |= {row[0] for _, row in predictions.without_length}
+    check_recordings((*predictions.proposals, *segmentation, *predictions.events), truth.annotations)
+    spans = {*SpanTable.of(predictions.proposals).labels, *SpanTable.of(segmentation).labels}
+    spans |= {row[0] for _, row in predictions.without_length}
+    events = {event.label for members in predictions.events.values() for event in members}
+    if mistaken := sorted((spans & set(truth.labels.events)) | (events & set(truth.labels.spans))):
+        raise InputError(
+            f"{', '.join(map(repr, mistaken[:8]))}: an event in one of predictions and truth, a span in the other"
+        )
+    used = spans | events
     undeclared = sorted(used - set(truth.labels.names))
     if undeclared and (truth.labels_are_declared or len(undeclared) == len(used)):
         raise InputError(

@@ -1,21 +1,24 @@
 """Whose predictions are scored against whose ground truth, for every metric alike.
 
 Where the ground truth of a recording names people, the recording is scored once for each person in it, as if that
-person were alone: with the spans of the person and those of nobody in particular, on both sides. So a prediction is
-matched only with truth of the same person. A span that names nobody holds for everybody: a true one is to be found for
-each person, a predicted one is a claim about each. Where the ground truth names nobody, the recording is scored as one,
-whosever the predictions are.
+person were alone: with the spans and events of the person and of nobody in particular, on both sides. So a prediction
+is matched only with truth of the same person. A span or event that names nobody holds for everybody: a true one is to
+be found for each person, a predicted one is a claim about each. Where the ground truth names nobody, the recording is
+scored as one, whosever the predictions are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from ..data.annotation import Span
+from ..data.annotation import Event, Span
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import NamedRow
 from ..errors import InputError
+
+Occurrence = TypeVar("Occurrence", Span, Event)
 
 
 def people_apart(predictions: Predictions, truth: Truth) -> tuple[Predictions, Truth]:
@@ -34,8 +37,8 @@ def people_apart(predictions: Predictions, truth: Truth) -> tuple[Predictions, T
     if clashes:
         raise InputError(f"recording {clashes[0]!r}: it is also the name of a person in another; rename the recording")
 
-    def apart(spans: Mapping[str, Sequence[Span]]) -> dict[str, tuple[Span, ...]]:
-        return {new: _spans_of(spans[name], slot) for name in spans for new, slot in slots[name]}
+    def apart(groups: Mapping[str, Sequence[Occurrence]]) -> dict[str, tuple[Occurrence, ...]]:
+        return {new: _of_person(groups[name], slot) for name in groups for new, slot in slots[name]}
 
     def rows_apart(rows: Sequence[NamedRow]) -> tuple[NamedRow, ...]:
         return tuple(
@@ -57,6 +60,7 @@ def people_apart(predictions: Predictions, truth: Truth) -> tuple[Predictions, T
             proposals=apart(predictions.proposals),
             segmentation=segmentation,
             without_length=rows_apart(predictions.without_length),
+            events=apart(predictions.events),
         ),
         replace(
             truth,
@@ -74,13 +78,13 @@ def _people(predictions: Predictions, truth: Truth, name: str) -> tuple[int, ...
     if not named:
         return ()
     predicted = (*predictions.proposals.get(name, ()), *(predictions.segmentation or {}).get(name, ()))
-    claimed = {span.person for span in predicted if span.person is not None}
-    return tuple(sorted({*named, *truth.people.get(name, ()), *claimed}))
+    claimed = {span.person for span in predicted} | {event.person for event in predictions.events.get(name, ())}
+    return tuple(sorted({*named, *truth.people.get(name, ()), *(slot for slot in claimed if slot is not None)}))
 
 
-def _spans_of(spans: Sequence[Span], slot: int | None) -> tuple[Span, ...]:
-    """The spans of a person and of nobody in particular; all where the slot is None."""
-    return tuple(span for span in spans if slot is None or span.person in (slot, None))
+def _of_person(occurrences: Sequence[Occurrence], slot: int | None) -> tuple[Occurrence, ...]:
+    """The spans or events of a person and of nobody in particular; all where the slot is None."""
+    return tuple(item for item in occurrences if slot is None or item.person in (slot, None))
 
 
 def _name(recording: str, slot: int) -> str:

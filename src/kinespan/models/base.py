@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from torch import nn
 
 from ..arrays import Float32Array
-from ..data.annotation import Annotation, LabelSet, Span
+from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..data.display import counted, facts_html
 from ..data.recording import Recording
-from ..decode import DecodeConfig, decode, segment
+from ..decode import DecodeConfig, decode, decode_events, segment
 from ..errors import InputError
 from .model_file import ModelSpec, People, save_weights
 
@@ -53,23 +54,27 @@ class Model(nn.Module):
         """Scores (T, C + 1) at the model's rate, column 0 background.
 
         Probabilities: those of a frame sum to 1 for exclusive labels; for overlapping ones each label has its own, and
-        background is 1 - the largest.
+        background is 1 - the largest. Events have each their own, and background says nothing of them.
 
         window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
         """
         raise NotImplementedError(type(self).__name__)
 
     def localize(self, recording: Recording, people: People | None = None) -> Annotation:
-        """The segmentation of a recording: what was done when, in seconds, each span with its mean probability.
+        """The answer for a recording, in seconds: its segmentation, each span with its mean probability, and events.
 
         For exclusive labels at most one action holds at a time. people: `together`, or `each` person alone, who then
-        does at most one action at a time and whose spans say whose they are; by default `each` if the labels that the
-        model was trained on name people. Raises InputError where the recording's skeleton does not map to the model's.
+        does at most one action at a time and whose spans and events say whose they are; by default `each` if the labels
+        that the model was trained on name people. Raises InputError where the recording's skeleton does not map to the
+        model's.
         """
         spans: list[Span] = []
+        events: list[Event] = []
         for person, motion in by_person(recording, people or self.spec.people):
-            spans += of_person(cut_at(self.segment(self.frame_scores(motion)), recording.duration), person)
-        return Annotation(tuple(spans), self.labels)
+            scores = self.frame_scores(motion)
+            spans += of_person(cut_at(self.segment(scores), recording.duration), person)
+            events += of_person(self.events(scores), person)
+        return Annotation(tuple(spans), self.labels, events=tuple(events))
 
     def proposals(
         self, recording: Recording, people: People | None = None, config: DecodeConfig | None = None
@@ -91,9 +96,20 @@ class Model(nn.Module):
         """The segmentation of frame scores (T, C + 1): arg-max runs, or the most probable by the model's durations."""
         return segment(scores, self.spec.input.fps, self.labels, self.spec.decode)
 
+    def events(self, scores: Scores, min_score: float | None = None) -> list[Event]:
+        """The events of frame scores (T, C + 1), in order of time.
+
+        min_score: their score at least; None: that of the answer, `spec.decode.event_threshold`.
+        """
+        min_score = self.spec.decode.event_threshold if min_score is None else min_score
+        return decode_events(scores, self.spec.input.fps, self.labels, min_score)
+
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, which is all that localizing needs."""
         save_weights(Path(path), self.state_dict(), self.spec)
+
+
+Occurrence = TypeVar("Occurrence", Span, Event)
 
 
 def best_first(spans: Iterable[Span]) -> list[Span]:
@@ -106,9 +122,9 @@ def cut_at(spans: Iterable[Span], end: float) -> list[Span]:
     return [replace(span, end=end) if span.end > end else span for span in spans]
 
 
-def of_person(spans: Iterable[Span], person: int | None) -> list[Span]:
-    """The spans as those of a person; as they are where that is None."""
-    return [span if person is None else replace(span, person=person) for span in spans]
+def of_person(occurrences: Iterable[Occurrence], person: int | None) -> list[Occurrence]:
+    """Spans or events as those of a person; as they are where that is None."""
+    return [item if person is None else replace(item, person=person) for item in occurrences]
 
 
 def by_person(recording: Recording, people: People) -> list[tuple[int | None, Recording]]:

@@ -38,8 +38,8 @@ class Ensemble(Model):
     def mean(self, member_scores: Sequence[Scores]) -> Scores:
         """The weighted mean (T, C + 1) of the members' scores, each (T, C + 1)."""
         mean = np.average(np.stack(member_scores), axis=0, weights=self.spec.weights).astype(np.float32)
-        if not self.labels.exclusive:
-            mean[:, 0] = 1 - mean[:, 1:].max(axis=1)
+        if not self.labels.exclusive and self.labels.spans:
+            mean[:, 0] = 1 - mean[:, self.labels.span_columns[1:]].max(axis=1)
         return mean
 
 
@@ -98,12 +98,21 @@ def check_compatible(first: ModelSpec, first_name: object, second: ModelSpec, na
             f"{name}: it {does[second.people]}, {first_name} {does[first.people]}, by the labels that "
             f"they were trained on; only models that were finetuned on the same labels can {aim}"
         )
-    if first.labels == second.labels or first.labels is None or second.labels is None:
+    if first.labels is None or second.labels is None:
+        return
+    first_facts, facts = ((labels.names, labels.exclusive, labels.events) for labels in (first.labels, second.labels))
+    if facts == first_facts:
         return
     if first.labels.exclusive != second.labels.exclusive:
         kinds = {True: "exclusive", False: "overlapping"}
         kind, first_kind = kinds[second.labels.exclusive], kinds[first.labels.exclusive]
         raise InputError(f"{name}: its labels are {kind}, those of {first_name} {first_kind}; finetune on one corpus")
+    if first.labels.events != second.labels.events and set(first.labels.names) == set(second.labels.names):
+        events = sorted(set(first.labels.events) ^ set(second.labels.events))
+        raise InputError(
+            f"{name}: {', '.join(events)}: an event in one of it and {first_name}, a span in the other; finetune on "
+            "one corpus"
+        )
     wanted, own = first.labels.names, second.labels.names
     lacks, adds = [label for label in wanted if label not in own], [label for label in own if label not in wanted]
     parts = [f"lacks {', '.join(lacks)}"] * bool(lacks) + [f"has {', '.join(adds)} besides"] * bool(adds)

@@ -42,12 +42,13 @@ class Localizer(Model):
         self.precision: Precision = "32"
         self.encoder: Encoder = EncoderModel.of_spec(spec, dropout).encoder
         self.fusion: Fusion = build_fusion(spec.fusion or "nested_u", self.encoder.channels, self.encoder.strides)
-        self.head = FrameHead(self.fusion.channels, len(self.labels))
+        events = self.labels.event_columns
+        self.head = FrameHead(self.fusion.channels, len(self.labels), events)
         self.refine: Refinement | None = None
         if spec.refine_stages:
             classes, extra = len(self.labels) + 1, self.fusion.channels if spec.refine_features else 0
             shape = (classes, spec.refine_stages, spec.clip_frames)
-            self.refine = Refinement(*shape, self.labels.exclusive, extra, dropout)
+            self.refine = Refinement(*shape, self.labels.exclusive, extra, dropout, events)
 
     @property
     def encoder_model(self) -> EncoderModel:
@@ -104,8 +105,8 @@ class Localizer(Model):
                 features = windows.features(motion, first, last, frames, device)  # (N, C)
                 present_here = torch.from_numpy(present[first:last]).to(device)
                 logits = self._stage_logits(features.T[None], present_here[None])[-1]  # (1, C + 1, N)
-                chunk = probabilities(logits, self.labels.exclusive)[0].T[start - first : stop - first]
-                scores[start:stop] = chunk.cpu().numpy()
+                chunk = probabilities(logits, self.labels.exclusive, self.labels.event_columns)[0].T  # (N, C + 1)
+                scores[start:stop] = chunk[start - first : stop - first].cpu().numpy()
         # frames where nobody is present are background
         scores[~present] = np.eye(1, scores.shape[1], dtype=np.float32)
         return scores

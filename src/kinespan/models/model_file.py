@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._version import __version__
 from ..config import NetworkConfig
-from ..data.annotation import LabelSet
+from ..data.annotation import TOLERANCE, LabelSet
 from ..data.skeleton import Skeleton
 from ..decode import DecodeConfig
 from ..errors import InputError
@@ -96,8 +96,7 @@ class ModelSpec:
             if "decode" in values or values["kind"] != "encoder":
                 values["decode"] = _decode_config(values["decode"])
             if values["labels"] is not None:
-                names = tuple(values["labels"]["names"])
-                values["labels"] = LabelSet(names, bool(values["labels"]["exclusive"]))
+                values["labels"] = _label_set(values["labels"])
             members = tuple(ModelSpec.from_dict(member, where) for member in data.get("members", ()))
             values |= {"members": members, "weights": tuple(map(float, data.get("weights", ())))}
             if (values["kind"] == "ensemble") != bool(members) or len(members) != len(values["weights"]):
@@ -105,6 +104,12 @@ class ModelSpec:
             return ModelSpec(**values)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{where}: metadata is not complete or not of this version ({error})") from None
+
+
+def _label_set(data: Mapping[str, Any]) -> LabelSet:
+    """The label set in a model's metadata; those of models without events may say nothing of them."""
+    events, tolerance = tuple(data.get("events", ())), float(data.get("tolerance", TOLERANCE))
+    return LabelSet(tuple(data["names"]), bool(data["exclusive"]), events, tolerance)
 
 
 def _decode_config(data: Mapping[str, Any]) -> DecodeConfig:

@@ -12,6 +12,8 @@ async function openRecording(packed) {
     truth: packed.truth && packed.truth.map(spanOf),
     segmentation: packed.segmentation && packed.segmentation.map(spanOf),
     proposals: packed.proposals.map(spanOf),
+    trueEvents: packed.trueEvents && packed.trueEvents.map(eventOf),
+    events: packed.events && packed.events.map(eventOf),
   };
 }
 
@@ -136,12 +138,13 @@ class Viewer {
     const best = (spans) => spans.reduce((a, b) => ((b.score ?? 1) > (a.score ?? 1) ? b : a));
     const spans = spansAt(recording.segmentation ?? recording.proposals, now);
     const people = [...new Set(spans.map((span) => span.person))];
-    const predicted = people.map((person) => best(spans.filter((span) => span.person === person)));
-    const truth = recording.truth ? spansAt(recording.truth, now) : [];
+    const bestOfEach = people.map((person) => best(spans.filter((span) => span.person === person)));
+    const predicted = [...bestOfEach, ...eventsAt(recording.events ?? [], now)];
+    const truth = [...spansAt(recording.truth ?? [], now), ...eventsAt(recording.trueEvents ?? [], now)];
     const covered = !recording.covered || recording.covered.some(([start, end]) => start <= now && now < end);
     const lines = [];
-    if (recording.truth) lines.push(this.captionLine("Truth", truth, covered ? "no action" : "not labelled"));
-    const predicts = recording.segmentation || recording.proposals.length;
+    if (recording.truth || recording.trueEvents) lines.push(this.captionLine("Truth", truth, covered ? "no action" : "not labelled"));
+    const predicts = recording.segmentation || recording.events || recording.proposals.length;
     if (predicts) lines.push(this.captionLine("Predicted", predicted, "no action"));
     const key = lines.map((line) => line.textContent).join("\n");
     if (key !== this.captionKey) byId("caption").replaceChildren(...lines);
@@ -166,14 +169,18 @@ class Viewer {
   // ---- spans as text -----------------------------------------------------------------------------------------
 
   listSpans() {
-    const { truth, segmentation, proposals } = this.recording;
-    const kinds = [["truth", truth ?? []], ["predicted", segmentation ?? []], ["proposal", proposals]];
+    const { truth, segmentation, proposals, trueEvents, events } = this.recording;
+    const kinds = [
+      ["truth", [...(truth ?? []), ...(trueEvents ?? [])]],
+      ["predicted", [...(segmentation ?? []), ...(events ?? [])]],
+      ["proposal", proposals],
+    ];
     const all = kinds.flatMap(([kind, spans]) => spans.map((span) => ({ ...span, kind })));
-    all.sort((a, b) => a.start - b.start || a.end - b.end);
+    all.sort((a, b) => a.start - b.start || (a.end ?? a.start) - (b.end ?? b.start));
     const rows = all.slice(0, ROWS_LISTED).map((span) => {
       const go = el("button", { type: "button", class: "link", onclick: () => this.clock.seek(span.start) }, span.start.toFixed(2));
       const label = el("span", { class: "lane" }, swatch(span.label), this.data.labels[span.label]);
-      return [label, span.kind, go, span.end.toFixed(2), isNumber(span.score) ? span.score.toFixed(3) : "–"];
+      return [label, span.kind, go, span.end === null ? "–" : span.end.toFixed(2), isNumber(span.score) ? span.score.toFixed(3) : "–"];
     });
     const fold = byId("spans");
     fold.hidden = !rows.length;

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import AnyArray
-from ..data.annotation import Annotation, LabelSet, Span
+from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..data.recording import Recording
 from ..errors import InputError
 
@@ -23,7 +23,8 @@ class ReportRecording:
     """A Recording with its truth and what was predicted.
 
     ``segmentation`` is the answer, shown as "Predicted" even where it is empty; None where there is none.
-    ``proposals`` are scored candidates that may overlap. ``scores`` (T', C + 1) are in [0, 1] at ``scores_fps`` per
+    ``events`` are those predicted, None where the model knows none. ``proposals`` are scored candidates that may
+    overlap. ``scores`` (T', C + 1) are in [0, 1] at ``scores_fps`` per
     second; column 0 is background, column c + 1 is label c. All but the Recording may be missing.
 
     Raises InputError where scores have no rate, are not two-dimensional or leave [0, 1].
@@ -35,6 +36,7 @@ class ReportRecording:
     proposals: Sequence[Span] = ()
     scores: AnyArray | None = None
     scores_fps: float | None = None
+    events: Sequence[Event] | None = None
 
     def __post_init__(self) -> None:
         """Check the scores."""
@@ -61,7 +63,7 @@ class ReportData:
     ``facts`` are those behind the figures, in order (model, protocol, split, fold, seeds, command, ...).
     ``curves`` holds training curves, name to (step, value) pairs.
 
-    Raises InputError where a span's label is outside the label set or scores have a wrong number of columns.
+    Raises InputError where a label is outside the label set or scores have a wrong number of columns.
     """
 
     title: str
@@ -75,8 +77,10 @@ class ReportData:
         """Check that recordings and label set agree."""
         for item in self.recordings:
             name = f"recording {item.recording.name!r}"
-            spans = (*(item.truth.spans if item.truth else ()), *(item.segmentation or ()), *item.proposals)
-            unknown = sorted({span.label for span in spans} - set(self.labels.names))
+            true_spans, true_events = (item.truth.spans, item.truth.events) if item.truth else ((), ())
+            shown = {span.label for span in (*true_spans, *(item.segmentation or ()), *item.proposals)}
+            shown |= {event.label for event in (*true_events, *(item.events or ()))}
+            unknown = sorted(shown - set(self.labels.names))
             if unknown:
                 raise InputError(f"{name}: label {unknown[0]!r} is not in the report's label set {self.labels.names}")
             if item.scores is not None and np.shape(item.scores)[1] != len(self.labels) + 1:

@@ -49,22 +49,24 @@ def gather(
     names = sorted(predictions.proposals)[:most]
     segmentation = predictions.segmentation
     motion = _recordings(predictions, names, recordings, predictions_file, options or io.ReadOptions())
-    details = predictions.details
+    details, labels = predictions.details, _labels(predictions, truth)
+    is_answer = predictions.is_answer
     shown = [
         ReportRecording(
             recording=motion[name],
             truth=None if truth is None else truth.annotations.get(name),
-            segmentation=None if segmentation is None else segmentation.get(name, ()),
+            segmentation=None if segmentation is None or not labels.spans else segmentation.get(name, ()),
             proposals=predictions.proposals[name] if proposals or segmentation is None else (),
             scores=None if frame_scores is None else _of_anybody(frame_scores.scores.get(name)),
             scores_fps=None if frame_scores is None else frame_scores.fps,
+            events=[event for event in predictions.events.get(name, ()) if is_answer(event)] if labels.events else None,
         )
         for name in names
     ]
     total = len(predictions.proposals)
     return ReportData(
         title=title or f"kinespan: {names[0] if total == 1 else f'{total} recordings localized'}",
-        labels=_labels(predictions, truth),
+        labels=labels,
         recordings=shown,
         metrics=metrics,
         facts=_facts(details, metrics, total, len(names)),
@@ -151,10 +153,13 @@ def _labels(predictions: Predictions, truth: Truth | None) -> LabelSet:
     """The label set: that of the model, else of the truth, else of the spans."""
     declared = predictions.details.get("labels")
     if declared:
-        return LabelSet(tuple(declared), bool(predictions.details.get("exclusive", True)))
+        events = tuple(predictions.details.get("events", ()))
+        return LabelSet(tuple(declared), bool(predictions.details.get("exclusive", True)), events)
     if truth is not None:
         return truth.labels
-    return LabelSet(tuple(sorted({span.label for spans in predictions.proposals.values() for span in spans})))
+    spans = {span.label for members in predictions.proposals.values() for span in members}
+    instants = {event.label for members in predictions.events.values() for event in members}
+    return LabelSet(tuple(sorted(spans | instants)), events=tuple(instants - spans))
 
 
 def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total: int, shown: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import AnyArray, BoolArray, Float32Array, Float64Array, IntArray
-from ..data.annotation import LabelSet, Span
+from ..data.annotation import Event, LabelSet, Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from .data import ReportData, ReportRecording
@@ -56,10 +56,12 @@ def _recording(item: ReportRecording, labels: LabelSet) -> dict[str, Any]:
         "sourceFrames": recording.num_frames,
         "skeleton": _skeleton(recording.skeleton),
         "motion": _motion(recording),
-        "truth": None if truth is None else _spans(truth.spans, labels),
+        "truth": None if truth is None or not labels.spans else _spans(truth.spans, labels),
         "covered": None if truth is None or truth.covered is None else [list(bounds) for bounds in truth.covered],
         "segmentation": None if item.segmentation is None else _spans(item.segmentation, labels),
         "proposals": _spans(item.proposals, labels),
+        "trueEvents": _events(truth.events, labels) if truth and (truth.events or labels.events) else None,
+        "events": None if item.events is None else _events(item.events, labels),
         "scores": _scores(item),
     }
 
@@ -70,6 +72,12 @@ def _spans(spans: Iterable[Span], labels: LabelSet) -> list[list[Any]]:
         [round(span.start, 3), round(span.end, 3), labels.index(span.label), span.score, span.person] for span in spans
     ]
     return sorted(rows, key=lambda row: (row[0], row[1], row[2]))
+
+
+def _events(events: Iterable[Event], labels: LabelSet) -> list[list[Any]]:
+    """Events as [time, label index, score, person], in order of time; seconds to the millisecond."""
+    rows = [[round(event.time, 3), labels.index(event.label), event.score, event.person] for event in events]
+    return sorted(rows, key=lambda row: (row[0], row[1]))
 
 
 def _skeleton(skeleton: Skeleton) -> dict[str, Any]:

@@ -11,8 +11,9 @@ function scoreAt(scores, label, time) {
 
 // Labels that matter in a recording, in the label set's order.
 function listedLabels(recording) {
-  const { truth, segmentation, proposals, scores } = recording;
-  const listed = new Set([...(truth ?? []), ...(segmentation ?? []), ...proposals].map((span) => span.label));
+  const { truth, segmentation, proposals, trueEvents, events, scores } = recording;
+  const all = [truth ?? [], segmentation ?? [], proposals, trueEvents ?? [], events ?? []].flat();
+  const listed = new Set(all.map((span) => span.label));
   for (let at = 0; scores && at < scores.levels.length; at++) {
     if (at % scores.columns && scores.levels[at] >= WORTH_LISTING * 255) listed.add((at % scores.columns) - 1);
   }

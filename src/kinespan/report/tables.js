@@ -57,6 +57,7 @@ const TILES = [
   ["F1 at overlap 50 %", (m) => m.f1?.["50"]],
   ["Edit score", (m) => m.edit],
   ["Frame accuracy", (m) => m.frame_accuracy],
+  ["F1 of events", (m) => m.events?.all.f1],
 ];
 
 function showMetrics({ metrics, facts, labels }) {
@@ -65,9 +66,10 @@ function showMetrics({ metrics, facts, labels }) {
   const parts = [
     tiles.length && el("div", { class: "tiles" }, ...tiles.map(([name, value]) =>
       el("div", { class: "tile" }, el("strong", {}, percent(value), el("small", {}, " %")), el("span", {}, name)))),
-    metrics.map && mapTable(metrics.map),
+    Object.values(metrics.map ?? {}).some(isNumber) && mapTable(metrics.map),
     segmentTable(metrics),
-    metrics.per_class && classTable(metrics.per_class, labels),
+    metrics.per_class && Object.keys(metrics.per_class).length && classTable(metrics.per_class, labels),
+    metrics.events && eventTable(metrics.events, labels),
   ].filter(Boolean);
   if (parts.length) reveal("metrics", el("h2", {}, "Metrics"), standing(metrics, facts), ...parts);
 }
@@ -99,7 +101,7 @@ function mapTable(map) {
 function segmentTable(metrics) {
   const f1 = Object.keys(metrics.f1 ?? {}).sort(byNumber).map((name) => [`F1@${name}`, metrics.f1[name]]);
   const others = [["Edit", metrics.edit], ["Frame accuracy", metrics.frame_accuracy]];
-  const columns = [...f1, ...others.filter(([, value]) => value !== undefined)];
+  const columns = [...f1, ...others.filter(([, value]) => isNumber(value))];
   if (!columns.length) return null;
   return table("Segmentation: F1 at overlaps, edit score, frame accuracy", ["", ...columns.map(([name]) => name)],
     [["value, %", ...columns.map(([, value]) => ({ share: value }))]], "wide");
@@ -120,6 +122,17 @@ function classTable(classes, labels) {
   const rows = names.map((name) =>
     [el("span", { class: "lane" }, swatch(labels.indexOf(name)), name), ...columns.map(([, cell]) => cell(classes[name]))]);
   return sortable(table("Each label, %", ["Label", ...columns.map(([name]) => name)], rows, "classes"));
+}
+
+// The figures of events: all labels together, then each.
+function eventTable({ tolerance, all, per_class: classes }, labels) {
+  const seconds = (value) => (isNumber(value) ? value.toFixed(3) : "–");
+  const cells = (f) => [{ share: f.f1 }, percent(f.precision), percent(f.recall), percent(f.ap), seconds(f.mae),
+    String(f.true), String(f.predicted)];
+  const names = Object.keys(classes).sort((a, b) => (labels.indexOf(a) + 1 || Infinity) - (labels.indexOf(b) + 1 || Infinity));
+  const rows = names.map((name) => [el("span", { class: "lane" }, swatch(labels.indexOf(name)), name), ...cells(classes[name])]);
+  const head = ["Label", "F1", "Precision", "Recall", "AP", "Off by, s", "True", "Predicted"];
+  return sortable(table(`Events within ${tolerance} s, %`, head, [["all", ...cells(all)], ...rows], "classes"));
 }
 
 // ---- confusion matrix ----------------------------------------------------------------------------------------

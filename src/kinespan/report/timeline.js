@@ -1,9 +1,13 @@
-// Rows of spans over one time axis, with a playhead through all of them: click or drag to go to a time.
+// Rows of spans and of events over one time axis, with a playhead through all of them: click or drag to go to a time.
 
 const LANES_SHOWN = 10; // lanes of proposals before "show all"
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600];
 
 const spanOf = ([start, end, label, score, person]) => ({ start, end, label, score, person });
+const eventOf = ([time, label, score, person]) => ({ start: time, end: null, label, score, person });
+const EVENT_REACH = 0.2; // seconds around an event in which the caption names it
+const MARK_REACH = 6; // pixels around a mark in which it can be pointed at
+const eventsAt = (events, time, reach = EVENT_REACH) => events.filter((event) => Math.abs(event.start - time) <= reach);
 const spansAt = (spans, time) => spans.filter((span) => span.start <= time && time < span.end);
 
 // Spans of a row put into as few lanes as possible so that none overlap; they come sorted by start.
@@ -48,7 +52,7 @@ class Timeline {
   }
 
   build() {
-    const { truth, segmentation, proposals } = this.recording;
+    const { truth, segmentation, proposals, trueEvents, events } = this.recording;
     this.rows = [];
     this.tracks.replaceChildren(this.playhead);
     this.addRow({ name: "", height: 24, draw: (...at) => this.drawAxis(...at), describe: () => [] });
@@ -57,6 +61,8 @@ class Timeline {
       const of = person === null ? "" : `, person ${person}`;
       if (truth) this.addSpans(`Truth${of}`, own(truth), 26, this.recording.covered);
       if (segmentation) this.addSpans(`Predicted${of}`, own(segmentation), 26); // empty where nothing is predicted
+      if (trueEvents) this.addEvents(`True events${of}`, own(trueEvents), this.recording.covered);
+      if (events) this.addEvents(`Predicted events${of}`, own(events));
     }
     if (proposals.length) this.addLanes(proposals);
     for (const row of this.extra) this.addRow(row);
@@ -65,8 +71,8 @@ class Timeline {
 
   // The person slots that have rows of their own; null: all people share rows, as no span says whose it is.
   people() {
-    const { truth, segmentation, motion } = this.recording;
-    const named = [...(truth ?? []), ...(segmentation ?? [])].some((span) => isNumber(span.person));
+    const { truth, segmentation, trueEvents, events, motion } = this.recording;
+    const named = [truth ?? [], segmentation ?? [], trueEvents ?? [], events ?? []].flat().some((span) => isNumber(span.person));
     return named && motion.people > 1 ? motion.slots : [null];
   }
 
@@ -92,6 +98,18 @@ class Timeline {
     };
     const describe = (time, y) => spansAt(spans, time).filter((span) => lanes === 1 || Math.floor(y / tall) === span.lane);
     this.addRow({ name, height: lanes * tall, draw, describe });
+  }
+
+  // Each event is a mark, one below the other so that those of two rows can be compared.
+  addEvents(name, events, covered = null) {
+    let reach = 0; // seconds, of MARK_REACH as drawn last
+    const draw = (context, width, height) => {
+      reach = (MARK_REACH / width) * (this.end - this.start);
+      this.drawPaper(context, width, height, covered);
+      for (const event of events) this.drawMark(context, width, event, height);
+    };
+    const describe = (time) => eventsAt(events, time, reach).sort((a, b) => Math.abs(a.start - time) - Math.abs(b.start - time));
+    this.addRow({ name, height: 22, draw, describe });
   }
 
   // One lane a label; a proposal is the more solid the higher its score.
@@ -161,6 +179,19 @@ class Timeline {
     if (opacity < 0.6) return;
     context.fillStyle = inkOn(blend(colour, this.colours.sunken, opacity));
     this.drawName(context, span, Math.max(left, 0), Math.min(right, width), y + height / 2, height);
+  }
+
+  // A line across the row with a diamond in its middle.
+  drawMark(context, width, event, height) {
+    const x = this.x(event.start, width);
+    if (x < -8 || x > width + 8) return;
+    context.fillStyle = labelColour(event.label);
+    context.fillRect(x - 1, 1, 2, height - 2);
+    context.beginPath();
+    for (const [dx, dy] of [[0, -6], [5, 0], [0, 6], [-5, 0]]) context.lineTo(x + dx, height / 2 + dy);
+    context.closePath();
+    context.fill();
+    if (labelHatched(event.label)) hatch(context, x - 5, height / 2 - 6, 10, 12, "rgb(255 255 255 / 0.45)");
   }
 
   drawName(context, span, left, right, middle, height) {
@@ -251,7 +282,8 @@ class Timeline {
   spanLine(span) {
     const score = isNumber(span.score) ? ` · score ${span.score.toFixed(2)}` : "";
     const person = isNumber(span.person) ? ` · person ${span.person}` : "";
-    const times = `${clockText(span.start)} – ${clockText(span.end)}${score}${person}`;
+    const until = span.end === null ? "" : ` – ${clockText(span.end)}`;
+    const times = `${clockText(span.start)}${until}${score}${person}`;
     return el("div", {}, swatch(span.label), el("b", {}, this.labels[span.label]), ` ${times}`);
   }
 

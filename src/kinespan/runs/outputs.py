@@ -2,7 +2,7 @@
 
 The files of `write_result`, in a folder:
 
-* spans.csv: the segmentation, a line a span; `kinespan.annotations.csv_table` has the columns.
+* spans.csv: the answer, a line a span or event; `kinespan.annotations.csv_table` has the columns.
 * summary.csv and transitions.csv: how often and how long each label occurs, and which follows which; see
   `kinespan.runs.summary`.
 * proposals.json: scored candidates as ActivityNet JSON, with the segmentation and the facts behind them beside it.
@@ -26,7 +26,7 @@ import numpy as np
 from ..annotations import write_annotations
 from ..annotations.activitynet import write_predictions
 from ..arrays import AnyArray
-from ..data.annotation import Annotation, LabelSet, Span, frame_centres
+from ..data.annotation import Annotation, Event, LabelSet, Span, frame_centres
 from ..data.clock import Clock
 from ..data.display import SPAN_COLUMNS, counted, rows_html
 from ..data.plots import plot_timelines
@@ -49,9 +49,11 @@ class LocalizationResult:
     """What a model says of recordings, each by name."""
 
     segmentation: Mapping[str, Annotation]
-    """The answer: what was done when. For exclusive labels at most one action holds at a time."""
+    """The answer: what was done when, spans and events. For exclusive labels at most one action holds at a time."""
     proposals: Mapping[str, tuple[Span, ...]]
     """Scored candidates, best first; they may overlap, and mAP is measured on them."""
+    events: Mapping[str, tuple[Event, ...]]
+    """Scored candidates in order of time, for average precision; those of the answer are among them."""
     scores: Mapping[str, Scores]
     """Frame scores (T, C + 1), column 0 background, at `fps`; where people are told apart (P, T, C + 1), those of each
     of `people`."""
@@ -64,13 +66,20 @@ class LocalizationResult:
     """The slots of the people of recordings in which they are told apart."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Facts behind the result: the model's training, the source of the recordings, ..."""
+    event_threshold: float = 0.0
+    """The answer is the events that score at least this much."""
 
     @property
     def predictions(self) -> Predictions:
         """What metrics are measured on, and what proposals.json holds."""
         segmentation = {name: annotation.spans for name, annotation in self.segmentation.items()}
-        labels = {"labels": list(self.labels.names), "exclusive": self.labels.exclusive}
-        return Predictions(self.proposals, segmentation, {**self.details, **labels})
+        labels: dict[str, Any] = {"labels": list(self.labels.names), "exclusive": self.labels.exclusive}
+        if not self.labels.events:
+            return Predictions(self.proposals, segmentation, {**self.details, **labels})
+        details = {**self.details, **labels, "events": list(self.labels.events)}
+        return Predictions(
+            self.proposals, segmentation, details, events=self.events, event_threshold=self.event_threshold
+        )
 
     def __repr__(self) -> str:
         return f"LocalizationResult({self._facts()})"
@@ -159,6 +168,8 @@ def read_scores(file: Path) -> FrameScores | None:
 def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The headline figures of a metrics.json, with the split, fold and part that they were measured on."""
     figures = {name: metrics.get(name) for name in ("map", "frame_accuracy", "edit", "f1", "recordings")}
+    if metrics.get("events"):
+        figures["events"] = metrics["events"]["all"]
     facts = metrics.get("facts", {})
     return figures | {name: facts.get(name) for name in ("split", "fold", "part")}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +13,11 @@ from ..config import Precision
 from ..corpus.splits import without_labels
 from ..corpus.store import INDEX_FILE, Corpus
 from ..corpus.training_set import corpus_parts
-from ..data.annotation import Annotation, Span
+from ..data.annotation import Annotation, Event, Span
 from ..data.clock import Clock
 from ..data.predictions import Truth
 from ..data.recording import Recording
+from ..decode.events import MIN_EVENT_SCORE
 from ..decode.presets import DECODERS
 from ..errors import InputError
 from ..io import ReadOptions, find_files, overrides_fps, read
@@ -50,8 +52,8 @@ def localize(
     Parameters:
         model: a model, or its file or run folder.
         recordings: a Corpus or its folder, Recordings, motion files and folders of them; one or several.
-        people: one result a recording, or one for each person, whose spans say whose they are; by default `each` if the
-            labels that the model was trained on name people.
+        people: one result a recording, or one for each person, whose spans and events say whose they are; by default
+            `each` if the labels that the model was trained on name people.
         decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
             the model's own under every decoder.
         details: facts that the result keeps.
@@ -75,6 +77,7 @@ def localize(
     config = None if decoder is None else DECODERS[decoder]
     segmentation: dict[str, Annotation] = {}
     proposals: dict[str, tuple[Span, ...]] = {}
+    events: dict[str, tuple[Event, ...]] = {}
     scores: dict[str, Scores] = {}
     clocks: dict[str, Clock] = {}
     slots: dict[str, tuple[int, ...]] = {}
@@ -83,13 +86,16 @@ def localize(
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
         clocks[name] = Clock.of(recording)
-        segments, candidates, scores[name], slots[name] = _decode(model, recording, people, config)
-        segmentation[name], proposals[name] = Annotation(tuple(segments), model.labels), tuple(candidates)
+        segments, proposals[name], events[name], scores[name], slots[name] = _decode(model, recording, people, config)
+        answer = tuple(event for event in events[name] if (event.score or 0.0) >= model.spec.decode.event_threshold)
+        segmentation[name] = Annotation(segments, model.labels, events=answer)
         if progress is not None:
             progress(number + 1)
     facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **(details or {})}
-    fps = model.spec.input.fps
-    result = LocalizationResult(segmentation, proposals, scores, fps, model.labels, clocks, slots, facts)
+    fps, threshold = model.spec.input.fps, model.spec.decode.event_threshold
+    result = LocalizationResult(
+        segmentation, proposals, events, scores, fps, model.labels, clocks, slots, facts, threshold
+    )
     if out is not None:
         write_result(result, Path(out))
         (Path(out) / TRUTH_FILE).unlink(missing_ok=True)  # of the answers that were overwritten
@@ -123,26 +129,39 @@ def _recordings(
             yield read(*each, options, override_fps=override_fps).recording
 
 
-def _decode(
-    model: Model, recording: Recording, people: People | None, config: DecodeConfig | None
-) -> tuple[list[Span], list[Span], Scores, tuple[int, ...]]:
-    """The segmentation, proposals and scores of a recording, and the slots of its people where they are told apart.
+class _Decoded(NamedTuple):
+    """What is decoded of a recording."""
 
-    The spans are those of `Model.localize` and `Model.proposals`, whose scores are computed once; the scores are as
-    `LocalizationResult` has them.
-    """
+    segments: tuple[Span, ...]
+    """The segmentation."""
+    proposals: tuple[Span, ...]
+    """Best first."""
+    events: tuple[Event, ...]
+    """Candidates, in order of time."""
+    scores: Scores
+    """As `LocalizationResult` has them."""
+    people: tuple[int, ...]
+    """The slots of the people, where they are told apart."""
+
+
+def _decode(model: Model, recording: Recording, people: People | None, config: DecodeConfig | None) -> _Decoded:
+    """What is decoded of a recording: as `Model.localize` and `Model.proposals` do, from scores computed once."""
     from ..models.base import best_first, by_person, cut_at, of_person
 
     segments: list[Span] = []
     proposals: list[Span] = []
+    events: list[Event] = []
     scores: list[Scores] = []
     slots: list[int] = []
     for person, motion in by_person(recording, people or model.spec.people):
         scores.append(model.frame_scores(motion))
         segments += of_person(cut_at(model.segment(scores[-1]), recording.duration), person)
         proposals += of_person(model.decode(scores[-1], config), person)
+        events += of_person(model.events(scores[-1], MIN_EVENT_SCORE), person)
         slots += [] if person is None else [person]
-    return segments, best_first(proposals), np.stack(scores) if slots else scores[0], tuple(slots)
+    events.sort(key=lambda event: event.time)
+    stacked = np.stack(scores) if slots else scores[0]
+    return _Decoded(tuple(segments), tuple(best_first(proposals)), tuple(events), stacked, tuple(slots))
 
 
 def _decoder_fact(decoder: str | None) -> dict[str, str]:
@@ -176,6 +195,7 @@ def evaluate_on(
     dropped: tuple[str, ...] = (),
     rule: Rule = "activitynet",
     tious: Sequence[float] | None = None,
+    tolerance: float | None = None,
     decoder: str | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
@@ -183,13 +203,20 @@ def evaluate_on(
     """Localize recordings of a corpus and score the result against their annotations; metrics as in metrics.json.
 
     `tious` are by default those that are reported under the rule; `decoder` names a way of decoding in place of the
-    model's own.
-    Raises InputError where the model names labels that the corpus has not.
+    model's own; `tolerance` is the seconds by which an event may be off, by default those of the model.
+    Raises InputError where the model names labels that the corpus has not, or events that are spans there.
     """
     truth = corpus_truth(corpus, names, dropped)
     unknown = [label for label in model.labels.names if label not in truth.labels.names]
     if unknown:
         raise InputError(f"the model names {', '.join(unknown)}, which corpus {corpus.name!r} has not")
+    if differing := set(model.labels.events) ^ {name for name in truth.labels.events if name in model.labels.names}:
+        raise InputError(
+            f"{', '.join(sorted(differing))}: an event in one of the model and corpus {corpus.name!r}, a span in the "
+            "other"
+        )
+    tolerance = model.labels.tolerance if tolerance is None else tolerance
+    truth = replace(truth, labels=replace(truth.labels, tolerance=tolerance))
     recordings = (corpus[name] for name in truth.annotations)
     result = localize(model, recordings, decoder=decoder, details=details, progress=progress)
     metrics: Metrics = evaluate(result.predictions, truth, tious, rule)

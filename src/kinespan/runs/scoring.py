@@ -30,6 +30,7 @@ def evaluate(
     truth: Truth | Mapping[str, Annotation] | Corpus | str | Path,
     tiou: Sequence[float] | None = None,
     rule: Rule = "activitynet",
+    tolerance: float | None = None,
     *,
     subset: Sequence[str] | None = None,
     split: str | None = None,
@@ -44,6 +45,7 @@ def evaluate(
         truth: Annotations by the name of the recording, a corpus or its folder, or a file (ActivityNet JSON).
         tiou: thresholds of mAP, by default those of the rule.
         rule: how mAP is counted: activitynet, stal, pku or simple-det.
+        tolerance: seconds by which a predicted event may be off, by default those of the model, else of the truth.
         subset: of a file, the subsets of the ground truth that count, by default those with predictions.
         split, fold: of a corpus, the test recordings of a fold, by default all.
         decoder: of a model, how scores become proposals, by default its own way.
@@ -65,10 +67,12 @@ def evaluate(
         raise InputError("a model is scored on a corpus; give the corpus in place of the ground truth")
     else:
         true = _truth(truth, predictions)
+    if tolerance is None and isinstance(predictions, LocalizationResult) and predictions.labels.events:
+        tolerance = predictions.labels.tolerance
     predicted = _predictions(predictions)
     if subset is not None or isinstance(truth, str | Path):
         predicted, true, _ = of_subsets(predicted, true, subset)
-    return score(predicted, true, tiou, rule)
+    return score(predicted, true, tiou, rule, tolerance)
 
 
 def of_subsets(
@@ -121,7 +125,7 @@ def _predictions(predictions: object) -> Predictions:
         return read_predictions(Path(predictions))
     if isinstance(predictions, Mapping):
         spans = {name: tuple(map(_scored, annotation.spans)) for name, annotation in predictions.items()}
-        return Predictions(spans, spans)
+        return Predictions(spans, spans, events={name: each.instants for name, each in predictions.items()})
     assert isinstance(predictions, Predictions)
     return predictions
 

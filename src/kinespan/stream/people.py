@@ -21,7 +21,7 @@ class PeopleStream:
 
     What it gives of a person is what a `StreamLocalizer` gives of a recording of that person alone: the scores and
     spans of `Model.localize(recording, "each")`, as far as a stream has those of the whole. A slot has updates once
-    somebody was seen in it. Spans say whose they are, by slot, unless frames hold a single slot.
+    somebody was seen in it. Spans and events say whose they are, by slot, unless frames hold a single slot.
     """
 
     def __init__(
@@ -85,7 +85,9 @@ class PeopleStream:
         return {slot: self._of_slot(stream.finish(), slot) for slot, stream in sorted(self._streams.items())}
 
     def _of_slot(self, update: Update, slot: int) -> Update:
-        return replace(update, spans=tuple(of_person(update.spans, self._person(slot))))
+        person = self._person(slot)
+        events = tuple(of_person(update.events, person))
+        return replace(update, spans=tuple(of_person(update.spans, person)), events=events)
 
     def _person(self, slot: int) -> int | None:
         """Whose the spans of a slot are; None where there is nobody to tell apart."""

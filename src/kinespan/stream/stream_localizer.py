@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import BoolArray, Float32Array
-from ..data.annotation import Span
+from ..data.annotation import Event, Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..errors import InputError
 from ..models.base import Model, Scores
 from ..models.ensemble import Ensemble
 from ..models.localizer import Localizer
+from .event_finder import EventFinder
 from .frame_check import FrameCheck
 from .intake import Intake
 from .segmenter import Segmenter
@@ -30,15 +31,16 @@ MIN_SETTLE = 2.0
 
 @dataclass(frozen=True)
 class Update:
-    """The scores and spans that pushed frames made final; neither changes any more.
+    """The scores, spans and events that pushed frames made final; none of them changes any more.
 
     scores (n, C + 1), column 0 background, of the frames from number ``first_frame`` on, at the model's rate; spans
-    that are final, in order of time, scored by their mean probability.
+    that are final, in order of time, scored by their mean probability; events that are final, in order of time.
     """
 
     first_frame: int
     scores: Scores
     spans: tuple[Span, ...]
+    events: tuple[Event, ...] = ()
 
 
 class StreamLocalizer:
@@ -53,7 +55,8 @@ class StreamLocalizer:
     Spans are the arg-max segmentation of the scores (`kinespan.decode.segment`), the people together (where a model
     tells people apart, use `PeopleStream`). A span is final once what follows it has lasted the model's `min_duration`,
     with smoothing half its window later. The segmentation by learnt durations (viterbi) is not streamed: it can depend
-    on all that follows.
+    on all that follows. Events are those of `kinespan.decode.decode_events`, each final about two and a half times the
+    tolerance after its score.
 
     Three things about a body are known of a whole recording only:
 
@@ -94,7 +97,9 @@ class StreamLocalizer:
         self._look_ahead = max(scorer.look_ahead for scorer in self._scorers)
         self._hop = self._hop_for(latency)
         decoding = model.spec.decode
-        self._segmenter = Segmenter(model.spec.input.fps, model.labels, decoding.min_duration, decoding.smooth)
+        spans, rate = model.labels.without_events, model.spec.input.fps
+        self._segmenter = Segmenter(rate, spans, decoding.min_duration, decoding.smooth)
+        self._event_finder = EventFinder(rate, model.labels, decoding.event_threshold)
         self._check = FrameCheck(self.skeleton)
         self._num_scored = 0
         self._finished = False
@@ -151,8 +156,9 @@ class StreamLocalizer:
         if stop - start >= (1 if last else self._hop):
             scores = self._mean([scorer.score(start, stop) for scorer in self._scorers])
             self._num_scored = stop
-        spans = self._segmenter.finish(scores) if last else self._segmenter.push(scores)
-        return Update(start, scores, tuple(spans))
+        columns = scores[:, self.model.labels.span_columns]
+        spans = self._segmenter.finish(columns) if last else self._segmenter.push(columns)
+        return Update(start, scores, tuple(spans), tuple(self._event_finder.push(scores, last)))
 
     def _mean(self, scores: list[Scores]) -> Scores:
         """Scores (n, C + 1) of the model, of those of its members."""

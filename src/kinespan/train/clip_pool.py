@@ -16,7 +16,8 @@ import torch
 from torch import Generator, Tensor
 
 from ..arrays import Float32Array
-from ..data.annotation import IGNORE, Annotation, LabelSet
+from ..data.annotation import IGNORE, Annotation, LabelSet, frame_centres
+from ..decode.events import bell
 from ..errors import InputError
 from ..transforms.augment import TimeMap, View
 from ..transforms.normalise import Motion
@@ -164,7 +165,11 @@ class ClipPool:
 
 
 def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: int, fps: float) -> Float32Array:
-    """Targets (T, C + 1), 0 or 1, at a model's rate: column 0 background, c + 1 label c; zero where unlabelled."""
+    """Targets (T, C + 1), in 0..1, at a model's rate: column 0 background, c + 1 label c; zero where unlabelled.
+
+    Background and spans are 0 or 1; background is time without a span, whatever events are in it. Of events the target
+    is a bell around the instant (`kinespan.decode.events.bell`), 1 at its top.
+    """
     targets = np.zeros((num_frames, len(labels) + 1), np.float32)
     if annotation is None:
         return targets
@@ -172,9 +177,12 @@ def frame_targets(annotation: Annotation | None, labels: LabelSet, num_frames: i
         ids = annotation.frame_ids(num_frames, fps)
         known = ids != IGNORE
         targets[np.flatnonzero(known), ids[known]] = 1
-        return targets
-    targets[:, 1:], covered = annotation.frame_targets(num_frames, fps)
-    targets[:, 0] = covered & ~targets[:, 1:].any(axis=1)
+    else:
+        targets[:, 1:], covered = annotation.frame_targets(num_frames, fps)
+        targets[:, 0] = covered & ~targets[:, 1:].any(axis=1)
+    for event in annotation.instants:
+        column = targets[:, labels.index(event.label) + 1]  # (T,), a view
+        np.maximum(column, bell(frame_centres(num_frames, fps) - event.time, fps, labels.tolerance), out=column)
     return targets
 
 

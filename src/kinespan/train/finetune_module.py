@@ -28,7 +28,8 @@ class FinetuneModule(TrainingModule):
     def __init__(self, config: FinetuneConfig, localizer: Localizer, pool: ClipPool) -> None:
         super().__init__(config, pool)
         self.localizer = localizer
-        self.loss = FrameLoss(localizer.labels.exclusive)
+        self.loss = FrameLoss(localizer.labels.exclusive, localizer.labels.event_columns)
+        self.span_columns = list(localizer.labels.span_columns)
         self.smoothing = SmoothingLoss(localizer.labels.exclusive)
         self.smoothing_weight = config.smoothing_weight(localizer.spec.refine_stages)
         self.linear = config.protocol == "linear"
@@ -79,14 +80,16 @@ class FinetuneModule(TrainingModule):
         assert targets is not None
         present = view.present.any(dim=2)  # (B, T)
         loss = torch.stack([self._stage_loss(logits.float(), targets, present) for logits in stages]).sum()
-        self.show(loss=loss.detach(), frame_accuracy=_accuracy(stages[-1], targets))
+        self.show(loss=loss.detach())
+        if len(self.span_columns) > 1:
+            self.show(frame_accuracy=_accuracy(stages[-1], targets, self.span_columns))
         return loss
 
     def _stage_loss(self, logits: Tensor, targets: FrameTargets, present: Tensor) -> Tensor:
         """Scalar of a stage's logits (B, C + 1, T), its targets, and present (B, T), where there is somebody."""
         loss: Tensor = self.loss(logits, targets.values, targets.mask)
-        if self.smoothing_weight:
-            loss = loss + self.smoothing_weight * self.smoothing(logits, present)
+        if self.smoothing_weight and len(self.span_columns) > 1:  # events are short, and change fast
+            loss = loss + self.smoothing_weight * self.smoothing(logits[:, self.span_columns], present)
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -106,8 +109,8 @@ def _both_sides(targets: Tensor, sides: tuple[int, ...]) -> bool:
     return all(occurs[side] for label, side in enumerate(sides) if occurs[label])
 
 
-def _accuracy(logits: Tensor, targets: FrameTargets) -> Tensor:
-    """Share of the frames with a target whose highest logit (B, C + 1, T) is of a column that holds."""
-    best = logits.argmax(dim=1)  # (B, T)
-    right = (targets.values.gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD) & targets.mask  # (B, T)
-    return right.sum() / targets.mask.sum().clamp(min=1)
+def _accuracy(logits: Tensor, targets: FrameTargets, columns: list[int]) -> Tensor:
+    """Share of the frames with a target whose highest logit (B, C + 1, T), of `columns`, is of one that holds."""
+    best = logits[:, columns].argmax(dim=1)  # (B, T)
+    held = targets.values[..., columns].gather(2, best[..., None])[..., 0] > TEACHER_THRESHOLD  # (B, T)
+    return (held & targets.mask).sum() / targets.mask.sum().clamp(min=1)

@@ -116,7 +116,8 @@ def samples(
         features += [_features(clips[start : start + BATCH], model) for start in range(0, len(clips), BATCH)]
         progress(first + len(batch_names))
     if not features:
-        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings has a labelled span")
+        reason = "" if labels.spans else "; its labels are events, which have no clip to recognize"
+        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings has a labelled span{reason}")
     return Samples(torch.cat(features), torch.tensor(ids))
 
 

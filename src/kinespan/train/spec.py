@@ -52,16 +52,21 @@ def decoding_of(
 ) -> DecodeConfig:
     """How the localizer decodes, with the durations of the labelled actions.
 
-    Raises InputError for viterbi with labels that overlap.
+    Raises InputError for viterbi with labels that overlap, or of events alone.
     """
     assert spec.labels is not None
-    if not spec.labels.exclusive:
+    labels = spec.labels.without_events
+    if not labels.exclusive or not labels.names:
         if config.segmentation == "viterbi":
-            raise InputError("segmentation viterbi is for labels that exclude each other; use --segmentation argmax")
+            raise InputError(
+                "segmentation viterbi is for spans whose labels exclude each other; use --segmentation argmax"
+            )
         return replace(spec.decode, segmentation="argmax", durations=())
     pairs = zip(annotations, motions, strict=True)
-    ids = [annotation.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation]
-    durations = learn_durations(ids, spec.input.fps, len(spec.labels) + 1)
+    ids = [
+        annotation.without_events.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation
+    ]
+    durations = learn_durations(ids, spec.input.fps, len(labels) + 1)
     segmentation: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
     return replace(spec.decode, segmentation=segmentation, durations=durations)
 

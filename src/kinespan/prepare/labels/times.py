@@ -120,9 +120,10 @@ def cut_to_recordings(
     for row in rows:
         duration = infos[row.recording].duration
         start, end = min(max(row.start, 0.0), duration), None if row.end is None else min(row.end, duration)
-        if row.end is not None and (start, end) != (row.start, row.end):
+        is_inside = (start, end) == (row.start, row.end)
+        if row.end is not None and not is_inside:
             cut.append(row)
-        result.append(replace(row, start=start, end=end))
+        result.append(row if is_inside else replace(row, start=start, end=end))
     if cut:
         first = cut[0]
         decisions.append(
@@ -144,9 +145,11 @@ def doubtful_units(
     for row in rows:
         ends[row.recording] = max(ends.get(row.recording, 0.0), row.end or row.start)
     if all(60 * end <= infos[name].duration for name, end in ends.items()):
-        return ["all labels lie in the first 1/60 of their recordings: if times are in minutes, give --time minutes"]
+        return [
+            "warning: all labels lie in the first 1/60 of their recordings; if times are minutes, give --time minutes"
+        ]
     if all(time == int(time) for time in times):
-        return ["all times are whole numbers, taken for seconds: if they are frames, give --time frames"]
+        return ["warning: all times are whole numbers, taken for seconds; if they are frames, give --time frames"]
     return []
 
 

@@ -12,9 +12,9 @@ from typing import ClassVar
 import numpy as np
 
 from ...corpus.info import RecordingInfo
-from ...corpus.splits import Split, subtract
+from ...corpus.splits import Split
 from ...corpus.splitting import split_by_values
-from ...data.annotation import Annotation, LabelSet, Span
+from ...data.annotation import Annotation, LabelSet, Span, subtract
 from ...data.recording import Recording
 from ...data.skeletons import KINECT_20
 from ...errors import InputError
