@@ -108,9 +108,13 @@ class Metrics:
 
     def headline(self) -> dict[str, float | None]:
         """The main figures, fractions, by the name that people read; None for what cannot be measured."""
-        f1 = {f"F1@{overlap}": value for overlap, value in (self.f1 or {}).items()}
-        figures = {"mAP .1-.5": self.map_average["0.1:0.5"], "frame accuracy": self.frame_accuracy, **f1}
-        return {name: _plain(value) for name, value in {**figures, "edit": self.edit}.items()}
+        figures: dict[str, float | None] = {}
+        if self.labels.names:
+            figures = {"mAP .1-.5": self.map_average["0.1:0.5"], "frame accuracy": self.frame_accuracy}
+            figures |= {f"F1@{overlap}": value for overlap, value in (self.f1 or {}).items()} | {"edit": self.edit}
+        if self.events is not None:
+            figures["F1 of events"] = self.events.figures()["f1"]
+        return {name: _plain(value) for name, value in figures.items()}
 
     def __repr__(self) -> str:
         figures = [f"{name} {100 * value:.1f}" for name, value in self.headline().items() if value is not None]
