@@ -70,6 +70,24 @@ def test_recordings_need_no_names() -> None:
     assert 0 <= localizer.score(nameless, ANNOTATIONS[:3]) <= 1
 
 
+@pytest.mark.parametrize("spans", [[], [("walk", 0.5, 2.0)]])
+def test_events_are_learnt_predicted_and_scored_within_their_tolerance(spans: list[object]) -> None:
+    rows = [[*spans, ("strike", 2.5), ("strike", 4.0)]] * 2
+    localizer = finetuning(steps=30).fit(RECORDINGS[:2], rows)
+    assert localizer.labels_.events == ("strike",)
+    answers = localizer.predict(RECORDINGS[:2])
+    assert {event.label for answer in answers for event in answer.events} <= {"strike"}
+    result = kinespan.localize(localizer.model_, RECORDINGS[:2])
+    strikes = kinespan.Annotation((), localizer.labels_, events=[kinespan.Event(time, "strike") for time in (2.5, 4.0)])
+    truth = {take.name: strikes for take in RECORDINGS[:2]}
+    if not spans:
+        metrics = kinespan.evaluate(result, truth)
+        assert localizer.score(RECORDINGS[:2], rows) == pytest.approx(metrics.events.figures()["f1"])
+        assert list(metrics.headline()) == ["F1 of events"]
+    else:
+        assert 0 <= localizer.score(RECORDINGS[:2], rows) <= 1
+
+
 def test_people_whom_labels_name_are_told_apart() -> None:
     pairs = [
         kinespan.Recording(np.concatenate([a.positions[:80], b.positions[:80]], axis=1), 15, "ntu25")
