@@ -202,7 +202,7 @@ def _row(cells: Mapping[str, str], line: int, where: str) -> LabelRow:
             raise InputError(f"{where}: field {column} is empty; give all of {', '.join(REQUIRED_COLUMNS)}")
     start, unit = _time(cells, "start" if is_span else "time", where)
     end, end_unit = _time(cells, "end", where) if is_span and cells.get("end") else (None, unit)
-    if unit != end_unit:
+    if unit != end_unit and start != 0 and end != 0:
         raise InputError(f"{where}: one of start and end is written as m:ss, the other is not; write both alike")
     person = cells.get("person") or None
     if person is not None and not person.isdecimal():
@@ -220,7 +220,7 @@ def _row(cells: Mapping[str, str], line: int, where: str) -> LabelRow:
         end,
         f"line {line}",
         None if person is None else int(person),
-        unit,
+        unit or end_unit,
         offset,
     )
 
