@@ -27,8 +27,8 @@ from kinespan.models.ensemble import ensemble
 from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.runs.folder import SHIPPED
+from kinespan.runs.inputs import corpus_truth
 from kinespan.runs.load import load_model
-from kinespan.runs.predict import corpus_truth
 from kinespan.train.finetuning import finetune
 from kinespan.train.pretraining import pretrain
 

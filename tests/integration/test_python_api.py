@@ -20,7 +20,7 @@ from kinespan.cli.localize import LocalizeArguments
 from kinespan.corpus import Corpus
 from kinespan.io import ReadOptions, save_npz
 from kinespan.models.base import Model
-from kinespan.runs.predict import corpus_truth
+from kinespan.runs.inputs import corpus_truth
 from kinespan.runs.scoring import evaluate
 
 pytestmark = pytest.mark.usefixtures("one_thread")

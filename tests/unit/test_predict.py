@@ -23,8 +23,9 @@ from kinespan.models.input_spec import InputSpec
 from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import ModelSpec
 from kinespan.runs.folder import PROPOSALS_FILE, SCORES_FILE, SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE
+from kinespan.runs.inputs import corpus_truth
 from kinespan.runs.outputs import FrameScores, headline, read_scores, write_metrics, write_result, write_scores
-from kinespan.runs.predict import corpus_truth, evaluate_on, localize
+from kinespan.runs.predict import evaluate_on, localize
 
 LABELS = LabelSet(("walk", "sit"))
 

@@ -7,18 +7,12 @@ score of every label in every frame; truth.json, for an annotated corpus, the la
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 from .. import io
-from ..annotations.activitynet import write_truth
-from ..corpus.store import Corpus
-from ..corpus.training_set import corpus_parts
 from ..data.annotation import Annotation, Event, Span
-from ..data.predictions import Truth
-from ..data.recording import Recording
 from ..errors import InputError
 from ..progress import Progress
 from ..runs.folder import (
@@ -27,11 +21,11 @@ from ..runs.folder import (
     SPANS_FILE,
     SUMMARY_FILE,
     TRANSITIONS_FILE,
-    TRUTH_FILE,
     check_answers_folder,
 )
+from ..runs.inputs import inputs_of
 from ..runs.outputs import LocalizationResult, write_result
-from ..runs.predict import corpus_truth, localize
+from ..runs.predict import localize
 from .arguments import Positional
 from .checks import (
     available_device,
@@ -76,14 +70,6 @@ class LocalizeArguments(DeviceArguments):
     """Fold of the split."""
 
 
-class Motion(NamedTuple):
-    """Recordings to localize, what proposals.json says of their source, and their ground truth, if any."""
-
-    recordings: list[Recording]
-    details: dict[str, Any]
-    truth: Truth | None = None
-
-
 def run(arguments: LocalizeArguments, options: io.ReadOptions) -> int:
     """Localize and print the spans, or how many there are."""
     inputs, out = arguments.input, arguments.out
@@ -99,51 +85,27 @@ def run(arguments: LocalizeArguments, options: io.ReadOptions) -> int:
     check_out_folder(out)
     check_answers_folder(out, arguments.overwrite)
     localizer_spec(arguments.model)
-    motion = _read_corpus(corpora[0], arguments) if corpora else _read_files(inputs, options)
+    motion = inputs_of(corpora[0] if corpora else inputs, arguments.split, arguments.fold, options)
+    recordings = list(motion.recordings)  # a file that cannot be read is told before a model is loaded
 
     from ..runs.load import load_model
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
     out.mkdir(parents=True, exist_ok=True)
-    with Progress("localizing", len(motion.recordings)) as progress:
+    with Progress("localizing", len(recordings)) as progress:
         result = localize(
             model,
-            motion.recordings,
+            recordings,
             people=arguments.people,
             decoder=arguments.decoder,
             details=motion.details,
             progress=progress.update,
         )
-    write_result(result, out)
-    if motion.truth is not None:
-        write_truth(motion.truth, out / TRUTH_FILE)
-    else:
-        (out / TRUTH_FILE).unlink(missing_ok=True)  # of the answers that were overwritten
-    for line in () if corpora else decision_lines(motion.recordings):
+    write_result(result, out, motion.truth)
+    for line in () if corpora else decision_lines(recordings):
         print(line)
     _print(result, out)
     return 0
-
-
-def _read_files(paths: Sequence[Path], options: io.ReadOptions) -> Motion:
-    """The recordings in files and folders. Raises InputError, naming the file, for one that cannot be read."""
-    files = [item for path in paths for item in io.find_files(path, options.format)]
-    override_fps = io.overrides_fps(files)
-    recordings = [io.read(file, format, options, override_fps=override_fps).recording for file, format in files]
-    sources = {recording.name: str(file.resolve()) for recording, (file, _) in zip(recordings, files, strict=True)}
-    return Motion(recordings, {"files": sources, "read": options.given(), "override_fps": override_fps})
-
-
-def _read_corpus(path: Path, arguments: LocalizeArguments) -> Motion:
-    """The recordings of a corpus, or the test recordings of a fold."""
-    corpus = Corpus.open(path)
-    fold = corpus_parts(corpus, arguments.split, arguments.fold)
-    annotated = corpus.labels is not None and any(corpus.annotation(name) is not None for name in fold.test)
-    truth = corpus_truth(corpus, fold.test, fold.drop_labels) if annotated else None
-    details: dict[str, Any] = {"corpus": str(path.resolve())}
-    if arguments.split is not None:
-        details |= {"split": arguments.split, "fold": arguments.fold, "part": "test"}
-    return Motion([corpus[name] for name in fold.test], details, truth)
 
 
 def _print(result: LocalizationResult, out: Path) -> None:

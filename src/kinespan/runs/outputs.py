@@ -24,17 +24,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..annotations import write_annotations
-from ..annotations.activitynet import write_predictions
+from ..annotations.activitynet import write_predictions, write_truth
 from ..arrays import AnyArray
 from ..data.annotation import Annotation, Event, LabelSet, Span, frame_centres
 from ..data.clock import Clock
 from ..data.display import SPAN_COLUMNS, counted, rows_html
 from ..data.plots import plot_timelines
-from ..data.predictions import Predictions
+from ..data.predictions import Predictions, Truth
 from ..data.tables import answers_to_dataframe
 from ..errors import InputError
 from ..files import write_atomically
-from .folder import PROPOSALS_FILE, SCORES_FILE, SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE
+from .folder import PROPOSALS_FILE, SCORES_FILE, SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE, TRUTH_FILE
 from .summary import write_summary, write_transitions
 
 if TYPE_CHECKING:  # these take seconds to import
@@ -111,14 +111,21 @@ class LocalizationResult:
         return plot_timelines(self.segmentation, ax)
 
 
-def write_result(result: LocalizationResult, out: Path) -> None:
-    """Write spans.csv, summary.csv, transitions.csv, proposals.json and scores.npz into a folder."""
+def write_result(result: LocalizationResult, out: Path, truth: Truth | None = None) -> None:
+    """Write spans.csv, summary.csv, transitions.csv, proposals.json and scores.npz into a folder, and truth.json.
+
+    Without a truth, the truth.json of earlier answers is removed.
+    """
     out.mkdir(parents=True, exist_ok=True)
     write_annotations(result.segmentation, out / SPANS_FILE, clocks=result.clocks)
     write_summary(result.segmentation, result.clocks, result.people, out / SUMMARY_FILE)
     write_transitions(result.segmentation, out / TRANSITIONS_FILE)
     write_predictions(result.predictions, out / PROPOSALS_FILE)
     write_scores(FrameScores(result.scores, result.fps, result.labels.names, result.people), out / SCORES_FILE)
+    if truth is None:
+        (out / TRUTH_FILE).unlink(missing_ok=True)
+    else:
+        write_truth(truth, out / TRUTH_FILE)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..config import Precision
-from ..corpus.splits import without_labels
-from ..corpus.store import INDEX_FILE, Corpus
-from ..corpus.training_set import corpus_parts
+from ..corpus.store import Corpus
 from ..data.annotation import Annotation, Event, Span
 from ..data.clock import Clock
 from ..data.predictions import Truth
@@ -20,9 +18,10 @@ from ..data.recording import Recording
 from ..decode.events import MIN_EVENT_SCORE
 from ..decode.presets import DECODERS
 from ..errors import InputError
-from ..io import ReadOptions, find_files, overrides_fps, read
+from ..io import ReadOptions
 from ..metrics import Metrics, Rule, evaluate
-from .folder import TRUTH_FILE, check_answers_folder
+from .folder import check_answers_folder
+from .inputs import Source, corpus_truth, inputs_of
 from .outputs import LocalizationResult, write_result
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -33,7 +32,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 def localize(
     model: Model | str | Path,
-    recordings: Iterable[Recording | str | Path] | Recording | str | Path,
+    recordings: Source,
     *,
     people: People | None = None,
     decoder: str | None = None,
@@ -61,7 +60,7 @@ def localize(
         split, fold: of a corpus, the test recordings of a fold, by default all.
         options: how motion files are read.
         device, precision: what a model that is loaded from a file computes on, and how precisely.
-        out: folder that gets the files of `kinespan localize`.
+        out: folder that gets the files of `kinespan localize`, truth.json too where a corpus has labels.
         overwrite: replace the answers that are there.
 
     Raises InputError for two recordings of the same name, one that does not map, an unknown decoder, or a folder with
@@ -73,7 +72,7 @@ def localize(
         from .load import load_model
 
         model = load_model(model, device, precision)
-    recordings = _recordings(recordings, split, fold, options)
+    inputs = inputs_of(recordings, split, fold, options)
     config = None if decoder is None else DECODERS[decoder]
     segmentation: dict[str, Annotation] = {}
     proposals: dict[str, tuple[Span, ...]] = {}
@@ -81,7 +80,7 @@ def localize(
     scores: dict[str, Scores] = {}
     clocks: dict[str, Clock] = {}
     slots: dict[str, tuple[int, ...]] = {}
-    for number, recording in enumerate(recordings):
+    for number, recording in enumerate(inputs.recordings):
         name = recording.name
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
@@ -91,42 +90,14 @@ def localize(
         segmentation[name] = Annotation(segments, model.labels, events=answer)
         if progress is not None:
             progress(number + 1)
-    facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **(details or {})}
+    facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **inputs.details, **(details or {})}
     fps, threshold = model.spec.input.fps, model.spec.decode.event_threshold
     result = LocalizationResult(
         segmentation, proposals, events, scores, fps, model.labels, clocks, slots, facts, threshold
     )
     if out is not None:
-        write_result(result, Path(out))
-        (Path(out) / TRUTH_FILE).unlink(missing_ok=True)  # of the answers that were overwritten
+        write_result(result, Path(out), inputs.truth)
     return result
-
-
-def _recordings(
-    source: Iterable[Recording | str | Path] | Recording | str | Path,
-    split: str | None,
-    fold: int,
-    options: ReadOptions | None,
-) -> Iterator[Recording]:
-    """Recordings one after the other, those of files read when their turn comes; see `localize`."""
-    if isinstance(source, str | Path) and (Path(source) / INDEX_FILE).is_file():
-        source = Corpus.open(source)
-    if isinstance(source, Corpus):
-        for name in corpus_parts(source, split, fold).test:
-            yield source[name]
-        return
-    if split is not None:
-        raise InputError(f"split {split!r}: these are motion files or recordings, not a corpus, which has splits")
-    options = options or ReadOptions()
-    items: list[Recording | tuple[Path, str]] = []
-    for item in (source,) if isinstance(source, Recording | str | Path) else source:
-        items += [item] if isinstance(item, Recording) else find_files(item, options.format)
-    override_fps = overrides_fps([item for item in items if not isinstance(item, Recording)])
-    for each in items:
-        if isinstance(each, Recording):
-            yield each
-        else:
-            yield read(*each, options, override_fps=override_fps).recording
 
 
 class _Decoded(NamedTuple):
@@ -167,24 +138,6 @@ def _decode(model: Model, recording: Recording, people: People | None, config: D
 def _decoder_fact(decoder: str | None) -> dict[str, str]:
     """The decoder's name as a fact; nothing where it is the model's own."""
     return {} if decoder is None else {"decoder": decoder}
-
-
-def corpus_truth(corpus: Corpus, names: Sequence[str], dropped: tuple[str, ...] = ()) -> Truth:
-    """The truth of annotated recordings of a corpus. Raises InputError where there are no labels."""
-    if corpus.labels is None:
-        raise InputError(f"corpus {corpus.name!r} has no labels to evaluate against")
-    annotations: dict[str, Annotation] = {}
-    for name in names:
-        annotation = corpus.annotation(name, drop=dropped)
-        if annotation is not None:
-            annotations[name] = annotation
-    if not annotations:
-        raise InputError(f"corpus {corpus.name!r}: none of the {len(names)} recordings is annotated")
-    infos = {name: corpus.infos[corpus.index(name)] for name in annotations}
-    durations = {name: info.duration for name, info in infos.items()}
-    rates = {name: info.fps for name, info in infos.items()}
-    people = {name: corpus[name].people for name, annotation in annotations.items() if annotation.people}
-    return Truth(annotations, without_labels(corpus.labels, dropped), durations, rates, people=people)
 
 
 def evaluate_on(

@@ -18,8 +18,9 @@ from ..data.predictions import Predictions, Truth
 from ..errors import InputError, unknown
 from ..metrics import Metrics, Rule
 from ..metrics import evaluate as score
+from .inputs import corpus_truth
 from .outputs import LocalizationResult
-from .predict import corpus_truth, localize
+from .predict import localize
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..models.base import Model

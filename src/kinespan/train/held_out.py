@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..annotations.activitynet import write_truth
 from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
 from ..metrics import Rule
 from ..models.base import Model
 from ..progress import Progress
-from ..runs.folder import METRICS_FILE, TRUTH_FILE
+from ..runs.folder import METRICS_FILE
 from ..runs.outputs import write_metrics, write_result
 from ..runs.predict import evaluate_on
 
@@ -47,7 +46,6 @@ def run_test(
             details=details,
             progress=progress.update,
         )
-    write_result(result, out)
-    write_truth(truth, out / TRUTH_FILE)
+    write_result(result, out, truth)
     write_metrics(metrics, out / METRICS_FILE)
     return metrics
