@@ -48,7 +48,7 @@ snippet_loss = AlignedSnippetLoss(temperature=0.07, margin=0.5)
 def embed(net, view):
     """The snippets of a view: vectors (B, K, D), valid (B, K), edges in seconds (B, K + 1)."""
     streams = compute_streams(view.positions, view.valid, NTU_25, STREAMS, FPS)
-    pyramid = net[0](streams, view.valid)
+    pyramid = net[0](streams, view.present)
     features, valid = pool_snippets(pyramid.maps[-1], pyramid.masks[-1], SNIPPETS)
     vectors = F.normalize(net[1](features), dim=-1)
     return Snippets(vectors, valid, view.times.edges(SNIPPETS, FRAMES), features)

@@ -2,6 +2,7 @@
 
     python -m benchmarks.results            puts each table between its marks in README.md and the pages of docs
     python -m benchmarks.results --check    says which file would change, and fails if one would
+    python -m benchmarks.results --folds sfinge3d RUN    stores the figures of a run of every fold first
 
 A table stands between the lines <!-- table: NAME --> and <!-- end -->.
 """
@@ -12,11 +13,13 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from ..speed import growth_table, speed_tables
 from ..study import plan, tables
 from ..study.tables import StudyTable
 from .encoder_tables import comparison_table
+from .fold_tables import NAMES, folds_table, store_folds
 from .store import ROOT, stored_rows, stored_run
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -48,6 +51,8 @@ OTHER_TABLES: Mapping[str, Callable[[], str]] = {
     "growth": lambda: growth_table.growth_table(stored_rows("growth")),
     "growth-memory": lambda: growth_table.stages_table(stored_rows("growth")),
     "growth-picture": lambda: growth_table.picture_link(stored_rows("growth")),
+    "folds-sfinge3d": lambda: folds_table("sfinge3d"),
+    "folds-msrc12": lambda: folds_table("msrc12"),
 }
 
 
@@ -69,7 +74,11 @@ def main() -> int:
         prog="python -m benchmarks.results", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="change nothing")
-    check = parser.parse_args().check
+    parser.add_argument("--folds", nargs=2, metavar=("NAME", "RUN"), help=f"a run to store, as {' or '.join(NAMES)}")
+    arguments = parser.parse_args()
+    if arguments.folds:
+        store_folds(arguments.folds[0], Path(arguments.folds[1]))
+    check = arguments.check
     changed = [file for file in PAGES if file.read_text(encoding="utf-8") != with_tables(file.read_text("utf-8"))]
     for file in changed:
         print(f"{file.relative_to(ROOT)}: {'is not what the rows say' if check else 'written'}")

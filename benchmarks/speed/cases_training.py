@@ -55,7 +55,7 @@ def made_motions(people: int, recordings: int = 48, frames: int = 400, joints: i
     for number in range(recordings):
         start = rng.normal(0, 0.4, (1, people, joints, 3))
         drift = rng.normal(0, 0.02, (frames, people, joints, 3)).cumsum(axis=0)
-        valid = np.ones((frames, people), dtype=bool)
+        valid = np.ones((start + drift).shape[:3], dtype=bool)
         motions.append(Motion((start + drift).astype(np.float32), valid, 30.0, f"made {number}"))
     return motions
 

@@ -108,7 +108,7 @@ def numbers(encoder: str, device: str, precision: Precision, size: CheckSize) ->
         module.eval()
         with torch.no_grad(), half, same_draws(precision):
             view = module.pool.draw(size.batch, size.frames, module.generator)[0]
-            pyramid = module.encoder_model.encoder(view.positions, view.valid)
+            pyramid = module.encoder_model.encoder(view.positions, view.present)
             scores = localizer.motion_scores(motion, window=8.0)
         module.train()
         with half, same_draws(precision):
@@ -151,7 +151,7 @@ def some_absent(frames: int) -> list[Motion]:
             valid[frames // 2 : frames, 1] = False
         if number % 3 == 2:
             valid[:, 1] = False
-        motions.append(replace(motion, positions=motion.positions * valid[..., None, None], valid=valid))
+        motions.append(replace(motion, positions=motion.positions * valid[..., None], valid=valid))
     return motions
 
 
@@ -175,7 +175,7 @@ def settle(module: PretrainModule, rng: torch.Generator) -> None:
     module.encoder_model.encoder.train()
     for _ in range(3):
         view = module.pool.draw(2, module.config.clip_frames, rng)[0]
-        module.encoder_model.encoder(view.positions, view.valid)
+        module.encoder_model.encoder(view.positions, view.present)
     method: Any = getattr(module.method, "method", module.method)
     method.key_encoder.load_state_dict(method.encoder.state_dict())
     for queue in module.modules():

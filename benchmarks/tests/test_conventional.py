@@ -90,7 +90,7 @@ def test_the_momentum_update_is_ours() -> None:
 def test_scores_of_a_window_are_those_of_our_localizer() -> None:
     ours, theirs = localizers()
     positions = moving(1, 64, 2)
-    motion = Motion(positions[0].numpy(), np.ones((64, 2), bool), 30.0, "made")
+    motion = Motion(positions[0].numpy(), np.ones((64, 2, JOINTS), bool), 30.0, "made")
     clip = as_clips(positions)[0]
     assert_allclose(conventional.windowed_scores(theirs, clip).numpy(), ours.motion_scores(motion), atol=2e-6)
 
@@ -158,7 +158,7 @@ def test_mirror_and_flat_axis_are_ours() -> None:
 
 def test_smoothing_is_ours_away_from_the_ends() -> None:
     positions = moving(4, 40, 2)
-    smooth = augment.blur(positions, present(positions), 1.0, seeded(5), reach=7)
+    smooth = augment.blur(positions, seen(positions), 1.0, seeded(5), reach=7)
     sigma = (0.1 + 1.9 * torch.rand(4, generator=seeded(5))).tolist()
     for number, clip in enumerate(as_clips(positions).numpy()):
         blurred = conventional_views.blur(clip, sigma[number])
@@ -224,6 +224,10 @@ def present(positions: Tensor) -> Tensor:
     return torch.ones(positions.shape[:3], dtype=torch.bool)
 
 
+def seen(positions: Tensor) -> Tensor:
+    return torch.ones(positions.shape[:4], dtype=torch.bool)
+
+
 def as_clips(positions: Tensor) -> Tensor:
     """(B, T, P, J, 3) as the field lays it out, (N, C, T, V, M)."""
     return positions.permute(0, 4, 1, 3, 2)
@@ -232,7 +236,7 @@ def as_clips(positions: Tensor) -> Tensor:
 def view_of(positions: Tensor) -> View:
     count = len(positions)
     times = TimeMap(torch.zeros(count), torch.full((count,), 1 / 30))
-    return View(positions, present(positions), times, torch.arange(count))
+    return View(positions, seen(positions), times, torch.arange(count))
 
 
 def adjacency() -> Tensor:

@@ -151,7 +151,7 @@ def test_an_unknown_study_is_refused_with_those_available() -> None:
 
 def test_windows_hold_position_and_velocity_around_each_frame() -> None:
     rng = np.random.default_rng(0)
-    motion = Motion(rng.normal(size=(30, 1, 2, 3)).astype(np.float32), np.ones((30, 1), bool), 15.0, "a")
+    motion = Motion(rng.normal(size=(30, 1, 2, 3)).astype(np.float32), np.ones((30, 1, 2), bool), 15.0, "a")
     windows = window_features(motion).reshape(30, len(REACH), 2, 6)
     flat = motion.positions[:, 0].reshape(30, 6)
     for frame in (0, 5, 17, 29):
@@ -163,7 +163,7 @@ def test_windows_hold_position_and_velocity_around_each_frame() -> None:
 
 
 def labelled(frames: int, ids: list[int], name: str = "a") -> tuple[Motion, np.ndarray]:
-    motion = Motion(np.zeros((frames, 1, 2, 3), np.float32), np.ones((frames, 1), bool), 15.0, name)
+    motion = Motion(np.zeros((frames, 1, 2, 3), np.float32), np.ones((frames, 1, 2), bool), 15.0, name)
     return motion, np.array(ids)
 
 
@@ -184,7 +184,7 @@ def test_a_forest_learns_a_class_from_positions() -> None:
         ids = np.repeat([0, 2, 0], 20)
         positions = rng.normal(0, 0.05, size=(60, 1, 2, 3)).astype(np.float32)
         positions[ids == 2] += 1
-        return Motion(positions, np.ones((60, 1), bool), 15.0, name), ids
+        return Motion(positions, np.ones((60, 1, 2), bool), 15.0, name), ids
 
     test, truth = take("t")
     scores = baseline_scores("forest", [take("a"), take("b")], [test], 4, seed=0)["t"]

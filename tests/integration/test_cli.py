@@ -21,6 +21,7 @@ import kinespan
 from kinespan.cli import COMMANDS
 from kinespan.corpus.store import Corpus
 from kinespan.io import save_npz
+from makers import person, utkinect
 
 Command = Callable[..., Any]
 FEW = ("--steps", "2", "--batch-size", "4", "--clip-frames", "32")
@@ -280,6 +281,30 @@ def test_without_split_all_recordings_are_trained_on_and_none_tested(jobs: Path,
     assert load(jobs / "all.json")["recordings"] == 6
 
 
+def test_a_new_file_of_a_data_set_that_has_a_recipe_is_localized_and_shown(jobs: Path, command: Command) -> None:
+    """UTKinect's joints: found by content, frames uneven in time, on a model of another skeleton."""
+    utkinect.write_joints(jobs / "new", 1, 1, [*range(0, 60, 2), *range(90, 190, 2)])
+    file = "new/joints_s01_e01.txt"
+    done = command("localize", "fine", file, "--out", "new_answers", "--skip-frames", "2")
+    assert done.code == 0, done.err
+    details = load(jobs / "new_answers" / "proposals.json")["external_data"]
+    assert details["read"] == {"skip_frames": 2}
+    assert command("report", "new_answers", "--out", "new.html").code == 0
+    np.savez(
+        jobs / "z_up.npz",
+        positions=1000 * person.standing()[:, :, [0, 2, 1]] * np.array([1, -1, 1]),
+        joints=np.array(person.JOINTS),
+        parents=np.array(person.PARENTS),
+    )
+    done = command("localize", "fine", "z_up.npz", "--out", "z_up", "--fps", "30")
+    assert "decided: the unit is millimetres, by the body (1.71 m tall" in done.out
+    assert "decided: z is up, not y, by the body (" in done.out
+    assert command("report", "z_up", "--out", "z_up.html").code == 0
+    assert "decided: z is up" in command("stream", "fine", "z_up.npz", "--fps", "30").err
+    assert command("report", "new_answers", "--out", "new.html", "--fps", "30").code == 0
+    assert command("stream", "fine", file).code == 0
+
+
 def test_reports_of_a_run_and_of_files(jobs: Path, command: Command) -> None:
     assert command("report", "fine", "--out", "run.html").code == 0
     words = ("report", "fine/proposals.json", "fine/metrics.json", "--out", "files.html", "--title", "My <takes>")
@@ -370,7 +395,7 @@ def test_run_stopped_by_ctrl_c_resumes(jobs: Path, command: Command) -> None:
 
 
 def test_ctrl_c_outside_training_is_one_line(monkeypatch: pytest.MonkeyPatch, command: Command) -> None:
-    def stop(path: Path) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("kinespan.cli.info._print_recording", stop)

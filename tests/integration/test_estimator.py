@@ -70,6 +70,36 @@ def test_recordings_need_no_names() -> None:
     assert 0 <= localizer.score(nameless, ANNOTATIONS[:3]) <= 1
 
 
+@pytest.mark.parametrize("spans", [[], [("walk", 0.5, 2.0)]])
+def test_events_are_learnt_predicted_and_scored_within_their_tolerance(spans: list[object]) -> None:
+    rows = [[*spans, ("strike", 2.5), ("strike", 4.0)]] * 2
+    localizer = finetuning(steps=30).fit(RECORDINGS[:2], rows)
+    assert localizer.labels_.events == ("strike",)
+    answers = localizer.predict(RECORDINGS[:2])
+    assert {event.label for answer in answers for event in answer.events} <= {"strike"}
+    result = kinespan.localize(localizer.model_, RECORDINGS[:2])
+    strikes = kinespan.Annotation((), localizer.labels_, events=[kinespan.Event(time, "strike") for time in (2.5, 4.0)])
+    truth = {take.name: strikes for take in RECORDINGS[:2]}
+    if not spans:
+        metrics = kinespan.evaluate(result, truth)
+        assert localizer.score(RECORDINGS[:2], rows) == pytest.approx(metrics.events.figures()["f1"])
+        assert list(metrics.headline()) == ["F1 of events"]
+    else:
+        assert 0 <= localizer.score(RECORDINGS[:2], rows) <= 1
+
+
+def test_people_whom_labels_name_are_told_apart() -> None:
+    pairs = [
+        kinespan.Recording(np.concatenate([a.positions[:80], b.positions[:80]], axis=1), 15, "ntu25")
+        for a, b in zip(RECORDINGS[:2], RECORDINGS[2:4], strict=True)
+    ]
+    rows = [[kinespan.Span(0.5, 3.0, "wave", person=0), kinespan.Span(1.0, 4.0, "walk", person=1)]] * 2
+    localizer = finetuning(steps=40).fit(pairs, rows)
+    assert localizer.labels_.exclusive, "what different people do at a time is no overlap"
+    assert {span.person for answer in localizer.predict(pairs) for span in answer.spans} <= {0, 1}
+    assert 0 <= localizer.score(pairs, rows) <= 1
+
+
 def test_labels_that_overlap_are_scored_by_map() -> None:
     rows = [[("wave", 0.5, 3.0), ("walk", 2.0, 5.0)], [("walk", 1.0, 4.0)]]
     localizer = finetuning().fit(RECORDINGS[:2], rows)
@@ -94,7 +124,7 @@ def test_scikit_learn_clones_searches_and_cross_validates() -> None:
 def test_parameters_are_those_that_were_given_or_set() -> None:
     localizer = kinespan.ActionLocalizer(steps=5, network=NetworkConfig(encoder="tcn"))
     assert localizer.get_params() == {
-        "training": "learn", "pretrained": None, "people": "together", "quiet": True,
+        "training": "learn", "pretrained": None, "people": None, "quiet": True,
         "steps": 5, "network": NetworkConfig(encoder="tcn"),
     }  # fmt: skip
     for params in ParameterGrid({"training": ["finetune"], "network__fps": [10.0], "steps": [9]}):

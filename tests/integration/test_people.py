@@ -14,6 +14,7 @@ import torch
 from kinespan.annotations.activitynet import read_predictions, read_truth
 from kinespan.config import AugmentConfig, FinetuneConfig, LearnConfig, NetworkConfig
 from kinespan.corpus import Corpus, CorpusWriter, Fold, Split
+from kinespan.corpus.writer import PEOPLE_DECISION
 from kinespan.data.annotation import Annotation, LabelSet, Span
 from kinespan.data.recording import Recording
 from kinespan.data.skeletons import NTU_25
@@ -104,6 +105,7 @@ def swapped(recording: Recording) -> Recording:
 
 def test_two_people_who_act_at_the_same_time_are_told_apart(corpus: Corpus, run: Path) -> None:
     model = load_model(run)
+    assert corpus.decisions == (PEOPLE_DECISION,)
     assert model.spec.people == "each"
     result, truth, metrics = evaluate_on(model, corpus, corpus.fold("held out", 1).test)
     assert metrics["map"]["0.5"] > 0.9

@@ -109,7 +109,7 @@ def test_annotations_from_a_file_replace_those_of_the_motion_files(folder: Path,
     assert corpus.labels == LabelSet(("hop", "jump"))
     assert [info.annotated for info in corpus.infos] == [True, False, True, False]
     assert corpus.annotation("take2") == Annotation((Span(0, 62 / 30, "hop"),), LabelSet(("hop", "jump")))
-    assert any(line.startswith("cut to its recording: 1 label (line 3 ('hop' 0 to 9)") for line in summary.decisions)
+    assert any(line.startswith("cut to the recording: 1 label (line 3 ('hop' 0 to 9)") for line in summary.decisions)
     assert labels not in summary.skipped
 
 

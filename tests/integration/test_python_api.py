@@ -166,6 +166,9 @@ def test_results_and_models_show_themselves(model: Model, corpus: Corpus) -> Non
     assert len(model._repr_html_()) < 2000
     assert "encoder" in dict(model.named_children()), "a line hides no layer"
     assert repr(model.encoder_model).startswith("EncoderModel(")
+    metrics = kinespan.evaluate(result, corpus)
+    assert repr(metrics).startswith("Metrics(6 recordings, per cent: mAP .1-.5 ")
+    assert f"<th>F1@50</th><td>{100 * metrics.f1['50']:.1f} %</td>" in metrics._repr_html_()
     table = corpus._repr_html_()
     assert "by-performer: 3 folds" in table
     assert "6 of them labelled" in table

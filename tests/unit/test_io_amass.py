@@ -180,6 +180,15 @@ def test_broken_files_are_refused(tmp_path, body_file, change, message):
     assert "broken_poses.npz" in str(caught.value)
 
 
+def test_a_file_without_a_rate_takes_the_given_one(tmp_path, body_file):
+    np.savez(tmp_path / "x_poses.npz", poses=np.zeros((2, 156)), trans=np.zeros((2, 3)))
+    assert detect(tmp_path / "x_poses.npz") == "amass"
+    with pytest.raises(InputError, match=r"x_poses.npz: the file states no frame rate; give it, for example --fps 120"):
+        read(tmp_path / "x_poses.npz", options=ReadOptions(body_model=body_file))
+    options = ReadOptions(body_model=body_file, fps=60)
+    assert read(tmp_path / "x_poses.npz", options=options, override_fps=False).recording.fps == 60
+
+
 def test_fields_that_are_not_used_are_not_unpacked(tmp_path, body_file):
     labels = np.array(["LFHD", None], dtype=object)  # some releases keep names of markers as pickled objects
     np.savez(tmp_path / "x.npz", poses=np.zeros((2, 156)), mocap_framerate=60, marker_labels=labels)

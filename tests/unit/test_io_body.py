@@ -77,6 +77,26 @@ def test_no_limb_and_no_rigid_limb_tell_nothing():
     assert len(body_of(person.standing(), ("head", "pelvis")).upward()) == 0
 
 
+def test_limbs_that_are_not_a_persons_tell_nothing():
+    positions = person.standing()
+    for joint in ("LeftForeArm", "LeftHand"):  # a robot with an arm of 1.5 m
+        positions[:, person.JOINTS.index(joint)] += [0, -1.2, 0]
+    assert body_of(positions).stature() is None
+
+
+def test_part_of_a_body_does_not_overrule_a_stated_unit(tmp_path):
+    """The paws of a mouse have names of arms; nobody says that a person of 6 m was meant to be in feet."""
+    names = ["Shoulder", "Arm", "ForeArm", "Hand"]
+    joints = [f"{side}{name}" for side in ("Left", "Right") for name in names]
+    joints = ["Chest", "LeftUpLeg", "RightUpLeg", *joints]
+    indices = [person.JOINTS.index(name) for name in joints]
+    parents = np.array([-1, 0, 0, *[max(0, 2 + number) if number % 4 else 0 for number in range(8)]])
+    positions = 3.5 * person.standing()[:, indices]
+    recording = read(write(tmp_path, positions, joints=np.array(joints), parents=parents)).recording
+    np.testing.assert_allclose(recording.positions[:, 0], positions, rtol=1e-6)
+    assert any(note.startswith("warning: the body is ") for note in recording.history)
+
+
 def test_a_limb_that_is_seen_in_few_frames_tells():
     positions = person.standing()
     positions[3:] = np.nan
@@ -182,7 +202,7 @@ def test_a_body_without_head_or_legs_keeps_the_axis_of_the_format(tmp_path):
     positions = UP["z"](person.standing())[:, indices]
     recording = read(write(tmp_path, positions, joints=np.array(names), parents=np.array(parents))).recording
     np.testing.assert_allclose(recording.positions[:, 0], positions, atol=1e-6)
-    assert "y up (the format's, with no head and legs to tell by)" in recording.history[0]
+    assert any("y up (the format's, with no head and legs to tell by)" in note for note in recording.history)
 
 
 def height(recording):

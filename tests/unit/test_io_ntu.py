@@ -132,6 +132,16 @@ def test_duplicate_bodies_are_skipped_and_zero_bodies_are_invalid(tmp_path):
     assert bodies.positions[:, 0, 0, 0].tolist() == [1.5, 2.5, 1.5]
     assert bodies.valid.tolist() == [[True, False], [True, False], [True, False]]
     assert bodies.list_position.tolist() == [[0, -1], [0, -1], [1, -1]]
+    assert bodies.motion({}).valid.shape == (3, 2, 25)
+    assert bodies.motion({}).valid.all(axis=2).tolist() == bodies.valid.tolist()
+    here[4] = 0  # a joint that the sensor did not see
+    bodies = read_bodies(write_lines(tmp_path / "b.skeleton", skeleton_lines([[(5, here)]])))
+    assert np.flatnonzero(~bodies.motion({}).valid[0, 0]).tolist() == [4]
+
+
+def test_duplicate_bodies_are_counted(tmp_path):
+    here = np.full((25, 3), 1.5)
+    bodies = read_bodies(write_lines(tmp_path / "a.skeleton", skeleton_lines([[(5, here), (5, here)]])))
     assert bodies.notes == ("skipped 1 bodies whose bodyID their frame lists twice",)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from joint_cases import HUMAN_IK, LETTER, LONG, MOTIVE, hierarchy
 
 from kinespan.data.joint_conventions import BONE_END_PARTS, CANONICAL_NAMES, MIDDLE_PARTS, NEEDED_PARTS, SIDED_PARTS
+from kinespan.data.joint_limbs import has_limbs_of_a_person
 from kinespan.data.joint_map import RULES, has_fingers, headless, joint_map, missing_parts
 from kinespan.data.joint_names import skeleton_from_canonical, skeleton_from_names
 from kinespan.data.joint_proposals import propose_parts
@@ -78,6 +81,7 @@ def test_an_animal_has_the_parts_that_its_names_say():
     assert skeleton.pairs == ((1, 2), (3, 4), (6, 7))
     assert skeleton.has_heading
     assert not skeleton.has_torso
+    assert joint_notes(skeleton) == ()  # nobody takes what has a tail for a person
 
 
 def test_an_upper_body_is_its_own_skeleton_and_that_is_said():
@@ -143,6 +147,7 @@ def test_a_person_without_any_known_name_is_proposed_by_the_hierarchy(rooted):
             parents[child] = parent
         parents[path[0]] = -1
     names = [f"Bone_{number:02}" for number in range(len(joints))]
+    assert has_limbs_of_a_person(skeleton_from_names("x", names, parents))
     skeleton = skeleton_from_names("x", names, parents)
     assert set(skeleton.body_parts) == {None}
     proposal = propose_parts(skeleton, (*NEEDED_PARTS, "head"))
@@ -169,6 +174,22 @@ def test_all_missing_parts_are_named_at_once():
     }  # fmt: skip
     with pytest.raises(InputError, match="left_hip, right_hip, left_elbow, right_elbow, left_knee, right_knee"):
         joint_map(skeleton, NTU_25)
+
+
+@pytest.mark.parametrize(
+    "parents",
+    [
+        list(range(-1, 1999)),  # a chain
+        [-1] * 2000,  # points
+        [-1, *[0] * 1999],  # a star
+        [-1, *((joint - 1) // 2 for joint in range(1, 2000))],  # a binary tree
+    ],
+    ids=["chain", "points", "star", "tree"],
+)
+def test_a_skeleton_of_thousands_of_joints_is_read_too(parents):
+    skeleton = skeleton_from_names("x", [f"node_{joint}" for joint in range(2000)], parents)
+    assert not has_limbs_of_a_person(skeleton) or parents[3] == 1
+    assert len(joint_notes(skeleton)) <= 1
 
 
 @pytest.mark.parametrize("name", SKELETONS)
@@ -244,3 +265,48 @@ def test_a_model_of_a_hand_names_the_joints_that_it_needs():
     hand = skeleton_from_names("hand", ["palm", "thumb", "index"], [-1, 0, 0])
     with pytest.raises(InputError, match=r"no thumb, index; its joints are palm, finger$"):
         joint_map(skeleton_from_names("x", ["palm", "finger"], [-1, 0]), hand)
+
+
+# --- any names at all ------------------------------------------------------------------------------------------------
+
+_WORDS = (
+    "Left",
+    "R_",
+    "l",
+    "hip",
+    "UpLeg",
+    "knee",
+    "Spine",
+    "arm",
+    ":",
+    ".001",
+    "_jnt",
+    "Model_",
+    "head",
+    "ASI",
+    "HJC",
+    "7",
+    "é",
+)
+NAMES = st.lists(st.lists(st.sampled_from(_WORDS), max_size=4).map("".join), min_size=1, max_size=12, unique=True)
+
+
+@settings(deadline=None)
+@given(NAMES, st.randoms(use_true_random=False))
+def test_any_names_and_any_hierarchy_make_a_skeleton(names, random):
+    """Names of parts, sides and rigs in any order: nothing fails, and left and right are never confused."""
+    parents = [random.randrange(-1, joint) if joint else -1 for joint in range(len(names))]
+    skeleton = skeleton_from_names("x", names, parents)
+    assert skeleton.joints == tuple(names)
+    assert {*skeleton.body_parts} <= {*CANONICAL_NAMES, None}
+    for left, right in skeleton.pairs:
+        parts = skeleton.body_parts[left] or "left_", skeleton.body_parts[right] or "right_"
+        assert parts[0].startswith("left_")
+        assert parts[1].startswith("right_")
+    proposal = propose_parts(skeleton, missing_parts(skeleton, NTU_25))
+    assert set(proposal) <= {joint for joint, part in zip(names, skeleton.body_parts, strict=True) if part is None}
+    assert len(set(proposal.values())) == len(proposal)
+    assert joint_line(skeleton)
+    assert len(joint_notes(skeleton)) <= 1
+    again = skeleton_from_canonical("x", names, skeleton.parents, [part or "" for part in skeleton.body_parts])
+    assert (again.body_parts, again.parents, again.root) == (skeleton.body_parts, skeleton.parents, skeleton.root)

@@ -60,6 +60,10 @@ def test_tables_of_other_separators_and_times_say_the_same(tmp_path: Path, text:
     assert rows_of(write(tmp_path, text)) == [("r", "walk, fast", 1.5, 3.25)]
 
 
+def test_zero_needs_no_clock(tmp_path: Path) -> None:
+    assert rows_of(write(tmp_path, HEADER + "r,a,0,1:02\n")) == [("r", "a", 0, 62)]
+
+
 @given(st.integers(0, 9), st.integers(0, 59), st.integers(0, 59_999), st.booleans())
 @settings(max_examples=50, deadline=None)
 def test_clock_times_are_seconds(hours: int, minutes: int, milliseconds: int, comma: bool) -> None:

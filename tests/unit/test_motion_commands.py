@@ -81,15 +81,16 @@ def test_info_says_in_ten_lines_what_was_decided(tmp_path, capsys):
     assert main(["info", str(path), "--fps", "30"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == MAX_LINES
-    assert lines[:4] == [
+    assert lines[:5] == [
         "recording take: npz, 1 person, 21 joints (npz21)",
         "time: 20 frames at 30 a second, 0.67 s",
+        "joints: 21 of 21 are parts of a whole person",
         "attributes: performer anna",
         "seen: 99.76 % of the joints",
     ]
     assert lines[-2].startswith("decided: the unit is centimetres, by the body (1.71 m tall, not 171.4 m by")
     assert lines[-1].startswith("decided: z is up, not y, by the body (")
-    assert "earlier notes: see --json" in lines[4]
+    assert "earlier notes: see --json" in lines[5]
     assert main(["info", str(path), "--fps", "30", "--json", "--up", "y"]) == 0
     assert json.loads(capsys.readouterr().out)["history"][-1].startswith("decided: the unit is")
 
@@ -117,12 +118,15 @@ def test_a_given_rate_is_only_for_files_that_state_none_among_several_formats(tm
     assert [info.fps for info in Corpus.open(tmp_path / "one").infos] == [25]
 
 
-def test_a_corpus_keeps_what_was_decided_about_its_files(tmp_path):
+def test_a_corpus_keeps_what_was_decided_about_its_files(tmp_path, capsys):
     for number in range(3):
         write_npz(tmp_path, f"{number}.npz", fps=30.0, positions=person.standing() * (1 if number else 1000))
     assert main(["prepare", str(tmp_path), "--out", str(tmp_path / "corpus")]) == 0
     decisions = Corpus.open(tmp_path / "corpus").decisions
     assert "1 of 3 recordings: the unit is millimetres, by the body (1.71 m tall, not 1714 m" in decisions[0]
+    capsys.readouterr()
+    assert main(["info", str(tmp_path / "corpus")]) == 0
+    assert f"decided:\n  {decisions[0]}\n" in capsys.readouterr().out
 
 
 def test_what_was_read_with_is_kept_as_plain_data(tmp_path):
@@ -141,3 +145,5 @@ def test_files_without_a_reader_say_what_they_are(tmp_path, capsys):
     for name, message in (("000001.npy", "prepare --recipe humanml3d"), ("anna.asf", "give the .amc file")):
         assert main(["info", str(tmp_path / name)]) == 2
         assert message in capsys.readouterr().err
+    assert main(["prepare", str(tmp_path), "--out", str(tmp_path / "corpus")]) == 2
+    assert "no recording of a known format among 2 files, such as .asf: an Acclaim" in capsys.readouterr().err

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -278,7 +280,7 @@ def test_times_in_minutes_are_doubted_and_read_with_the_option(tmp_path: Path) -
     takes = (info("walk_01", 600),)
     rows = "walk_01,walk,0.5,1.5\nwalk_01,turn,2,4\nwalk_01,walk,5,6.5\nwalk_01,turn,7,9.5\n"
     _, decisions = settle(tmp_path, rows, takes)
-    assert "if times are in minutes, give --time minutes" in decisions
+    assert "if times are minutes, give --time minutes" in decisions
     annotations, decisions = settle(tmp_path, rows, takes, time="minutes")
     assert times(annotations["walk_01"])[0] == ("walk", 30, 90)
     assert "give --time minutes" not in decisions
@@ -316,7 +318,18 @@ def test_rows_are_cut_to_the_recording_and_named(tmp_path: Path) -> None:
     annotations, decisions = settle(tmp_path, "walk_01,walk,1,3\nwalk_01,turn,18,21\nwalk_02,walk,-1,2\n")
     assert times(annotations["walk_01"]) == [("walk", 1, 3), ("turn", 18, 20)]
     assert times(annotations["walk_02"]) == [("walk", 0, 2)]
-    assert "cut to their recordings: 2 labels (line 3 ('turn' 18 to 21); 'walk_01' lasts 20.00 s)" in decisions
+    assert "cut to the recording: 2 labels (line 3 ('turn' 18 to 21); 'walk_01' lasts 20.00 s)" in decisions
+
+
+def test_rows_just_outside_are_left_out_and_told(tmp_path: Path) -> None:
+    annotations, decisions = settle(
+        tmp_path, "walk_01,walk,1,3\nwalk_01,turn,20.5,22\nwalk_01,walk,-0.9,-0.2\nwalk_01,hit,20.2,\nwalk_01,hit,20,\n"
+    )
+    assert times(annotations["walk_01"]) == [("walk", 1, 3)]
+    assert annotations["walk_01"].events == (Event(20, "hit"),)
+    assert "just outside of the recording, left out: 3 labels (line 3 ('turn' 20.5 to 22); 'walk_01' lasts" in decisions
+    with pytest.raises(InputError, match="outside of the recordings"):
+        settle(tmp_path, "walk_01,walk,1,3\nwalk_01,turn,21.5,22\n")
 
 
 def test_labels_are_shifted_by_a_number_or_by_row(tmp_path: Path) -> None:
@@ -521,3 +534,64 @@ def test_labels_that_are_not_declared_are_told_before_motion_is_read(tmp_path: P
     file.write_text(json.dumps({"labels": ["sit"], "database": {"walk_01": {"annotations": []}}}))
     with pytest.raises(InputError, match=r"t\.json: it has no labels"):
         read_labels(file, ["walk_01"], LabelSettings())
+
+
+# ---- any rows --------------------------------------------------------------------------------------------------
+
+ANY_TIMES = st.tuples(
+    st.floats(0, 19), st.sampled_from([2.0, 0.01, 5.0, 0.5, 0.0, -1.0, 30.0]) | st.floats(0.05, 3) | st.none()
+).map(lambda pair: (f"{pair[0]:.3f}", "" if pair[1] is None else f"{pair[0] + pair[1]:.3f}"))
+ODD_TIMES = st.tuples(st.sampled_from(["", "-2", "600", "0:05"]), st.sampled_from(["", "0", "0:07", "one"]))
+ANY_ROWS = st.lists(
+    st.tuples(
+        st.sampled_from([("walk_01", "0"), ("walk_01.bvh", "1"), ("WALK_02", ""), ("walk_01", "")]),
+        st.sampled_from(["walk", "Walk ", "turn", "hit"]),
+        st.integers(0, 29).flatmap(lambda number: ANY_TIMES if number else ODD_TIMES),
+        st.sampled_from(["", "", "", "0-6", "5-8; 18-40"]),
+    ).map(lambda row: (row[0][0], row[1], *row[2], row[0][1], row[3])),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(
+    ANY_ROWS,
+    st.sampled_from([None, "background", "ignore"]),
+    st.sampled_from([None, "seconds", "frames"]),
+    st.sampled_from([0.0, 0.5, -0.25]),
+    st.sampled_from([(), (), ("hit",)]),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_rows_become_true_annotations_or_are_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, ...]],
+    unlabelled: str | None,
+    time: str | None,
+    offset: float,
+    points: tuple[str, ...],
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    text = "".join(",".join(row) + "\n" for row in rows)
+    header = "recording,label,start,end,person,covered\n"
+    options = {"unlabelled": unlabelled, "time": time, "offset": offset, "points": points}
+    try:
+        annotations, decisions = settle(folder, text, header=header, **options)
+    except InputError as error:
+        message = str(error)
+    else:
+        message = ""
+    hypothesis.event("refused" if message else "annotated")
+    if message:
+        assert re.search(r"labels\.csv|--points", message)
+        return
+    assert all(line == line.strip() for line in decisions.splitlines())
+    assert len({annotation.labels for annotation in annotations.values()}) <= 1
+    for name, annotation in annotations.items():
+        assert name in ("walk_01", "walk_02")
+        assert all(0 <= span.start < span.end <= 20 for span in annotation.spans)
+        assert all(0 <= event.time <= 20 for event in annotation.events)
+        assert all(0 <= start < end <= 20 for start, end in annotation.covered or ())
+        if annotation.labels.exclusive:
+            for person in (0, 1):
+                spans = [span for span in annotation.spans if span.person in (None, person)]
+                assert all(a.end <= b.start + 1e-6 for a, b in itertools.pairwise(spans))

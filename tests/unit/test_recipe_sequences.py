@@ -38,6 +38,8 @@ def test_sfinge3d_becomes_a_corpus_of_hands(tmp_path: Path) -> None:
     assert annotation.spans == (Span(0.5, 1.5, "one"), Span(2.0, 2.5, "OK"))
     assert annotation.covered is None
     assert [file.name for file in summary.skipped] == ["readme.md"]
+    assert corpus.decisions[0] == "frames of sequencesGT.csv are counted from 1, both ends included"
+    assert "shuffled by seed 0" in str(summary)
 
 
 def test_sfinge3d_deals_whole_recordings_to_four_folds(tmp_path: Path) -> None:
@@ -198,9 +200,13 @@ def test_mocap6_takes_the_skeleton_of_the_subject_first(tmp_path: Path) -> None:
     own = hdm05.write_asf(tmp_path / "asf", "yy").rename(tmp_path / "asf" / "13.asf")
     survey = Mocap6().survey(tmp_path)
     assert [item.details[0] for item in survey.items] == [own]
+    assert survey.decisions == ()
     assert "which skeleton belongs to it? below the folder: 13.asf, 86.asf; give it with --asf" in survey.refused[0][1]
     other = tmp_path / "amc" / "86.asf"
-    assert [item.details[0] for item in Mocap6(asf=other).survey(tmp_path).items] == [own, other]
+    given = Mocap6(asf=other).survey(tmp_path)
+    assert [item.details[0] for item in given.items] == [own, other]
+    (decision,) = given.decisions
+    assert decision.startswith("subject 14 moves on the skeleton of 86.asf, as there is no 14.asf")
 
 
 def test_mocap6_names_what_is_wrong(tmp_path: Path) -> None:

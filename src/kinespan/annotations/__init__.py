@@ -14,7 +14,7 @@ from ..data.annotation import Annotation
 from ..data.clock import Clock
 from ..errors import InputError
 from . import activitynet, activitynet_labels, csv_table  # registers the formats
-from .base import FORMATS, AnnotationFormat
+from .base import FORMATS, HEAD_BYTES, AnnotationFormat
 from .label_file import LabelFile, LabelRow
 
 __all__ = [
@@ -25,9 +25,11 @@ __all__ = [
     "activitynet",
     "activitynet_labels",
     "csv_table",
+    "detect_labels",
     "read_annotations",
     "read_label_file",
     "write_annotations",
+    "write_label_file",
 ]
 
 
@@ -39,18 +41,38 @@ def read_annotations(path: Path | str) -> dict[str, Annotation]:
     return read_label_file(path).annotations()
 
 
-def read_label_file(path: Path | str) -> LabelFile:
-    """The rows of a label file, in the format that the file's ending names; CSV for an unknown ending.
+def read_label_file(path: Path | str, format: str = "auto") -> LabelFile:
+    """The rows of a label file, in a format of `FORMATS`; auto: the one that its content is of, see `detect_labels`.
 
     Raises InputError, naming the file, where it is missing or not in that format.
     """
     path = Path(path)
-    formats = _formats_by_suffix("read")
     if not path.is_file():
-        raise InputError(f"{path}: no such file; annotations are {' or '.join(formats)} files")
-    read = FORMATS[formats.get(path.suffix.lower(), "csv")].read
-    assert read is not None
+        formats = [name for name in FORMATS if FORMATS[name].read]
+        raise InputError(f"{path}: no such file; annotations are read as {', '.join(formats)}")
+    name = detect_labels(path) if format == "auto" else format
+    read = FORMATS[name].read
+    if read is None:
+        raise InputError(f"annotation format {name!r} can be written, not read")
     return read(path)
+
+
+def detect_labels(path: Path | str) -> str:
+    """The name of a label file's format, by its content, then by its ending; csv where neither says one.
+
+    Raises InputError where the file cannot be read, and where more than one format fits and its ending names none.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    by_ending = _formats_by_suffix("read").get(path.suffix.lower(), "csv")
+    names = [name for name in FORMATS if (sniff := FORMATS[name].sniff) is not None and sniff(path, head)]
+    if len(names) > 1 and by_ending not in names:
+        raise InputError(f"{path}: more than one format of labels fits ({', '.join(names)}); give it by name")
+    return names[0] if len(names) == 1 else by_ending
 
 
 def write_annotations(
@@ -65,6 +87,13 @@ def write_annotations(
 
     Raises InputError for an unknown format or ending, a format that cannot be written, and as its `write` does.
     """
+    write_label_file(LabelFile.of(annotations, Path(path)), path, format, clocks)
+
+
+def write_label_file(
+    file: LabelFile, path: Path | str, format: str | None = None, clocks: Mapping[str, Clock] | None = None
+) -> tuple[str, ...]:
+    """Write the rows of a label file, in seconds, as `write_annotations` does; returns what the format cannot hold."""
     path = Path(path)
     if format is None:
         formats = _formats_by_suffix("write")
@@ -77,7 +106,7 @@ def write_annotations(
     write = FORMATS[format].write
     if write is None:
         raise InputError(f"annotation format {format!r} can be read, not written")
-    write(annotations, path, clocks or {})
+    return write(file, path, clocks or {})
 
 
 def _formats_by_suffix(use: Literal["read", "write"]) -> dict[str, str]:

@@ -32,7 +32,7 @@ from ..data.span_table import NamedRow, SpanRow, SpanTable
 from ..errors import InputError
 from ..files import write_atomically
 from .json_fields import MAX_PEOPLE, FieldError, is_number, label_of, mapping, parsed, person_of
-from .label_file import listed
+from .label_file import LabelFile, listed
 
 VERSION = "1.0"
 """The "version" of written files."""
@@ -90,12 +90,15 @@ def write_truth(truth: Truth, path: Path) -> None:
     _write({"version": VERSION, **labels, "database": database}, path)
 
 
-def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str, Clock]) -> None:
-    """Write annotations as T.json, with the duration and the rate of recordings whose clock is given."""
+def write(file: LabelFile, path: Path, clocks: Mapping[str, Clock]) -> tuple[str, ...]:
+    """Write rows as T.json, with the duration and the rate of recordings whose clock is given."""
+    annotations = file.annotations()
     labels = next((annotation.labels for annotation in annotations.values()), LabelSet(()))
     known = {name: clocks[name] for name in annotations if name in clocks}
     durations = {name: clock.duration for name, clock in known.items()}
     write_truth(Truth(annotations, labels, durations, {name: clock.fps for name, clock in known.items()}), path)
+    tiers = {row.tier for row in file.rows if row.tier}
+    return (f"the names of {len(tiers)} tiers; their rows are one list",) if tiers else ()
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------

@@ -32,7 +32,14 @@ def read(path: Path) -> LabelFile:
         return LabelFile(path, tuple(dict.fromkeys([*groups, *(row.recording for row in rows)])), tuple(rows))
 
 
-FORMATS.register("activitynet")(AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write))
+def sniff(path: Path, head: bytes) -> bool:
+    """An object with a database or results within the first keys."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and any(key in head for key in (b'"database"', b'"results"'))
+
+
+FORMATS.register("activitynet")(
+    AnnotationFormat((".json",), "ActivityNet JSON, many recordings a file", read, write, sniff)
+)
 
 
 def _predicted_events(data: Mapping[str, Any]) -> list[LabelRow]:

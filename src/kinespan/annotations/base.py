@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.annotation import Annotation
 from ..data.clock import Clock
 from ..registry import Registry
 from .label_file import LabelFile
@@ -23,11 +22,15 @@ class AnnotationFormat:
     read: Callable[[Path], LabelFile] | None = None
     """The rows of a file, as they stand there. Raises InputError, naming the file and what is wrong in it, for a file
     that is not of the format; what rows mean is decided for all formats alike by who asks."""
-    write: Callable[[Mapping[str, Annotation], Path, Mapping[str, Clock]], None] | None = None
-    """Write the annotations of recordings over one LabelSet, scored or not, seconds unrounded, each recording named.
-    The clocks are those of the recordings where they are known, for formats that count frames. The file is complete or
-    absent (`kinespan.files.write_atomically`). Raises InputError for what the format cannot hold, or a bad path."""
+    write: Callable[[LabelFile, Path, Mapping[str, Clock]], tuple[str, ...]] | None = None
+    """Write rows in seconds, scored or not, to a path, each recording named; returns what the format cannot hold, in
+    plain lines. The clocks are those of the recordings where they are known, for formats that count frames. The file is
+    complete or absent (`kinespan.files.write_atomically`). Raises InputError for a bad path."""
+    sniff: Callable[[Path, bytes], bool] | None = None
+    """Whether a file, of which the first `HEAD_BYTES` bytes are given, is of the format, by its content; it never
+    raises. None: only its ending says so."""
 
 
+HEAD_BYTES = 4096
 FORMATS: Registry[AnnotationFormat] = Registry("annotation format")
 """Annotation formats by name."""

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..data.annotation import Annotation
 from ..data.clock import Clock
 from ..errors import InputError
 from ..files import write_atomically
@@ -43,25 +42,24 @@ _CLOCK = re.compile(r"(-?)(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
 _RANGE = re.compile(r"\s*([\d:.,]+)\s*(?:-|–|to)\s*([\d:.,]+)\s*")
 
 
-def write(annotations: Mapping[str, Annotation], path: Path, clocks: Mapping[str, Clock]) -> None:
-    """Write the table of spans and events, in order of start, UTF-8, lines ended by CR LF.
+def write(file: LabelFile, path: Path, clocks: Mapping[str, Clock]) -> tuple[str, ...]:
+    """Write the table of spans and events, UTF-8, lines ended by CR LF; with a column for tiers where there are some.
 
     Raises InputError for a bad path.
     """
     text = io.StringIO(newline="")
     table = csv.writer(text)
-    table.writerow(COLUMNS)
-    for name, annotation in annotations.items():
-        clock = clocks.get(name)
-        rows: list[tuple[str, float, float | None, int | None, int | None, float | None, int | None]] = []
-        for span in annotation.spans:
-            frames = (None, None) if clock is None else clock.frames(span.start, span.end)
-            rows.append((span.label, span.start, span.end, *frames, span.score, span.person))
-        for event in annotation.events:
-            frame = None if clock is None else clock.frame(event.time)
-            rows.append((event.label, event.time, None, frame, None, event.score, event.person))
-        table.writerows((name, *row) for row in sorted(rows, key=lambda row: row[1]))
+    has_tiers = any(row.tier for row in file.rows)
+    table.writerow((*COLUMNS, "tier") if has_tiers else COLUMNS)
+    for row in file.rows:
+        clock = clocks.get(row.recording)
+        frames: tuple[int | None, int | None] = None, None
+        if clock is not None:
+            frames = (clock.frame(row.start), None) if row.end is None else clock.frames(row.start, row.end)
+        cells = (row.recording, row.label, row.start, row.end, *frames, row.score, row.person)
+        table.writerow((*cells, row.tier) if has_tiers else cells)
     write_atomically(path, text.getvalue())
+    return ()
 
 
 def read(path: Path) -> LabelFile:
@@ -204,7 +202,7 @@ def _row(cells: Mapping[str, str], line: int, where: str) -> LabelRow:
             raise InputError(f"{where}: field {column} is empty; give all of {', '.join(REQUIRED_COLUMNS)}")
     start, unit = _time(cells, "start" if is_span else "time", where)
     end, end_unit = _time(cells, "end", where) if is_span and cells.get("end") else (None, unit)
-    if unit != end_unit:
+    if unit != end_unit and start != 0 and end != 0:
         raise InputError(f"{where}: one of start and end is written as m:ss, the other is not; write both alike")
     person = cells.get("person") or None
     if person is not None and not person.isdecimal():
@@ -222,7 +220,7 @@ def _row(cells: Mapping[str, str], line: int, where: str) -> LabelRow:
         end,
         f"line {line}",
         None if person is None else int(person),
-        unit,
+        unit or end_unit,
         offset,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ class LabelRow:
     """What start and end count; None where the file does not say."""
     offset: float | None = None
     """Seconds to add to start and end."""
+    tier: str = ""
+    """The tier, track, rater or subject that the row belongs to; empty where the format has none."""
+    score: float | None = None
+    """How sure a prediction is; None for annotations."""
 
     @property
     def is_instant(self) -> bool:
@@ -67,6 +72,34 @@ class LabelFile:
     """The labels that the file declares to name an instant; None: those all of whose rows are instants."""
     tolerance: float = TOLERANCE
     """Seconds by which an instant may be off."""
+    notes: tuple[str, ...] = ()
+    """What the reader decided and what it left out, with counts, in plain lines."""
+
+    @property
+    def tiers(self) -> dict[str, int]:
+        """The number of rows of each tier, in the order of the file."""
+        return dict(Counter(row.tier for row in self.rows))
+
+    @staticmethod
+    def of(annotations: Mapping[str, Annotation], path: Path) -> LabelFile:
+        """The rows of annotations over one label set, in order of start, to be written to `path`."""
+        rows, covered = [], []
+        for name, annotation in annotations.items():
+            spans = [LabelRow(name, s.label, s.start, s.end, "", s.person, score=s.score) for s in annotation.spans]
+            events = [LabelRow(name, e.label, e.time, None, "", e.person, score=e.score) for e in annotation.events]
+            rows += sorted(spans + events, key=lambda row: row.start)
+            covered += [LabelRow(name, "", start, end, "") for start, end in annotation.covered or ()]
+        labels = next((annotation.labels for annotation in annotations.values()), LabelSet(()))
+        return LabelFile(
+            path,
+            tuple(annotations),
+            tuple(rows),
+            tuple(covered),
+            labels.names,
+            labels.exclusive,
+            labels.events,
+            labels.tolerance,
+        )
 
     def annotations(self) -> dict[str, Annotation]:
         """Annotations by recording, as the file has them, in seconds.
@@ -131,7 +164,7 @@ def annotations_of(
         if _is_span(row, labels.events):
             spans[row.recording].append(_span(row))
         else:
-            events[row.recording].append(Event(row.start, row.label, person=row.person))
+            events[row.recording].append(Event(row.start, row.label, row.score, row.person))
     return {
         name: Annotation(
             tuple(spans[name]), labels, tuple(covered[name]) if name in covered else None, tuple(events[name])
@@ -152,4 +185,4 @@ def _is_span(row: LabelRow, events: Iterable[str]) -> bool:
 
 def _span(row: LabelRow) -> Span:
     assert row.end is not None
-    return Span(row.start, row.end, row.label, person=row.person)
+    return Span(row.start, row.end, row.label, row.score, row.person)

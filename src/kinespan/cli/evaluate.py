@@ -53,7 +53,7 @@ class EvaluateArguments:
     fold: int = 1
     """Fold of the split."""
     decoder: str | None = None
-    """How scores become spans: one of `kinespan list decoders`; by default the model's own way."""
+    """How scores become proposals: one of `kinespan list decoders`; by default the model's own way."""
     predictions: Path | None = None
     """Predictions as ActivityNet JSON, such as proposals.json."""
     truth: Path | None = None

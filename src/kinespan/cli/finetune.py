@@ -38,8 +38,8 @@ class FinetuneArguments(RunArguments, CorpusArguments):
     """The files that `finetune` reads and writes."""
 
     pretrained: str | None = None
-    """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further, a
-    model file, or `default`, the shipped encoder."""
+    """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further (of
+    one with --fold all each fold takes its own), a model file, or `default`, the shipped encoder."""
     teachers: tuple[Path, ...] = ()
     """Folders of finished runs, or model files, whose scores of the unlabelled training recordings serve as
     pseudo-labels."""

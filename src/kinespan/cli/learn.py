@@ -36,8 +36,8 @@ class LearnArguments(RunArguments, CorpusArguments):
     """The files that `learn` reads and writes."""
 
     pretrained: str | None = None
-    """Encoder to start from in place of pretraining: folder of a pretraining run, a model file, or `default`, the
-    shipped encoder."""
+    """Encoder to start from in place of pretraining: folder of a pretraining run (of one with --fold all each fold
+    takes its own), a model file, or `default`, the shipped encoder."""
 
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:

@@ -42,7 +42,7 @@ from .checks import (
     localizer_spec,
 )
 from .common import DeviceArguments, plural
-from .motion import READING, check_no_options
+from .motion import READING, check_no_options, decision_lines
 
 GROUPS = {
     "a corpus": ("split", "fold"),
@@ -119,6 +119,8 @@ def run(arguments: LocalizeArguments, options: io.ReadOptions) -> int:
         write_truth(motion.truth, out / TRUTH_FILE)
     else:
         (out / TRUTH_FILE).unlink(missing_ok=True)  # of the answers that were overwritten
+    for line in () if corpora else decision_lines(motion.recordings):
+        print(line)
     _print(result, out)
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields
 
 from .. import io
@@ -23,6 +24,12 @@ def check_no_options(options: io.ReadOptions, what: str) -> None:
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"{flags}: for motion files, not for {what}")
+
+
+def decision_lines(recordings: Sequence[Recording]) -> list[str]:
+    """What was decided when the recordings were read, and what looks wrong in them, a line each."""
+    lines = io.decisions([recording.history for recording in recordings])
+    return [line if line.startswith("warning: ") else f"decided: {line}" for line in lines]
 
 
 def take_lines(take: io.Take, format: str) -> list[str]:

@@ -37,7 +37,8 @@ class RecognizeArguments(CorpusArguments):
     """The files that `recognize` reads and writes."""
 
     pretrained: str | None = None
-    """Folder of a pretraining run, a model file, or `default`, the shipped encoder."""
+    """Folder of a pretraining run (of one with --fold all each fold takes its own), a model file, or `default`, the
+    shipped encoder."""
     out: Path | None = None
     """JSON file to write: the figures and the confusion matrix; with --fold all those of every fold, their mean and
     their standard deviation."""

@@ -29,10 +29,11 @@ from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS
 from ..errors import InputError
 from ..models.model_file import ModelSpec
+from ..transforms.normalise import even_rate
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
-from .motion import READING, check_no_options
+from .motion import READING, check_no_options, decision_lines
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..stream import Update
@@ -94,7 +95,9 @@ def _frames(
     if arguments.input is not None:
         if arguments.skeleton is not None:
             raise InputError("--skeleton is for frames from standard input; a file has its own")
-        recording = io.read(arguments.input, options=options).recording
+        recording = even_rate(io.read(arguments.input, options=options).recording)
+        for line in decision_lines([recording]):
+            print(line, file=sys.stderr)
         return recording.fps, recording.skeleton, zip(recording.positions, recording.valid, strict=True)
     if options.fps is None:
         raise InputError("missing: --fps; standard input does not state it")

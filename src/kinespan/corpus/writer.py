@@ -24,6 +24,8 @@ from .info import RecordingInfo
 from .splits import Split
 from .store import FRAMES_FILE, INDEX_FILE, VALID_FILE, Corpus, pack_valid
 
+PEOPLE_DECISION = "labels say whose an action is: people are told apart, each trained, localized and scored alone"
+
 
 class CorpusWriter:
     """Writes a corpus, recording by recording, in a ``with`` block.
@@ -100,6 +102,11 @@ class CorpusWriter:
         """The recordings written so far."""
         return tuple(self._infos.values())
 
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """The plain lines about what was decided so far."""
+        return tuple(self._decisions)
+
     def add(self, recording: Recording, annotation: Annotation | None = None) -> RecordingInfo:
         """Write a recording and its annotation, if any; returns its RecordingInfo, ``annotated`` not yet set.
 
@@ -175,6 +182,8 @@ class CorpusWriter:
                 f"recording {name!r}: labels of person {annotation.people[-1]}, expected {slots}, as the motion has "
                 f"{num_people} {'person' if num_people == 1 else 'people'}; number people from 0 in the person column"
             )
+        if annotation.people and num_people > 1 and PEOPLE_DECISION not in self._decisions:
+            self.decide(PEOPLE_DECISION)
         return encode_annotation(annotation)
 
     def _commit(self, folder: Path) -> None:
@@ -184,8 +193,8 @@ class CorpusWriter:
         check_splits(self._splits.values(), self._infos, self.labels)
         infos = tuple(replace(info, annotated=name in self._annotations) for name, info in self._infos.items())
         annotations = tuple(self._annotations.get(name) for name in self._infos)
-        splits, decisions = tuple(self._splits.values()), tuple(self._decisions)
-        text = encode(Index(self.name, self.labels, infos, annotations, splits, decisions))
+        splits = tuple(self._splits.values())
+        text = encode(Index(self.name, self.labels, infos, annotations, splits, self.decisions))
         self._check_sizes()
         self._files.append(self._open.enter_context((folder / INDEX_FILE).open("wb")))
         self._files[-1].write(text.encode("ascii"))

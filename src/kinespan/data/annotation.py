@@ -164,6 +164,8 @@ SpanRow = tuple[str, float, float | None, float | None, int | None]
 class Annotation:
     """The Spans and Events of one Recording over a LabelSet, and the time that the annotator looked at.
 
+    A slice is in seconds, and is the annotation of the same slice of the recording: ``annotation[2.0:5.5]``.
+
     Raises InputError for a label outside the label set, and for a span whose label names an event.
     """
 

@@ -86,6 +86,8 @@ MARKERS = frozenset({
 """Names that only markers on the skin have: Plug-in Gait, Helen Hayes, ISB, Motive."""
 FEWEST_MARKERS = 3
 """With so many of them a file is of markers, and a ``knee`` in it is a marker too, not the joint."""
+ANIMAL_WORDS = ("tail", "paw", "snout", "hoof", "wing", "beak", "whisker")
+"""Parts that no person has."""
 AUGMENTED = "study"
 """The end of the names of markers that OpenCap adds to its keypoints; they say nothing of the keypoints."""
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from ..errors import InputError
+from .joint_conventions import ANIMAL_WORDS
+from .joint_limbs import has_limbs_of_a_person
 from .joint_map import has_fingers, headless, joint_map, missing_parts, shortened
 from .joint_names import read_names
-from .joint_proposals import as_yaml, has_limbs_of_a_person, propose_parts, unknown_joints
+from .joint_proposals import as_yaml, propose_parts, unknown_joints
 from .skeleton import Skeleton
 from .skeletons import NTU_25
 
@@ -37,12 +39,15 @@ def joint_notes(skeleton: Skeleton) -> tuple[str, ...]:
     Nothing where the parts of a whole person were understood, and of a hand, an animal or a robot without arms and
     legs.
     """
-    if read_names(skeleton.joints).is_marker_set:
+    names = read_names(skeleton.joints)
+    if names.is_marker_set:
         centres = [part for part in skeleton.body_parts if part]
         understood = (
             f"only its joint centres are parts of a body: {shortened(centres)}" if centres else "none is a joint"
         )
         return (f"the joints are markers on the skin; {understood}",)
+    if any(animal in word for word in names.words for animal in ANIMAL_WORDS):
+        return ()
     missing = missing_parts(skeleton, NTU_25)
     proposal = propose_parts(skeleton, (*missing, *headless(skeleton)))
     has_limbs = any(part.endswith(_LIMB_PARTS) for part in skeleton.body_parts if part)

@@ -33,7 +33,13 @@ class Recording:
     """One take: positions (T, P, J, 3) float32 in metres, y up; fps; skeleton; valid (T, P, J); name; source.
 
     Frame i covers the seconds [i / fps, (i + 1) / fps), or starts at ``times[i]`` where frames are uneven. Arrays are
-    made read-only; the caller's stay writable. A slice is in seconds: ``recording[2.0:5.5]``.
+    made read-only; the caller's stay writable.
+
+    A skeleton may be given by its name in `kinespan list skeletons`, and positions of one person as (T, J, 3):
+    ``Recording(array, fps=30, skeleton="ntu25")``. Without `valid`, joints were seen whose positions are not NaN; given
+    as (T, P) it holds for whole people.
+
+    A slice is in seconds, and gives the motion in between with a clock of its own: ``recording[2.0:5.5]``.
 
     Raises InputError for wrong shapes, an fps that is not positive and finite, a value of a valid joint that is not
     finite, times that do not rise from 0, and a take in which nothing was seen.
@@ -72,14 +78,8 @@ class Recording:
     ) -> None:
         """Check and freeze the arrays. Raises InputError, naming the recording.
 
-        Parameters:
-            positions: (T, P, J, 3), or (T, J, 3) of one person, in metres, y up.
-            fps: frames a second; of uneven frames the nominal rate.
-            skeleton: a Skeleton, or the name of one of `kinespan list skeletons`, such as ``"ntu25"``.
-            name: the name that splits, annotations and predictions know the take by.
-            valid: (T, P, J), or (T, J) of one person, whether each joint was seen; (T, P) says it of whole people.
-                None: every joint was seen whose position is not NaN.
-            source, attributes, history, times: as the fields of these names.
+        Positions are (T, P, J, 3), or (T, J, 3) of one person; valid is (T, P, J), (T, P) of whole people, or (T, J) of
+        one person. All else is as the fields have it.
         """
         set_field = partial(object.__setattr__, self)
         set_field("name", name)

@@ -34,6 +34,9 @@ _CHAIN_SHARE = 0.87
 _MAX_SPREAD = 0.6
 """A limb whose length varies by more of its median, from the 10th to the 90th percentile, is none."""
 
+_MAX_PROPORTION = 2.5
+"""The largest ratio of what two limbs of a person say of the stature; by poor trackers it is up to 2."""
+
 _UNITS: tuple[tuple[float, str, float], ...] = (
     (3.4, "metres", 1.0),
     (9.0, "feet", 0.3048),
@@ -65,9 +68,14 @@ class Body:
         return cls({part: seen[:, :, joint].reshape(-1, 3) for part, joint in joints.items()})
 
     def stature(self) -> float | None:
-        """The height of the body in the file's units, the median of what its limbs say; None without any limb."""
+        """The height of the body in the file's units, the median of what its limbs say.
+
+        None without any limb, and where their proportions are not a person's.
+        """
         estimates = [length / share for length, share in self._limbs() if length > 0]
-        return float(np.median(estimates)) if estimates else None
+        if not estimates or max(estimates) > _MAX_PROPORTION * min(estimates):
+            return None
+        return float(np.median(estimates))
 
     def upward(self) -> Float64Array:
         """Unit vectors (N, 3) from the legs to the head, of the frames that show both."""

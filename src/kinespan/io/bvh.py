@@ -13,7 +13,7 @@ from ..arrays import Float64Array
 from ..data.skeleton import Skeleton
 from ..data.skeletons import skeleton_from_names
 from ..errors import InputError
-from .base import DECIDED, READERS, FileMotion, floats, number_table, read_text, whole_number
+from .base import DECIDED, READERS, FileMotion, floats, numbers_by_line, read_text, whole_number
 from .options import ReadOptions
 from .rotations import chained
 
@@ -188,22 +188,26 @@ def _motion_header(path: Path, lines: list[str], start: int) -> tuple[int, str, 
 
 def _values(path: Path, lines: list[str], start: int, frames: int, width: int) -> tuple[Float64Array, tuple[str, ...]]:
     """Channel values (T, width), one line a frame, and a note where their number is not the announced one."""
-    rows = [(number, line) for number, line in enumerate(lines[start:], start=start + 1) if line.strip()]
-    for frame, (number, line) in enumerate(rows, start=1):
-        words = len(line.split())
-        if words != width:
-            is_cut = frame == len(rows) and words < width
+    numbers: list[int] = []
+    words: list[str] = []
+    filled = [number for number, line in enumerate(lines[start:], start=start + 1) if line.strip()]
+    for frame, number in enumerate(filled, start=1):
+        row = lines[number - 1].split()
+        if len(row) != width:
+            is_cut = number == filled[-1] and len(row) < width
             end = "; the file is cut off there, copy it again" if is_cut else ", one for each channel"
-            raise InputError(
-                f"{path}:{number}: frame {frame} (line {number}) has {words} values, expected {width}{end}"
-            )
-    if not rows or abs(len(rows) - frames) > 1:
-        reason = "the file is cut off" if len(rows) < frames else "correct the number"
-        raise InputError(f"{path}:{len(lines)}: found {len(rows)} frames, but 'Frames:' says {frames}; {reason}")
-    values = number_table(path, rows, width, "")
-    if len(rows) == frames:
+            found = f"frame {frame} (line {number}) has {len(row)} values"
+            raise InputError(f"{path}:{number}: {found}, expected {width}{end}")
+        numbers.append(number)
+        words += row
+    count = len(numbers)
+    if not count or abs(count - frames) > 1:
+        reason = "the file is cut off" if count < frames else "correct the number"
+        raise InputError(f"{path}:{len(lines)}: found {count} frames, but 'Frames:' says {frames}; {reason}")
+    values = numbers_by_line(path, numbers, words, width)
+    if count == frames:
         return values, ()
-    return values, (f"{DECIDED}all rows are read ({len(rows)} frames, though 'Frames:' says {frames})",)
+    return values, (f"{DECIDED}all rows are read ({count} frames, though 'Frames:' says {frames})",)
 
 
 def _rest_pose(nodes: list[Node]) -> Float64Array:

@@ -88,8 +88,10 @@ def survey_files(source: Path | str, format: str = AUTO) -> tuple[list[tuple[Pat
             skipped.append(path)
     if not recordings:
         wanted = "a known format" if format == AUTO else f"the format {format}"
+        suffixes = {path.suffix.lower() for path in skipped}
+        known = next((f", such as {suffix}: {what}" for suffix, what in _WHAT_IT_IS.items() if suffix in suffixes), "")
         raise InputError(
-            f"{source}: no recording of {wanted} among {len(skipped)} files; kinespan reads {', '.join(READERS)}"
+            f"{source}: no recording of {wanted} among {len(skipped)} files{known}; kinespan reads {', '.join(READERS)}"
         )
     return recordings, skipped
 

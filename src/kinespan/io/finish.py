@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from ..arrays import BoolArray, Float64Array, IntArray
 from ..data.annotation import Annotation, runs, spans_from_frames
+from ..data.joint_report import joint_notes
 from ..data.recording import Recording
 from ..errors import InputError
 from .base import CHECK, DECIDED, FileMotion, Take
 from .body import STATURES, Body, find_up, likely_unit
-from .joints import with_joints
+from .joints import with_joint_file
 from .options import ReadOptions
 
 _TURN_UP: dict[str, NDArray[np.float32]] = {
@@ -53,7 +54,7 @@ def finish(
 
     Raises InputError, naming the file, without a rate, without a remaining frame, and as Recording does.
     """
-    motion = with_joints(motion, options.joints)
+    motion = motion if options.joints is None else with_joint_file(motion, options.joints)
     skip = options.skip_frames
     if skip >= len(motion.positions):
         raise InputError(f"{path}: --skip-frames is {skip}, but the file has only {len(motion.positions)} frames")
@@ -72,6 +73,7 @@ def finish(
         f"read as {format_name}: {fps.value:g} fps ({fps.origin}), {unit.value:.6g} m per unit ({unit.origin}), "
         f"{up.value} up ({up.origin})",
         *(note for measure in (fps, unit, up) for note in measure.notes),
+        *(CHECK + note for note in joint_notes(motion.skeleton)),
     ]
     if skip:
         history.append(f"dropped the first {skip} frames")
@@ -128,20 +130,20 @@ def _unit(motion: FileMotion, options: ReadOptions, body: Body) -> _Measure:
     elif stature is None or (motion.unit is not None and (motion.unit_is_sure or _is_human(stature * motion.unit))):
         unit = _Measure(motion.unit, motion.unit_from)
     else:
-        unit = _guessed_unit(motion, stature)
+        unit = _guessed_unit(motion, stature, is_whole=len(body.upward()) > 0)
     if stature is not None and not _is_human(stature * unit.value):
         tall = f"the body is {stature * unit.value:.3g} m tall"
         unit = replace(unit, notes=(*unit.notes, f"{CHECK}{tall}; if that is wrong, give its unit by --unit"))
     return unit
 
 
-def _guessed_unit(motion: FileMotion, stature: float) -> _Measure:
-    """The unit that makes a body of this stature a person, where there is one; else the file's."""
+def _guessed_unit(motion: FileMotion, stature: float, is_whole: bool) -> _Measure:
+    """The unit that makes a body of this stature a person; the file's where there is none, or only part of a body."""
     metres, name = likely_unit(stature)
     tall = f"{stature * metres:.2f} m tall"
     if motion.unit is None:
         return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({tall})",))
-    if not _is_human(stature * metres):
+    if not is_whole or not _is_human(stature * metres):
         return _Measure(motion.unit, motion.unit_from)
     why = f"{tall}, not {stature * motion.unit:.4g} m by {motion.unit_from}"
     return _Measure(metres, f"{name}, by the body", (f"{DECIDED}the unit is {name}, by the body ({why})",))

@@ -8,25 +8,17 @@ from typing import Any
 
 from ..data.joint_file import read_joint_file
 from ..data.joint_names import skeleton_from_canonical, skeleton_from_names
-from ..data.joint_report import joint_notes
 from ..data.skeleton import LANDMARKS, Skeleton
 from ..errors import InputError, unknown
 from .archive import Archive
-from .base import CHECK, DECIDED, FileMotion
+from .base import DECIDED, FileMotion
 
 
-def with_joints(motion: FileMotion, joint_file: Path | None) -> FileMotion:
-    """The motion with its joints as a file for --joints describes them, where one is given.
+def with_joint_file(motion: FileMotion, path: Path) -> FileMotion:
+    """The motion with its joints as a file for --joints describes them, and a note of it in its history.
 
-    Its history says so, and which parts of a person were not understood. Raises InputError as `JointFile.apply` does.
+    Raises InputError as `JointFile.apply` does.
     """
-    if joint_file is not None:
-        motion = _described(motion, joint_file)
-    notes = (CHECK + note for note in joint_notes(motion.skeleton))
-    return replace(motion, history=(*motion.history, *notes))
-
-
-def _described(motion: FileMotion, path: Path) -> FileMotion:
     file = read_joint_file(path)
     skeleton, kept = file.apply(motion.skeleton)
     indices, count = list(kept), motion.skeleton.num_joints

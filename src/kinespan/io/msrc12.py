@@ -94,6 +94,8 @@ class Msrc12Reader:
             skeleton=KINECT_20,
             fps=FPS,
             fps_from="nominal rate of the sensor, frames have time stamps",
+            unit_is_sure=True,
+            up_is_sure=True,
             valid=seen_joints(path, positions),
             times=stamps - stamps[0],
             annotation=annotation,

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import BoolArray, IntArray
 from ..data.annotation import Annotation, LabelSet, Span
+from ..data.display import counted, facts_html
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import SpanTable
 from ..errors import InputError
@@ -104,6 +105,25 @@ class Metrics:
                 for name, value in result.figures.items()
             }
         return data
+
+    def headline(self) -> dict[str, float | None]:
+        """The main figures, fractions, by the name that people read; None for what cannot be measured."""
+        figures: dict[str, float | None] = {}
+        if self.labels.names:
+            figures = {"mAP .1-.5": self.map_average["0.1:0.5"], "frame accuracy": self.frame_accuracy}
+            figures |= {f"F1@{overlap}": value for overlap, value in (self.f1 or {}).items()} | {"edit": self.edit}
+        if self.events is not None:
+            figures["F1 of events"] = self.events.figures()["f1"]
+        return {name: _plain(value) for name, value in figures.items()}
+
+    def __repr__(self) -> str:
+        figures = [f"{name} {100 * value:.1f}" for name, value in self.headline().items() if value is not None]
+        return f"Metrics({counted(self.counts.get('recordings', 0), 'recording')}, per cent: {', '.join(figures)})"
+
+    def _repr_html_(self) -> str:
+        """A small table, for notebooks."""
+        figures = [(name, f"{100 * value:.1f} %") for name, value in self.headline().items() if value is not None]
+        return facts_html("Metrics", [("recordings", self.counts.get("recordings", 0)), *figures])
 
 
 def evaluate(

@@ -91,9 +91,13 @@ class LocalizationResult:
 
     def _facts(self) -> str:
         """What is in it, in words."""
-        counts = [len(annotation.rows()) for annotation in self.segmentation.values()]
-        answers = counted(sum(counts), "event" if self.labels.events == self.labels.names else "span")
-        return f"{counted(len(counts), 'recording')}, {answers} of {counted(len(self.labels), 'label')}"
+        answers = self.segmentation.values()
+        facts = [counted(len(answers), "recording")]
+        if self.labels.spans:
+            facts.append(counted(sum(len(annotation.spans) for annotation in answers), "span"))
+        if self.labels.events:
+            facts.append(counted(sum(len(annotation.events) for annotation in answers), "event"))
+        return f"{', '.join(facts)} of {counted(len(self.labels), 'label')}"
 
     def to_dataframe(self) -> pandas.DataFrame:
         """The segmentation as a pandas table, the one that spans.csv is. Raises InputError without pandas."""

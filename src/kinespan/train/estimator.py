@@ -119,8 +119,9 @@ class ActionLocalizer:
     def score(self, recordings: Motion, annotations: Sequence[Labels] | Mapping[str, Labels]) -> float:
         """F1@50 of the segmentation, 0 to 1: a span counts as right where it shares half of its time with a true one.
 
-        Of labels that may overlap it is the mean mAP at tIoU 0.1 to 0.5 of the proposals. Recordings without labels do
-        not count. Raises InputError before `fit`, and where nothing is labelled.
+        Of labels that may overlap it is the mean mAP at tIoU 0.1 to 0.5 of the proposals, of events F1 within their
+        tolerance, and of spans and events the mean of the two. Recordings without labels do not count. Raises
+        InputError before `fit`, and where nothing is labelled.
         """
         from ..corpus.splits import union_of
         from ..metrics import evaluate
@@ -147,7 +148,12 @@ class ActionLocalizer:
                 people={take.name: take.people for take in labelled if truth[take.name].people},
             ),
         )
-        return metrics.map_average["0.1:0.5"] if metrics.f1 is None else metrics.f1["50"]
+        figures = []
+        if metrics.labels.names:
+            figures.append(metrics.map_average["0.1:0.5"] if metrics.f1 is None else metrics.f1["50"])
+        if metrics.events is not None:
+            figures.append(metrics.events.figures()["f1"])
+        return sum(figures) / len(figures)
 
     def _fitted(self) -> Model:
         """The trained model. Raises InputError before `fit`."""

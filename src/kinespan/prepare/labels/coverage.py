@@ -27,8 +27,8 @@ def looked_at_time(
     """
     said: dict[str, list[Interval]] = {}
     for row in covered:
-        bounds = max(row.start, 0.0), min(row.end or 0.0, infos[row.recording].duration)
-        said.setdefault(row.recording, []).append(bounds)
+        start, end = max(row.start, 0.0), min(row.end or 0.0, infos[row.recording].duration)
+        said.setdefault(row.recording, []).extend([(start, end)] if start < end else [])
     spans: dict[str, list[Interval]] = {}
     for row in rows:
         is_point = row.end is None and row.label not in events

@@ -40,7 +40,9 @@ def _long_rows(rows: Sequence[LabelRow]) -> list[str]:
     length, row, usual = max(found, key=lambda item: item[0] / item[2])
     example = f"{row.where} in {row.recording!r}: {row.label!r} lasts {length:.1f} s, usually {usual:.1f} s"
     check = "check it" if len(found) == 1 else "check them"
-    return [f"far longer than others of their label: {plural(len(found), 'row')}, most of all {example}; {check}"]
+    return [
+        f"warning: far longer than others of their label: {plural(len(found), 'row')}, most of all {example}; {check}"
+    ]
 
 
 def _unsorted_rows(rows: Sequence[LabelRow]) -> list[str]:
@@ -63,7 +65,7 @@ def _unsorted_rows(rows: Sequence[LabelRow]) -> list[str]:
             if not late:
                 return []
             return [
-                f"out of order, though all other rows are in order of time: {plural(len(late), 'row')}, first "
+                f"warning: out of order, though all other rows are in order of time: {plural(len(late), 'row')}, first "
                 f"{late[0]} in {late[0].recording!r}; check {'it' if len(late) == 1 else 'them'}"
             ]
     return []

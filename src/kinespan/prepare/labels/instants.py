@@ -20,7 +20,7 @@ def split_instants(
     `points`. Other rows without an end are points of an action. Of action labels a row whose end is its start is
     left out. Raises InputError for `points` that no row has.
     """
-    labels = {label_key(row.label): row.label for row in rows}
+    labels = {label_key(label): label for label in {row.label for row in rows}}
     for point in points:
         if label_key(point) not in labels:
             raise InputError(f"--points: {unknown('label', point, sorted(labels.values()))}")

@@ -171,20 +171,20 @@ def one_spelling(rows: Iterable[LabelRow], declared: Sequence[str], decisions: l
     """
     rows = tuple(rows)
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in rows:
-        spellings[label_key(row.label)][row.label] += 1
+    for label, count in Counter(row.label for row in rows).items():
+        spellings[label_key(label)][label] = count
     chosen: dict[str, str] = {}
     for key, counts in spellings.items():
         known = [name for name in declared if label_key(name) == key]
-        chosen[key] = known[0] if known else _tidy(counts.most_common(1)[0][0], has_variants=len(counts) > 1)
-        variants = [repr(name).replace(r"\xa0", "<no-break space>") for name in counts if name != chosen[key]]
+        spelling = known[0] if known else _tidy(counts.most_common(1)[0][0], has_variants=len(counts) > 1)
+        chosen |= dict.fromkeys(counts, spelling)
+        variants = [name for name in counts if name != spelling]
         if variants and (len(counts) > 1 or known):
-            count = sum(number for name, number in counts.items() if name != chosen[key])
-            first = next(row.where for row in rows if label_key(row.label) == key and row.label != chosen[key])
-            decisions.append(
-                f"label {chosen[key]!r} is spelt {', '.join(variants)} too: joined ({plural(count, 'row')}, {first})"
-            )
-    return tuple(replace(row, label=chosen[label_key(row.label)]) for row in rows)
+            shown = ", ".join(repr(name).replace(r"\xa0", "<no-break space>") for name in variants)
+            joined = plural(sum(counts[name] for name in variants), "row")
+            first = next(row.where for row in rows if row.label in variants)
+            decisions.append(f"label {spelling!r} is spelt {shown} too: joined ({joined}, {first})")
+    return tuple(row if row.label == chosen[row.label] else replace(row, label=chosen[row.label]) for row in rows)
 
 
 def label_key(label: str) -> str:

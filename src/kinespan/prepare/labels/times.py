@@ -23,9 +23,9 @@ UNITS: Mapping[Unit, Callable[[float], float]] = {
 _SLIP_SHARE = 0.1
 """Where less of the rows lie outside their recordings, these rows are wrong; else the unit is."""
 _EXCESS_SECONDS, _EXCESS_SHARE = 1.0, 0.05
-"""A label may stick out of its recording by so many seconds or by such a share of it, where the unit is right."""
+"""A label may lie outside of its recording by so many seconds or by such a share of it, where all else is right."""
 _ROUNDING = 1e-6
-"""Seconds by which an instant may lie outside."""
+"""Seconds that make no difference."""
 _MIN_WHOLE_ROWS = 4
 """The fewest rows of whole numbers that are worth a word."""
 
@@ -84,9 +84,14 @@ def check_inside(
 
 
 def _is_outside(row: LabelRow, duration: float) -> bool:
-    if row.end is None or row.is_instant:
-        return not -_ROUNDING <= row.start <= duration + _ROUNDING
-    return min(row.start, row.end) >= duration or max(row.start, row.end) <= 0
+    """Whether a row lies so far outside that its unit, its clock or its recording is wrong."""
+    margin = _margin(duration)
+    start, end = (row.start, row.start) if row.end is None else sorted((row.start, row.end))
+    return start > duration + margin or end < -margin
+
+
+def _margin(duration: float) -> float:
+    return max(_EXCESS_SECONDS, _EXCESS_SHARE * duration)
 
 
 def _fitting_units(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], offset: float) -> list[Unit]:
@@ -100,8 +105,7 @@ def _fitting_units(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo],
         frames: list[float] = []
         for row in in_seconds([replace(row, unit=unit) for row in rows], infos, unit, offset):
             info, end = infos[row.recording], row.start if row.end is None else row.end
-            excess = max(-row.start, end - info.duration)
-            if _is_outside(row, info.duration) or excess > max(_EXCESS_SECONDS, _EXCESS_SHARE * info.duration):
+            if max(-row.start, end - info.duration) > _margin(info.duration):
                 break
             ends.append(end / info.duration)
             if not row.is_instant:
@@ -115,20 +119,31 @@ def _fitting_units(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo],
 def cut_to_recordings(
     rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], decisions: list[str]
 ) -> list[LabelRow]:
-    """Rows cut to their recordings; decisions name the first that was cut."""
-    result, cut = [], []
+    """Rows cut to their recordings, those left out that lie outside; decisions name the first of each."""
+    result: list[LabelRow] = []
+    cut: list[LabelRow] = []
+    outside: list[LabelRow] = []
     for row in rows:
         duration = infos[row.recording].duration
+        if row.end is None:
+            is_inside = -_ROUNDING <= row.start <= duration + _ROUNDING
+        else:
+            is_inside = row.start < duration and row.end > 0
+        if not is_inside:
+            outside.append(row)
+            continue
         start, end = min(max(row.start, 0.0), duration), None if row.end is None else min(row.end, duration)
-        if row.end is not None and (start, end) != (row.start, row.end):
-            cut.append(row)
+        if (start, end) == (row.start, row.end):
+            result.append(row)
+            continue
         result.append(replace(row, start=start, end=end))
-    if cut:
-        first = cut[0]
-        decisions.append(
-            f"cut to {'its recording' if len(cut) == 1 else 'their recordings'}: {plural(len(cut), 'label')} "
-            f"({first}; {first.recording!r} lasts {infos[first.recording].duration:.2f} s)"
-        )
+        if row.end is not None:
+            cut.append(row)
+    for members, what in ((cut, "cut to the recording"), (outside, "just outside of the recording, left out")):
+        if members:
+            first = members[0]
+            lasts = f"{first.recording!r} lasts {infos[first.recording].duration:.2f} s"
+            decisions.append(f"{what}: {plural(len(members), 'label')} ({first}; {lasts})")
     return result
 
 
@@ -144,9 +159,11 @@ def doubtful_units(
     for row in rows:
         ends[row.recording] = max(ends.get(row.recording, 0.0), row.end or row.start)
     if all(60 * end <= infos[name].duration for name, end in ends.items()):
-        return ["all labels lie in the first 1/60 of their recordings: if times are in minutes, give --time minutes"]
+        return [
+            "warning: all labels lie in the first 1/60 of their recordings; if times are minutes, give --time minutes"
+        ]
     if all(time == int(time) for time in times):
-        return ["all times are whole numbers, taken for seconds: if they are frames, give --time frames"]
+        return ["warning: all times are whole numbers, taken for seconds; if they are frames, give --time frames"]
     return []
 
 

@@ -39,6 +39,8 @@ class Survey:
     """Files that are not recordings."""
     labels: LabelSet | None = None
     """The whole label set of the data set, in its official order; None: the union of what is read."""
+    decisions: tuple[str, ...] = ()
+    """What was decided where the data set does not say it, in plain lines."""
 
 
 class Recipe(ABC):

@@ -72,8 +72,16 @@ class Mocap6(Recipe):
                 refused.append((path, f"no truelabels/{path.stem}.txt"))
             else:
                 items.append(Item(path.stem, path, (asf, labels[path.stem])))
+        strangers = sorted({(item.name.partition("_")[0], item.details[0].name) for item in items})
+        decisions = tuple(
+            f"subject {subject} moves on the skeleton of {asf}, as there is no {subject}.asf: limbs are a little off"
+            for subject, asf in strangers
+            if asf.lower() != f"{subject}.asf"
+        )
         used = {*motions, *labels.values(), *skeletons.values()}
-        return Survey(tuple(items), tuple(refused), tuple(path for path in files if path not in used), LABELS)
+        return Survey(
+            tuple(items), tuple(refused), tuple(path for path in files if path not in used), LABELS, decisions
+        )
 
     def read(self, item: Item) -> io.Take:
         """The recording and its exercises."""

@@ -70,7 +70,11 @@ class Sfinge3d(Recipe):
             if number not in known
         ]
         skipped = tuple(path for path in sorted(raw.rglob("*")) if path.is_file() and path not in {table, *files})
-        return Survey(tuple(items), tuple(refused), skipped, LABELS)
+        decisions = (
+            f"frames of {table.name} are counted from 1, both ends included",
+            f"folds are of whole recordings, since who moves is not said: shuffled by seed {FOLD_SEED}, dealt in turn",
+        )
+        return Survey(tuple(items), tuple(refused), skipped, LABELS, decisions)
 
     def read(self, item: Item) -> io.Take:
         """The recording and its gestures."""
