@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import kinespan
 from kinespan.annotations.activitynet import read_predictions, read_truth
 from kinespan.cli import main
 from kinespan.config import FinetuneConfig
@@ -91,6 +92,14 @@ def test_files_hold_the_events_that_were_scored(run):
     assert len(instants) == metrics["events"]["all"]["predicted"]
     assert all(not row["end"] and not row["end_frame"] and row["score"] for row in instants)
     assert all(row["end"] for row in rows if row["label"] not in EVENTS)
+
+
+def test_evaluating_from_python_gives_the_figures_of_the_run(run):
+    metrics = json.loads((run / "run" / "metrics.json").read_text())
+    again = kinespan.evaluate(run / "run", run / "corpus", split="held-out")
+    assert again.to_dict()["events"] == metrics["events"]
+    files = kinespan.evaluate(run / "run" / "proposals.json", run / "run" / "truth.json", tolerance=0.01)
+    assert files.events.figures()["f1"] < metrics["events"]["all"]["f1"]
 
 
 def test_python_the_files_and_the_stream_agree(run):

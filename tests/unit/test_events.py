@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stream_cases import made, moving
 
 from kinespan.data.annotation import IGNORE, POINT_MARGIN, Annotation, Event, LabelSet, Span
 from kinespan.data.mirror_labels import mirrored_labels
@@ -16,6 +18,7 @@ from kinespan.decode import DecodeConfig, decode, decode_events, segment
 from kinespan.decode.events import bell, bell_width, responses
 from kinespan.errors import InputError
 from kinespan.losses import FrameLoss
+from kinespan.models.ensemble import ensemble
 from kinespan.models.head import EVENT_PRIOR, FrameHead
 from kinespan.models.refinement import Stage, probabilities
 from kinespan.stream.event_finder import EventFinder
@@ -257,6 +260,33 @@ def test_events_alone_have_no_segmentation():
 
 def test_no_frames_have_no_events():
     assert decode_events(np.zeros((0, 2), np.float32), FPS, STRIKES) == []
+
+
+def test_background_of_an_ensemble_of_overlapping_labels_is_that_of_spans():
+    members = [made(seed=seed, labels=OVERLAPPING) for seed in (0, 1)]
+    own = np.array([[0.4, 0.6, 0.9, 0.0], [0.8, 0.2, 1.0, 0.5]], np.float32)
+    mean = ensemble(members).mean([own, own])
+    assert mean[:, 0] == pytest.approx([0.4, 0.8])
+    assert mean[:, 2] == pytest.approx([0.9, 1.0])
+    other = LabelSet(OVERLAPPING.names, False, OVERLAPPING.events, 0.5)
+    ensemble([members[0], made(seed=2, labels=other)])  # what may differ is the tolerance
+    with pytest.raises(InputError, match="strike left: an event in one of it and model 1, a span in the other"):
+        ensemble([members[0], made(seed=2, labels=LabelSet(OVERLAPPING.names, False, ("strike right",)))])
+
+
+def test_a_model_gives_the_events_of_each_person():
+    model, recording = made(labels=STEPS), moving(80, people=2)
+    model.spec = replace(model.spec, decode=DecodeConfig(event_threshold=0.0))
+    answer = model.localize(recording, "each")
+    assert {event.person for event in answer.events} == {0, 1}
+    for person in (0, 1):
+        alone = replace(
+            recording,
+            positions=recording.positions[:, person : person + 1],
+            valid=recording.valid[:, person : person + 1],
+        )
+        own = [replace(event, person=person) for event in model.localize(alone).events]
+        assert [event for event in answer.events if event.person == person] == own
 
 
 # ---- streaming ------------------------------------------------------------------------------------------------------
