@@ -232,14 +232,15 @@ def test_bvh_whose_rest_pose_stands_along_y_is_turned_only_on_the_floor_of_anoth
 
 
 def test_decisions_are_counted_and_their_first_details_shown():
-    histories = [
-        ("read as bvh: ...", "decided: the unit is cm, by the body (1.71 m tall)", "warning: nobody"),
-        ("decided: the unit is cm, by the body (1.65 m tall)",),
-        ("read as npz: ...",),
-    ]
+    histories = {
+        "a": ("read as bvh: ...", "decided: the unit is cm, by the body (1.71 m tall)", "warning: nobody"),
+        "b": ("decided: the unit is cm, by the body (1.65 m tall)", "decided: z is up (100 %)"),
+        "c": ("read as npz: ...", "decided: z is up (100 %)"),
+    }
     assert decisions(histories) == (
-        "2 of 3 recordings: the unit is cm, by the body, such as (1.71 m tall)",
-        "warning: 1 of 3 recordings: nobody",
+        "2 of 3 recordings, such as a: the unit is cm, by the body (such as 1.71 m tall)",
+        "warning: 1 of 3 recordings, a: nobody",
+        "2 of 3 recordings, such as b: z is up (100 %)",
     )
-    assert decisions(histories[:1])[0] == "the unit is cm, by the body (1.71 m tall)"
-    assert decisions([]) == ()
+    assert decisions({"a": histories["a"]})[0] == "the unit is cm, by the body (1.71 m tall)"
+    assert decisions({}) == ()

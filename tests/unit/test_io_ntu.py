@@ -134,8 +134,9 @@ def test_duplicate_bodies_are_skipped_and_zero_bodies_are_invalid(tmp_path):
     assert bodies.list_position.tolist() == [[0, -1], [0, -1], [1, -1]]
     assert bodies.motion({}).valid.shape == (3, 2, 25)
     assert bodies.motion({}).valid.all(axis=2).tolist() == bodies.valid.tolist()
-    here[4] = 0  # a joint that the sensor did not see
-    bodies = read_bodies(write_lines(tmp_path / "b.skeleton", skeleton_lines([[(5, here)]])))
+    here[4] = 0, 0, 1e-9  # a joint that the sensor did not see
+    lines = [line.replace("0 0 1e-09 ", "0 0 0 ") for line in skeleton_lines([[(5, here)]])]
+    bodies = read_bodies(write_lines(tmp_path / "b.skeleton", lines))
     assert np.flatnonzero(~bodies.motion({}).valid[0, 0]).tolist() == [4]
 
 

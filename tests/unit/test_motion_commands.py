@@ -123,7 +123,7 @@ def test_a_corpus_keeps_what_was_decided_about_its_files(tmp_path, capsys):
         write_npz(tmp_path, f"{number}.npz", fps=30.0, positions=person.standing() * (1 if number else 1000))
     assert main(["prepare", str(tmp_path), "--out", str(tmp_path / "corpus")]) == 0
     decisions = Corpus.open(tmp_path / "corpus").decisions
-    assert "1 of 3 recordings: the unit is millimetres, by the body (1.71 m tall, not 1714 m" in decisions[0]
+    assert "1 of 3 recordings, 0: the unit is millimetres, by the body (1.71 m tall, not 1714 m" in decisions[0]
     capsys.readouterr()
     assert main(["info", str(tmp_path / "corpus")]) == 0
     assert f"decided:\n  {decisions[0]}\n" in capsys.readouterr().out

@@ -28,7 +28,7 @@ def check_no_options(options: io.ReadOptions, what: str) -> None:
 
 def decision_lines(recordings: Sequence[Recording]) -> list[str]:
     """What was decided when the recordings were read, and what looks wrong in them, a line each."""
-    lines = io.decisions([recording.history for recording in recordings])
+    lines = io.decisions({recording.name: recording.history for recording in recordings})
     return [line if line.startswith("warning: ") else f"decided: {line}" for line in lines]
 
 

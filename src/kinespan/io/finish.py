@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -180,25 +179,30 @@ def _times(motion: FileMotion, fps: float, skip: int) -> Float64Array | None:
     return np.asarray(motion.times[skip:] - motion.times[skip], dtype=np.float64)
 
 
-def decisions(histories: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """What was decided about recordings and, as warnings, what looks wrong in them, a line each, by their histories.
+def decisions(histories: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """What was decided about recordings and, as warnings, what looks wrong in them, a line each.
+
+    histories: by the name of the recording.
 
     Notes that differ only in their details, in brackets, or in numbers count as one; the first of them is shown.
     """
-    notes: Counter[str] = Counter()
-    examples: dict[str, str] = {}
-    for history in histories:
-        for note in dict.fromkeys(note for note in history if note.startswith((DECIDED, CHECK))):
-            kind = re.sub(r"\d+(\.\d+)?", "#", note.partition(" (")[0])
-            notes[kind] += 1
-            examples.setdefault(kind, note)
+    notes: dict[str, dict[str, str]] = {}  # by kind and name
+    for name, history in histories.items():
+        for note in history:
+            if note.startswith((DECIDED, CHECK)):
+                kind = re.sub(r"\d+(\.\d+)?", "#", note.partition(" (")[0])
+                notes.setdefault(kind, {}).setdefault(name, note)
     lines = []
-    for kind, count in notes.items():
+    for kind, by_name in notes.items():
+        name, note = next(iter(by_name.items()))
         prefix = CHECK if kind.startswith(CHECK) else ""
-        text = examples[kind].removeprefix(prefix or DECIDED)
-        if count > 1:
-            text = text.replace(" (", ", such as (", 1)
-        lines.append(f"{prefix}{'' if count == len(histories) else f'{count} of {len(histories)} recordings: '}{text}")
+        text = note.removeprefix(prefix or DECIDED)
+        if len(set(by_name.values())) > 1:
+            text = text.replace(" (", " (such as ", 1)
+        if len(by_name) < len(histories):
+            such = "" if len(by_name) == 1 else "such as "
+            text = f"{len(by_name)} of {len(histories)} recordings, {such}{name}: {text}"
+        lines.append(prefix + text)
     return tuple(lines)
 
 

@@ -250,7 +250,7 @@ def _finish(
 ) -> PrepareSummary:
     """Write annotations over one label set, add the splits, list the refused files, and sum up."""
     annotations = {entry.info.name: entry.annotation for entry in entries if entry.info and entry.annotation}
-    decisions = (*survey.decisions, *io.decisions([info.history for info in writer.infos]))
+    decisions = (*survey.decisions, *io.decisions({info.name: info.history for info in writer.infos}))
     if file_labels is not None:
         annotations, label_decisions = file_labels.annotations(writer.infos)
         decisions = (*decisions, *label_decisions)
