@@ -72,7 +72,7 @@ def event_peaks(column: Float32Array, fps: float, tolerance: float) -> list[Peak
     """
     if not len(column):
         return []
-    response, events = responses(column, fps, tolerance), []
+    response, events = np.round(responses(column, fps, tolerance), 6), []  # so that rounding errors settle no tie
     for frame in peaks(response, peak_reach_frames(fps, tolerance)).tolist():
         offset, height = _vertex(response[max(0, frame - 1) : frame + 2], float(response[frame]))
         events.append(Peak(frame, (frame + 0.5 + offset) / fps, min(1.0, height)))
