@@ -2,7 +2,7 @@
 
     python -m benchmarks.results            puts each table between its marks in README.md and the pages of docs
     python -m benchmarks.results --check    says which file would change, and fails if one would
-    python -m benchmarks.results --folds sfinge3d RUN    stores the figures of a run of every fold first
+    python -m benchmarks.results --folds sfinge3d-learn RUN    stores the figures of a run of every fold first
 
 A table stands between the lines <!-- table: NAME --> and <!-- end -->.
 """
@@ -51,8 +51,9 @@ OTHER_TABLES: Mapping[str, Callable[[], str]] = {
     "growth": lambda: growth_table.growth_table(stored_rows("growth")),
     "growth-memory": lambda: growth_table.stages_table(stored_rows("growth")),
     "growth-picture": lambda: growth_table.picture_link(stored_rows("growth")),
-    "folds-sfinge3d": lambda: folds_table("sfinge3d"),
-    "folds-msrc12": lambda: folds_table("msrc12"),
+    "folds-sfinge3d-finetune": lambda: folds_table("sfinge3d-finetune"),
+    "folds-sfinge3d-learn": lambda: folds_table("sfinge3d-learn"),
+    "folds-msrc12-finetune": lambda: folds_table("msrc12-finetune"),
 }
 
 

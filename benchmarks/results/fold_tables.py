@@ -9,8 +9,10 @@ from typing import Any
 
 from .store import RESULTS, markdown_table, stored_run
 
-NAMES = ("sfinge3d", "msrc12")
-"""Data sets with such a run, folds_NAME.json."""
+NAMES = ("sfinge3d-finetune", "sfinge3d-learn", "msrc12-finetune")
+"""Runs of every fold, by data set and command, stored as folds_NAME.json."""
+STAGES = {"finetune": "graph network, snippets", "scratch": "our TCN, refined", "model": "both averaged"}
+"""What the stages of `kinespan learn` are called in tables."""
 KEPT = ("map_average", "map", "frame_accuracy", "f1", "edit")
 """The figures of spans that are stored, of all that a metrics.json has."""
 SPANS: Mapping[str, Callable[[Any], float | None]] = {
@@ -27,14 +29,19 @@ EVENTS = {"precision": "precision", "recall": "recall", "F1": "f1", "AP": "ap"}
 
 
 def store_folds(name: str, run: Path) -> None:
-    """Keep the figures that the tables show of OUT/folds.json of a run of `kinespan learn --fold all`."""
+    """Keep the figures that the tables show of OUT/folds.json of a run of `finetune` or `learn` with `--fold all`."""
     content = json.loads((run / "folds.json").read_text(encoding="utf-8"))
+
+    def stages(figures: Mapping[str, Any]) -> dict[str, Any]:
+        """The figures by stage; finetuning has one."""
+        return _kept({"model": figures} if "map" in figures else figures)
+
     kept = {
         "command": content["command"],
         "split": content["split"],
-        "folds": {number: _kept(stages) for number, stages in content["folds"].items()},
-        "mean": _kept(content["mean"]),
-        "deviation": _kept(content["deviation"]),
+        "folds": {number: stages(figures) for number, figures in content["folds"].items()},
+        "mean": stages(content["mean"]),
+        "deviation": stages(content["deviation"]),
     }
     (RESULTS / f"folds_{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
@@ -43,7 +50,7 @@ def _kept(stages: Mapping[str, Any]) -> dict[str, Any]:
     kept = {}
     for stage, figures in stages.items():
         kept[stage] = {name: figures[name] for name in KEPT if name in figures}
-        if figures.get("events"):
+        if (figures.get("events") or {}).get("all"):
             kept[stage]["events"] = {"all": figures["events"]["all"]}
     return kept
 
@@ -51,13 +58,14 @@ def _kept(stages: Mapping[str, Any]) -> dict[str, Any]:
 def folds_table(name: str) -> str:
     """The stages of a run of every fold: mean ± standard deviation in per cent; of events also the seconds off."""
     run = stored_run(f"folds_{name}")
+    names = {stage: STAGES[stage] if len(run["mean"]) > 1 else f"kinespan {run['command']}" for stage in run["mean"]}
     if "events" in run["mean"]["model"]:
-        rows = [[stage, *_event_cells(run, stage)] for stage in run["mean"]]
+        rows = [[names[stage], *_event_cells(run, stage)] for stage in run["mean"]]
         return markdown_table(["per cent", *EVENTS, "off by, s"], rows)
     rows = []
     for stage, mean in run["mean"].items():
         deviation = run["deviation"][stage]
-        rows.append([stage, *(_cell(figure(mean), figure(deviation)) for figure in SPANS.values())])
+        rows.append([names[stage], *(_cell(figure(mean), figure(deviation)) for figure in SPANS.values())])
     return markdown_table(["per cent", *SPANS], rows)
 
 
