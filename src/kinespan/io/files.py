@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def detect(path: Path | str) -> str:
         return names[0]
     if not names and path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    if not names and path.suffix.lower() == ".npz":
+    if not names and path.suffix.lower() == ".npz" and not zipfile.is_zipfile(path):
         raise InputError(f"{path}: no .npz archive, or one that was cut off; write it again by np.savez")
     if path.suffix.lower() in _WHAT_IT_IS and not names:
         raise InputError(f"{path}: the content is of no known format: {_WHAT_IT_IS[path.suffix.lower()]}")
