@@ -176,3 +176,11 @@ def test_making_an_estimator_needs_neither_torch_nor_scikit_learn() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_no_recording_and_labels_that_are_all_missing_are_told() -> None:
+    with pytest.raises(InputError, match="annotations: no recording has labels; give rows"):
+        finetuning().fit(RECORDINGS, [None] * len(RECORDINGS))
+    model = finetuning(steps=1).fit(RECORDINGS[:2], ANNOTATIONS[:2]).model_
+    with pytest.raises(InputError, match="recording: found a ndarray, expected a Recording"):
+        model.localize(RECORDINGS[0].positions)  # type: ignore[arg-type]

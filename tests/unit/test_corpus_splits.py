@@ -42,7 +42,7 @@ _INFOS = st.lists(st.tuples(st.integers(0, 7), st.integers(1, 900)), min_size=4,
 def test_each_group_tests_once_and_never_trains_in_that_fold(infos: list[RecordingInfo], folds: int, seed: int) -> None:
     groups = {one.attributes["performer"] for one in infos}
     if len(groups) < folds:
-        with pytest.raises(InputError, match=rf"{folds} folds of {len(groups)} groups"):
+        with pytest.raises(InputError, match=rf"{folds} folds of {len(groups)} groups?"):
             group_split(infos, "performer", folds, seed)
         return
     split = group_split(infos, "performer", folds, seed)
@@ -262,3 +262,11 @@ def test_without_groups_each_recording_is_a_group() -> None:
     assert split.name == "by-recording"
     assert sorted(name for fold in split.folds.values() for name in fold.test) == [one.name for one in infos]
     assert recording_split(infos[:1]) is None
+
+
+def test_without_a_number_there_are_four_folds_or_as_many_as_groups() -> None:
+    infos = [info(f"{who}_{take}") for who in ("anna", "ben") for take in range(3)]
+    assert sorted(ruled_split(infos, SplitRule("([a-z]+)_")).folds) == [1, 2]
+    assert sorted(ruled_split(infos, SplitRule("(.+)")).folds) == [1, 2, 3, 4]
+    with pytest.raises(InputError, match=r"4 folds of 2 groups \(anna, ben\); give --folds 2"):
+        ruled_split(infos, SplitRule("([a-z]+)_", folds=4))

@@ -242,3 +242,11 @@ def test_registry_lists_parts_and_names_the_nearest():
         _ = parts["alpah"]
     with pytest.raises(InputError, match="available: alpha, one"):
         _ = parts["zzz"]
+
+
+def test_people_and_frames_that_seem_swapped_are_refused_unless_valid_says_who_was_seen():
+    positions = np.random.default_rng(0).normal(size=(2, 100, 25, 3))
+    with pytest.raises(InputError, match="2 frames of 100 people; people and frames seem swapped"):
+        Recording(positions, fps=30, skeleton="ntu25")
+    assert Recording(positions.swapaxes(0, 1), fps=30, skeleton="ntu25").num_people == 2
+    assert Recording(positions, fps=30, skeleton="ntu25", valid=np.ones((2, 100), dtype=bool)).num_people == 100

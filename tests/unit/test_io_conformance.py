@@ -256,7 +256,7 @@ def test_junk_is_refused(whole, junk):
 def test_a_missing_file_is_refused_by_name(name, tmp_path):
     with pytest.raises(InputError, match="gone: no such file"):
         read(tmp_path / "gone", format=name)
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="a folder; give one motion file"):
         read(tmp_path)
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(InputError, match="empty"):

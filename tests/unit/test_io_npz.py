@@ -266,7 +266,9 @@ def test_people_and_frames_that_seem_swapped_are_refused(tmp_path):
         read(write(tmp_path, positions=swapped))
     assert read(write(tmp_path, positions=swapped.swapaxes(0, 1))).recording.num_people == 2
     assert read(write(tmp_path, positions=RNG.normal(size=(2, 3, 17, 3)))).recording.num_people == 3
-    crowd = Recording(swapped, 30.0, COCO_17, "crowd")  # kinespan's own file says what was seen of whom
+    crowd = Recording(
+        swapped, 30.0, COCO_17, "crowd", valid=np.ones((2, 20), dtype=bool)
+    )  # kinespan's own file says what was seen of whom
     assert read(save_npz(crowd, tmp_path / "crowd.npz")).recording.num_people == 20
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kinespan.annotations import read_annotations, read_label_file
 from kinespan.annotations.csv_table import parse_time
+from kinespan.cli import main
 from kinespan.data.annotation import Annotation, Event, LabelSet, Span
 from kinespan.errors import InputError
 
@@ -230,3 +231,12 @@ def test_any_bytes_are_a_label_file_or_refused(tmp_path_factory: pytest.TempPath
             continue
         assert {row.recording for row in file.rows} <= set(file.recordings)
         assert all(math.isfinite(row.start) and math.isfinite(row.end or 0) for row in file.rows)
+
+
+def test_a_table_in_place_of_predictions_is_called_one(tmp_path, capsys):
+    (tmp_path / "spans.csv").write_text(HEADER + "r,a,0,1\n")
+    (tmp_path / "truth.json").write_text("{}")
+    words = ["evaluate", "--predictions", str(tmp_path / "spans.csv"), "--truth", str(tmp_path / "truth.json")]
+    code, told = main(words), capsys.readouterr().err
+    assert code == 2
+    assert "expected ActivityNet JSON, such as proposals.json or truth.json, not a table" in told

@@ -147,3 +147,28 @@ def test_files_without_a_reader_say_what_they_are(tmp_path, capsys):
         assert message in capsys.readouterr().err
     assert main(["prepare", str(tmp_path), "--out", str(tmp_path / "corpus")]) == 2
     assert "no recording of a known format among 2 files, such as .asf: an Acclaim" in capsys.readouterr().err
+
+
+def test_files_that_hold_no_motion_say_why(tmp_path, capsys):
+    (tmp_path / "gait.c3d").write_bytes(b"\x02P" + bytes(510))
+    (tmp_path / "empty.bvh").touch()
+    path = write_npz(tmp_path)
+    (tmp_path / "cut.npz").write_bytes(path.read_bytes()[:300])
+    write_npz(tmp_path, "none.npz", positions=np.zeros((0, 1, len(person.JOINTS), 3)))
+    (tmp_path / "folder").mkdir()
+    for name, message in (
+        ("gait.c3d", "C3D is not read; export BVH"),
+        ("empty.bvh", "the file is empty"),
+        ("cut.npz", "cut off"),
+        ("none.npz", "so no frame"),
+    ):
+        assert main(["info", str(tmp_path / name), "--fps", "30"]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["convert", str(tmp_path / "folder"), str(tmp_path / "out.npz")]) == 2
+    assert "folder: a folder; give one motion file of it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--asf", "--body-model"])
+def test_a_file_of_an_option_has_to_exist_also_where_the_format_has_no_use_for_it(flag, tmp_path, capsys):
+    assert main(["info", str(write_npz(tmp_path)), "--fps", "30", flag, str(tmp_path / "gone")]) == 2
+    assert f"{flag} {tmp_path / 'gone'}: no such file" in capsys.readouterr().err

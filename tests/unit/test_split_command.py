@@ -119,13 +119,13 @@ def test_a_split_is_replaced_only_where_asked_and_that_is_told(
     [
         ("--group performr", ("did you mean 'performer'?", "performer (4 values: a, b, c, d)", "such as 'a0'")),
         ("--group (", ("neither an attribute nor a regular expression", "performer (4 values")),
-        ("--group performer --folds 5", ("5 folds of 4 groups (a, b, c, d)", "between 2 and 4")),
-        ("--group performer --folds 1", ("1 folds of 4 groups", "between 2 and 4")),
+        ("--group performer --folds 5", ("5 folds of 4 groups (a, b, c, d)", "--folds from 2 to 4")),
+        ("--group performer --folds 1", ("1 fold of 4 groups", "--folds from 2 to 4")),
         ("--group performer --test e", ("no recording has performer 'e'", "a, b, c, d")),
         ("--group performer --test a b c d", ("none is left to train on",)),
         ("--group performer --test a --folds 2", ("--test", "leave --folds out")),
         ("--folds many", ("--folds", "a whole number")),
-        ("--group ^[a-d] --folds 9", ("between 2 and 4",)),
+        ("--group ^[a-d] --folds 9", ("--folds from 2 to 4",)),
     ],
 )
 def test_mistakes_are_one_line_and_leave_the_corpus_alone(

@@ -100,6 +100,7 @@ def test_spans_say_whose_they_are_where_the_model_tells_people_apart(
     [
         ("[null]\n[[1, 2]\n", "line 2"),
         ("[[[0, 0, 0]]]\n", "20 joints"),
+        (json.dumps([np.zeros((3, 20)).tolist()]) + "\n", "found a person of 3 x 20 numbers"),
         ("[null, null, null]\n", "--people is 2"),
         ("3\n", "line 1"),
     ],
@@ -110,6 +111,27 @@ def test_a_line_that_is_no_frame_is_named_in_the_error(
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
     assert main(["stream", str(files / "model.safetensors"), "--fps", "10"]) == 2
     assert named in capsys.readouterr().err
+
+
+def test_joints_that_are_not_seen_are_null_or_nan(
+    files: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import kinespan
+
+    recording = kinespan.read(files / "take.npz").recording
+    hidden = recording.positions.copy()
+    hidden[20:70, :, 7] = np.nan
+    save_npz(Recording(hidden, FPS, KINECT_20, "take", recording.valid & ~np.isnan(hidden[..., 0])), files / "gap.npz")
+    assert main(["stream", str(files / "model.safetensors"), str(files / "gap.npz")]) == 0
+    expected = printed(capsys)
+    frames = [json.loads(line) for line in lines(recording).splitlines()]
+    for number, frame in enumerate(frames[20:70]):
+        for person in frame:
+            if person is not None:
+                person[7] = None if number % 2 else [float("nan")] * 3
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(map(json.dumps, frames)) + "\n"))
+    assert main(["stream", str(files / "model.safetensors"), "--fps", "10", "--skeleton", "kinect20"]) == 0
+    assert printed(capsys) == expected
 
 
 def test_a_latency_that_the_network_cannot_keep_is_refused_and_a_longer_one_is_kept(

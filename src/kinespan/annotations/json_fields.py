@@ -52,7 +52,8 @@ def parsed(path: Path) -> Iterator[dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (from byte {error.start} on); save it with this encoding") from error
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not JSON from line {error.lineno}, column {error.colno} on{_hint(error)}") from error
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"{path}: not JSON from {where} on{_hint(path, error)}") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
         raise InputError(f"{path}: not an ActivityNet file: {error}") from error
     finally:
@@ -60,14 +61,21 @@ def parsed(path: Path) -> Iterator[dict[str, Any]]:
             gc.enable()
 
 
-def _hint(error: json.JSONDecodeError) -> str:
+def _hint(path: Path, error: json.JSONDecodeError) -> str:
     """What stands in place of JSON."""
     if not error.doc.strip():
         return ": the file is empty"
     if error.pos >= len(error.doc.rstrip()):
         return ": the file is cut off"
     text = error.doc[error.pos :].split("\n", 1)[0].strip()
-    return f": found {text[:40]!r}" + ("; the name of a table has to end in .csv" if error.pos == 0 else "")
+    return f": found {text[:40]!r}" + (_table_hint(path) if error.pos == 0 else "")
+
+
+def _table_hint(path: Path) -> str:
+    """What to do where a table stands in place of JSON."""
+    if Path(path).suffix.lower() == ".csv":
+        return "; expected ActivityNet JSON, such as proposals.json or truth.json, not a table"
+    return "; the name of a table has to end in .csv"
 
 
 def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

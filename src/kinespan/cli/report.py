@@ -41,6 +41,8 @@ def run(arguments: ReportArguments, options: ReadOptions) -> int:
     """Gather, write, print where."""
     if arguments.most < 1:
         raise InputError(f"--most {arguments.most}: expected at least 1")
+    if arguments.out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--out {arguments.out}: the report is a web page; expected a name that ends in .html")
     check_out_file(arguments.out)
 
     data = gather(

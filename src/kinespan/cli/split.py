@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..corpus.splits import Split
-from ..corpus.splitting import group_split, groups_of, held_out_split, labels_of, person_attribute, recording_split
+from ..corpus.splitting import (
+    default_folds,
+    group_split,
+    groups_of,
+    held_out_split,
+    labels_of,
+    person_attribute,
+    recording_split,
+)
 from ..corpus.store import Corpus
 from ..corpus.writer import add_split
 from ..data.annotation import natural_key
@@ -71,7 +79,7 @@ def make_split(corpus: Corpus, arguments: SplitArguments) -> tuple[Split, Mappin
     if group is None:
         if arguments.test:
             raise InputError("--test names groups: say with --group what the groups are")
-        split = recording_split(infos, 4 if arguments.folds is None else arguments.folds, arguments.seed, name)
+        split = recording_split(infos, arguments.folds, arguments.seed, name)
         if split is None:
             raise InputError(f"corpus {corpus.name!r} has one recording, so there is nothing to hold out")
         return split, {info.name: info.name for info in infos}
@@ -81,7 +89,7 @@ def make_split(corpus: Corpus, arguments: SplitArguments) -> tuple[Split, Mappin
     if arguments.test:
         split = held_out_split(infos, group, arguments.test, name)
     else:
-        folds = max(2, min(4, len(set(groups)))) if arguments.folds is None else arguments.folds
+        folds = default_folds(groups) if arguments.folds is None else arguments.folds
         split = group_split(infos, group, folds, arguments.seed, name)
     return split, dict(zip(corpus.names, groups, strict=True))
 

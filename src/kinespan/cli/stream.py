@@ -1,8 +1,8 @@
 """Localize a recording while it is made: frames in, answers out as soon as they are final, one JSON object a line.
 
 Frames are read from standard input, one a line: a list of people, each at the same position in every list, as a list of
-joints [x, y, z] in metres with y up, or null for a person who is not seen. A motion file is streamed as if it were
-live.
+joints [x, y, z] in metres with y up; null stands for a person, or a joint, that is not seen. A motion file is streamed
+as if it were live.
 
 Answers come late, since the score of a frame depends on the motion after it: ST-GCN looks 84 frames ahead (5.6 s at 15
 frames per second), TCN with two stages of refinement more than twice as far. The command first prints how many seconds
@@ -109,7 +109,7 @@ def _frames(
 
 
 def _read_frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
-    """Positions (P, J, 3) and valid (P,) of the lines of standard input, P person slots.
+    """Positions (P, J, 3) and valid (P, J) of the lines of standard input, P person slots.
 
     Raises InputError for a line that is no frame, and naming --people for one with more people than slots.
     """
@@ -126,15 +126,18 @@ def _read_frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
 
 
 def _frame(line: str, joints: int, slots: int) -> Frame:
-    """Positions (P, J, 3) and valid (P,) of a line. Raises ValueError or TypeError where it is no frame."""
+    """Positions (P, J, 3) and valid (P, J) of a line. Raises ValueError or TypeError where it is no frame."""
     people = json.loads(line)
     if len(people) > slots:
         raise ValueError(f"{len(people)} people, --people is {slots}")
-    positions, valid = np.zeros((slots, joints, 3), dtype=np.float32), np.zeros(slots, dtype=bool)
+    positions, valid = np.zeros((slots, joints, 3), dtype=np.float32), np.zeros((slots, joints), dtype=bool)
     for slot, person in enumerate(people):
         if person is not None:
-            positions[slot] = np.asarray(person, dtype=np.float32).reshape(joints, 3)
-            valid[slot] = True
+            body = np.asarray([[np.nan] * 3 if joint is None else joint for joint in person], dtype=np.float32)
+            if body.shape != (joints, 3):
+                raise ValueError(f"found a person of {' x '.join(map(str, body.shape))} numbers")
+            valid[slot] = ~np.isnan(body).any(axis=1)
+            positions[slot] = np.where(valid[slot, :, None], body, 0.0)
     return positions, valid
 
 

@@ -102,8 +102,8 @@ class SplitRule:
     """What recordings of a group share: the name of an attribute, or a regular expression on their names whose first
     bracket (else the whole match) names the group. By default the first attribute for a person (performer, actor,
     ...) that all have, else each recording is a group."""
-    folds: int = 4
-    """Number of folds."""
+    folds: int | None = None
+    """Number of folds; by default 4, or as many as there are groups."""
     seed: int = 0
     """Seed of the shuffle of groups."""
 
@@ -111,26 +111,34 @@ class SplitRule:
 def ruled_split(infos: Sequence[RecordingInfo], rule: SplitRule) -> Split:
     """The split ``by-group`` of a rule with a `group`. Raises InputError as `group_split` does."""
     assert rule.group is not None
-    return group_split(infos, rule.group, rule.folds, rule.seed, name="by-group")
+    folds = default_folds(groups_of(infos, rule.group)) if rule.folds is None else rule.folds
+    return group_split(infos, rule.group, folds, rule.seed, name="by-group")
+
+
+def default_folds(groups: Sequence[str]) -> int:
+    """How many folds groups get where no number is given: 4, or as many as there are groups."""
+    return max(2, min(4, len(set(groups))))
 
 
 def recording_split(
-    infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0, name: str | None = None
+    infos: Sequence[RecordingInfo], folds: int | None = None, seed: int = 0, name: str | None = None
 ) -> Split | None:
     """The split ``by-recording``, in which each recording is a group; None with fewer than two."""
     names = [info.name for info in infos]
     if len(names) < 2:
         return None
-    return _balanced_split(name or "by-recording", infos, names, min(folds, len(names)), seed)
+    folds = default_folds(names) if folds is None else min(folds, len(names))
+    return _balanced_split(name or "by-recording", infos, names, folds, seed)
 
 
-def default_split(infos: Sequence[RecordingInfo], folds: int = 4, seed: int = 0) -> Split | None:
+def default_split(infos: Sequence[RecordingInfo], folds: int | None = None, seed: int = 0) -> Split | None:
     """The split ``by-group`` by the `person_attribute` of recordings; None where they have none."""
     attribute = person_attribute(infos)
     if attribute is None:
         return None
-    values = {info.attributes[attribute] for info in infos}
-    return group_split(infos, attribute, min(folds, len(values)), seed, name="by-group")
+    values = [info.attributes[attribute] for info in infos]
+    folds = default_folds(values) if folds is None else min(folds, len(set(values)))
+    return group_split(infos, attribute, folds, seed, name="by-group")
 
 
 def person_attribute(infos: Sequence[RecordingInfo]) -> str | None:
@@ -150,8 +158,8 @@ def _balanced_split(name: str, infos: Sequence[RecordingInfo], groups: Sequence[
     unique = sorted(durations, key=natural_key)
     if not 2 <= folds <= len(unique):
         raise InputError(
-            f"split {name!r}: {folds} folds of {len(unique)} groups ({', '.join(unique[:12])}); "
-            f"{f'choose between 2 and {len(unique)} folds' if len(unique) > 1 else 'group by something else'}"
+            f"split {name!r}: {folds} {'fold' if folds == 1 else 'folds'} of {len(unique)} "
+            f"{'group' if len(unique) == 1 else 'groups'} ({', '.join(unique[:12])}); {_folds_hint(len(unique))}"
         )
     seconds = {group: sum(durations[group]) for group in unique}
     shuffled = [unique[i] for i in np.random.default_rng(seed).permutation(len(unique))]
@@ -164,6 +172,13 @@ def _balanced_split(name: str, infos: Sequence[RecordingInfo], groups: Sequence[
     sides = {fold: (loads.keys() - {fold}, {fold}) for fold in loads}
     (split,) = split_by_values(name, infos, test_folds, sides)
     return split
+
+
+def _folds_hint(groups: int) -> str:
+    """Which numbers of folds so many groups can have."""
+    if groups < 2:
+        return "--group by something else"
+    return f"give --folds {'2' if groups == 2 else f'from 2 to {groups}'}"
 
 
 def split_by_values(

@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # these are extras, and each takes a second to import
 
     from .annotation import Annotation
 
+_MANY_PEOPLE = 6
+"""More people than this, and more than frames, are frames in the place of people."""
+
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Recording:
@@ -87,6 +90,11 @@ class Recording:
         checked = self._checked_positions(positions)
         if not (math.isfinite(fps) and fps > 0):
             raise InputError(f"recording {name!r}: fps is {fps}, expected a positive number")
+        if valid is None and checked.shape[1] > max(len(checked), _MANY_PEOPLE):
+            raise InputError(
+                f"recording {name!r}: {len(checked)} frames of {checked.shape[1]} people; people and frames "
+                "seem swapped, expected (T, P, J, 3): give positions.swapaxes(0, 1), or say by valid who was seen"
+            )
         seen = self._checked_valid(checked, valid)
         if not seen.any():
             raise InputError(f"recording {name!r}: no frame with a person in it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from .finish import finish
 from .options import AUTO, ReadOptions
 
 _WHAT_IT_IS = {
+    ".c3d": "C3D is not read; export BVH from the capture program, or write joint positions as npz",
+    ".trc": "TRC is not read; export BVH from the capture program, or write joint positions as npz",
+    ".fbx": "FBX is not read; export BVH from the program that made it",
     ".asf": "an Acclaim skeleton has no motion; give the .amc file that it belongs to",
     ".npy": "an array without names or rate; HumanML3D's are read by kinespan prepare --recipe humanml3d",
 }
@@ -35,6 +39,9 @@ def read(
     path, options = Path(path), options or ReadOptions()
     name = options.format if format == AUTO else format
     name = detect(path) if name == AUTO else name
+    for flag, given in (("--asf", options.asf), ("--body-model", options.body_model)):
+        if given is not None and not given.exists():
+            raise InputError(f"{flag} {given}: no such file")
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is refused later, as not finite
         motion = READERS[name].parse(_existing(path), options)
         return finish(path, name, motion, options, override_fps=override_fps)
@@ -49,6 +56,10 @@ def detect(path: Path | str) -> str:
     names = _formats(_existing(path))
     if len(names) == 1:
         return names[0]
+    if not names and path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
+    if not names and path.suffix.lower() == ".npz" and not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: no .npz archive, or one that was cut off; write it again by np.savez")
     if path.suffix.lower() in _WHAT_IT_IS and not names:
         raise InputError(f"{path}: the content is of no known format: {_WHAT_IT_IS[path.suffix.lower()]}")
     reason = f"more than one format fits ({', '.join(names)})" if names else "the content is of no known format"
@@ -104,7 +115,8 @@ def overrides_fps(files: Sequence[tuple[Path, str]]) -> bool:
 def _existing(path: Path) -> Path:
     """The path. Raises InputError where it is no file."""
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        folder = path.is_dir()
+        raise InputError(f"{path}: {'a folder; give one motion file of it' if folder else 'no such file'}")
     return path
 
 

@@ -139,6 +139,8 @@ def _skeleton(archive: Archive) -> Skeleton:
 def _positions(archive: Archive) -> AnyArray:
     """Positions (T, P, J, 3), NaN where not seen. Raises InputError for another shape, and for infinite values."""
     path, positions = archive.path, archive.numbers("positions")
+    if positions.ndim >= 1 and len(positions) == 0:
+        raise InputError(f"{path}: positions have shape {positions.shape}, so no frame")
     if positions.ndim == 3:
         positions = positions[:, None]
     if positions.ndim != 4 or positions.shape[3] != 3 or 0 in positions.shape:

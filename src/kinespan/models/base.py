@@ -132,6 +132,9 @@ def by_person(recording: Recording, people: People) -> list[tuple[int | None, Re
 
     Of a recording with a single slot there is nobody to tell apart: it is returned as it is, without a slot.
     """
+    if not hasattr(recording, "num_people"):
+        found = type(recording).__name__
+        raise InputError(f"recording: found a {found}, expected a Recording, such as kinespan.read(FILE).recording")
     if people == "together" or recording.num_people == 1:
         return [(None, recording)]
     recordings: list[tuple[int | None, Recording]] = []

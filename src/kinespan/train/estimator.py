@@ -92,6 +92,8 @@ class ActionLocalizer:
         from ..prepare.in_memory import write_corpus
 
         takes = _takes(recordings)
+        if all(each is None for each in (annotations.values() if isinstance(annotations, Mapping) else annotations)):
+            raise InputError("annotations: no recording has labels; give rows (label, start, end) of some of them")
         if not isinstance(annotations, Mapping):
             takes = _renamed(takes)
         with tempfile.TemporaryDirectory(prefix="kinespan-", ignore_cleanup_errors=True) as folder:
