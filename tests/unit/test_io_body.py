@@ -166,6 +166,19 @@ def test_a_body_that_stands_along_another_axis_is_turned_and_told(tmp_path, axis
     assert not any(note.startswith("decided") for note in given.history)
 
 
+def test_a_given_axis_that_the_body_contradicts_is_used_and_doubted(tmp_path):
+    given = read(write(tmp_path, person.standing()), options=ReadOptions(up="-y")).recording
+    assert any(note.startswith("warning: --up is -y, but y is: the head is above the legs") for note in given.history)
+    right = read(write(tmp_path, person.standing()), options=ReadOptions(up="y")).recording
+    assert not any(note.startswith("warning") for note in right.history)
+
+
+@pytest.mark.parametrize(("fps", "is_doubted"), [(1e9, True), (0.03, True), (25, False), (1000, False)])
+def test_a_rate_that_no_motion_has_is_doubted(tmp_path, fps, is_doubted):
+    recording = read(write(tmp_path, person.standing()), options=ReadOptions(fps=fps)).recording
+    assert any("is no rate of motion" in note for note in recording.history) == is_doubted
+
+
 @pytest.mark.parametrize("axis", ["x", "-x"])
 def test_an_axis_that_hardly_points_up_is_asked_for(tmp_path, axis):
     positions = UP[axis](person.standing())

@@ -73,6 +73,18 @@ def test_a_double_entry_is_left_out_of_json_alike(tmp_path: Path) -> None:
     assert "double rows left out: 1 (database['walk_01'].annotations[2] ('walk' 1 to 3))" in decisions
 
 
+def test_rows_labelled_background_are_time_without_a_label(tmp_path: Path) -> None:
+    rows = "walk_01,walk,1,3\nwalk_01,Background,3,6\nwalk_02,turn,2,4\n"
+    annotations, decisions = settle(tmp_path, rows)
+    assert annotations["walk_01"].labels.names == ("turn", "walk")
+    assert times(annotations["walk_01"]) == [("walk", 1, 3)]
+    assert annotations["walk_01"].covered is None
+    assert "rows of 'Background' are time without a label: 1 (line 3 ('Background' 3 to 6))" in decisions
+    annotations, _ = settle(tmp_path, rows, unlabelled="ignore")
+    assert annotations["walk_01"].covered == ((1.0, 6.0),)
+    assert annotations["walk_02"].covered == ((2.0, 4.0),)
+
+
 def test_an_overlap_under_a_frame_is_cut_and_told(tmp_path: Path) -> None:
     annotations, decisions = settle(tmp_path, "walk_01,walk,1,4.03\nwalk_01,turn,4,5.5\n")
     assert times(annotations["walk_01"]) == [("walk", 1, 4), ("turn", 4, 5.5)]

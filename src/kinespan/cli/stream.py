@@ -119,8 +119,9 @@ def _read_frames(skeleton: Skeleton, slots: int) -> Iterator[Frame]:
         try:
             yield _frame(line, skeleton.num_joints, slots)
         except (ValueError, TypeError) as error:
+            reason = "it is not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
             raise InputError(
-                f"line {number}: {error}; expected people, each {skeleton.num_joints} joints [x, y, z] "
+                f"line {number}: {reason}; expected people, each {skeleton.num_joints} joints [x, y, z] "
                 f"of skeleton {skeleton.name!r}, or null"
             ) from None
 

@@ -152,7 +152,7 @@ def expected(hint: Any) -> str:
     """A type in words: a whole number; one of linear, finetune; a list, each a number."""
     origin, options = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return " or ".join(map(expected, options))
+        return " or ".join(expected(option) for option in options if option is not NoneType)
     if origin is Literal:
         return f"one of {', '.join(options)}" if len(options) > 1 else str(options[0])
     if origin is tuple:

@@ -35,6 +35,10 @@ _TURN_UP: dict[str, NDArray[np.float32]] = {
 """Rotations (not reflections) that bring the named axis to y."""
 
 
+LIKELY_RATES = 1.0, 2000.0
+"""Frames a second between which motion is recorded."""
+
+
 @dataclass(frozen=True)
 class _Measure:
     """Metres per unit or the axis that points up: where it comes from, and notes for the history."""
@@ -95,7 +99,16 @@ def finish(
 
 
 def _rate(path: Path, motion: FileMotion, options: ReadOptions, override: bool) -> _Measure:
-    """Frames a second."""
+    """Frames a second; those that no motion is recorded at are doubted."""
+    rate = _stated_rate(path, motion, options, override)
+    if LIKELY_RATES[0] <= rate.value <= LIKELY_RATES[1]:
+        return rate
+    note = f"{CHECK}{rate.value:g} frames a second is no rate of motion; give the right one by --fps"
+    return replace(rate, notes=(*rate.notes, note))
+
+
+def _stated_rate(path: Path, motion: FileMotion, options: ReadOptions, override: bool) -> _Measure:
+    """Frames a second, as given or as the file has them."""
     if motion.fps is None:
         if options.fps is None:
             raise InputError(f"{path}: the file states no frame rate; give it, for example --fps 120")
@@ -156,7 +169,10 @@ def _is_human(stature: float) -> bool:
 def _up(motion: FileMotion, options: ReadOptions, body: Body) -> _Measure:
     """The axis that points up: given, the file's, or that of the body."""
     if options.up is not None:
-        return _Measure(options.up, "given")
+        body_up = find_up(body, options.up)
+        if body_up.axis == options.up:
+            return _Measure(options.up, "given")
+        return _Measure(options.up, "given", (f"{CHECK}--up is {options.up}, but {body_up.axis} is: {body_up.reason}",))
     if motion.up_is_sure:
         return _Measure(motion.up, "the format's")
     rest = None

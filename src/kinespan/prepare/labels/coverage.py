@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from ...annotations.label_file import Interval, LabelRow
+from ...annotations.label_file import Interval, LabelFile, LabelRow
 from ...corpus.info import RecordingInfo
 from ...data.annotation import Annotation
 from .names import percent, plural
@@ -38,6 +39,27 @@ def looked_at_time(
         if row.end is not None and row.label not in events and row.recording in spans:
             spans[row.recording].append((row.start, row.end))
     return {name: union(intervals) for name, intervals in {**spans, **said}.items()}
+
+
+BACKGROUND_LABEL = "background"
+"""A label that says in words what time without a label is."""
+
+
+def without_background(file: LabelFile, unlabelled: str | None, decisions: list[str]) -> LabelFile:
+    """The file without rows labelled background: that time was looked at, and nothing happens in it.
+
+    Where `unlabelled` time is to be ignored, theirs is looked at, as that of the other rows is.
+    """
+    background = [row for row in file.rows if row.label.strip().lower() == BACKGROUND_LABEL]
+    if not background:
+        return file
+    decisions.append(f"rows of {background[0].label!r} are time without a label: {len(background)} ({background[0]})")
+    covered = file.covered
+    if unlabelled == "ignore" and not covered:
+        covered = tuple(replace(row, label="") for row in file.rows if row.end is not None)
+    labels = file.labels and tuple(name for name in file.labels if name.strip().lower() != BACKGROUND_LABEL)
+    rows = tuple(row for row in file.rows if row not in set(background))
+    return replace(file, rows=rows, covered=covered, labels=labels)
 
 
 def union(intervals: Iterable[Interval]) -> tuple[Interval, ...]:

@@ -13,7 +13,7 @@ from ...annotations.label_file import LabelFile, LabelRow, Unit, annotations_of,
 from ...corpus.info import RecordingInfo
 from ...data.annotation import Annotation, subtract
 from ...errors import InputError
-from .coverage import looked_at_time, unlabelled_lines
+from .coverage import looked_at_time, unlabelled_lines, without_background
 from .doubts import doubts
 from .instants import split_instants
 from .names import match_recordings, one_spelling, plural, read_pairs
@@ -57,6 +57,7 @@ def read_labels(path: Path, known: Sequence[str], settings: LabelSettings) -> Pr
     file = read_label_file(path)
     if not file.rows and not file.covered:
         raise InputError(f"{path}: it has no labels")
+    file = without_background(file, settings.unlabelled, decisions)
     spelt = one_spelling(file.rows, (*(file.labels or ()), *(file.events or ())), decisions)
     pairs = () if settings.match is None else read_pairs(settings.match)
     matches = match_recordings(file, known, pairs, settings.match, decisions)
