@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kinespan.errors import InputError
 from kinespan.io import decimals
-from kinespan.io.decimals import lines_of, read_lines
+from kinespan.io.decimals import lines_of, number_rows, read_lines
 
 WAYS = [way for way in (decimals._scan_plainly, decimals._scan_compiled) if way is not None]
 
@@ -153,6 +153,12 @@ def test_the_compiled_scanner_refuses_bad_arguments():
             scan(*arguments)
     with pytest.raises(MemoryError):
         scan(b"1\n", 2**60)
+    fields = decimals._scan_fields_compiled
+    for arguments, error in (((b"1", 1, 9), ValueError), ((b"1\n", -1, 9), ValueError), (("1\n", 1, 9), TypeError)):
+        with pytest.raises(error):
+            fields(*arguments)
+    with pytest.raises(MemoryError):
+        fields(b"1\n", 2**60, 9)
 
 
 @pytest.mark.parametrize(("data", "message"), [(b"", "empty"), (b" \r\n", "empty"), (b"1\0002", "binary data")])
@@ -162,3 +168,66 @@ def test_empty_and_binary_files_are_refused(tmp_path, data, message):
         read_lines(tmp_path / "x.txt", 1)
     with pytest.raises(InputError, match="cannot be read"):
         read_lines(tmp_path, 1)
+
+
+# ---- fields between tabs or commas -------------------------------------------------------------------------------
+
+FIELD_WAYS = [way for way in (decimals._scan_fields_plainly, decimals._scan_fields_compiled) if way is not None]
+MISSING = ("", "nan", "NaN", "-nan", "+NAN", "n/a", "N/A", "-n/a", "+n/a")
+blank = st.sampled_from(["", "", "", " ", "  ", "\x0b"])
+cell = st.one_of(written, st.sampled_from(MISSING), st.just(""))
+strange = st.one_of(cell, odd, st.sampled_from(["1 2", "na", "nann", "inf", "-", "1_0"]))
+
+
+def rows_slowly(text, mark, columns):
+    """Values, counts and numbers of the lines with anything, and the first bad field as (line, field), from 0."""
+    values, counts, numbers, bad = [], [], [], None
+    for number, line in enumerate(text.split("\n")):
+        fields = [field.strip("".join(map(chr, range(33)))) for field in line.split(mark)]
+        while fields and not fields[-1]:
+            fields.pop()
+        row = [math.nan] * columns
+        for place, field in enumerate(fields[:columns]):
+            row[place] = slowly(field.encode("latin-1"))
+            if bad is None and math.isnan(row[place]) and field.lower() not in map(str.lower, MISSING):
+                bad = number, place
+        if fields:
+            values.append(row)
+            counts.append(len(fields))
+            numbers.append(number + 1)
+    return values, counts, numbers, bad
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_fields_agree_with_split_whichever_way_they_are_scanned(data):
+    mark = data.draw(st.sampled_from(["\t", ",", ";"]))
+    kind = data.draw(st.sampled_from([cell, strange])).filter(lambda word: mark not in word)
+    lines = data.draw(
+        st.lists(st.lists(st.tuples(blank, kind, blank).map("".join), max_size=6), min_size=1, max_size=6)
+    )
+    text = "\n".join(mark.join(line) for line in lines)
+    columns = data.draw(st.integers(0, 7))
+    values, counts, numbers, bad = rows_slowly(text, mark, columns)
+    for way in FIELD_WAYS:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(decimals, "_scan_fields_compiled", way)
+            if bad is not None:
+                with pytest.raises(InputError, match=rf"x:{bad[0] + 11}: field {bad[1] + 1} is "):
+                    number_rows(Path("x"), text.encode("latin-1"), mark, columns, 11)
+                continue
+            rows = number_rows(Path("x"), text.encode("latin-1"), mark, columns)
+        assert rows.counts.tolist() == counts
+        assert rows.line_numbers.tolist() == numbers
+        assert np.array_equal(rows.values, np.reshape(values, (len(values), columns)), equal_nan=True)
+
+
+def test_fields_by_hand():
+    rows = number_rows(Path("x"), b"1,,2.5\r\n\r\n , 3 ,nan,,\n,,,\n-1,n/a\n", ",", 3, first_line=7)
+    expected = [[1, math.nan, 2.5], [math.nan, 3, math.nan], [-1, math.nan, math.nan]]
+    assert np.array_equal(rows.values, expected, equal_nan=True)
+    assert rows.counts.tolist() == [3, 3, 2]
+    assert rows.line_numbers.tolist() == [7, 9, 11]
+    with pytest.raises(InputError, match="x:8: field 2 is 'abc', expected a finite number or nothing"):
+        number_rows(Path("x"), b"1\t2\n3\t abc\t4\n", "\t", 3, first_line=7)
+    assert number_rows(Path("x"), b"1\t2\tabc\n", "\t", 2).counts.tolist() == [3]

@@ -12,7 +12,7 @@ from kinespan.cli.motion import MAX_LINES, READING
 from kinespan.corpus.store import Corpus
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, read
-from makers import person
+from makers import person, points
 from unit.test_io_conformance import FIXTURES, write_bvh
 
 MOTION_COMMANDS = ("prepare", "info", "convert", "localize", "stream", "report")
@@ -41,12 +41,14 @@ def test_every_command_that_reads_motion_has_the_options_of_reading(name):
 @pytest.mark.parametrize("name", FIXTURES)
 def test_convert_writes_what_was_read_and_reads_it_back(name, tmp_path, capsys):
     path, out = FIXTURES[name](tmp_path), tmp_path / "out.npz"
-    assert main(["convert", str(path), str(out)]) == 0
+    asked = points.ASKED.get(name, ReadOptions())
+    flags = [word for option, value in asked.given().items() for word in (f"--{option}", str(value))]
+    assert main(["convert", str(path), str(out), *flags]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) <= MAX_LINES + 1
     assert printed[0].startswith("recording ")
     assert printed[-1] == f"written to {out}"
-    take, again = read(path), read(out)
+    take, again = read(path, options=asked), read(out)
     assert again.recording.checksum() == take.recording.checksum()
     assert again.recording.skeleton == take.recording.skeleton
     assert again.annotation == take.annotation
@@ -57,8 +59,8 @@ def test_convert_writes_what_was_read_and_reads_it_back(name, tmp_path, capsys):
 def test_convert_refuses_other_suffixes_existing_files_and_missing_folders(tmp_path, capsys):
     path = write_bvh(tmp_path)
     for out, message in (
-        ("out.trc", "no format to write has the suffix '.trc'; expected .npz"),
-        ("out", "no format to write has the suffix ''; expected .npz"),
+        ("out.fbx", "no format to write has the suffix '.fbx'; expected .bvh, .c3d, .csv, .npz, .parquet, .trc"),
+        ("out", "no format to write has the suffix ''; expected .bvh"),
         ("gone/out.npz", "does not exist"),
     ):
         assert main(["convert", str(path), str(tmp_path / out)]) == 2
@@ -92,7 +94,9 @@ def test_info_says_in_ten_lines_what_was_decided(tmp_path, capsys):
     assert lines[-1].startswith("decided: z is up, not y, by the body (")
     assert "earlier notes: see --json" in lines[5]
     assert main(["info", str(path), "--fps", "30", "--json", "--up", "y"]) == 0
-    assert json.loads(capsys.readouterr().out)["history"][-1].startswith("decided: the unit is")
+    *_, decided, doubted = json.loads(capsys.readouterr().out)["history"]
+    assert decided.startswith("decided: the unit is")
+    assert doubted.startswith("warning: --up is y, but z is")
 
 
 def test_options_of_reading_are_refused_where_nothing_is_read(tmp_path, capsys):
@@ -140,7 +144,7 @@ def test_what_was_read_with_is_kept_as_plain_data(tmp_path):
 
 
 def test_files_without_a_reader_say_what_they_are(tmp_path, capsys):
-    np.save(tmp_path / "000001.npy", np.zeros((5, 22, 3)))
+    np.save(tmp_path / "000001.npy", np.zeros((5, 263)))
     (tmp_path / "anna.asf").write_text("# made\n:version 1.10\n")
     for name, message in (("000001.npy", "prepare --recipe humanml3d"), ("anna.asf", "give the .amc file")):
         assert main(["info", str(tmp_path / name)]) == 2
@@ -157,7 +161,7 @@ def test_files_that_hold_no_motion_say_why(tmp_path, capsys):
     write_npz(tmp_path, "none.npz", positions=np.zeros((0, 1, len(person.JOINTS), 3)))
     (tmp_path / "folder").mkdir()
     for name, message in (
-        ("gait.c3d", "C3D is not read; export BVH"),
+        ("gait.c3d", "of no known format"),
         ("empty.bvh", "the file is empty"),
         ("cut.npz", "cut off"),
         ("none.npz", "so no frame"),
@@ -165,7 +169,8 @@ def test_files_that_hold_no_motion_say_why(tmp_path, capsys):
         assert main(["info", str(tmp_path / name), "--fps", "30"]) == 2
         assert message in capsys.readouterr().err
     assert main(["convert", str(tmp_path / "folder"), str(tmp_path / "out.npz")]) == 2
-    assert "folder: a folder; give one motion file of it" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "folder: is a folder; give the format to write its recordings in, such as --to npz" in said
 
 
 @pytest.mark.parametrize("flag", ["--asf", "--body-model"])

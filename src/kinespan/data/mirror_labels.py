@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 
 from .annotation import LabelSet
 
@@ -14,6 +15,9 @@ OPPOSITES: dict[str, tuple[str, ...]] = {
 }
 """Words of a label that a mirror changes, with their opposites."""
 WORDS = re.compile("|".join(sorted(OPPOSITES, key=len, reverse=True)), re.IGNORECASE)
+
+_SIDE_WORD = re.compile(r"(?<![A-Za-z])(?:left|right)(?![a-z])|(?:Left|Right|LEFT|RIGHT)(?![a-z])")
+"""A side in a label: left, KickLeft, RIGHT, but not that in `bright`."""
 
 
 def mirrored_labels(labels: LabelSet) -> tuple[int, ...]:
@@ -28,6 +32,21 @@ def mirrored_labels(labels: LabelSet) -> tuple[int, ...]:
         for index, name in enumerate(names)
     ]
     return tuple(partner if partners[partner] == index else index for index, partner in enumerate(partners))
+
+
+def label_sides(labels: Sequence[str]) -> tuple[str, ...]:
+    """ "left" or "right" of each label that names one side: `Right Foot Strike`, and `RHS` where there is an `LHS`."""
+    return tuple(_side(label, set(labels)) for label in labels)
+
+
+def _side(label: str, labels: Collection[str]) -> str:
+    named: set[str] = {word.lower() for word in _SIDE_WORD.findall(label)}
+    if len(named) == 1:
+        return named.pop()
+    opposite = {"L": "R", "R": "L"}.get(label[:1])
+    if not named and opposite and opposite + label[1:] in labels:
+        return {"L": "left", "R": "right"}[label[0]]
+    return ""
 
 
 def _mirror_names(name: str) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import AnyArray
 from ..errors import InputError
 
-_BROKEN = (
+BROKEN = (
     OSError, ValueError, EOFError, KeyError, RuntimeError, NotImplementedError, MemoryError, SyntaxError,
     zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError,
 )  # fmt: skip
@@ -32,7 +32,7 @@ def archive_fields(path: Path, head: bytes) -> set[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy") for name in archive.namelist()}
-    except _BROKEN:
+    except BROKEN:
         return set()
 
 
@@ -55,7 +55,7 @@ class Archive:
                     raise ValueError("it does not start as an archive does; is it empty or a single array?")
             with np.load(path, allow_pickle=False) as data:
                 return cls(path, {name: data[name] for name in data.files if only is None or name in only})
-        except _BROKEN as error:
+        except BROKEN as error:
             raise InputError(f"{path}: not a whole .npz archive without pickled objects: {error}") from None
 
     def __contains__(self, name: str) -> bool:

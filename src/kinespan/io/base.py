@@ -42,16 +42,20 @@ class FileMotion:
     """Metres per unit of the file; None where the file states none: then the body tells."""
     unit_from: str = "the format's metres"
     """Where the unit comes from, for the history."""
+    asks_unit: bool = False
+    """Whether the unit is asked for where neither the file nor a whole person tells it: it may be of an animal."""
     unit_is_sure: bool = False
     """Whether the unit holds whatever the size of the body, as a depth camera's."""
-    up: Axis = "y"
-    """The axis that points up, as the format has it."""
+    up: Axis | None = "y"
+    """The axis that points up, as the format has it; None where the file states none: then the body tells."""
     up_is_sure: bool = False
     """Whether that axis points up whatever the body does."""
     rest: Float64Array | None = None
     """(J, 3) the rest pose, of a format that has one."""
     valid: BoolArray | None = None
     """(T, P), or (T, P, J) for single joints; joints that are NaN are never valid."""
+    people_by_order: bool = False
+    """Whether people are told apart by their order in each frame, or by a tracker, so that they may exchange places."""
     times: Float64Array | None = None
     """(T,) seconds, rising, where frames are not evenly spaced in time."""
     frame_ids: IntArray | None = None
@@ -71,7 +75,9 @@ class Reader(Protocol):
     """One file format: how to recognise it, and how to parse it.
 
     ``sniff`` looks at the first `HEAD_BYTES` bytes and, if it must, into the file; it never raises for a bad file.
-    ``parse`` raises InputError, naming file and line, for anything that is not a complete file of its format.
+    ``parse`` raises InputError, naming file and line, for anything that is not a complete file of its format. A reader
+    with ``reads_folders = True`` is also asked about folders; one with ``is_general = True`` counts only where no other
+    recognises a file.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
@@ -93,9 +99,22 @@ READERS: Registry[type[Reader]] = Registry("format")
 DECIDED, CHECK = "decided: ", "warning: "
 """How notes of a history begin that say what was decided about a file, and what looks wrong in it."""
 
-Writer = Callable[[Recording, Path, Annotation | None], object]
-WRITERS: Registry[Writer] = Registry("format to write")
-"""Writers of motion files by suffix, without the dot: a function of recording, path and annotation."""
+
+@dataclass(frozen=True)
+class MotionWriter:
+    """One format to write: the function that writes it, and what the format can hold."""
+
+    about: str
+    write: Callable[[Recording, Path, Annotation | None], tuple[str, ...]]
+    """Writes a recording and its annotation, if any, to a file, and returns notes of what the format did not hold."""
+    several_people: bool = False
+    """Whether a file holds several people; otherwise each gets a file, and `write` one person at a time."""
+    uneven_times: bool = False
+    """Whether a file holds frames that are not evenly spaced; otherwise `write` gets an even rate."""
+
+
+WRITERS: Registry[MotionWriter] = Registry("format to write")
+"""Writers of motion files by suffix, without the dot."""
 
 
 def read_text_bytes(path: Path) -> bytes:
@@ -112,13 +131,17 @@ def read_text_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The file as text: ASCII, with a few Latin-1 letters in comments or names; lines are separated by LF alone.
+    """The file as text, UTF-8 or else Latin-1; lines are separated by LF alone.
 
     Raises InputError where the file cannot be read, is empty or holds NUL bytes.
     """
     # Splitting is several times as fast as replacing line ends.
     lines = read_text_bytes(path).removeprefix(b"\xef\xbb\xbf").splitlines()
-    return b"\n".join(lines).decode("latin-1")
+    data = b"\n".join(lines)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def floats(words: list[str]) -> Float64Array | None:

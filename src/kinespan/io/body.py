@@ -1,7 +1,7 @@
 """What a body tells of its file: metres per unit, by the length of its limbs, and the axis that points up.
 
-Both are judged on some frames of all people, by the canonical names of the skeleton. A hand, or a skeleton whose joints
-have no canonical names, tells nothing.
+Both are judged on some frames of all people, by the canonical names of the skeleton; the axis by the names of markers
+too. A hand, or a skeleton whose joints have no such names, tells nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import BoolArray, Float64Array
+from ..data.joint_conventions import ANIMAL_WORDS
+from ..data.joint_names import read_names
 from ..data.skeleton import Skeleton
 from .options import AXES, Axis
 
@@ -51,6 +53,16 @@ somebody of 2 m whom a file has in inches."""
 STATURES = 0.5, 2.5
 """Metres: the smallest and the largest stature that is believed."""
 
+_MARKER_LEVELS: tuple[tuple[str, ...], ...] = (
+    ("hee", "rhee", "toe", "rtoe", "ank", "rank", "cal", "calc", "fcc", "fm1", "fm5", "fal", "tam", "mt1", "mt2", "mt5",
+     "met", "mall", "mmal", "lmal", "mal", "5meta"),
+    ("asi", "asis", "psi", "psis", "ias", "ips", "sacr", "sacrum", "fwt", "bwt", "asisl", "asisr", "psisl", "psisr"),
+    ("c7", "cv7", "t1", "clav", "clavm", "cla", "snj", "sxs", "sho", "saj", "acr", "acrotip", "should", "strn", "ster",
+     "sternum", "xiph", "t10", "tv8"),
+    ("fhd", "bhd", "hdf", "hdb", "headfront", "headtop", "headleft", "headright"),
+)  # fmt: skip
+"""Markers on feet, pelvis, chest and head, as `read_names` has their names."""
+
 
 @dataclass(frozen=True, eq=False)
 class Body:
@@ -58,6 +70,8 @@ class Body:
 
     points: Mapping[str, Float64Array]
     """(N, 3) by canonical name; NaN where not seen"""
+    marker_levels: tuple[Float64Array, ...] = ()
+    """(N, 3) the middle of the markers on feet, pelvis, chest, head, of those levels that have any"""
 
     @classmethod
     def of(cls, skeleton: Skeleton, positions: NDArray[np.floating[Any]], valid: BoolArray) -> Body:
@@ -65,7 +79,12 @@ class Body:
         frames = np.unique(np.linspace(0, len(positions) - 1, _MAX_FRAMES).astype(np.int64))
         seen = np.where(valid[frames, ..., None], positions[frames], np.nan).astype(np.float64)
         joints = {part: joint for joint, part in enumerate(skeleton.body_parts) if part}
-        return cls({part: seen[:, :, joint].reshape(-1, 3) for part, joint in joints.items()})
+        points = {part: seen[:, :, joint].reshape(-1, 3) for part, joint in joints.items()}
+        words = read_names(skeleton.joints).words
+        members = ([joint for joint, word in enumerate(words) if word in level] for level in _MARKER_LEVELS)
+        return cls(
+            points, tuple(_middle_of(seen[:, :, joints].reshape(-1, len(joints), 3)) for joints in members if joints)
+        )
 
     def stature(self) -> float | None:
         """The height of the body in the file's units, the median of what its limbs say.
@@ -82,6 +101,8 @@ class Body:
         upper = [self.points.get(part) for part in ("head", "neck", "nose", "chest")] + [self._middle("shoulder")]
         lower = [self._middle(part) for part in ("ankle", "foot", "knee")]
         ends = [next((points for points in choices if points is not None), None) for choices in (lower, upper)]
+        if (ends[0] is None or ends[1] is None) and len(self.marker_levels) > 1:
+            ends = [self.marker_levels[0], self.marker_levels[-1]]
         if ends[0] is None or ends[1] is None:
             return np.zeros((0, 3))
         steps = ends[1] - ends[0]
@@ -92,9 +113,21 @@ class Body:
     def lowest(self, axis: Axis) -> float:
         """The median over frames of the lowest point along an axis, in units of the way from legs to head."""
         sign = -1.0 if axis.startswith("-") else 1.0
-        heights = sign * np.stack([points[:, "xyz".index(axis[-1])] for points in self.points.values()])
+        points = (*self.points.values(), *self.marker_levels)
+        if not points:
+            return np.inf
+        heights = sign * np.stack([point[:, "xyz".index(axis[-1])] for point in points])
         heights = heights[:, np.isfinite(heights).any(axis=0)]
-        return float(np.median(np.nanmin(heights, axis=0))) / (self.stature() or 1.0) if heights.size else np.inf
+        return float(np.median(np.nanmin(heights, axis=0))) / self._size() if heights.size else np.inf
+
+    def _size(self) -> float:
+        """The stature; without one about it, by the lowest and highest level of markers; 1 without either."""
+        stature = self.stature()
+        if stature is not None or len(self.marker_levels) < 2:
+            return stature or 1.0
+        lengths = np.linalg.norm(self.marker_levels[-1] - self.marker_levels[0], axis=1)
+        lengths = lengths[np.isfinite(lengths)]
+        return float(np.median(lengths)) or 1.0 if len(lengths) else 1.0
 
     def _middle(self, part: str) -> Float64Array | None:
         """The middle (N, 3) between the left and the right one; None where the body lacks one."""
@@ -118,6 +151,14 @@ class Body:
             yield (sum(lengths) if all(lengths) else 0.0), _CHAIN_SHARE
 
 
+def _middle_of(points: Float64Array) -> Float64Array:
+    """The mean (N, 3) of those of the points (N, M, 3) that were seen; NaN without any."""
+    is_seen = np.isfinite(points).all(axis=2, keepdims=True)
+    total = np.where(is_seen, points, 0).sum(axis=1)
+    counts = is_seen.sum(axis=1)
+    return np.asarray(np.where(counts > 0, total / np.maximum(counts, 1), np.nan))
+
+
 def _length(start: Float64Array, end: Float64Array) -> float:
     """The length of a limb between points (N, 3); 0 where it is never seen or its length is not that of a limb."""
     lengths = np.linalg.norm(end - start, axis=1)
@@ -126,6 +167,13 @@ def _length(start: Float64Array, end: Float64Array) -> float:
         return 0.0
     low, middle, high = np.quantile(lengths, (0.1, 0.5, 0.9))
     return float(middle) if high - low <= _MAX_SPREAD * middle else 0.0
+
+
+def is_person(skeleton: Skeleton) -> bool:
+    """Whether it has the shoulders, hips and knees of a person, and no tail."""
+    named = {part for part in skeleton.body_parts if part}
+    needed = {f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "hip", "knee")}
+    return needed <= named and not any(word in joint.lower() for joint in skeleton.joints for word in ANIMAL_WORDS)
 
 
 class Unit(NamedTuple):
@@ -155,6 +203,15 @@ _FLOOR = 0.1
 """Statures from the origin to the lowest point of a body, below which a floor may be there."""
 
 
+def standing_axis(body: Body) -> UpAxis | None:
+    """The axis along which the head is above the legs in most frames, for a file that states none; None without one."""
+    shares = _shares(body.upward())
+    axis = max(shares, key=lambda name: shares[name])
+    if shares[axis] < _MOST:
+        return None
+    return UpAxis(axis, f"the head is above the legs in {100 * shares[axis]:.0f} % of the frames")
+
+
 def find_up(body: Body, default: Axis, rest: Body | None = None) -> UpAxis:
     """The axis along which the head is above the legs in most frames, else the format's own, `default`.
 
@@ -165,7 +222,7 @@ def find_up(body: Body, default: Axis, rest: Body | None = None) -> UpAxis:
     directions = body.upward()
     if not len(directions):
         return UpAxis(default, "the format's, with no head and legs to tell by")
-    shares = {axis: float((_along(directions, axis) > _COSINE).mean()) for axis in AXES}
+    shares = _shares(directions)
     axis = max(shares, key=lambda name: shares[name])
     if shares[default] >= 0.5:
         return UpAxis(default, "as the body stands")
@@ -179,6 +236,11 @@ def find_up(body: Body, default: Axis, rest: Body | None = None) -> UpAxis:
         "the format's, the body may lie",
         f"the body lies along {axis} in {percent}; if that axis points up, give --up {axis}",
     )
+
+
+def _shares(directions: Float64Array) -> dict[Axis, float]:
+    """The share of directions (N, 3) that point along each axis; 0 without any."""
+    return {axis: float((_along(directions, axis) > _COSINE).mean()) if len(directions) else 0.0 for axis in AXES}
 
 
 def _stands(body: Body, axis: Axis, default: Axis, rest: Body | None) -> bool:

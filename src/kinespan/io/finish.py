@@ -17,8 +17,10 @@ from ..data.joint_report import joint_notes
 from ..data.recording import Recording
 from ..errors import InputError
 from .base import CHECK, DECIDED, FileMotion, Take
-from .body import STATURES, Body, find_up, likely_unit
+from .body import STATURES, Body, find_up, is_person, likely_unit, standing_axis
+from .identities import with_steady_people
 from .joints import with_joint_file
+from .markers import with_joint_centres
 from .options import ReadOptions
 
 _TURN_UP: dict[str, NDArray[np.float32]] = {
@@ -57,16 +59,23 @@ def finish(
 
     Raises InputError, naming the file, without a rate, without a remaining frame, and as Recording does.
     """
-    motion = motion if options.joints is None else with_joint_file(motion, options.joints)
-    skip = options.skip_frames
-    if skip >= len(motion.positions):
-        raise InputError(f"{path}: --skip-frames is {skip}, but the file has only {len(motion.positions)} frames")
     if motion.positions.shape[2:] != (motion.skeleton.num_joints, 3):
         expected = f"(T, P, {motion.skeleton.num_joints}, 3) for skeleton {motion.skeleton.name!r}"
         raise InputError(f"{path}: positions have shape {motion.positions.shape}, expected {expected}")
-    fps = _rate(path, motion, options, override_fps)
+    points = motion
+    motion = with_joint_centres(motion, options) if options.joints is None else with_joint_file(motion, options.joints)
+    motion = with_steady_people(motion, motion.fps or options.fps or 30.0)
+    skip = options.skip_frames
+    if skip >= len(motion.positions):
+        raise InputError(f"{path}: --skip-frames is {skip}, but the file has only {len(motion.positions)} frames")
     positions, valid = _seen(motion, skip)
     body = Body.of(motion.skeleton, positions, valid)
+    if motion.skeleton is not points.skeleton:  # of joint centres the markers tell, too, which way is up
+        body = replace(body, marker_levels=Body.of(points.skeleton, *_seen(points, skip)).marker_levels)
+    if motion.asks_unit and not is_person(motion.skeleton):
+        body = replace(body, points={})  # an animal's limbs tell nothing
+    _check_stated(path, motion, options, body)
+    fps = _rate(path, motion, options, override_fps)
     unit = _unit(motion, options, body)
     up = _up(motion, options, body)
     metres = np.ascontiguousarray(positions * unit.value, dtype=np.float32)
@@ -98,6 +107,25 @@ def finish(
     return Take(recording, annotation)
 
 
+def _check_stated(path: Path, motion: FileMotion, options: ReadOptions, body: Body) -> None:
+    """Ask for all at once that neither the file nor a body in it tells, by InputError."""
+    unknown: dict[str, str] = {}
+    if motion.fps is None and options.fps is None:
+        unknown["frame rate"] = "--fps 120"
+    if motion.unit is None and motion.asks_unit and options.metres is None and body.stature() is None:
+        unknown["unit"] = "--unit mm"
+    if motion.up is None and options.up is None and standing_axis(body) is None:
+        unknown["axis that points up"] = "--up z"
+    if unknown:
+        *others, last = unknown
+        what = f"{', no '.join(others)} and no {last}" if others else last
+        why = ", and shows no person by whom to tell" if unknown.keys() - {"frame rate"} else ""
+        them = "them" if others else "it"
+        raise InputError(
+            f"{path}: the file states no {what}{why}; give {them}, for example {' '.join(unknown.values())}"
+        )
+
+
 def _rate(path: Path, motion: FileMotion, options: ReadOptions, override: bool) -> _Measure:
     """Frames a second; those that no motion is recorded at are doubted."""
     rate = _stated_rate(path, motion, options, override)
@@ -110,8 +138,7 @@ def _rate(path: Path, motion: FileMotion, options: ReadOptions, override: bool) 
 def _stated_rate(path: Path, motion: FileMotion, options: ReadOptions, override: bool) -> _Measure:
     """Frames a second, as given or as the file has them."""
     if motion.fps is None:
-        if options.fps is None:
-            raise InputError(f"{path}: the file states no frame rate; give it, for example --fps 120")
+        assert options.fps is not None  # by `_check_stated`
         return _Measure(options.fps, "given")
     if options.fps is None or options.fps == motion.fps:
         return _Measure(motion.fps, motion.fps_from)
@@ -173,6 +200,11 @@ def _up(motion: FileMotion, options: ReadOptions, body: Body) -> _Measure:
         if body_up.axis == options.up:
             return _Measure(options.up, "given")
         return _Measure(options.up, "given", (f"{CHECK}--up is {options.up}, but {body_up.axis} is: {body_up.reason}",))
+    if motion.up is None:
+        standing = standing_axis(body)
+        assert standing is not None  # by `_check_stated`
+        note = f"{DECIDED}{standing.axis} is up, by the body ({standing.reason})"
+        return _Measure(standing.axis, "by the body", (note,))
     if motion.up_is_sure:
         return _Measure(motion.up, "the format's")
     rest = None

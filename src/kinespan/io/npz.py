@@ -11,12 +11,13 @@ import numpy as np
 
 from ..arrays import AnyArray, BoolArray, Float64Array, IntArray
 from ..data.annotation import IGNORE, Annotation, Event, LabelSet, Span
+from ..data.mirror_labels import label_sides
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS
 from ..errors import InputError
 from .archive import Archive, archive_fields
-from .base import DECIDED, READERS, WRITERS, FileMotion
+from .base import DECIDED, READERS, WRITERS, FileMotion, MotionWriter
 from .clock import clock
 from .joints import archive_skeleton
 from .options import AXES, METRES, ReadOptions
@@ -41,8 +42,9 @@ class NpzReader:
     ``unit`` (m, cm, mm, in, ft) and ``up`` (x, y, z, -x, -y, -z) hold whatever the body looks like; without them a body
     that is no person by metres, or stands along another axis, tells. Labels: ``labels`` (names) with ``frame_ids``
     (T,): 0 background, label index + 1, or -100 not annotated. `save_npz` adds ``canonical`` (J, what each joint is
-    understood as, or ""), ``name``, ``source`` and JSON for ``attributes``, ``history`` and ``annotation``. Pickled
-    objects are never loaded.
+    understood as, or ""), ``name``, ``source`` and JSON for ``attributes``, ``history`` and ``annotation``, and for
+    other programs ``event_labels``, ``event_sides`` (left, right or "") and ``event_times`` (seconds from the first
+    frame). Pickled objects are never loaded.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".npz",)
@@ -83,7 +85,6 @@ class NpzReader:
             raise error if str(path) in str(error) else InputError(f"{path}: {error}") from None
 
 
-@WRITERS.register("npz")
 def save_npz(recording: Recording, path: Path | str, annotation: Annotation | None = None) -> Path:
     """Write a recording, and its annotation if given, as `read` reads them back; returns the path.
 
@@ -112,12 +113,25 @@ def save_npz(recording: Recording, path: Path | str, annotation: Annotation | No
         fields["times"] = recording.times
     if annotation is not None:
         fields["annotation"] = json.dumps(_annotation_to_dict(annotation))
+        if annotation.events:
+            labels = [event.label for event in annotation.events]
+            fields["event_labels"], fields["event_sides"] = labels, label_sides(labels)
+            fields["event_times"] = [event.time for event in annotation.events]
     try:
         save: Callable[..., None] = np.savez_compressed  # its stub takes no arrays by dictionary
         save(path, **{name: np.asarray(value) for name, value in fields.items()})
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
+
+
+def _write(recording: Recording, path: Path, annotation: Annotation | None) -> tuple[str, ...]:
+    """Everything that a recording has."""
+    save_npz(recording, path, annotation)
+    return ()
+
+
+WRITERS.register("npz")(MotionWriter("NumPy archive, holds everything", _write, several_people=True, uneven_times=True))
 
 
 def _skeleton(archive: Archive) -> Skeleton:

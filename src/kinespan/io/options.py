@@ -38,6 +38,8 @@ class ReadOptions:
     """SMPL-H body (.npz) of AMASS files; by default the one beside them or in a folder above."""
     joints: Path | None = None
     """YAML file that says what the joints are; by default as their names say."""
+    markers: Literal["joints", "keep"] = "joints"
+    """Of markers on the skin of a usual set: joints computes the joint centres; keep has the markers as they are."""
     min_confidence: float = 0.0
     """Joints of which a tracker is less sure count as not seen; 0: only those that it does not see at all."""
     min_label_frames: int = 0
@@ -56,6 +58,8 @@ class ReadOptions:
                 raise InputError(f"--{name.replace('_', '-')} is {getattr(self, name)}, expected 0 or more")
         if not 0 <= self.min_confidence < math.inf:
             raise InputError(f"--min-confidence is {self.min_confidence}, expected a number from 0")
+        if self.markers not in ("joints", "keep"):
+            raise InputError(f"--markers is {self.markers!r}, expected joints or keep")
         if self.up not in (None, *AXES):
             raise InputError(f"--up is {self.up!r}, expected one of {', '.join(AXES)}")
 
