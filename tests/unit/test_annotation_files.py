@@ -8,14 +8,20 @@ import gc
 import json
 import os
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotations import FORMATS, read_annotations, write_annotations
+from kinespan.annotations import (
+    FORMATS,
+    LabelFile,
+    read_annotations,
+    read_label_file,
+    write_annotations,
+    write_label_files,
+)
 from kinespan.annotations.activitynet import read_predictions, read_truth, write_predictions, write_truth
 from kinespan.data.annotation import Annotation, Event, LabelSet, Span
 from kinespan.data.clock import Clock
@@ -284,7 +290,35 @@ def scores_of_csv(path):
     return scores
 
 
-SCORES = {"activitynet": scores_of_json, "csv": scores_of_csv}
+def scores_of_bids(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return {path.stem: [float(row["score"]) for row in csv.DictReader(file, delimiter="\t")]}
+
+
+def scores_of_label_studio(path):
+    tasks = json.loads(path.read_text("utf-8"))
+    results = {task["data"]["audio"]: task["predictions"][0]["result"] for task in tasks}
+    return {name: [result["score"] for result in entries] for name, entries in results.items() if entries}
+
+
+SCORES = {
+    "activitynet": scores_of_json,
+    "audacity": None,
+    "bento": None,
+    "bids_events": scores_of_bids,
+    "boris": None,
+    "csv": scores_of_csv,
+    "elan": None,
+    "elan_tab": None,
+    "frame_table": None,
+    "jabs": None,
+    "label_studio": scores_of_label_studio,
+    "raven": None,
+    "srt": None,
+    "textgrid": None,
+    "via": None,
+    "webvtt": None,
+}
 """How the test reads scores, which annotations lack, from each written format; None for formats without scores."""
 WRITTEN = sorted(name for name in FORMATS if FORMATS[name].write)
 
@@ -299,26 +333,47 @@ def test_every_format_is_enrolled():
         assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in used.suffixes)
 
 
+def answers_for(name, recording="take 1"):
+    """What a format can write into one file: the sample, or the one recording that the file is named after."""
+    return {recording: ANSWERS["take 1"]} if FORMATS[name].one_recording else ANSWERS
+
+
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_format_reads_back_every_span_that_it_wrote(tmp_path, name):
-    path = tmp_path / f"spans{FORMATS[name].suffixes[0]}"
-    write_annotations(ANSWERS, path, clocks=CLOCKS)
-    expected = {name: spans for name, spans in SAMPLE.proposals.items() if spans}
+    path = tmp_path / f"take 1{FORMATS[name].suffixes[0]}"
+    answers = answers_for(name)
+    write_annotations(answers, path, name, clocks=CLOCKS)
+    expected = {name: each.spans for name, each in answers.items() if each.spans}
     if SCORES[name]:
         assert SCORES[name](path) == {name: [span.score for span in spans] for name, spans in expected.items()}
     if FORMATS[name].read:
-        annotations = {name: each.spans for name, each in read_annotations(path).items() if each.spans}
-        assert annotations == {
-            name: tuple(replace(span, score=None) for span in spans) for name, spans in expected.items()
-        }
+        digits = -round(np.log10(FORMATS[name].resolution or 1e-12))
+
+        def rounded(spans):
+            return [(span.label, round(span.start, digits), round(span.end, digits)) for span in spans]
+
+        annotations = read_label_file(path).in_seconds(fps=120.0).annotations()
+        spans = {name: rounded(each.spans) for name, each in annotations.items() if each.spans}
+        assert spans == {name: rounded(each) for name, each in expected.items()}
+
+
+@pytest.mark.parametrize("name", [name for name in WRITTEN if FORMATS[name].one_recording])
+def test_formats_of_one_recording_refuse_several(tmp_path, name):
+    with pytest.raises(InputError, match="holds one recording, found 3"):
+        write_annotations(ANSWERS, tmp_path / "out", name)
+    clocks = dict.fromkeys(ANSWERS, CLOCKS["take 1"])
+    paths, _ = write_label_files(LabelFile.of(ANSWERS, tmp_path), tmp_path / "out", name, clocks)
+    assert sorted(read_label_file(path, name).recordings[0] for path in paths if path.stat().st_size > 7) == sorted(
+        recording for recording, each in ANSWERS.items() if each.spans or name not in ("audacity", "srt", "webvtt")
+    )
 
 
 @pytest.mark.parametrize("name", WRITTEN)
 def test_every_writer_is_deterministic_and_leaves_nothing_beside_its_file(tmp_path, name):
     path = tmp_path / "out"
-    write_annotations(ANSWERS, path, name, CLOCKS)
+    write_annotations(answers_for(name), path, name, CLOCKS)
     first = path.read_bytes()
-    write_annotations(ANSWERS, path, name, CLOCKS)
+    write_annotations(answers_for(name), path, name, CLOCKS)
     assert path.read_bytes() == first
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
@@ -328,7 +383,7 @@ def test_every_writer_writes_no_predictions_and_names_a_missing_folder(tmp_path,
     write_annotations({}, tmp_path / "out", name)
     assert (tmp_path / "out").is_file()
     with pytest.raises(InputError, match="nowhere"):
-        write_annotations(ANSWERS, tmp_path / "nowhere" / "out", name)
+        write_annotations(answers_for(name), tmp_path / "nowhere" / "out", name)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in FORMATS if FORMATS[name].read))
@@ -337,7 +392,7 @@ def test_every_reader_refuses_other_files_by_name(tmp_path, name, data):
     path = tmp_path / f"other{FORMATS[name].suffixes[0]}"
     path.write_bytes(data)
     with pytest.raises(InputError, match=re.escape(str(path))):
-        read_annotations(path)
+        read_label_file(path, name)
 
 
 def test_predictions_are_read_as_annotations_by_their_segmentation(tmp_path):
@@ -379,7 +434,7 @@ def test_a_written_segmentation_keeps_labels_durations_and_rates(tmp_path):
 
 
 def test_unknown_formats_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"'\.xyz'; available: \.json, \.csv"):
+    with pytest.raises(InputError, match=r"'\.xyz'; available: \.json, .*\.csv"):
         write_annotations(ANSWERS, tmp_path / "out.xyz")
     with pytest.raises(InputError, match="did you mean 'activitynet'"):
         write_annotations(ANSWERS, tmp_path / "out", "activitynt")

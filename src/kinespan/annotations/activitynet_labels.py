@@ -27,7 +27,7 @@ def read(path: Path) -> LabelFile:
             return _truth_rows(path, data)
         field = "results" if data.get("segmentation") is None else "segmentation"
         groups = mapping(data, field, "the predicted spans of each recording")
-        rows = [row for name, entries in groups.items() for row in _rows(name, f"{field}[{name!r}]", entries)]
+        rows = [row for name, entries in groups.items() for row in rows_of_entries(name, f"{field}[{name!r}]", entries)]
         rows += _predicted_events(data)
         return LabelFile(path, tuple(dict.fromkeys([*groups, *(row.recording for row in rows)])), tuple(rows))
 
@@ -49,7 +49,7 @@ def _predicted_events(data: Mapping[str, Any]) -> list[LabelRow]:
     groups, threshold = mapping(data, "events", "the predicted events of each recording"), data.get("event_threshold")
     rows: list[LabelRow] = []
     for name, entries in groups.items():
-        scored = zip(_rows(name, f"events[{name!r}]", entries), entries, strict=True)
+        scored = zip(rows_of_entries(name, f"events[{name!r}]", entries), entries, strict=True)
         rows += [row for row, entry in scored if (entry.get("score") or 0.0) >= (threshold or 0.0)]
     return rows
 
@@ -64,8 +64,8 @@ def _truth_rows(path: Path, data: Mapping[str, Any]) -> LabelFile:
         field = f"database[{name!r}]"
         if not isinstance(entry, dict):
             raise FieldError(field, entry, "an object with annotations")
-        rows += _rows(name, f"{field}.annotations", entry.get("annotations"))
-        rows += _rows(name, f"{field}.events", entry.get("events") or [])
+        rows += rows_of_entries(name, f"{field}.annotations", entry.get("annotations"))
+        rows += rows_of_entries(name, f"{field}.events", entry.get("events") or [])
         stretches = _covered(f"{field}.covered", entry.get("covered")) or ()
         covered += [LabelRow(name, "", *bounds, f"{field}.covered[{i}]") for i, bounds in enumerate(stretches)]
     labels = _names(data, "labels")
@@ -86,7 +86,7 @@ def _truth_rows(path: Path, data: Mapping[str, Any]) -> LabelFile:
     )
 
 
-def _rows(recording: str, field: str, entries: object) -> list[LabelRow]:
+def rows_of_entries(recording: str, field: str, entries: object) -> list[LabelRow]:
     """The labels of a recording: each has a segment, or the time of an instant."""
     if not isinstance(entries, list):
         raise FieldError(field, entries, "a list of spans (an empty one where there are none)")

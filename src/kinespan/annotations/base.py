@@ -29,6 +29,10 @@ class AnnotationFormat:
     sniff: Callable[[Path, bytes], bool] | None = None
     """Whether a file, of which the first `HEAD_BYTES` bytes are given, is of the format, by its content; it never
     raises. None: only its ending says so."""
+    one_recording: bool = False
+    """Whether a file is of one recording, the one that has its name; `write` then takes rows of one only."""
+    resolution: float = 0.0
+    """Seconds to which it keeps times; 0: as they are."""
 
 
 HEAD_BYTES = 4096

@@ -1,16 +1,17 @@
 """A table of labels: one line a span or an instant, opened by any spreadsheet or statistics program.
 
-We write RFC 4180. Read are commas, semicolons and tabs, decimal points and commas, and times as seconds or m:ss.
+We write RFC 4180. Read are our own tables and those of other programs, by the names of their columns
+(`kinespan.annotations.table_columns`): with a start and an end or a duration, with one time of an instant, or with one
+time and a word that says whether a state starts or stops there. `kinespan.annotations.text_table` says what tables may
+look like.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
 import io
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,27 +20,18 @@ from ..errors import InputError
 from ..files import write_atomically
 from .base import FORMATS, AnnotationFormat
 from .label_file import LabelFile, LabelRow, Unit
+from .marks import spans_of_marks
+from .table_columns import KNOWN, LABEL, MARKS, NO_TIER, TIMES, Columns
+from .text_table import NOT_AVAILABLE, Table, head_rows, number, parse_time, plain_cell, read_cells
+from .tiers import lost_lines
 
 COLUMNS = ("recording", "label", "start", "end", "start_frame", "end_frame", "score", "person")
 """The header that we write. Start and end in seconds and in frames of the recording's own rate, the end excluded; an
 event has no end. What is not known is empty."""
 REQUIRED_COLUMNS = COLUMNS[:4]
-"""The columns that are read; others may be beside them."""
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "recording": ("recording",),
-    "label": ("label",),
-    "start": ("start",),
-    "end": ("end",),
-    "time": ("time",),
-    "person": ("person",),
-    "offset": ("offset",),
-    "covered": ("covered",),
-}
-"""The columns that have a meaning, and the headers by which each is known, in lower case."""
-_DELIMITERS = ",;\t|"
-_CLOCK = re.compile(r"(-?)(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)")
-"""[h:]m:ss[.ms]"""
-_RANGE = re.compile(r"\s*([\d:.,]+)\s*(?:-|–|to)\s*([\d:.,]+)\s*")
+"""The columns of a table of ours that has no others."""
+_RANGE = re.compile(r"\s*([\d:.,]+)\s*(?:-|–|to)\s*([\d:.,]+)\s*", re.ASCII)
+_WHOLE = re.compile(r"-?\d+", re.ASCII)
 
 
 def write(file: LabelFile, path: Path, clocks: Mapping[str, Clock]) -> tuple[str, ...]:
@@ -49,211 +41,195 @@ def write(file: LabelFile, path: Path, clocks: Mapping[str, Clock]) -> tuple[str
     """
     text = io.StringIO(newline="")
     table = csv.writer(text)
-    has_tiers = any(row.tier for row in file.rows)
-    table.writerow((*COLUMNS, "tier") if has_tiers else COLUMNS)
+    more = [name for name in ("tier", "modifier") if any(getattr(row, name) for row in file.rows)]
+    table.writerow((*COLUMNS, *more))
     for row in file.rows:
         clock = clocks.get(row.recording)
         frames: tuple[int | None, int | None] = None, None
         if clock is not None:
             frames = (clock.frame(row.start), None) if row.end is None else clock.frames(row.start, row.end)
         cells = (row.recording, row.label, row.start, row.end, *frames, row.score, row.person)
-        table.writerow((*cells, row.tier) if has_tiers else cells)
+        table.writerow((*cells, *(getattr(row, name) for name in more)))
     write_atomically(path, text.getvalue())
-    return ()
+    return tuple(lost_lines(file, "CSV", "tier", "person", "score", "modifier"))
 
 
 def read(path: Path) -> LabelFile:
-    """The rows of a table with the header ``recording,label,start,end``, or ``recording,label,time`` for instants.
+    """The rows of a table with columns for a label and for times, and for the recording, else they are of the file's.
 
-    Further columns are ``person`` (a person slot), ``offset`` (seconds to add to the times of the row) and ``covered``
-    (the time that was looked at, such as ``0-60`` or ``0-20; 30-60``); each may be empty, others are ignored. A row
-    that has a recording only, or with covered time, lists it. Times are seconds or ``m:ss.ms``; a row without an end is
-    an instant. Raises InputError, naming file and line, for anything else.
+    Further columns are those of tiers, modifiers and scores, ``person`` (a person slot), ``offset`` (seconds to add to
+    the times of the row) and ``covered`` (the time that was looked at, such as ``0-60`` or ``0-20; 30-60``); each may
+    be empty, others are ignored. A row that has a recording only, or with covered time, lists it. Times are as the
+    header says, else seconds or ``m:ss.ms``; a row without an end is an instant. Raises InputError, naming file and
+    line, for anything else.
     """
-    table = read_table(path, ALIASES)
-    has_times = {"start", "end"} <= set(table.columns) or "time" in table.columns
-    missing = [name for name in ("recording", "label") if name not in table.columns]
-    missing += [] if has_times else [name for name in ("start", "end") if name not in table.columns]
-    if missing:
-        hint = (
-            ""
-            if "end" not in missing or "start" in missing
-            else "; for instants name the column time in place of start"
-        )
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}; expected the header {','.join(REQUIRED_COLUMNS)}, "
-            f"found {table.header!r}{hint}"
-        )
+    table = read_cells(path, KNOWN, least=2)
+    columns = Columns.of(table)
     rows: list[LabelRow] = []
     covered: list[LabelRow] = []
+    marks: list[str] = []
     recordings: dict[str, None] = {}
-    for line, texts in table.rows:
-        where = f"{path}, line {line}"
-        # a label stays as it is spelt: who joins spellings says so
-        cells = {name: text if name == "label" and text.strip() else text.strip() for name, text in texts.items()}
-        if not cells["recording"]:
-            raise InputError(f"{where}: field recording is empty; give all of {', '.join(REQUIRED_COLUMNS)}")
-        recordings[cells["recording"]] = None
-        covered += _covered(cells, line, where)
-        if any(cells.get(name) for name in ("label", "start", "end", "time")):
-            rows.append(_row(cells, line, where))
-    if not recordings:
+    unlabelled = 0
+    for line, cells in table.rows:
+        entry = _Entry(columns, cells, line, f"{path}, line {line}")
+        if entry.is_line_of_units():
+            continue
+        recording = entry.text(columns.recording) if columns.recording is not None else path.stem
+        if not recording:
+            raise InputError(f"{entry.where}: field recording is empty; give all of {', '.join(REQUIRED_COLUMNS)}")
+        recordings[recording] = None
+        covered += entry.covered(recording)
+        if entry.label.strip().casefold() in NOT_AVAILABLE - {"", "nan"}:
+            unlabelled += 1
+        elif entry.label.strip() or entry.has_times():
+            rows.append(entry.row(recording))
+            marks.append(MARKS.get(entry.text(columns.status).casefold(), "point"))
+    if not recordings and columns.recording is not None:
         raise InputError(f"{path}: no annotation after the header")
-    return LabelFile(path, tuple(recordings), tuple(rows), tuple(covered))
+    recordings = recordings or {path.stem: None}
+    notes = [*table.notes, *columns.notes(table)]
+    if columns.recording is None:
+        notes.append(f"decided: no column of recordings; all rows are of {path.stem!r}")
+    if unlabelled:
+        notes.append(f"left out: {unlabelled} row{'' if unlabelled == 1 else 's'} without a label (n/a)")
+    if columns.status is not None:
+        rows = spans_of_marks(rows, marks, notes)
+    open_unit = _open_unit(table, columns, rows)
+    return LabelFile(path, tuple(recordings), tuple(rows), tuple(covered), notes=tuple(notes), open_unit=open_unit)
 
 
-FORMATS.register("csv")(AnnotationFormat((".csv",), "a table, one line a span", read, write))
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """The cells of a text table by column."""
-
-    columns: tuple[str, ...]
-    """The columns that are known, by their own names."""
-    header: str
-    """The first line of the file, cut to 120 characters."""
-    rows: tuple[tuple[int, dict[str, str]], ...]
-    """Line number and cells, by column, of each row that is not empty."""
-
-
-def read_table(path: Path, aliases: Mapping[str, tuple[str, ...]]) -> TextTable:
-    """The columns of a text table that `aliases` knows, separated by what its header is separated by.
-
-    Raises InputError, naming the file and the line, for a file that is not a text table.
-    """
-    text = _text(path)
-    header = next((line for line in text.splitlines() if line.strip()), "")
-    names = {alias: column for column, headers in aliases.items() for alias in headers}
-
-    def known(delimiter: str) -> int:
-        cells = next(csv.reader([header], delimiter=delimiter), [])
-        return sum(_plain(cell) in names for cell in cells)
-
-    delimiter = max(_DELIMITERS, key=known)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
-    columns: list[str | None] | None = None
-    rows: list[tuple[int, dict[str, str]]] = []
-    try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if columns is None:
-                columns = [names.get(_plain(cell)) for cell in cells]
-                _check_columns(columns, path)
-                continue
-            if any(cell.strip() for cell in cells[len(columns) :]):
-                raise InputError(
-                    f"{path}, line {reader.line_num}: {len(cells)} fields, but the header names {len(columns)}; "
-                    "put numbers with a decimal comma and labels with a comma into double quotes"
-                )
-            values = {name: cell for name, cell in zip(columns, cells, strict=False) if name is not None}
-            rows.append((reader.line_num, {**{name: "" for name in columns if name is not None}, **values}))
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: cannot be read as a table ({error})") from None
-    return TextTable(tuple(name for name in columns or () if name is not None), header[:120], tuple(rows))
-
-
-def nearest_column(name: str, header: str) -> str:
-    """A hint to the word of a header that is most like a column's name, or nothing."""
-    close = difflib.get_close_matches(name, re.split(r"[,;\t|]", header), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def number(text: str) -> float:
-    """A number with a decimal point or comma. Raises ValueError for anything else."""
-    value = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
-    if not math.isfinite(value) or "_" in text:
-        raise ValueError(text)
-    return value
-
-
-def _text(path: Path) -> str:
-    """The text of a file. Raises InputError where it cannot be read or is not UTF-8."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{path}, line {line}: a character that is not UTF-8; save the table as text with the encoding UTF-8 "
-            "(in a spreadsheet: CSV UTF-8)"
-        ) from None
-
-
-def _plain(cell: str) -> str:
-    return " ".join(cell.split()).casefold()
-
-
-def _check_columns(columns: list[str | None], path: Path) -> None:
-    named = [name for name in columns if name is not None]
-    for name in named:
-        if named.count(name) > 1:
-            raise InputError(f"{path}: the column {name} occurs twice in the header; keep one")
-
-
-def _row(cells: Mapping[str, str], line: int, where: str) -> LabelRow:
-    is_span = "start" in cells
-    for column in ("label", "start" if is_span else "time"):
-        if not cells[column]:
-            raise InputError(f"{where}: field {column} is empty; give all of {', '.join(REQUIRED_COLUMNS)}")
-    start, unit = _time(cells, "start" if is_span else "time", where)
-    end, end_unit = _time(cells, "end", where) if is_span and cells.get("end") else (None, unit)
-    if unit != end_unit and start != 0 and end != 0:
-        raise InputError(f"{where}: one of start and end is written as m:ss, the other is not; write both alike")
-    person = cells.get("person") or None
-    if person is not None and not person.isdecimal():
-        raise InputError(f"{where}: person is {person!r}, expected the number of a person slot, 0 or more")
-    offset = None
-    if cells.get("offset"):
-        try:
-            offset = number(cells["offset"])
-        except ValueError:
-            raise InputError(f"{where}: offset is {cells['offset']!r}, expected seconds as a number") from None
-    return LabelRow(
-        cells["recording"],
-        cells["label"],
-        start,
-        end,
-        f"line {line}",
-        None if person is None else int(person),
-        unit or end_unit,
-        offset,
+def sniff(path: Path, head: bytes) -> bool:
+    """A table whose header has a label and a time."""
+    times = {name for each in TIMES for name in (*each.starts, *each.times)}
+    return any(
+        not names.isdisjoint(LABEL) and not names.isdisjoint(times)
+        for cells in head_rows(head, 60)
+        if (names := {plain_cell(cell) for cell in cells})
     )
 
 
-def _time(cells: Mapping[str, str], column: str, where: str) -> tuple[float, Unit | None]:
-    """The time in a cell, and its unit where the cell shows it."""
-    try:
-        return parse_time(cells[column])
-    except ValueError:
-        raise InputError(f"{where}: {column} is {cells[column]!r}, expected seconds as a number, or m:ss") from None
+FORMATS.register("csv")(AnnotationFormat((".csv",), "a table, one line a span", read, write, sniff))
 
 
-def parse_time(text: str) -> tuple[float, Unit | None]:
-    """A time as it stands in a table: a number, of what is not said, or [h:]m:ss. Raises ValueError."""
-    clock = _CLOCK.fullmatch(text)
-    if clock is None:
-        return number(text), None
-    sign, hours, minutes, seconds = clock.groups()
-    value = 3600 * int(hours or 0) + 60 * int(minutes) + number(seconds)
-    return (-value if sign else value), "seconds"
+@dataclass(frozen=True)
+class _Entry:
+    """A line of a table."""
 
+    columns: Columns
+    cells: Sequence[str]
+    line: int
+    where: str
 
-def _covered(cells: Mapping[str, str], line: int, where: str) -> list[LabelRow]:
-    """The stretches of time in the cell ``covered``."""
-    rows = []
-    for stretch in filter(str.strip, (cells.get("covered") or "").split(";")):
-        bounds = _RANGE.fullmatch(stretch)
+    def text(self, column: int | None) -> str:
+        """A cell, nothing for a column that is not there."""
+        return "" if column is None else self.cells[column].strip()
+
+    @property
+    def label(self) -> str:
+        """The label as it is spelt: who joins spellings says so."""
+        return self.cells[self.columns.label]
+
+    def has_times(self) -> bool:
+        """Whether one of its times is filled."""
+        times = self.columns.times
+        return any(self.text(column) for column in (times.start, times.end, times.time))
+
+    def is_line_of_units(self) -> bool:
+        """Whether it is the line of units that follows the header in some tables."""
+        times = self.columns.times
+        return self.text(times.start if times.time is None else times.time) in ("s", "ms") and not self.label.strip()
+
+    def row(self, recording: str) -> LabelRow:
+        """The row of a label. Raises InputError for a time that is none."""
+        columns, times = self.columns, self.columns.times
+        if not self.label.strip():
+            raise InputError(f"{self.where}: field label is empty; give all of {', '.join(REQUIRED_COLUMNS)}")
+        is_span = times.start is not None
+        start, unit = self.time(times.start if is_span else times.time, "start" if is_span else "time")
+        end, end_unit = self.end(start, unit) if is_span else (None, unit)
+        if unit != end_unit and start != 0 and end != 0:
+            raise InputError(
+                f"{self.where}: one of start and end is written as m:ss, the other is not; write both alike"
+            )
+        unit, offset = (
+            unit or end_unit or times.columns.unit,
+            self.number(columns.offset, "offset", "seconds as a number"),
+        )
+        fps = self.number(columns.fps, "the rate", "frames a second") if unit == "frames" else None
+        if fps:
+            start, end, unit = start / fps, None if end is None else end / fps, "seconds"
+        tier = " / ".join(
+            filter(None, (name for i in columns.tiers if (name := self.text(i)).casefold() not in NO_TIER))
+        )
+        modifier = " | ".join(filter(None, (self.text(i) for i in columns.modifiers)))
+        score = self.number(columns.score, "score", "a number")
+        return LabelRow(
+            recording, self.label, start, end, f"line {self.line}", self.person(), unit, offset, tier, score, modifier
+        )
+
+    def end(self, start: float, unit: Unit | None) -> tuple[float | None, Unit | None]:
+        """The end of a span, or none."""
+        times = self.columns.times
+        if times.end is not None:
+            if self.text(times.end).casefold() in NOT_AVAILABLE:
+                return None, unit
+            return self.time(times.end, "end")
+        if times.duration is None or self.text(times.duration).casefold() in NOT_AVAILABLE:
+            return None, unit
+        length, length_unit = self.time(times.duration, "duration")
+        return (start + length if length else None), unit or length_unit
+
+    def time(self, column: int | None, name: str) -> tuple[float, Unit | None]:
+        """The time in a cell, and its unit where the cell shows it."""
+        text = self.text(column)
+        if not text:
+            raise InputError(f"{self.where}: field {name} is empty; give all of {', '.join(REQUIRED_COLUMNS)}")
         try:
-            (start, unit), (end, _) = map(parse_time, bounds.groups() if bounds else ("", ""))
+            return parse_time(text)
         except ValueError:
-            start = end = 0.0
-        if end <= start:
-            raise InputError(f"{where}: covered is {stretch.strip()!r}, expected start-end in seconds, such as 0-60")
-        offset = number(cells["offset"]) if cells.get("offset") else None
-        rows.append(LabelRow(cells["recording"], "", start, end, f"line {line}", unit=unit, offset=offset))
-    return rows
+            raise InputError(f"{self.where}: {name} is {text!r}, expected seconds as a number, or m:ss") from None
+
+    def number(self, column: int | None, name: str, expected: str) -> float | None:
+        """A number, None for an empty cell."""
+        text = self.text(column)
+        if text.casefold() in {*NOT_AVAILABLE, "na"}:
+            return None
+        try:
+            return number(text)
+        except ValueError:
+            raise InputError(f"{self.where}: {name} is {text!r}, expected {expected}") from None
+
+    def person(self) -> int | None:
+        """The person slot."""
+        person = self.text(self.columns.person)
+        if person.casefold() in ("", "n/a"):
+            return None
+        if not (person.isascii() and person.isdecimal()):
+            raise InputError(f"{self.where}: person is {person!r}, expected the number of a person slot, 0 or more")
+        return int(person)
+
+    def covered(self, recording: str) -> list[LabelRow]:
+        """The stretches of time in the cell ``covered``."""
+        rows = []
+        for stretch in filter(str.strip, self.text(self.columns.covered).split(";")):
+            bounds = _RANGE.fullmatch(stretch)
+            try:
+                (start, unit), (end, _) = map(parse_time, bounds.groups() if bounds else ("", ""))
+            except ValueError:
+                start = end = 0.0
+            if end <= start:
+                raise InputError(
+                    f"{self.where}: covered is {stretch.strip()!r}, expected start-end in seconds, such as 0-60"
+                )
+            offset = self.number(self.columns.offset, "offset", "seconds as a number")
+            rows.append(LabelRow(recording, "", start, end, f"line {self.line}", unit=unit, offset=offset))
+        return rows
+
+
+def _open_unit(table: Table, columns: Columns, rows: Sequence[LabelRow]) -> str:
+    """The column of times whose unit nothing says: a name that programs use for several, and whole numbers only."""
+    times = columns.times
+    if not times.columns.is_open or times.start is None or any(row.unit for row in rows):
+        return ""
+    texts = {cells[i].strip() for _, cells in table.rows for i in (times.start, times.end) if i is not None} - {""}
+    return table.header[times.start] if all(map(_WHOLE.fullmatch, texts)) else ""

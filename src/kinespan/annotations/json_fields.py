@@ -33,7 +33,16 @@ class FieldError(InputError):
 
 @contextmanager
 def parsed(path: Path) -> Iterator[dict[str, Any]]:
-    """The object in a JSON file; every InputError raised within names the file.
+    """The object in a JSON file; every InputError raised within names the file."""
+    with parsed_any(path) as data:
+        if not isinstance(data, dict):
+            raise FieldError("the file", data, "an object")
+        yield data
+
+
+@contextmanager
+def parsed_any(path: Path) -> Iterator[Any]:
+    """What is in a JSON file; every InputError raised within names the file.
 
     The collector of cyclic garbage is off meanwhile: parsed JSON has no cycles, and looking for them takes longer than
     parsing.
@@ -42,8 +51,6 @@ def parsed(path: Path) -> Iterator[dict[str, Any]]:
     gc.disable()
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_unique_fields)
-        if not isinstance(data, dict):
-            raise FieldError("the file", data, "an object")
         yield data
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -55,7 +62,7 @@ def parsed(path: Path) -> Iterator[dict[str, Any]]:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{path}: not JSON from {where} on{_hint(path, error)}") from error
     except (RecursionError, ValueError) as error:  # nested too deeply, or a number of thousands of digits
-        raise InputError(f"{path}: not an ActivityNet file: {error}") from error
+        raise InputError(f"{path}: not JSON that can be read: {error}") from error
     finally:
         if was_enabled:
             gc.enable()

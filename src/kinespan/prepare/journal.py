@@ -65,6 +65,7 @@ class JournalledWriter(CorpusWriter):
 
     def __init__(self, path: str | Path, name: str, settings: Mapping[str, str], overwrite: bool = False) -> None:
         super().__init__(path, name, overwrite=overwrite)
+        self.keeps_prepared = True
         self.settings = dict(settings)
         self.partial = self.path.with_name(self.path.name + ".partial")
         self.entries: tuple[Entry, ...] = ()

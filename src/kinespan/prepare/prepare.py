@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .. import io
 from .._version import __version__
+from ..annotations import is_label_file
+from ..corpus.carry import carried_lines
 from ..corpus.info import RecordingInfo
 from ..corpus.splits import Split, union_of
 from ..corpus.splitting import SplitRule, default_split, group_split, recording_split, ruled_split
@@ -53,9 +55,9 @@ def prepare(
             stem, after their paths in the folder. A file that cannot be read is left out and listed in the summary.
         out: the folder of the corpus.
         format: a format of `kinespan.io.READERS`, or "auto" for each file's own.
-        annotations: ActivityNet JSON, or CSV with the header recording,label,start,end, in place of the labels of the
-            files. Recordings that it does not list stay unlabelled. It is read when all motion is, so that an
-            interrupted run may continue with another.
+        annotations: a file of labels in any format of `kinespan.annotations.FORMATS`, or a folder of such files,
+            matched to the motion by name, in place of the labels of the motion files. Recordings that it does not list
+            stay unlabelled. It is read when all motion is, so that an interrupted run may continue with another.
         options: frame rate, unit and the like where the files do not state them.
         name: the name of the corpus, by default that of the folder.
         progress: called after each file.
@@ -70,22 +72,37 @@ def prepare(
     recordings, an `out` that exists, and an ``OUT.partial`` of other settings (see `JournalledWriter`).
     """
     source, out = Path(source), Path(out)
-    options = options or io.ReadOptions()
-    recipe = OwnFiles(options if format == io.AUTO else replace(options, format=format))
-    survey = recipe.survey(source)
+    recipe, survey = survey_own_files(source, options or io.ReadOptions(), format)
     file_labels = None
     if annotations is not None:
         file, known = Path(annotations), [item.name for item in survey.items]
-        file_labels = read_labels(file, known, labels or LabelSettings())
-        if recipe.options.skip_frames:
-            line = "times of labels count from the first frame that is left after --skip-frames; shift them by --offset"
-            file_labels = replace(file_labels, decisions=(*file_labels.decisions, line))
+        file_labels = read_label_rows(file, known, labels or LabelSettings(), recipe.options)
         tables = {path.absolute() for path in (file, labels.match if labels else None) if path is not None}
-        survey = replace(survey, skipped=tuple(path for path in survey.skipped if path.absolute() not in tables))
+        in_folder = file.is_dir() and file.absolute()
+        skipped = (path for path in survey.skipped if path.absolute() not in tables)
+        others = tuple(path for path in skipped if in_folder not in path.absolute().parents or not is_label_file(path))
+        survey = replace(survey, skipped=others)
     formats = {item.details.format for item in survey.items}
     official = RECIPES[min(formats)]() if len(formats) == 1 and min(formats) in RECIPES else recipe
-    job = _Job(recipe, survey, source, official, split or SplitRule(), file_labels)
-    return _run(job, out, name, progress, overwrite, workers)
+    job = Job(recipe, survey, source, official, split or SplitRule(), file_labels)
+    return run_job(job, out, name, progress, overwrite, workers)
+
+
+def survey_own_files(source: Path, options: io.ReadOptions, format: str) -> tuple[OwnFiles, Survey]:
+    """The files of a user's own, and what is among them."""
+    recipe = OwnFiles(options if format == io.AUTO else replace(options, format=format))
+    return recipe, recipe.survey(source)
+
+
+def read_label_rows(
+    file: Path, known: Sequence[str], settings: LabelSettings, options: io.ReadOptions
+) -> PreparedLabels:
+    """The labels of a file, matched to recordings by name. Raises InputError as `read_labels`."""
+    labels = read_labels(file, known, settings)
+    if not options.skip_frames:
+        return labels
+    line = "times of labels count from the first frame that is left after --skip-frames; shift them by --offset"
+    return replace(labels, decisions=(*labels.decisions, line))
 
 
 def prepare_recipe(
@@ -112,7 +129,7 @@ def prepare_recipe(
     if not survey.items:
         reasons = "; ".join(reason for _, reason in survey.refused[:3])
         raise InputError(f"{raw}: holds no recording of {recipe.title}{': ' + reasons if reasons else ''}")
-    return _run(_Job(recipe, survey, raw, recipe, SplitRule()), out, name, progress, overwrite, workers)
+    return run_job(Job(recipe, survey, raw, recipe, SplitRule()), out, name, progress, overwrite, workers)
 
 
 def prepare_synthetic(
@@ -139,7 +156,7 @@ def prepare_synthetic(
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """The recordings to read, and everything else that the corpus depends on."""
 
     recipe: Recipe
@@ -147,7 +164,7 @@ class _Job:
     raw: Path
     official: Recipe
     """The recipe whose official splits are used."""
-    split: SplitRule
+    split: SplitRule = field(default_factory=SplitRule)
     """How to split without official splits, or where it names a group."""
     labels: PreparedLabels | None = None
     """Labels in place of those of the files."""
@@ -188,8 +205,8 @@ def _options(settings: Any) -> dict[str, str]:
     return options
 
 
-def _run(
-    job: _Job, out: Path, name: str | None, progress: Progress | None, overwrite: bool, workers: int | None
+def run_job(
+    job: Job, out: Path, name: str | None, progress: Progress | None, overwrite: bool, workers: int | None
 ) -> PrepareSummary:
     """Read the items of a survey into a corpus."""
     items = job.survey.items
@@ -212,7 +229,7 @@ def _run(
             raise InputError(f"{error}; {note}, which the corrected command resumes") from None
 
 
-def _entry(writer: CorpusWriter, result: ReadResult, job: _Job) -> Entry:
+def _entry(writer: CorpusWriter, result: ReadResult, job: Job) -> Entry:
     """Write the recording of a file, with its annotation unless labels come from a file. A bad file is refused."""
     item, reason = result.item, result.reason
     if result.take is not None:
@@ -254,11 +271,13 @@ def _finish(
     if file_labels is not None:
         annotations, label_decisions = file_labels.annotations(writer.infos)
         decisions = (*decisions, *label_decisions)
-    for line in decisions:
-        writer.decide(line)
     labels = union_of(annotation.labels for annotation in annotations.values())
     if labels is not None and survey.labels is not None:
         labels = survey.labels
+    if writer.overwrite:
+        decisions = (*decisions, *carried_lines(writer.path, labels))
+    for line in decisions:
+        writer.decide(line)
     names = labels.names if labels is not None else ()
     seconds, spans, events = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for name, annotation in annotations.items():

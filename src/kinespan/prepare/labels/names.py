@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from ...annotations.csv_table import nearest_column, number, read_table
 from ...annotations.label_file import LabelFile, LabelRow, listed
+from ...annotations.text_table import nearest_column, number, read_table
 from ...data.annotation import natural_key
 from ...errors import InputError
 
@@ -72,25 +72,48 @@ def match_recordings(
         by_pair[name_key(pair.labels)].append((motion, pair.offset))
     matches: dict[str, tuple[tuple[str, float | None], ...]] = {}
     missing: list[str] = []
+    by_medium: dict[str, list[str]] = {}
     for name in file.recordings:
         targets = by_pair.get(name_key(name)) or by_pair.get(name_key(_bare(name)))
         if targets:
             matches[name] = tuple(targets)
         elif (recording := index.find(name, str(file.path))) is not None:
             matches[name] = ((recording, None),)
+        elif (recording := index.find(file.media.get(name, ""), str(file.path))) is not None:
+            matches[name] = ((recording, None),)
+            by_medium.setdefault(recording, []).append(name)
         else:
             missing.append(name)
+    _check_media(by_medium, matches, file.path, decisions)
     if missing:
         error = _unknown(missing, known, f"{file.path}: annotates")
         raise InputError(f"{error}, or pair the names by --match FILE")
-    _tell_matches(matches, by_pair, pairs_file, decisions)
+    _tell_matches(matches, by_pair, pairs_file, by_medium, decisions)
     return matches
+
+
+def _check_media(
+    by_medium: Mapping[str, Sequence[str]],
+    matches: Mapping[str, tuple[tuple[str, float | None], ...]],
+    file: Path,
+    decisions: list[str],
+) -> None:
+    """Tell which names were matched by their films. Raises InputError where several names are one recording then."""
+    for recording, names in by_medium.items():
+        others = [name for name, targets in matches.items() if any(target == recording for target, _ in targets)]
+        if len(others) > 1:
+            raise InputError(
+                f"{file}: {listed(others)} are all labels of the film of {recording!r}, which are not merged; say by "
+                "--match FILE which one counts"
+            )
+        decisions.append(f"labels of {names[0]!r} are of {recording!r}, by the name of their film")
 
 
 def _tell_matches(
     matches: Mapping[str, tuple[tuple[str, float | None], ...]],
     by_pair: Mapping[str, object],
     pairs_file: Path | None,
+    by_medium: Mapping[str, Sequence[str]],
     decisions: list[str],
 ) -> None:
     paired = [name for name in matches if name_key(name) in by_pair or name_key(_bare(name)) in by_pair]
@@ -99,7 +122,7 @@ def _tell_matches(
             raise InputError(f"{pairs_file}: none of its names under labels is one of the label file's")
         decisions.append(f"recordings paired by {pairs_file.name}: {len(paired)} of {len(matches)}")
     changed = [(name, targets[0][0]) for name, targets in matches.items() if targets[0][0] != name]
-    changed = [pair for pair in changed if pair[0] not in paired]
+    changed = [(name, to) for name, to in changed if name not in paired and name not in by_medium.get(to, ())]
     if changed:
         name, recording = changed[0]
         decisions.append(

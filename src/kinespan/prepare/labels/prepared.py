@@ -38,6 +38,9 @@ class LabelSettings:
     match: Path | None = None
     """Table with the columns labels,motion: names of recordings in the label file, and those of their motion files. A
     column offset may be beside them."""
+    tier: tuple[str, ...] = ()
+    """Only the labels of these tiers (raters, subjects) of the file; a pattern such as 'gait*' stands for several.
+    Needed where a recording has several: tiers are not merged unasked."""
     points: tuple[str, ...] = ()
     """Labels whose rows without an end are points inside actions whose bounds nobody gave; else such labels name
     events."""
@@ -54,9 +57,12 @@ def read_labels(path: Path, known: Sequence[str], settings: LabelSettings) -> Pr
     Raises InputError, naming the file, for one that is not of a known format, and for names that are no recording.
     """
     decisions: list[str] = []
-    file = read_label_file(path)
+    file = _of_one_set(read_label_file(path).without_scores(), settings)
+    decisions += [note.removeprefix("decided: ") for note in file.notes]
     if not file.rows and not file.covered:
         raise InputError(f"{path}: it has no labels")
+    if file.open_unit and settings.time is None:
+        file.in_seconds()  # raises: the unit is asked for
     file = without_background(file, settings.unlabelled, decisions)
     spelt = one_spelling(file.rows, (*(file.labels or ()), *(file.events or ())), decisions)
     pairs = () if settings.match is None else read_pairs(settings.match)
@@ -76,6 +82,29 @@ def read_labels(path: Path, known: Sequence[str], settings: LabelSettings) -> Pr
     rows, events, _ = split_instants(file, file.rows, settings.points, [])
     label_set(file, rows, events, True)  # raises: mistakes are told before motion is read
     return PreparedLabels(file, settings, tuple(decisions))
+
+
+def _of_one_set(file: LabelFile, settings: LabelSettings) -> LabelFile:
+    """The file with the rows of the tiers that are chosen.
+
+    Raises InputError where none is and a recording has several.
+    """
+    if settings.tier:
+        chosen = file.of_tiers(settings.tier)
+        note = f"decided: labels of the tiers {chosen.tier_list()} (--tier), of {len(file.tiers)}"
+        return replace(chosen, notes=(*file.notes, note))
+    by_recording: dict[str, set[str]] = {}
+    for row in file.rows:
+        by_recording.setdefault(row.recording, set()).add(row.tier)
+    if any(len(tiers) > 1 for tiers in by_recording.values()):
+        raise InputError(
+            f"{file.path}: it has labels of {len(file.tiers)} tiers, which are not merged unasked: {file.tier_list()}; "
+            "choose by --tier NAME, or several that are one set of labels together; --tier '*' is all"
+        )
+    if len(file.tiers) > 1:
+        note = f"decided: each recording has one tier, not all the same: {file.tier_list()}; --tier chooses"
+        return replace(file, notes=(*file.notes, note))
+    return file
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from ...annotations.label_file import LabelRow, Unit
+from ...annotations.label_file import UNITS, LabelRow, Unit
 from ...corpus.info import RecordingInfo
 from ...data.annotation import Annotation
 from ...errors import InputError
 from .names import plural
 
-UNITS: Mapping[Unit, Callable[[float], float]] = {
-    "seconds": lambda fps: 1.0,
-    "frames": lambda fps: 1.0 / fps,
-    "milliseconds": lambda fps: 0.001,
-    "minutes": lambda fps: 60.0,
-}
-"""Seconds in a unit of time, given the rate of the recording."""
 _SLIP_SHARE = 0.1
 """Where less of the rows lie outside their recordings, these rows are wrong; else the unit is."""
 _EXCESS_SECONDS, _EXCESS_SHARE = 1.0, 0.05
