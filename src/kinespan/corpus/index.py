@@ -23,6 +23,7 @@ from ..errors import InputError
 from .info import RecordingInfo
 from .splits import Split
 
+INDEX_FILE = "index.json"
 FORMAT = "kinespan-corpus"
 VERSION = 2
 
@@ -38,6 +39,19 @@ class Index:
     splits: tuple[Split, ...]
     decisions: tuple[str, ...] = ()
     """What was decided where files did not say it, in plain lines."""
+
+
+def read_index(folder: Path) -> Index:
+    """The index of the corpus in a folder. Raises InputError where there is none, or where it was changed."""
+    file = folder / INDEX_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        reason = "has no index.json" if folder.is_dir() else "is not a folder"
+        raise InputError(f"{folder}: not a corpus, it {reason}; make one with `kinespan prepare`") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read ({error})") from None
+    return decode(text, file)
 
 
 def encode(index: Index) -> str:

@@ -1,12 +1,13 @@
 """A corpus on disk: memory-mapped frames plus an index.
 
-A corpus is a folder of three files:
+A corpus is a folder of three files that never change:
 
 * ``frames.f32``: the positions of all recordings one after the other, each (T, P, J, 3) little-endian float32;
-* ``valid.u8``: their valid masks in the same order, each (T, P), one byte (0 or 1) an entry;
+* ``valid.bits``: their valid masks in the same order, see `pack_valid`;
 * ``index.json``: everything else, see `kinespan.corpus.index`. It is written last.
 
-Where files were refused, ``refused.txt`` lists each with the reason, for people.
+Where labels were changed since, ``annotations.sqlite`` has them, see `kinespan.corpus.annotation_sets`. Where files
+were refused, ``refused.txt`` lists each with the reason, for people.
 
 Skeletons, frame rates and numbers of people may differ between recordings. The offset of a recording follows from the
 shapes before it, so the index gives the sizes of both files, and opening, which reads the index and no frame, detects
@@ -17,21 +18,25 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import AnyArray, BoolArray, Float32Array, UInt8Array
-from ..data.annotation import Annotation
+from ..data.annotation import Annotation, LabelSet
 from ..data.display import counted, facts_html
 from ..data.recording import Recording, motion_checksum
-from ..errors import InputError
-from .index import Index, decode, decode_annotation
+from ..errors import InputError, unknown
+from .index import INDEX_FILE as INDEX_FILE
+from .index import Index, decode_annotation, read_index
+from .set_content import StoredSet, stored_set
+from .set_file import FRAMES_FILE as FRAMES_FILE
+from .set_file import SETS_FILE, reading
+from .set_rows import FIRST_SET, SetInfo, prepared_annotations, prepared_sets, set_infos, set_of
 from .splits import Fold, drop_labels
 
-INDEX_FILE = "index.json"
-FRAMES_FILE = "frames.f32"
 VALID_FILE = "valid.bits"
 """One bit a joint, the joints of a person in a frame in whole bytes (`pack_valid`)."""
 
@@ -43,22 +48,28 @@ class Corpus:
     as that of a data loader, it opens the same folder again.
     """
 
-    def __init__(self, path: Path, index: Index) -> None:
+    def __init__(self, path: Path, index: Index, set: str | None = None) -> None:
         self.path = path
         """The folder of the corpus."""
         self.name = index.name
         """The name of the corpus."""
-        self.labels = index.labels
-        """The label set of all annotations, None where nothing is annotated."""
+        self._index = index
+        self._has_sets_file = (path / SETS_FILE).is_file()
+        self._read: dict[str, StoredSet] = {}
+        self.sets, self.set = self._choose_set(set)
+        """The SetInfo of each annotation set, and the name of the one that `annotation` reads; None where there is
+        none, or where there are several and none was chosen."""
         self.infos = index.infos
-        """The RecordingInfo of each recording, in order."""
+        if self._read or len(self.sets) > 1:
+            annotated = self._read[self.set].covered if self.set is not None else {}
+            self.infos = tuple(replace(info, annotated=info.name in annotated) for info in index.infos)
+        """The RecordingInfo of each recording, in order; annotated: by the chosen set."""
         self.names = tuple(info.name for info in index.infos)
         """The names of the recordings, in order."""
         self.splits = {split.name: split for split in index.splits}
         """The stored splits by name."""
         self.decisions = index.decisions
         """What `prepare` decided where files did not say it, in plain lines."""
-        self._annotations = index.annotations
         self._index_of = {name: number for number, name in enumerate(self.names)}
         people = np.array([info.num_frames * info.num_people for info in index.infos], dtype=np.int64)
         joints = np.array([info.skeleton.num_joints for info in index.infos], dtype=np.int64)
@@ -68,18 +79,28 @@ class Corpus:
         self._valid = _map(path / VALID_FILE, "u1", int(self._valid_starts[-1]))
 
     @classmethod
-    def open(cls, path: str | Path) -> Corpus:
-        """Open the corpus in a folder. Raises InputError, naming the file, where a file is missing, cut or changed."""
+    def open(cls, path: str | Path, set: str | None = None) -> Corpus:
+        """Open the corpus in a folder, with the annotations of a set, by default of its only one.
+
+        They are those of this moment: what others change later, a Corpus that is opened later has. Raises InputError,
+        naming the file, where a file is missing, cut or changed, and for an unknown set.
+        """
         folder = Path(path)
-        file = folder / INDEX_FILE
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (FileNotFoundError, NotADirectoryError):
-            reason = "has no index.json" if folder.is_dir() else "is not a folder"
-            raise InputError(f"{folder}: not a corpus, it {reason}; make one with `kinespan prepare`") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{file}: cannot be read ({error})") from None
-        return cls(folder, decode(text, file))
+        return cls(folder, read_index(folder), set)
+
+    def with_set(self, set: str | None) -> Corpus:
+        """The corpus with the annotations of a set; itself where it is None. Raises InputError for an unknown set."""
+        return self if set is None or set == self.set else Corpus(self.path, self._index, set)
+
+    @property
+    def labels(self) -> LabelSet | None:
+        """The label set of the annotations, None where nothing is annotated.
+
+        Raises InputError where there are several annotation sets and none was chosen.
+        """
+        if not self.sets:
+            return None
+        return next(info.labels for info in self.sets if info.name == self._chosen())
 
     def __len__(self) -> int:
         return len(self.infos)
@@ -100,7 +121,8 @@ class Corpus:
         facts = [
             ("recordings", f"{len(self):,}, {seconds / 60:.1f} minutes, {annotated:,} of them labelled"),
             ("skeletons", tuple(dict.fromkeys(info.skeleton.name for info in self.infos))),
-            ("labels", self.labels.names if self.labels else ()),
+            ("annotation sets", tuple(map(str, self.sets))),
+            ("labels", self.labels.names if self.set and self.labels else ()),
             ("splits", tuple(f"{name}: {counted(len(split.folds), 'fold')}" for name, split in self.splits.items())),
             ("decisions", self.decisions),
             ("folder", str(self.path)),
@@ -108,7 +130,7 @@ class Corpus:
         return facts_html(f"Corpus {self.name}", facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Corpus.open, (self.path,)
+        return Corpus.open, (self.path, self.set)
 
     def __getitem__(self, key: int | str) -> Recording:
         """A recording by index or name; its positions are a view of the memory map.
@@ -123,14 +145,22 @@ class Corpus:
             positions, info.fps, info.skeleton, info.name, valid, info.source, info.attributes, info.history
         )
 
-    def annotation(self, key: int | str, drop: Sequence[str] = ()) -> Annotation | None:
-        """The annotation of a recording, None without one, without the labels in `drop` (see `drop_labels`)."""
+    def annotation(self, key: int | str, drop: Sequence[str] = (), set: str | None = None) -> Annotation | None:
+        """The annotation of a recording, None without one, without the labels in `drop` (see `drop_labels`).
+
+        set: the annotation set that it is of, in place of the chosen one. Raises InputError for an unknown set, and
+        where there are several and none was chosen.
+        """
         index = self.index(key)
-        data, labels = self._annotations[index], self.labels
-        if data is None or labels is None:
+        info = self.infos[index]
+        if not self.sets and set is None:
             return None
-        annotation = decode_annotation(data, labels)
-        return drop_labels(annotation, drop, self.infos[index].duration) if drop else annotation
+        annotation = self._annotation(self._chosen() if set is None else set, index)
+        return annotation if annotation is None or not drop else drop_labels(annotation, drop, info.duration)
+
+    def prepared_annotations(self) -> dict[str, Annotation]:
+        """The annotations that the corpus was prepared with, by recording, whatever was changed since."""
+        return prepared_annotations(self._index)
 
     def clip(self, key: int | str, start_frame: int, stop_frame: int) -> tuple[Float32Array, BoolArray]:
         """Frames [start, stop) of a recording: positions (T, P, J, 3) in metres, as a view, and valid (T, P, J).
@@ -181,6 +211,40 @@ class Corpus:
         if not -len(self) <= key < len(self):
             raise IndexError(f"recording {key} of {len(self)}")
         return int(key) % len(self)
+
+    def _choose_set(self, name: str | None) -> tuple[tuple[SetInfo, ...], str | None]:
+        """All annotation sets, and the name of the chosen one; None where none is chosen. Raises InputError."""
+        sets = prepared_sets(self._index)
+        if self._has_sets_file:
+            with reading(self.path / SETS_FILE) as connection:
+                sets = set_infos(connection)
+                chosen = name or (sets[0].name if len(sets) == 1 else None)
+                if chosen in {info.name for info in sets}:
+                    self._read[chosen] = stored_set(connection, *set_of(connection, chosen))
+        names = [info.name for info in sets]
+        if name is not None and name not in names:
+            raise unknown("annotation set", name, names)
+        return sets, name or (names[0] if len(names) == 1 else None)
+
+    def _chosen(self) -> str:
+        """The name of the chosen set. Raises InputError where there are several and none was chosen."""
+        if self.set is None:
+            listing = ", ".join(map(str, self.sets))
+            raise InputError(f"corpus {self.name!r} has several annotation sets; choose one with --set NAME: {listing}")
+        return self.set
+
+    def _annotation(self, name: str, index: int) -> Annotation | None:
+        """The annotation of a recording in a set, which is read once. Raises InputError for an unknown set."""
+        if name in self._read:
+            return self._read[name].annotation(self.names[index])
+        if self._has_sets_file:
+            with reading(self.path / SETS_FILE) as connection:
+                self._read[name] = stored_set(connection, *set_of(connection, name))
+            return self._read[name].annotation(self.names[index])
+        if name != FIRST_SET or self._index.labels is None:
+            raise unknown("annotation set", name, [info.name for info in self.sets])
+        data = self._index.annotations[index]
+        return None if data is None else decode_annotation(data, self._index.labels)
 
     def _arrays(self, index: int) -> tuple[Float32Array, BoolArray]:
         """Positions (T, P, J, 3), a view of the memory map, and valid (T, P, J) of a recording."""

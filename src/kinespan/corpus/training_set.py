@@ -13,6 +13,7 @@ from ..data.joint_map import has_fingers
 from ..data.skeleton import Skeleton
 from ..data.skeletons import NTU_25, SKELETONS
 from ..errors import InputError
+from .set_rows import FIRST_SET
 from .splits import union_of, without_labels
 from .splitting import label_fraction
 from .store import Corpus
@@ -49,19 +50,24 @@ Source = Corpus | TrainingSet | str | Path
 """Training data: a corpus, its folder, which may be FOLDER@SPLIT/FOLD, or some of its recordings."""
 
 
-def training_set(source: Source, split: str | None = None, fold: int = 1) -> TrainingSet:
-    """The training side of a split; a TrainingSet is returned unchanged.
+def training_set(source: Source, split: str | None = None, fold: int = 1, set: str | None = None) -> TrainingSet:
+    """The training side of a split, with the labels of an annotation set; of a TrainingSet its recordings.
 
     FOLDER@SPLIT/FOLD is read as `parse_source` does. Raises InputError for a folder that holds no corpus, and for an
-    unknown split or fold.
+    unknown split, fold or annotation set.
     """
     if isinstance(source, TrainingSet):
-        return source
+        return replace(source, corpus=source.corpus.with_set(set))
     if isinstance(source, str):
         source, split, fold = parse_source(source, split, fold)
-    corpus = source if isinstance(source, Corpus) else Corpus.open(source)
+    corpus = source.with_set(set) if isinstance(source, Corpus) else Corpus.open(source, set)
     sides = corpus_parts(corpus, split, fold)
     return TrainingSet(corpus, sides.train, split, fold, sides.drop_labels)
+
+
+def set_fact(corpus: Corpus) -> dict[str, str]:
+    """The annotation set whose labels are used, as a fact; nothing where it is that of `prepare`."""
+    return {} if corpus.set in (None, FIRST_SET) else {"set": corpus.set}
 
 
 def labelled_names(
@@ -127,15 +133,19 @@ def choose_skeleton(name: str, sets: Sequence[TrainingSet]) -> Skeleton:
 def joined_annotations(sets: Sequence[TrainingSet]) -> tuple[list[Annotation | None], LabelSet | None]:
     """The annotation of each recording of all sets over one label set, the union of those of the corpora.
 
-    It is of everybody together: None where labels say who of several people acts.
+    It is of everybody together: None where labels say who of several people acts, and where a corpus has several
+    annotation sets of which none was chosen.
     """
     annotations: list[Annotation | None] = []
     for source in sets:
+        if source.corpus.set is None:
+            annotations += [None] * len(source.names)
+            continue
         for name in source.names:
             annotation, info = source.corpus.annotation(name), source.corpus.infos[source.corpus.index(name)]
             is_of_everybody = annotation is None or not annotation.people or info.num_people == 1
             annotations.append(annotation if is_of_everybody else None)
-    labels = union_of(source.corpus.labels for source in sets if source.corpus.labels is not None)
+    labels = union_of(source.corpus.labels for source in sets if source.corpus.set is not None and source.corpus.labels)
     if labels is None:
         return annotations, None
     return [annotation and replace(annotation, labels=labels) for annotation in annotations], labels

@@ -6,7 +6,7 @@ import glob
 import os
 import secrets
 import shutil
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from ..data.annotation import Annotation, LabelSet
 from ..data.recording import Recording, motion_checksum
 from ..errors import InputError
 from ..files import write_atomically
+from .carry import carried_sets
 from .index import FORMAT, Index, decode, encode, encode_annotation
 from .info import RecordingInfo
 from .splits import Split
@@ -33,7 +34,8 @@ class CorpusWriter:
     Everything goes into a hidden folder beside `path`; leaving the block without an error writes the index, syncs all
     to disk and renames the folder to `path`. An error removes the folder. A killed process leaves it behind, without
     an index, until the next writer to the same path removes it. `labels` is the label set of all annotations, by
-    default that of the first. With `overwrite` an older corpus is replaced when the new one is complete.
+    default that of the first. With `overwrite` an older corpus is replaced when the new one is complete, and its
+    annotation sets are carried over by the names of recordings (see `carried_sets`).
 
     Raises InputError for a path that exists, a recording name given twice, annotations over another label set, splits
     that name unknown recordings or labels, and a corpus without recordings.
@@ -44,6 +46,10 @@ class CorpusWriter:
         self.name = name
         self.labels = labels
         self.overwrite = overwrite
+        self.additions: tuple[str, Mapping[str, Annotation]] | None = None
+        """An annotation set of the corpus that is replaced, and annotations for its recordings that have none."""
+        self.keeps_prepared = False
+        """Whether labels that the replaced corpus was prepared with are kept where there are no new ones."""
         self._infos: dict[str, RecordingInfo] = {}
         self._annotations: dict[str, dict[str, Any]] = {}
         self._splits: dict[str, Split] = {}
@@ -194,7 +200,8 @@ class CorpusWriter:
         infos = tuple(replace(info, annotated=name in self._annotations) for name, info in self._infos.items())
         annotations = tuple(self._annotations.get(name) for name in self._infos)
         splits = tuple(self._splits.values())
-        text = encode(Index(self.name, self.labels, infos, annotations, splits, self.decisions))
+        index = Index(self.name, self.labels, infos, annotations, splits, self.decisions)
+        text = encode(index)
         self._check_sizes()
         self._files.append(self._open.enter_context((folder / INDEX_FILE).open("wb")))
         self._files[-1].write(text.encode("ascii"))
@@ -202,7 +209,11 @@ class CorpusWriter:
             file.flush()
             os.fsync(file.fileno())
         _sync(folder)
-        self._publish(folder)
+        if self.overwrite and self.path.exists():
+            with carried_sets(self.path, folder, index, self.additions, self.keeps_prepared):
+                self._publish(folder)
+        else:
+            self._publish(folder)
         _sync(self.path.parent)
 
     def _publish(self, folder: Path) -> None:
