@@ -20,8 +20,9 @@ from .data.skeleton import Skeleton
 from .errors import InputError
 
 if TYPE_CHECKING:
+    from .corpus.annotation_sets import AnnotationSets
     from .corpus.store import Corpus
-    from .io import read
+    from .io import read, write
     from .models.encoder_model import EncoderModel
     from .models.localizer import Localizer
     from .prepare.in_memory import write_corpus
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 # torch takes seconds to import; these are fetched when they are asked for
 _LAZY = {
+    "AnnotationSets": ".corpus.annotation_sets",
     "ActionLocalizer": ".train.estimator",
     "Corpus": ".corpus.store",
     "EncoderModel": ".models.encoder_model",
@@ -47,12 +49,14 @@ _LAZY = {
     "localize": ".runs.predict",
     "pretrain": ".train.pretraining",
     "read": ".io",
+    "write": ".io",
     "write_corpus": ".prepare.in_memory",
 }
 
 __all__ = [
     "ActionLocalizer",
     "Annotation",
+    "AnnotationSets",
     "Corpus",
     "EncoderModel",
     "Event",
@@ -74,6 +78,7 @@ __all__ = [
     "localize",
     "pretrain",
     "read",
+    "write",
     "write_corpus",
 ]
 

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 import kinespan
+from kinespan.annotations import read_annotations
 from kinespan.cli import COMMANDS
 from kinespan.corpus.store import Corpus
 from kinespan.io import save_npz
@@ -164,6 +165,13 @@ def test_answers_are_overwritten_only_when_asked(jobs: Path, command: Command) -
     assert command("localize", "fine", "first.npz", "--out", "once", "--overwrite").code == 0
     assert list(load(jobs / "once" / "proposals.json")["results"]) == ["first"]
     assert not (jobs / "once" / "truth.json").exists(), "of other recordings"
+    done = command("localize", "fine", "first.npz", "--out", "written", "--write", "elan", "boris")
+    assert done.code == 0
+    spans = read_annotations(jobs / "written" / "spans.csv")["first"].spans
+    for file in ("elan/first.eaf", "boris/answers.boris"):
+        written = read_annotations(jobs / "written" / file)["first"].spans
+        assert [(s.label, round(s.start, 3)) for s in written] == [(s.label, round(s.start, 3)) for s in spans]
+        assert f"written to written/{file}" in done.out
     in_run = command("localize", "fine", "first.npz", "--out", "fine", "--overwrite")
     assert in_run.code == 2
     assert "--out fine: is the folder of a run" in in_run.err

@@ -147,7 +147,7 @@ def test_parameters_are_those_that_were_given_or_set() -> None:
         (lambda: finetuning().fit(RECORDINGS[0], ANNOTATIONS[0]), "found one, expected a list"),
         (lambda: finetuning().fit([RECORDINGS[0].positions], [None]), "number 0 is of type ndarray"),
         (lambda: finetuning().fit(RECORDINGS, ANNOTATIONS[:2]), "found 2 for 6 recordings"),
-        (lambda: finetuning().fit(RECORDINGS, [None] * 6), "has no labels"),
+        (lambda: finetuning().fit(RECORDINGS, [None] * 6), "no recording has labels"),
     ],
 )
 def test_mistakes_are_told(make, message: str) -> None:

@@ -84,6 +84,10 @@ def test_localize_has_the_settings_of_the_command(model: Model, run: Path, corpu
     assert shorter.clocks[corpus.names[0]].num_frames == corpus[0].num_frames - 15
     kinespan.localize(run, corpus[0], out=tmp_path / "answers")
     assert (tmp_path / "answers" / "spans.csv").read_text().startswith("recording,label,start,end")
+    kinespan.localize(run, corpus[0], out=tmp_path / "answers", overwrite=True, write=["elan"])
+    assert len(list((tmp_path / "answers" / "elan").glob("*.eaf"))) == 1
+    with pytest.raises(kinespan.InputError, match="can be read, not written"):
+        kinespan.localize(run, corpus[0], out=tmp_path / "other", write=["cvat"])
     with pytest.raises(kinespan.InputError, match="answers"):
         kinespan.localize(run, corpus[0], out=tmp_path / "answers")
     kinespan.localize(run, corpus[0], out=tmp_path / "answers", overwrite=True)

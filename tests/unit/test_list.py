@@ -9,12 +9,13 @@ from typing import Literal
 
 import pytest
 
+from kinespan.annotations import FORMATS
 from kinespan.cli import main
 from kinespan.cli.listing import LISTINGS, _options, as_markdown, as_text
 from kinespan.data.skeletons import NTU_25, SKELETONS
 from kinespan.decode.presets import DECODERS
 from kinespan.encoders import ENCODERS, build_encoder
-from kinespan.io import READERS
+from kinespan.io import READERS, WRITERS
 from kinespan.methods import METHODS
 from kinespan.metrics import RULES
 from kinespan.prepare.recipes import RECIPES
@@ -25,6 +26,8 @@ REGISTRIES = {
     "encoders": ENCODERS,
     "recipes": RECIPES,
     "readers": READERS,
+    "writers": WRITERS,
+    "labels": FORMATS,
     "skeletons": SKELETONS,
     "decoders": DECODERS,
     "rules": RULES,

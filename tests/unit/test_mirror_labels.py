@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinespan.data.annotation import LabelSet
-from kinespan.data.mirror_labels import mirrored_labels
+from kinespan.data.mirror_labels import label_sides, mirrored_labels
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,9 @@ def test_mirroring_labels_twice_gives_them_back(names: list[str]) -> None:
     found = mirrored_labels(LabelSet(tuple(names)))
     assert sorted(found) == list(range(len(names)))
     assert all(found[found[index]] == index for index in range(len(names)))
+
+
+def test_the_side_of_a_label_is_a_word_of_it_or_a_first_letter_with_an_opposite():
+    assert label_sides(["LHS", "RTO", "RHS", "LTO"]) == ("left", "right", "right", "left")
+    labels = ["Right Foot Strike", "KickLeft", "LEFT_TOE_OFF", "bright", "Leftover", "Reach", "left to right", "RTO"]
+    assert label_sides(labels) == ("right", "left", "left", "", "", "", "", "")

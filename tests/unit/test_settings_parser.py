@@ -75,7 +75,7 @@ def test_values_of_each_type_are_parsed(hint: object, given: object, expected: o
         (float, None, "it: found None, expected a number"),
         (bool, 1, "it: found 1, expected true or false"),
         (str, 1, "it: found 1, expected text"),
-        (int | None, "x", "it: found 'x', expected a whole number or none"),
+        (int | None, "x", "it: found 'x', expected a whole number"),
         (float | Literal["auto"], "x", "it: found 'x', expected a number or auto"),
         (Literal["a", "b"], "c", "it: found 'c', expected one of a, b"),
         (tuple[float, ...], 3, "it: found 3, expected a list, each a number"),

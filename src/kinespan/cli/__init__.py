@@ -17,8 +17,11 @@ COMMANDS = {
     "demo": "run the main job on the built-in corpus: learn from a fifth of its labels, localize, report",
     "prepare": "read motion files into a corpus",
     "split": "add a split to a corpus: folds of recordings to train and to test on",
-    "info": "show what is in a recording, a corpus or a model",
-    "convert": "write a motion file as npz: metres, y up, as it was understood",
+    "annotations": "list, read, write and compare the annotation sets of a corpus",
+    "pack": "write a corpus, motion and annotation sets, as one file",
+    "unpack": "write the corpus in a packed file to a folder",
+    "info": "show what is in a recording, a file of labels, a corpus or a model",
+    "convert": "write motion or labels in another format",
     "learn": "learn to name and bound actions from recordings of which some are labelled, in one command",
     "pretrain": "learn an encoder from recordings, without labels",
     "finetune": "learn to name and bound actions from labelled recordings",
@@ -29,7 +32,7 @@ COMMANDS = {
     "evaluate": "score predictions against ground truth, or a model on a corpus",
     "report": "write one HTML file that shows recordings, predictions and metrics",
     "reproduce": "run the rows of a paper's table, and print our figures beside the published ones",
-    "list": "list methods, encoders, recipes, readers, skeletons, decoders, rules",
+    "list": "list methods, encoders, recipes, readers, writers, labels, skeletons, decoders, rules",
     "completion": "print a shell completion script",
 }
 """Commands in the order of a user's work. Each is the module of its name in this package (list: `listing`)."""

@@ -29,6 +29,8 @@ class CorpusArguments:
 
     corpus: Positional[Path]
     """Folder of a prepared corpus with annotations."""
+    set: str | None = None
+    """Annotation set whose labels are used; needed where the corpus has several."""
 
 
 @dataclass(frozen=True, kw_only=True)

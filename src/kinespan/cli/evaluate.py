@@ -32,7 +32,7 @@ from .checks import check_decoder, check_out_file, localizer_spec
 from .common import METRIC_COLUMNS, event_table, facts_line, metric_row, percent, plural, table
 
 GROUPS = {
-    "a model on a corpus": ("split", "fold", "decoder"),
+    "a model on a corpus": ("split", "fold", "set", "decoder"),
     "files": ("predictions", "truth", "subset"),
     "measures": ("rule", "tiou", "tolerance"),
 }
@@ -52,6 +52,8 @@ class EvaluateArguments:
     """Evaluate on the test recordings of this split."""
     fold: int = 1
     """Fold of the split."""
+    set: str | None = None
+    """Annotation set that is the ground truth; needed where the corpus has several."""
     decoder: str | None = None
     """How scores become proposals: one of `kinespan list decoders`; by default the model's own way."""
     predictions: Path | None = None
@@ -80,6 +82,8 @@ def run(arguments: EvaluateArguments) -> int:
     model, corpus, predictions, truth = arguments.model, arguments.corpus, arguments.predictions, arguments.truth
     if arguments.decoder is not None and model is None:
         raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; use it with MODEL CORPUS")
+    if arguments.set is not None and corpus is None:
+        raise InputError(f"--set {arguments.set}: it chooses among the labels of a corpus; use it with MODEL CORPUS")
     if arguments.subset is not None and truth is None:
         raise InputError("--subset chooses among the recordings of --truth T.json; in a corpus use --split")
     if model is None and predictions is not None and truth is not None:
@@ -131,7 +135,7 @@ def _without_length(predictions: Predictions, truth: Truth, rule: Rule) -> list[
 
 
 def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments) -> dict[str, Any]:
-    spec, corpus = localizer_spec(path), Corpus.open(corpus_path)
+    spec, corpus = localizer_spec(path), Corpus.open(corpus_path, arguments.set)
     fold = corpus_parts(corpus, arguments.split, arguments.fold)
 
     from ..runs.load import load_model
@@ -140,6 +144,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
     details = {
         "evaluated_on": corpus.name,
         "evaluated_split": arguments.split,
+        **({} if arguments.set is None else {"evaluated_set": arguments.set}),
         "evaluated_recordings": len(fold.test),
         "seen_in_training": len(training_recordings_of(spec, corpus, fold.test)),
     }

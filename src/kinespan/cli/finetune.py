@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import FinetuneConfig, single_fold
 from ..corpus.store import Corpus
-from ..corpus.training_set import labelled_names, training_set
+from ..corpus.training_set import labelled_names, set_fact, training_set
 from ..runs.folder import FOLDS_FILE, METRICS_FILE, MODEL_FILE, check_run_folder, pretrained_spec
 from ..runs.folds import fold_numbers
 from ..runs.settings import check_same, load_settings, settings_of
@@ -47,7 +47,7 @@ class FinetuneArguments(RunArguments, CorpusArguments):
 
 def run(arguments: FinetuneArguments, config: FinetuneConfig) -> int:
     """Finetune, test, and print the figures."""
-    corpus = Corpus.open(arguments.corpus)
+    corpus = Corpus.open(arguments.corpus, arguments.set)
     check_network(config.network)
     check_out_folder(arguments.out)
     if config.fold == "all":
@@ -83,7 +83,7 @@ def train(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) 
     out, fold = arguments.out, single_fold(config.fold)
     if _is_trained(arguments):
         teachers = {"teachers": list(map(str, arguments.teachers))} if arguments.teachers else {}
-        now = {"pretrained": arguments.pretrained, **teachers, "config": settings_of(config)}
+        now = {"pretrained": arguments.pretrained, **teachers, **set_fact(corpus), "config": settings_of(config)}
         check_same(out, load_settings(out), now)
         model: Model = load_model(out)
     else:

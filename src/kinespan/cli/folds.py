@@ -47,7 +47,7 @@ def run_folds(command: FoldCommand, arguments: Any, config: Any, numbers: Sequen
     check_folds_folder(out, command.name, arguments.resume)
     corpora = arguments.corpora if hasattr(arguments, "corpora") else arguments.corpus
     facts = {"corpus": _as_text(corpora)} | {
-        name: value for name in ("pretrained", "teachers") if (value := _as_text(getattr(arguments, name, None)))
+        name: value for name in ("pretrained", "teachers", "set") if (value := _as_text(getattr(arguments, name, None)))
     }
     if arguments.resume:
         check_same(out, load_settings(out), {**facts, "config": settings_of(config)})

@@ -1,21 +1,23 @@
-"""Show what is in a recording, a corpus or a model."""
+"""Show what is in a recording, a file of labels, a corpus or a model."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import io
+from ..annotations import detect_labels, is_label_file, read_label_file
 from ..corpus.store import Corpus
-from ..data.annotation import LabelSet
 from ..errors import InputError
 from ..models.model_file import read_spec, read_weights
 from ..runs.folder import ENCODER_FILE, FOLDS_FILE, METRICS_FILE, MODEL_FILE
 from ..runs.outputs import headline
 from .arguments import Positional
 from .checks import is_corpus, model_file
+from .labels import is_motion
 from .motion import READING, check_no_options, take_lines
 
 GROUPS = READING
@@ -26,7 +28,7 @@ class InfoArguments:
     """What to show."""
 
     path: Positional[Path]
-    """Motion file, folder of a corpus, model file or folder of a run."""
+    """Motion file, file of labels, folder of a corpus, model file or folder of a run."""
     json: bool = False
     """Print JSON."""
 
@@ -41,11 +43,16 @@ def run(arguments: InfoArguments, options: io.ReadOptions) -> int:
         facts = corpus_facts(path)
     elif (path / FOLDS_FILE).is_file():
         facts = folds_facts(path)
+    elif io.is_recording_folder(path):
+        return _print_recording(path, options, arguments.json)
     elif path.is_dir() and not any((path / name).is_file() for name in (ENCODER_FILE, MODEL_FILE)):
         raise InputError(f"{path}: no corpus and no finished run; of a folder of motion, give one file, or prepare it")
     elif path.is_dir() or path.suffix == ".safetensors":
         check_no_options(options, "a model")
         facts = model_facts(path)
+    elif options.format == io.AUTO and is_label_file(path) and not is_motion(path):
+        check_no_options(options, "labels")
+        facts = label_facts(path)
     else:
         return _print_recording(path, options, arguments.json)
     print(json.dumps(facts, indent=1, default=str) if arguments.json else "\n".join(_lines(facts)))
@@ -89,6 +96,21 @@ def recording_facts(take: io.Take, format: str) -> dict[str, Any]:
     return facts
 
 
+def label_facts(path: Path) -> dict[str, Any]:
+    """The facts of a file of labels: its recordings, tiers and labels, with their rows."""
+    file = read_label_file(path)
+    return {
+        "kind": "labels",
+        "format": detect_labels(path),
+        "recordings": list(file.recordings),
+        "rows": len(file.rows),
+        "instants": sum(row.end is None for row in file.rows),
+        "tiers": file.tiers if any(file.tiers) else {},
+        "labels": dict(Counter(row.label for row in file.rows).most_common()),
+        "notes": list(file.notes),
+    }
+
+
 def corpus_facts(path: Path) -> dict[str, Any]:
     """The facts of a corpus; its frames are not read."""
     corpus = Corpus.open(path)
@@ -107,17 +129,22 @@ def corpus_facts(path: Path) -> dict[str, Any]:
         "people": max(info.num_people for info in infos),
         "fps": sorted({info.fps for info in infos}),
         "skeletons": sorted({info.skeleton.name for info in infos}),
-        "labels": None if corpus.labels is None else list(corpus.labels.names),
-        "exclusive": None if corpus.labels is None else corpus.labels.exclusive,
-        **_event_facts(corpus.labels),
+        **_label_facts(corpus),
         "splits": splits,
         "decided": list(corpus.decisions),
     }
 
 
-def _event_facts(labels: LabelSet | None) -> dict[str, Any]:
-    """Which labels name events, and how far these may be off; nothing where none does."""
-    return {} if labels is None or not labels.events else {"events": labels.events, "tolerance": labels.tolerance}
+def _label_facts(corpus: Corpus) -> dict[str, Any]:
+    """The label set of the only annotation set, or the labels of each of several."""
+    if len(corpus.sets) > 1:
+        return {"annotation_sets": {str(info): list(info.labels.names) for info in corpus.sets}}
+    labels = corpus.labels
+    return {
+        "labels": None if labels is None else list(labels.names),
+        "exclusive": None if labels is None else labels.exclusive,
+        **({} if labels is None or not labels.events else {"events": labels.events, "tolerance": labels.tolerance}),
+    }
 
 
 def folds_facts(path: Path) -> dict[str, Any]:

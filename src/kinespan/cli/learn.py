@@ -42,7 +42,7 @@ class LearnArguments(RunArguments, CorpusArguments):
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:
     """Learn, test every stage and the model, and print the figures."""
-    corpus = Corpus.open(arguments.corpus)
+    corpus = Corpus.open(arguments.corpus, arguments.set)
     check_network(config.network)
     check_encoder(config.partner_encoder)
     check_out_folder(arguments.out)

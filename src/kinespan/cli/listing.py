@@ -1,4 +1,4 @@
-"""List methods, encoders, recipes, readers, skeletons, decoders and rules, with their options, sizes and papers.
+"""List methods, encoders, recipes, readers, writers, formats of labels, skeletons, decoders and rules, with options.
 
 Plug-ins are listed too. `kinespan list all --markdown` prints docs/research/catalogue.md.
 """
@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
+from ..annotations import FORMATS
 from ..data.skeletons import NTU_25, SKELETONS
 from ..decode import DecodeConfig
 from ..decode.presets import DECODERS
-from ..io import READERS
+from ..io import READERS, WRITERS
 from ..metrics import RULE_FACTS, RULE_TIOUS, RULES
 from ..prepare.recipes import RECIPES
 from .arguments import Positional
@@ -30,7 +31,9 @@ class Listing(NamedTuple):
     rows: Sequence[tuple[str, ...]]
 
 
-Kind = Literal["methods", "encoders", "recipes", "readers", "skeletons", "decoders", "rules", "all"]
+Kind = Literal[
+    "methods", "encoders", "recipes", "readers", "writers", "labels", "skeletons", "decoders", "rules", "all"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,7 @@ class ListArguments:
     """What to list, and how."""
 
     what: Positional[Kind] = "all"
-    """What to list: methods, encoders, recipes, readers, skeletons, decoders, rules, or all."""
+    """What to list: methods, encoders, recipes, readers, writers, labels, skeletons, decoders, rules, or all."""
     markdown: bool = False
     """Print Markdown tables, as in the docs."""
 
@@ -104,6 +107,24 @@ def readers() -> Listing:
     return Listing(usage, ("reader", "what it reads", "suffixes"), rows)
 
 
+def labels() -> Listing:
+    """Formats of labels."""
+    rows = []
+    for name in FORMATS:
+        form = FORMATS[name]
+        use = " and ".join(word for word, has in (("read", form.read), ("written", form.write)) if has)
+        holds = "one recording" if form.one_recording else "many recordings"
+        rows.append((name, form.about, use, holds, " ".join(form.suffixes)))
+    usage = "kinespan convert FILE OUT --to NAME; formats are detected by content"
+    return Listing(usage, ("format", "what it is", "use", "a file holds", "suffixes"), rows)
+
+
+def writers() -> Listing:
+    """Formats that motion is written in."""
+    rows = [(name, WRITERS[name].about) for name in WRITERS]
+    return Listing("kinespan convert FILE OUT.SUFFIX", ("suffix", "what it is"), rows)
+
+
 def skeletons() -> Listing:
     """Skeletons that recordings can be mapped to."""
     rows = [(name, str(SKELETONS[name].num_joints), ", ".join(SKELETONS[name].joints)) for name in SKELETONS]
@@ -131,7 +152,8 @@ def rules() -> Listing:
 
 
 LISTINGS: dict[str, Callable[[], Listing]] = {
-    listing.__name__: listing for listing in (methods, encoders, recipes, readers, skeletons, decoders, rules)
+    listing.__name__: listing
+    for listing in (methods, encoders, recipes, readers, writers, labels, skeletons, decoders, rules)
 }
 
 

@@ -2,16 +2,20 @@
 
 Writes spans.csv: what was done when, in seconds and in frames. summary.csv and transitions.csv count it: how often, how
 long, what follows what. proposals.json (ActivityNet) has scored candidates that may overlap, for mAP; scores.npz the
-score of every label in every frame; truth.json, for an annotated corpus, the labels.
+score of every label in every frame; truth.json, for an annotated corpus, the labels. --write adds the answer in formats
+of other programs, each in a folder of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from .. import io
+from ..annotations import check_can_write
+from ..corpus.store import Corpus
 from ..data.annotation import Annotation, Event, Span
 from ..errors import InputError
 from ..progress import Progress
@@ -24,7 +28,7 @@ from ..runs.folder import (
     check_answers_folder,
 )
 from ..runs.inputs import inputs_of
-from ..runs.outputs import LocalizationResult, write_result
+from ..runs.outputs import LocalizationResult, write_formats, write_result
 from ..runs.predict import localize
 from .arguments import Positional
 from .checks import (
@@ -36,10 +40,11 @@ from .checks import (
     localizer_spec,
 )
 from .common import DeviceArguments, plural
+from .labels import written_lines
 from .motion import READING, check_no_options, decision_lines
 
 GROUPS = {
-    "a corpus": ("split", "fold"),
+    "a corpus": ("split", "fold", "set"),
     **READING,
     "device": ("device", "precision"),
 }
@@ -59,6 +64,8 @@ class LocalizeArguments(DeviceArguments):
     """Folder to write to."""
     overwrite: bool = False
     """Replace the answers in the folder."""
+    write: tuple[str, ...] = ()
+    """Write the answer in these formats too, such as elan and boris: one of `kinespan list labels` each."""
     people: Literal["together", "each"] | None = None
     """together: one answer for each recording; each: one for each person alone; by default each if the labels that the
     model was trained on name people."""
@@ -68,24 +75,19 @@ class LocalizeArguments(DeviceArguments):
     """Localize the test recordings of this split."""
     fold: int = 1
     """Fold of the split."""
+    set: str | None = None
+    """Annotation set of the corpus that truth.json has the labels of; by default its only one."""
 
 
 def run(arguments: LocalizeArguments, options: io.ReadOptions) -> int:
     """Localize and print the spans, or how many there are."""
     inputs, out = arguments.input, arguments.out
     corpora = [path for path in inputs if is_corpus(path)]
-    if corpora and len(inputs) > 1:
-        raise InputError(f"{corpora[0]}: give a corpus alone, or motion files only")
-    if corpora:
-        check_no_options(options, "a corpus")
-    if arguments.split is not None and not corpora:
-        raise InputError("--split applies to a corpus only; motion files are all localized")
-    check_decoder(arguments.decoder)
-    check_device_name(arguments.device)
-    check_out_folder(out)
-    check_answers_folder(out, arguments.overwrite)
+    _check(arguments, corpora, options)
     localizer_spec(arguments.model)
-    motion = inputs_of(corpora[0] if corpora else inputs, arguments.split, arguments.fold, options)
+    motion = inputs_of(corpora[0] if corpora else inputs, arguments.split, arguments.fold, options, arguments.set)
+    if corpora and arguments.set is None and len(sets := Corpus.open(corpora[0]).sets) > 1:
+        print(f"{len(sets)} annotation sets, and none is chosen: no truth.json; --set NAME writes one")
     recordings = list(motion.recordings)  # a file that cannot be read is told before a model is loaded
 
     from ..runs.load import load_model
@@ -105,7 +107,28 @@ def run(arguments: LocalizeArguments, options: io.ReadOptions) -> int:
     for line in () if corpora else decision_lines(recordings):
         print(line)
     _print(result, out)
+    written = write_formats(result.segmentation, result.clocks, out, arguments.write)
+    for line in written_lines(written, out):
+        print(line)
     return 0
+
+
+def _check(arguments: LocalizeArguments, corpora: Sequence[Path], options: io.ReadOptions) -> None:
+    """Raise InputError for arguments that do not fit each other, or what is on disk."""
+    if corpora and len(arguments.input) > 1:
+        raise InputError(f"{corpora[0]}: give a corpus alone, or motion files only")
+    if corpora:
+        check_no_options(options, "a corpus")
+    if arguments.split is not None and not corpora:
+        raise InputError("--split applies to a corpus only; motion files are all localized")
+    if arguments.set is not None and not corpora:
+        raise InputError(f"--set {arguments.set}: it chooses among the labels of a corpus; motion files have none")
+    check_decoder(arguments.decoder)
+    for format in arguments.write:
+        check_can_write(format)
+    check_device_name(arguments.device)
+    check_out_folder(arguments.out)
+    check_answers_folder(arguments.out, arguments.overwrite)
 
 
 def _print(result: LocalizationResult, out: Path) -> None:

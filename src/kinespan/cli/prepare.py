@@ -15,8 +15,9 @@ from pathlib import Path
 from ..corpus.splitting import SplitRule
 from ..errors import InputError
 from ..io import AUTO, READERS, ReadOptions
+from ..prepare.adding import AddSummary, add_recordings
 from ..prepare.labels import LabelSettings
-from ..prepare.prepare import prepare, prepare_recipe, prepare_synthetic
+from ..prepare.prepare import PrepareSummary, prepare, prepare_recipe, prepare_synthetic
 from ..prepare.recipes import RECIPES, Recipe
 from ..prepare.synthetic.takes import SyntheticConfig
 from ..progress import counting
@@ -25,7 +26,7 @@ from .motion import READING
 
 GROUPS = {
     **READING,
-    "labels of a file (--annotations)": ("unlabelled", "time", "offset", "match", "points"),
+    "labels of a file (--annotations)": ("tier", "unlabelled", "time", "offset", "match", "points"),
     "how recordings are split into folds": ("group", "folds", "seed"),
     "the built-in corpus (SOURCE synthetic)": ("recordings",),
 }
@@ -61,10 +62,28 @@ class FilesArguments(PrepareArguments):
     """Folder or file to read, or `synthetic`."""
     recipe: str | None = None
     """Public data set, read from --raw DIR in place of SOURCE."""
+    add: bool = False
+    """Add recordings, and labels, to the corpus --out, which keeps all that it has."""
+    set: str | None = None
+    """Annotation set that gets the labels, with --add; needed where the corpus has several."""
     annotations: Path | None = None
-    """Labels: ActivityNet JSON, or a table with the columns recording,label,start,end."""
+    """Labels: a file of any format of `kinespan list labels`, such as a table with the columns
+    recording,label,start,end, or a folder of files that are named after their recordings."""
     recordings: int = 72
     """Number of recordings; --seed is the seed of their motion too."""
+
+    def check(self) -> None:
+        """Raise InputError as other arguments do, and for --add with what makes a new corpus."""
+        if not self.add:
+            if self.set is not None:
+                raise InputError(f"--set {self.set}: a new corpus has one set, labels; it is for --add")
+            super().check()
+            return
+        for name, is_given in (("overwrite", self.overwrite), ("name", self.name), ("recipe", self.recipe)):
+            if is_given:
+                raise InputError(f"--{name}: it makes a new corpus, and --add keeps the one there is; give one of them")
+        if self.source == "synthetic":
+            raise InputError("--add: the built-in corpus is made as a whole; add motion files")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +119,23 @@ def prepare_files(arguments: FilesArguments, options: ReadOptions, labels: Label
     out, name, overwrite = arguments.out, arguments.name, arguments.overwrite
     if options.format != AUTO:
         READERS[options.format]
+    if arguments.add and split != SplitRule():
+        raise InputError("--add: a corpus keeps its splits; add another one afterwards with kinespan split")
     with counting("preparing") as count:
-        if arguments.source == "synthetic":
+        summary: PrepareSummary | AddSummary
+        if arguments.add:
+            summary = add_recordings(
+                arguments.source,
+                out,
+                options.format,
+                arguments.annotations,
+                options,
+                arguments.set,
+                progress=count,
+                workers=arguments.workers,
+                labels=labels,
+            )
+        elif arguments.source == "synthetic":
             config = SyntheticConfig(recordings=arguments.recordings, seed=split.seed)
             summary = prepare_synthetic(out, config, name or "synthetic", progress=count, overwrite=overwrite)
         else:

@@ -48,7 +48,7 @@ class RecognizeArguments(CorpusArguments):
 
 def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     """Recognize, and print the figures."""
-    corpus = Corpus.open(arguments.corpus)
+    corpus = Corpus.open(arguments.corpus, arguments.set)
     if config.split is None:
         raise InputError("--split is missing: recognition is tested on the recordings that a split holds out")
     check_network(config.network)

@@ -35,6 +35,8 @@ class ReportArguments:
     """Show the proposals too: scored candidates, which may overlap."""
     title: str | None = None
     """Title of the report."""
+    set: str | None = None
+    """Annotation set of the corpus whose labels are shown, in place of those that the run was tested on."""
 
 
 def run(arguments: ReportArguments, options: ReadOptions) -> int:
@@ -51,6 +53,7 @@ def run(arguments: ReportArguments, options: ReadOptions) -> int:
         most=arguments.most,
         proposals=arguments.proposals,
         title=arguments.title,
+        set=arguments.set,
         options=options if options.given() else None,
     )
     write_report(data, arguments.out)

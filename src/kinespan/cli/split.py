@@ -65,7 +65,7 @@ def run(arguments: SplitArguments) -> int:
         print(line)
     if split.name in corpus.splits:
         print(f"it replaces a split of that name: models trained on that {split.name!r} may know its test recordings")
-    if corpus.labels is not None:
+    if corpus.sets:
         print(f"kinespan learn {corpus.path} --out RUN --split {split.name} --fold all trains and tests every fold")
     return 0
 
@@ -108,6 +108,8 @@ def _rows(corpus: Corpus, split: Split, groups: Mapping[str, str]) -> list[list[
 
 def _missing_labels(corpus: Corpus, split: Split) -> list[str]:
     """A line for each fold that tests labels of which it trains on no example."""
+    if corpus.set is None:  # none, or several of which nobody chose one
+        return []
     labels: dict[str, set[str]] = {}
     for name in corpus.names:
         annotation = corpus.annotation(name)

@@ -20,6 +20,7 @@ from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..errors import InputError
 from ..runs.folder import LOG_FILE, METRICS_FILE, PROPOSALS_FILE, SCORES_FILE, TRUTH_FILE
+from ..runs.inputs import corpus_truth
 from ..runs.outputs import read_scores
 from .data import ReportData, ReportRecording
 
@@ -31,6 +32,7 @@ def gather(
     most: int = 12,
     proposals: bool = False,
     title: str | None = None,
+    set: str | None = None,
     options: io.ReadOptions | None = None,
 ) -> ReportData:
     """The report of a run's folder, or of proposals and metrics files; truth and scores are read from their folder.
@@ -44,6 +46,8 @@ def gather(
     predictions = read_predictions(predictions_file)
     folder = predictions_file.parent
     truth = read_truth(folder / TRUTH_FILE) if (folder / TRUTH_FILE).is_file() else None
+    if set is not None:
+        truth = _truth_of_set(predictions, set, recordings, predictions_file)
     metrics = None if metrics_file is None else _json(metrics_file)
     frame_scores = read_scores(folder / SCORES_FILE)
     names = sorted(predictions.proposals)[:most]
@@ -69,9 +73,18 @@ def gather(
         labels=labels,
         recordings=shown,
         metrics=metrics,
-        facts=_facts(details, metrics, total, len(names)),
+        facts=_facts(details if set is None else {**details, "set": set}, metrics, total, len(names)),
         curves=_curves(folder),
     )
+
+
+def _truth_of_set(predictions: Predictions, name: str, source: Path | None, file: Path) -> Truth:
+    """The labels of an annotation set of the corpus that was localized. Raises InputError where it was none."""
+    folder = source or predictions.details.get("corpus")
+    if folder is None:
+        raise InputError(f"{file}: localized motion files, which have no annotation sets; leave --set out")
+    corpus = Corpus.open(folder, name)
+    return corpus_truth(corpus, [name for name in predictions.proposals if name in corpus])
 
 
 def _of_anybody(scores: Float32Array | None) -> Float32Array | None:
@@ -179,6 +192,8 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
         facts["pretrained"] = "no"
     if metrics is not None:
         facts["mAP rule"] = str(metrics.get("rule"))
+    if "set" in details:
+        facts["annotation set"] = str(details["set"])
     facts["recordings"] = f"{total}" if shown == total else f"{total}, the first {shown} are shown"
     return facts
 

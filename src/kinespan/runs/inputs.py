@@ -9,7 +9,7 @@ from typing import Any
 
 from ..corpus.splits import without_labels
 from ..corpus.store import INDEX_FILE, Corpus
-from ..corpus.training_set import corpus_parts
+from ..corpus.training_set import corpus_parts, set_fact
 from ..data.annotation import Annotation
 from ..data.predictions import Truth
 from ..data.recording import Recording
@@ -31,15 +31,24 @@ class Inputs:
     """The labels, of a corpus that has some."""
 
 
-def inputs_of(source: Source, split: str | None = None, fold: int = 1, options: ReadOptions | None = None) -> Inputs:
+def inputs_of(
+    source: Source,
+    split: str | None = None,
+    fold: int = 1,
+    options: ReadOptions | None = None,
+    set: str | None = None,
+) -> Inputs:
     """The inputs that a source names; `split` and `fold` choose the test recordings of a corpus.
 
-    Raises InputError for a split of motion files, an unknown split, and a missing file.
+    set: the annotation set that is the truth, by default the only one; of several none. Raises InputError for a split
+    or set of motion files, an unknown split or set, and a missing file.
     """
     if isinstance(source, str | Path) and (Path(source) / INDEX_FILE).is_file():
-        source = Corpus.open(source)
+        source = Corpus.open(source, set)
     if isinstance(source, Corpus):
-        return _of_corpus(source, split, fold)
+        return _of_corpus(source.with_set(set), split, fold)
+    if set is not None:
+        raise InputError(f"set {set!r}: these are motion files or recordings, not a corpus, which has annotation sets")
     if split is not None:
         raise InputError(f"split {split!r}: these are motion files or recordings, not a corpus, which has splits")
     options = options or ReadOptions()
@@ -57,7 +66,8 @@ def _of_corpus(corpus: Corpus, split: str | None, fold: int) -> Inputs:
     details: dict[str, Any] = {"corpus": str(corpus.path.resolve())}
     if split is not None:
         details |= {"split": split, "fold": fold, "part": "test"}
-    annotated = corpus.labels is not None and any(corpus.annotation(name) is not None for name in sides.test)
+    details |= set_fact(corpus)
+    annotated = corpus.set is not None and any(corpus.annotation(name) is not None for name in sides.test)
     truth = corpus_truth(corpus, sides.test, sides.drop_labels) if annotated else None
     return Inputs((corpus[name] for name in sides.test), details, truth)
 

@@ -16,14 +16,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..annotations import write_annotations
+from ..annotations import LabelFile, check_can_write, write_annotations, write_label_files
 from ..annotations.activitynet import write_predictions, write_truth
 from ..arrays import AnyArray
 from ..data.annotation import Annotation, Event, LabelSet, Span, frame_centres
@@ -126,6 +126,31 @@ def write_result(result: LocalizationResult, out: Path, truth: Truth | None = No
         (out / TRUTH_FILE).unlink(missing_ok=True)
     else:
         write_truth(truth, out / TRUTH_FILE)
+
+
+class Written(NamedTuple):
+    """The files of a format of labels."""
+
+    format: str
+    paths: tuple[Path, ...]
+    lost: tuple[str, ...]
+    """What the format cannot hold, in plain lines."""
+
+
+def write_formats(
+    answers: Mapping[str, Annotation], clocks: Mapping[str, Clock], out: Path, formats: Sequence[str]
+) -> list[Written]:
+    """Write answers by recording in formats of labels, each into a folder of its name in `out`; older files go.
+
+    Raises InputError for a format that is unknown or only read, before any is written.
+    """
+    for format in formats:
+        check_can_write(format)
+    rows = LabelFile.of(answers, out)
+    return [
+        Written(name, *write_label_files(rows, out / name, name, clocks, overwrite=True, name="answers"))
+        for name in dict.fromkeys(formats)
+    ]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..annotations import check_can_write
 from ..config import Precision
 from ..corpus.store import Corpus
 from ..data.annotation import Annotation, Event, Span
@@ -22,7 +23,7 @@ from ..io import ReadOptions
 from ..metrics import Metrics, Rule, evaluate
 from .folder import check_answers_folder
 from .inputs import Source, corpus_truth, inputs_of
-from .outputs import LocalizationResult, write_result
+from .outputs import LocalizationResult, write_formats, write_result
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..decode import DecodeConfig
@@ -40,11 +41,13 @@ def localize(
     progress: Callable[[int], None] | None = None,
     split: str | None = None,
     fold: int = 1,
+    set: str | None = None,
     options: ReadOptions | None = None,
     device: str = "cpu",
     precision: Precision = "32",
     out: str | Path | None = None,
     overwrite: bool = False,
+    write: Sequence[str] = (),
 ) -> LocalizationResult:
     """Localize the actions in recordings: their segmentation, proposals and frame scores.
 
@@ -58,21 +61,27 @@ def localize(
         details: facts that the result keeps.
         progress: is called with the number of recordings that are done.
         split, fold: of a corpus, the test recordings of a fold, by default all.
+        set: of a corpus, the annotation set whose labels are written beside the answers, by default its only one.
         options: how motion files are read.
         device, precision: what a model that is loaded from a file computes on, and how precisely.
         out: folder that gets the files of `kinespan localize`, truth.json too where a corpus has labels.
         overwrite: replace the answers that are there.
+        write: formats of labels that the answers are written in too, each into a folder of its name in `out`.
 
     Raises InputError for two recordings of the same name, one that does not map, an unknown decoder, or a folder with
     answers.
     """
+    if write and out is None:
+        raise InputError("write: formats are given, but no folder; give it by out")
+    for format in write:
+        check_can_write(format)
     if out is not None:
         check_answers_folder(Path(out), overwrite)
     if isinstance(model, str | Path):
         from .load import load_model
 
         model = load_model(model, device, precision)
-    inputs = inputs_of(recordings, split, fold, options)
+    inputs = inputs_of(recordings, split, fold, options, set)
     config = None if decoder is None else DECODERS[decoder]
     segmentation: dict[str, Annotation] = {}
     proposals: dict[str, tuple[Span, ...]] = {}
@@ -97,6 +106,7 @@ def localize(
     )
     if out is not None:
         write_result(result, Path(out), inputs.truth)
+        write_formats(result.segmentation, result.clocks, Path(out), write)
     return result
 
 

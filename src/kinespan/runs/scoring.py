@@ -36,6 +36,7 @@ def evaluate(
     subset: Sequence[str] | None = None,
     split: str | None = None,
     fold: int = 1,
+    set: str | None = None,
     decoder: str | None = None,
 ) -> Metrics:
     """Score predictions, or a model, against ground truth by all metrics.
@@ -49,16 +50,20 @@ def evaluate(
         tolerance: seconds by which a predicted event may be off, by default those of the model, else of the truth.
         subset: of a file, the subsets of the ground truth that count, by default those with predictions.
         split, fold: of a corpus, the test recordings of a fold, by default all.
+        set: of a corpus, the annotation set that is the ground truth; needed where it has several.
         decoder: of a model, how scores become proposals, by default its own way.
 
     Figures are fractions, 0 to 1; ``metrics.to_dict()`` is the content of metrics.json. Raises InputError for
     predictions of recordings, or of labels, that the ground truth does not have.
     """
     if isinstance(truth, str | Path) and not _is_json(truth):
-        truth = Corpus.open(truth)
+        truth = Corpus.open(truth, set)
     if split is not None and not isinstance(truth, Corpus):
         raise InputError(f"split {split!r}: the ground truth is no corpus, so it has no splits")
+    if set is not None and not isinstance(truth, Corpus):
+        raise InputError(f"set {set!r}: the ground truth is no corpus, so it has no annotation sets")
     if isinstance(truth, Corpus):
+        truth = truth.with_set(set)
         sides = corpus_parts(truth, split, fold)
         true = corpus_truth(truth, sides.test, sides.drop_labels)
         if _is_model(predictions):

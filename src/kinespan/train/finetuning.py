@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import FinetuneConfig, single_fold
 from ..config.parser import settings_by_keyword
-from ..corpus.training_set import Source, labelled_names, training_set
+from ..corpus.training_set import Source, labelled_names, set_fact, training_set
 from ..models.localizer import Localizer
 from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
 from ..runs.load import load_encoder_weights
@@ -31,6 +31,7 @@ def finetune(
     *,
     pretrained: str | Path | None = None,
     teachers: Sequence[str | Path] = (),
+    set: str | None = None,
     resume: bool = False,
     quiet: bool = False,
     **settings: Any,
@@ -47,6 +48,7 @@ def finetune(
         settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         pretrained: a run or a model file whose encoder is trained further, or `default`, the encoder of the package.
         teachers: runs or model files that pseudo-label the other recordings (see teachers.py).
+        set: the annotation set whose labels are used, by default the one that the corpus has, or was opened with.
         resume: continue the run that is in `out`.
         quiet: show no progress.
 
@@ -56,7 +58,7 @@ def finetune(
     out, config = Path(out), settings_by_keyword(FinetuneConfig, config, settings)
     pretrained_model = pretrained_spec(pretrained, config)
     checkpoint = check_run_folder(out, resume, MODEL_FILE)
-    data = training_set(source, config.split, single_fold(config.fold))
+    data = training_set(source, config.split, single_fold(config.fold), set)
     names, labels = labelled_names(data.corpus, data.names, data.drop_labels, config)
     if pretrained_model is not None:
         check_no_label_leakage(pretrained, pretrained_model, data, config)
@@ -64,6 +66,7 @@ def finetune(
     motions, annotations = labelled_motions(data, names, spec)
     spec = replace(spec, decode=decoding_of(spec, config, motions, annotations))
     facts: dict[str, Any] = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
+    facts |= set_fact(data.corpus)
     taught: list[PseudoLabels] = []
     if teachers:
         taught, descriptions = pseudo_labels(teachers, data, names, spec, config, quiet)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..corpus.store import Corpus
-from ..corpus.training_set import corpus_parts
+from ..corpus.training_set import corpus_parts, set_fact
 from ..metrics import Rule
 from ..models.base import Model
 from ..progress import Progress
@@ -35,6 +35,7 @@ def run_test(
     chosen = corpus_parts(corpus, split, fold)
     names = chosen.test[:most]
     details = {"corpus": str(corpus.path.resolve()), "split": split, "fold": fold, "part": "test"}
+    details |= set_fact(corpus)
     with Progress("localizing", len(names), quiet=quiet) as progress:
         result, truth, metrics = evaluate_on(
             model,

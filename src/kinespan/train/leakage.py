@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config import FinetuneConfig
 from ..corpus.store import Corpus
-from ..corpus.training_set import TrainingSet, corpus_parts
+from ..corpus.training_set import TrainingSet, corpus_parts, set_fact
 from ..errors import InputError
 from ..models.model_file import ModelSpec
 
@@ -17,7 +17,8 @@ def training_data_facts(sets: Sequence[TrainingSet]) -> dict[str, Any]:
     """Corpus, split and fold, for a model file; those of several corpora are joined by plus signs, in their order."""
     split = " + ".join(data.split or "all" for data in sets) if any(data.split for data in sets) else None
     fold = sets[0].fold if len(sets) == 1 and split else None
-    return {"corpus": " + ".join(data.corpus.name for data in sets), "split": split, "fold": fold}
+    labels = set_fact(sets[0].corpus) if len(sets) == 1 else {}
+    return {"corpus": " + ".join(data.corpus.name for data in sets), "split": split, "fold": fold, **labels}
 
 
 def training_recordings_of(spec: ModelSpec, corpus: Corpus, names: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ..config import FinetuneConfig, LearnConfig, single_fold
 from ..config.parser import settings_by_keyword
 from ..corpus.store import Corpus
-from ..corpus.training_set import Source, TrainingSet, labelled_names, training_set
+from ..corpus.training_set import Source, TrainingSet, labelled_names, set_fact, training_set
 from ..models.ensemble import Ensemble, ensemble
 from ..models.model_file import ModelSpec
 from ..runs.folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
@@ -51,6 +51,7 @@ def learn(
     config: LearnConfig | None = None,
     *,
     pretrained: str | Path | None = None,
+    set: str | None = None,
     resume: bool = False,
     quiet: bool = False,
     log: Callable[[str], None] = lambda line: None,
@@ -65,6 +66,7 @@ def learn(
         config: the settings of `kinespan learn`; by default those that the command has.
         settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         pretrained: a run or a model file whose encoder replaces pretraining, or `default`, the encoder of the package.
+        set: the annotation set whose labels are used, by default the one that the corpus has, or was opened with.
         resume: continue the run that is in `out`; finished stages are skipped.
         quiet: show no progress.
         log: is called with a line before each stage.
@@ -73,13 +75,14 @@ def learn(
     """
     out, config = Path(out), settings_by_keyword(LearnConfig, config, settings)
     check_learn_folder(out, resume)
-    data = training_set(source, config.split, single_fold(config.fold))
+    data = training_set(source, config.split, single_fold(config.fold), set)
     start = pretrained_spec(pretrained)
     if start is not None:
         check_no_label_leakage(pretrained, start, data, config.finetuning())
     labelled, _ = labelled_names(data.corpus, data.names, data.drop_labels, config.finetuning())
     stages = _stages(data, out, config, pretrained, start, len(labelled), quiet)
     facts = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
+    facts |= set_fact(data.corpus)
     save_settings(out, "learn", config, facts, resume=resume)
     for number, stage in enumerate(stages, 1):
         done = (stage.folder / stage.result).is_file()
