@@ -59,6 +59,7 @@ def all_cases() -> list[Case]:
             "read-skeleton", "reading .skeleton text of 100 frames",
             _pair("cases_files.conventional_reading", "cases_files.our_reading"), "ratio", 20, "files",
         ),
+        *_tables(),
         *_defaults(),
         Case("demo", "make demo after the install", {"ours": _side("cases_files.demo")}, "seconds", 180, "runs", False),
     ]  # fmt: skip
@@ -131,6 +132,18 @@ def _localizing() -> list[Case]:
         Case("localize", "frame scores of two minutes, ST-GCN 64, against windows", whole, "ratio", 20, "passes"),
         Case("stream", "one more frame, ST-GCN 64, against the latest window again", stream, unit="frames"),
     ]
+
+
+def _tables() -> list[Case]:
+    """Motion tables by the compiled scanner, and by the one in Python that stands in for it."""
+    cases = []
+    for kind in ("csv", "trc"):
+        about = f"reading {kind.upper()} of 25 joints at 6 decimals, 10 minutes at 60 frames a second"
+        compiled = _pair("cases_files.conventional_table", "cases_files.our_table", kind)
+        plain = {"ours": _side("cases_files.our_table", kind, compiled=False)}
+        cases.append(Case(f"read-{kind}", about, compiled, "rate", 50, "MB"))
+        cases.append(Case(f"read-{kind}-python", f"{about}, where nothing could be compiled", plain, "rate", unit="MB"))
+    return cases
 
 
 def _scoring() -> list[Case]:

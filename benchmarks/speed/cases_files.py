@@ -138,6 +138,68 @@ def our_reading(options: RunOptions) -> Job:
     return _reading(options, read_bodies)
 
 
+def write_table(options: RunOptions, kind: str, folder: Path) -> Path:
+    """A wide table of 25 points, CSV or TRC, of numbers with six decimals."""
+    rng = np.random.default_rng(0)
+    frames = 3_600 if options.quick else 36_000
+    names = [f"joint{number}" for number in range(25)]
+    values = rng.normal(0, 1, (frames, 75))
+    mark, path = ("," if kind == "csv" else "\t"), folder / f"walk.{kind}"
+    with path.open("w") as file:
+        if kind == "csv":
+            file.write(",".join(["frame", "time", *(f"{name}_{axis}" for name in names for axis in "xyz")]) + "\n")
+        else:
+            axes = "\t".join(f"{axis}{number}" for number in range(1, 26) for axis in "XYZ")
+            file.write(f"PathFileType\t4\t(X/Y/Z)\t{path.name}\n")
+            file.write(
+                "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames\n"
+            )
+            file.write(f"60\t60\t{frames}\t25\tm\t60\t1\t{frames}\n")
+            file.write("Frame#\tTime\t" + "\t\t\t".join(names) + f"\n\t\t{axes}\n\n")
+        for frame, row in enumerate(values.tolist(), start=1):
+            numbers = mark.join([f"{value:.6f}" for value in row])
+            file.write(f"{frame}{mark}{(frame - 1) / 60:.6f}{mark}{numbers}\n")
+    return path
+
+
+def _table(options: RunOptions, kind: str, read: Any) -> Job:
+    """A unit is a megabyte of the file."""
+    folder = tempfile.TemporaryDirectory()
+    path = write_table(options, kind, Path(folder.name))
+
+    def whole() -> None:
+        read(path)
+        assert folder.name  # the folder lives as long as the job
+
+    return Job(whole, units=max(1, round(path.stat().st_size / 1e6)), need=Need(values=1e6), value_bytes=1)
+
+
+def conventional_table(options: RunOptions, kind: str) -> Job:
+    """Rows by the csv module, numbers by float."""
+    return _table(options, kind, conventional_files.read_table)
+
+
+def our_table(options: RunOptions, kind: str, compiled: bool = True) -> Job:
+    """From the file to a recording, with its checks; by the compiled scanner or the one in Python."""
+    from kinespan.io import ReadOptions, decimals, read
+
+    settings = ReadOptions(fps=60.0, unit="m", up="y")
+
+    def read_one(path: Path) -> None:
+        scanners = {name: getattr(decimals, name) for name in ("_scan_compiled", "_scan_fields_compiled")}
+        if compiled and None in scanners.values():
+            raise SystemExit("kinespan.io._scan is not compiled: run make")
+        for name, scanner in scanners.items():
+            setattr(decimals, name, scanner if compiled else None)
+        try:
+            read(path, options=settings)
+        finally:
+            for name, scanner in scanners.items():
+                setattr(decimals, name, scanner)
+
+    return _table(options, kind, read_one)
+
+
 def demo(options: RunOptions) -> Job:
     """What `make demo` runs after the install."""
 

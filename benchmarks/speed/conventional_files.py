@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,16 @@ def read_skeleton(path: Path) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
             positions[number, bodies.index(body)] = joints
             valid[number, bodies.index(body)] = True
     return positions, valid
+
+
+def read_table(path: Path) -> NDArray[np.float64]:
+    """Positions (T, J, 3) of a wide table of frame, time and points, CSV or TRC, row by row."""
+    rows = []
+    with open(path, newline="") as file:
+        for cells in csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t"):
+            if len(cells) > 5 and cells[0].isdigit() and "." in cells[1]:  # the header of TRC has digits too
+                rows.append([float(cell) if cell else np.nan for cell in cells[2:]])
+    return np.array(rows).reshape(len(rows), -1, 3)
 
 
 def segment_tiou(left: Sequence[float], right: Sequence[float]) -> float:

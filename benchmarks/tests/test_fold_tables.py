@@ -32,7 +32,7 @@ def test_spans_are_shown_as_mean_and_deviation(results):
     assert "per_class" not in (results / "folds_sfinge3d-learn.json").read_text()
     table = fold_tables.folds_table("sfinge3d-learn").splitlines()
     assert table[0] == "| per cent | mAP .1-.5 | mAP@.5 | frame acc. | F1@10 | F1@25 | F1@50 | edit |"
-    assert table[2] == ("| kinespan learn | 50.0 ± 2.0 | 50.0 ± 2.0 | 50.0 ± 2.0 | 50.0 ± 2.0 | 50.0 ± 2.0 | 25.0 ± 1.0 |  |")
+    assert table[2] == f"| kinespan learn |{' 50.0 ± 2.0 |' * 5} 25.0 ± 1.0 |  |"
 
 
 def test_events_are_shown_with_the_seconds_that_they_are_off(results):

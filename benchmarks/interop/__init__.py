@@ -1,0 +1,1 @@
+"""Files that kinespan writes, opened by the programs that they are for."""
