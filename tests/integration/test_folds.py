@@ -221,12 +221,13 @@ def test_ctrl_c_between_stages_of_learn_says_how_to_resume(
     def stops(*rest: Any, **more: Any) -> None:
         raise KeyboardInterrupt
 
+    handler = signal.getsignal(signal.SIGINT)  # a process in the background of a shell ignores it
     with monkeypatch.context() as patch:
         patch.setattr("kinespan.train.learning.ensemble", stops)
         done = command(*words)
     assert done.code == 130
     assert done.err.endswith("keeps what was done; the same command with --resume continues\n")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
     assert command(*words, "--resume").code == 0
 
 
