@@ -108,6 +108,8 @@ print("made")
 for span in truth.spans:
     print(f"{span.start:6.2f} s to {span.end:6.2f} s  {span.label}")
 
+kinespan.read(tracks, options=options).recording.plot(result.segmentation["video_10"])
+
 # %%
 # How often and how long, as a table for statistics.
 

@@ -96,7 +96,8 @@ for number in range(11):
 print(prepare(folder / "motion", folder / "corpus", annotations=folder / "labels"))
 
 # %%
-# Train on the ten takes, and mark the eleventh: what the model finds, and what the person really did.
+# Train on the ten takes, and mark the eleventh: what the model finds, and what the person really did. The picture is of
+# the joint centres, with what the model finds behind their speed.
 
 kinespan.finetune(folder / "corpus", folder / "run", steps=150, quiet=True)
 result = kinespan.localize(folder / "run", folder / "motion" / "take_10.c3d", out=folder / "answers")
@@ -106,6 +107,8 @@ for span in result.segmentation["take_10"].spans:
 print("made")
 for span in truth["take_10"].spans:
     print(f"{span.start:6.2f} s to {span.end:6.2f} s  {span.label}")
+
+kinespan.read(folder / "motion" / "take_10.c3d").recording.plot(result.segmentation["take_10"])
 
 # %%
 # The answer as ELAN opens it, beside the film. In a shell both are ``kinespan localize run motion/take_10.c3d --out

@@ -97,6 +97,8 @@ for span in result.segmentation["hand_10"].spans:
     print(f"{span.start:6.2f} s to {span.end:6.2f} s  {span.label:6} {span.score:.2f}")
 print([(label, round(start, 2), round(end, 2)) for label, start, end in recording(10)[1]])
 
+kinespan.read(motion / "hand_10.npz").recording.plot(result.segmentation["hand_10"])
+
 # %%
 # The report: the hand moves beside its timeline. In a shell it is ``kinespan report answers``.
 
