@@ -148,7 +148,7 @@ def test_shear_and_turn_are_ours() -> None:
 def test_mirror_and_flat_axis_are_ours() -> None:
     positions = moving(3, 10, 2)
     swap = np.array(NTU_25.mirror)
-    mirrored = augment.mirror(positions, NTU_25, torch.ones(3, dtype=torch.bool))
+    mirrored = augment.mirror(view_of(positions), NTU_25, torch.ones(3, dtype=torch.bool)).positions
     flat = augment.mask_axis(positions, 1.0, seeded(4))
     for number, clip in enumerate(as_clips(positions).numpy()):
         assert_allclose(conventional_views.mirror(clip, swap), as_clips(mirrored)[number])
