@@ -73,6 +73,13 @@ def test_a_double_entry_is_left_out_of_json_alike(tmp_path: Path) -> None:
     assert "double rows left out: 1 (database['walk_01'].annotations[2] ('walk' 1 to 3))" in decisions
 
 
+def test_covered_time_past_the_end_is_cut_and_told(tmp_path: Path) -> None:
+    header = "recording,label,start,end,covered\n"
+    annotations, decisions = settle(tmp_path, "walk_01,walk,1,3,0-500\nwalk_02,walk,1,3,0-20\n", header=header)
+    assert annotations["walk_01"].covered == ((0.0, 20.0),)
+    assert "covered time past the end of 1 recording cut, such as line 2 (0 to 500)" in decisions
+
+
 def test_rows_labelled_background_are_time_without_a_label(tmp_path: Path) -> None:
     rows = "walk_01,walk,1,3\nwalk_01,Background,3,6\nwalk_02,turn,2,4\n"
     annotations, decisions = settle(tmp_path, rows)

@@ -168,7 +168,18 @@ class PreparedLabels:
             decisions.append(f"labels shifted {by} in {plural(len(shifted), 'recording')}")
         check_inside([*rows, *covered], [*written, *written_covered], infos, self.file.path, unit, offset)
         decisions += doubtful_units(rows, written, infos, unit)
+        over = [
+            row for row in covered if (row.end or 0.0) > infos[row.recording].duration + 1 / infos[row.recording].fps
+        ]
+        if over:
+            where = plural(len({row.recording for row in over}), "recording")
+            decisions.append(f"warning: covered time past the end of {where} cut, such as {over[0]}; is it in seconds?")
         return rows, covered
+
+
+def _ends_past(row: LabelRow, info: RecordingInfo) -> bool:
+    """Whether a row ends more than a frame after its recording."""
+    return row.end is not None and row.end > info.duration + 1 / info.fps
 
 
 def _check_people(rows: Sequence[LabelRow], infos: Mapping[str, RecordingInfo], file: Path) -> None:
