@@ -126,6 +126,18 @@ class Metrics:
         return facts_html("Metrics", [("recordings", self.counts.get("recordings", 0)), *figures])
 
 
+def _recording_counts(predictions: Predictions, truth: Truth) -> dict[str, int]:
+    """How many recordings there are, of how many the rate is not known, and of how many nothing is predicted."""
+    names = truth.annotations.keys()
+    return {
+        "recordings": len(names),
+        "recordings_without_fps": sum(name not in truth.fps for name in names),
+        "recordings_without_predictions": sum(
+            not (predictions.proposals.get(name) or predictions.events.get(name)) for name in names
+        ),
+    }
+
+
 def evaluate(
     predictions: Predictions,
     truth: Truth,
@@ -155,13 +167,7 @@ def evaluate(
     """
     undeclared = _check(predictions, truth)
     names = set(truth.annotations)
-    recordings = {
-        "recordings": len(truth.annotations),
-        "recordings_without_fps": sum(name not in truth.fps for name in truth.annotations),
-        "recordings_without_predictions": sum(
-            not (predictions.proposals.get(name) or predictions.events.get(name)) for name in truth.annotations
-        ),
-    }
+    recordings = _recording_counts(predictions, truth)
     predictions, truth = people_apart(predictions, truth)
     recordings["people"] = len(truth.annotations.keys() - names)
     events = _events(predictions, truth, tolerance)
