@@ -22,12 +22,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("_version", "arrays", "errors", "progress"),
     ("config", "files", "losses", "registry"),
     ("data",),
-    ("annotations", "decode", "encoders", "io", "metrics", "transforms"),
+    ("annotations", "decode", "encoders", "io", "metrics", "transforms", "viewer"),
     ("corpus", "models"),
-    ("methods", "prepare", "runs", "stream"),
+    ("methods", "prepare", "retrieval", "runs", "stream"),
     ("train",),
     ("report",),
-    ("reproduce",),
+    ("reproduce", "serve"),
     ("cli",),
     ("kinespan",),  # the package itself, which offers names of all the others
 )
