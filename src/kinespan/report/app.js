@@ -1,13 +1,28 @@
 // Puts the parts together: which recording is shown, the caption, the buttons and the keys.
 
-const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
+import { Clock } from "../viewer/clock.js";
+import { Labels, onThemeChange } from "../viewer/colours.js";
+import { byId, clamp, durationText, el, isNumber } from "../viewer/dom.js";
+import { WholeMotion, unpackScores } from "../viewer/motion.js";
+import { candidateRow, eventRow, eventsAt, spanRow, spansAt } from "../viewer/rows.js";
+import { Scene } from "../viewer/scene.js";
+import { Moment, scoreRow } from "../viewer/scores.js";
+import { table } from "../viewer/tables.js";
+import { Timeline } from "../viewer/timeline.js";
+import { Transport } from "../viewer/transport.js";
+import { showConfusion, showCurves, showFacts, showMetrics } from "./tables.js";
+
+const LANES_SHOWN = 10; // lanes of proposals before "show all"
 const ROWS_LISTED = 500; // rows of the table of spans
+
+const spanOf = ([start, end, label, score, person]) => ({ start, end, label, score, person });
+const eventOf = ([time, label, score, person]) => ({ start: time, end: null, label, score, person });
 
 // A recording with its arrays unpacked; done when it is first shown.
 async function openRecording(packed) {
   return {
     ...packed,
-    motion: await unpackMotion(packed.motion, packed.skeleton.joints),
+    motion: await WholeMotion.unpack(packed.motion, packed.skeleton.joints),
     scores: await unpackScores(packed.scores),
     truth: packed.truth && packed.truth.map(spanOf),
     segmentation: packed.segmentation && packed.segmentation.map(spanOf),
@@ -20,15 +35,17 @@ async function openRecording(packed) {
 class Viewer {
   constructor(data) {
     this.data = data;
+    this.labels = new Labels(data.labels);
     this.clock = new Clock();
+    this.lanes = { threshold: 0, all: false };
     this.choice = { listed: [], hidden: new Set(), current: null };
     this.opened = new Map();
     this.scene = new Scene(byId("scene"));
-    this.timeline = new Timeline(byId("timeline"), this.clock, data.labels);
-    this.moment = new Moment(byId("moment"), data.labels, this.choice, () => this.timeline.paint());
+    this.timeline = new Timeline(byId("timeline"), this.clock);
+    this.moment = new Moment(byId("moment"), this.labels, this.choice, () => this.timeline.paint());
     byId("viewer").hidden = false;
     this.buildChooser();
-    this.buildTransport();
+    this.transport = new Transport(byId("transport"), this.clock);
     byId("reset").addEventListener("click", () => this.scene.reset());
     this.clock.addEventListener("time", () => this.update());
     document.addEventListener("keydown", (event) => this.onKey(event));
@@ -46,14 +63,73 @@ class Viewer {
     if (wanted !== this.index) return; // another one was chosen meanwhile
     this.recording = this.opened.get(wanted);
     const { recording } = this;
-    this.scene.show(recording);
+    this.lanes = { threshold: 0, all: false };
+    this.scene.show(recording.motion, recording.skeleton);
     this.moment.show(recording);
+    this.transport.show(recording.sourceFps, recording.sourceFrames);
     this.clock.load(recording.duration);
-    this.timeline.show(recording, recording.scores ? [scoreRow(recording, this.timeline, this.choice)] : []);
+    this.timeline.show(this.rows());
     this.moment.refresh();
     this.clock.seek(0);
     this.describeRecording();
     this.listSpans();
+  }
+
+  // ---- timelines ---------------------------------------------------------------------------------------------
+
+  rows() {
+    const { truth, segmentation, proposals, trueEvents, events, scores, covered } = this.recording;
+    const { labels } = this;
+    const rows = [];
+    for (const person of this.people()) {
+      const own = (items) => (person === null ? items : items.filter((item) => (item.person ?? person) === person));
+      const of = person === null ? "" : `, person ${person}`;
+      if (truth) rows.push(spanRow(`Truth${of}`, own(truth), labels, { covered }));
+      if (segmentation) rows.push(spanRow(`Predicted${of}`, own(segmentation), labels)); // empty where nothing is predicted
+      if (trueEvents) rows.push(eventRow(`True events${of}`, own(trueEvents), labels, { covered }));
+      if (events) rows.push(eventRow(`Predicted events${of}`, own(events), labels));
+    }
+    if (proposals.length) rows.push(...this.proposalRows());
+    return scores ? [...rows, scoreRow(scores, labels, this.choice)] : rows;
+  }
+
+  // The person slots that have rows of their own; null: all people share rows, as no span says whose it is.
+  people() {
+    const { truth, segmentation, trueEvents, events, motion } = this.recording;
+    const named = [truth ?? [], segmentation ?? [], trueEvents ?? [], events ?? []].flat().some((item) => isNumber(item.person));
+    return named && motion.people > 1 ? motion.slots : [null];
+  }
+
+  // A row a label, those with the best scores first to be shown.
+  proposalRows() {
+    const { proposals } = this.recording;
+    const best = new Map();
+    for (const { label, score } of proposals) best.set(label, Math.max(best.get(label) ?? 0, score ?? 1));
+    const ranked = [...best.keys()].sort((a, b) => best.get(b) - best.get(a));
+    const shown = this.lanes.all ? ranked : ranked.slice(0, LANES_SHOWN);
+    const rows = shown.sort((a, b) => a - b).map((label) => {
+      const name = el("span", { class: "lane", title: this.labels.name(label) }, this.labels.swatch(label), this.labels.name(label));
+      return candidateRow(name, proposals.filter((span) => span.label === label), this.labels, () => this.lanes.threshold);
+    });
+    return [this.laneTools(ranked.length, shown.length), ...rows];
+  }
+
+  laneTools(all, shown) {
+    const read = el("output", {}, this.lanes.threshold.toFixed(2));
+    const oninput = (event) => {
+      this.lanes.threshold = Number(event.target.value);
+      read.textContent = this.lanes.threshold.toFixed(2);
+      this.timeline.paint();
+    };
+    const slider = el("input", { type: "range", min: "0", max: "1", step: "0.01", value: this.lanes.threshold, oninput });
+    const flip = () => {
+      this.lanes.all = !this.lanes.all;
+      this.timeline.setRows(this.rows());
+    };
+    const text = shown < all ? `Show all ${all} lanes` : "Show fewer lanes";
+    const more = all > LANES_SHOWN ? el("button", { type: "button", class: "ghost", onclick: flip }, text) : null;
+    const filter = el("label", { class: "filter" }, "score at least", slider, read);
+    return el("div", { class: "group" }, el("span", {}, "Proposals"), more, filter);
   }
 
   // ---- which recording ---------------------------------------------------------------------------------------
@@ -85,31 +161,6 @@ class Viewer {
 
   // ---- playing -----------------------------------------------------------------------------------------------
 
-  buildTransport() {
-    const { clock } = this;
-    const icon = el("i", { class: "icon play", "aria-hidden": "true" });
-    const onclick = () => clock.toggle();
-    this.playButton = el("button", { type: "button", id: "play", class: "primary", "aria-label": "Play", onclick }, icon);
-    const back = el("button", { type: "button", class: "ghost", "aria-label": "One frame back", onclick: () => this.step(-1) }, "‹");
-    const on = el("button", { type: "button", class: "ghost", "aria-label": "One frame on", onclick: () => this.step(1) }, "›");
-    const speed = el("select", { id: "speed", "aria-label": "Speed", onchange: () => clock.setSpeed(Number(speed.value)) },
-      ...SPEEDS.map((value) => el("option", { value, selected: value === 1 }, `${value}×`)));
-    this.timeText = el("output", { id: "time" });
-    this.frameText = el("span", { class: "frame", id: "frame" });
-    byId("transport").append(back, this.playButton, on, speed, this.timeText, this.frameText);
-    clock.addEventListener("state", () => {
-      icon.className = `icon ${clock.playing ? "pause" : "play"}`;
-      this.playButton.setAttribute("aria-label", clock.playing ? "Pause" : "Play");
-    });
-  }
-
-  // One frame as shown; to its centre, which is where a frame has its label.
-  step(by) {
-    const { fps, frames } = this.recording.motion;
-    this.clock.pause();
-    this.clock.seek((clamp(this.frame + by, 0, frames - 1) + 0.5) / fps);
-  }
-
   // The time whose labels are told: at the very end that of the last moment.
   get now() {
     return Math.min(this.clock.time, this.clock.duration - 1e-4);
@@ -120,9 +171,6 @@ class Viewer {
     if (!recording) return;
     this.frame = clamp(Math.floor(clock.time * recording.motion.fps), 0, recording.motion.frames - 1);
     this.scene.setFrame(this.frame);
-    const shown = clamp(Math.floor(clock.time * recording.sourceFps), 0, recording.sourceFrames - 1);
-    this.timeText.textContent = `${clockText(clock.time)} / ${clockText(clock.duration)}`;
-    this.frameText.textContent = `frame ${shown + 1} of ${recording.sourceFrames}`;
     const current = this.tellLabels();
     if (current !== this.choice.current) {
       this.choice.current = current;
@@ -154,7 +202,7 @@ class Viewer {
 
   captionLine(name, spans, none) {
     const labels = [...new Set(spans.map((span) => span.label))];
-    const texts = labels.map((label) => el("span", { class: "tag" }, swatch(label), this.data.labels[label]));
+    const texts = labels.map((label) => el("span", { class: "tag" }, this.labels.swatch(label), this.labels.name(label)));
     const said = texts.length ? texts : [el("span", { class: "tag none" }, none)];
     return el("div", { class: name.toLowerCase() }, el("dt", {}, name), el("dd", {}, ...said));
   }
@@ -179,7 +227,7 @@ class Viewer {
     all.sort((a, b) => a.start - b.start || (a.end ?? a.start) - (b.end ?? b.start));
     const rows = all.slice(0, ROWS_LISTED).map((span) => {
       const go = el("button", { type: "button", class: "link", onclick: () => this.clock.seek(span.start) }, span.start.toFixed(2));
-      const label = el("span", { class: "lane" }, swatch(span.label), this.data.labels[span.label]);
+      const label = el("span", { class: "lane" }, this.labels.swatch(span.label), this.labels.name(span.label));
       return [label, span.kind, go, span.end === null ? "–" : span.end.toFixed(2), isNumber(span.score) ? span.score.toFixed(3) : "–"];
     });
     const fold = byId("spans");
@@ -198,8 +246,8 @@ class Viewer {
     const { clock, scene } = this;
     const actions = {
       " ": () => clock.toggle(),
-      ArrowLeft: () => (event.shiftKey ? clock.seek(clock.time - 1) : this.step(-1)),
-      ArrowRight: () => (event.shiftKey ? clock.seek(clock.time + 1) : this.step(1)),
+      ArrowLeft: () => (event.shiftKey ? clock.seek(clock.time - 1) : this.transport.step(-1)),
+      ArrowRight: () => (event.shiftKey ? clock.seek(clock.time + 1) : this.transport.step(1)),
       Home: () => clock.seek(0),
       End: () => clock.seek(clock.duration),
       a: () => scene.turn(-0.12, 0),
@@ -222,10 +270,14 @@ class Viewer {
 
 // ---- start ---------------------------------------------------------------------------------------------------
 
-const data = JSON.parse(byId("data").textContent);
-showMetrics(data);
-showConfusion(data);
-showCurves(data);
-showFacts(data);
-if (data.recordings.length) await new Viewer(data).show(0);
-document.documentElement.dataset.ready = "true";
+async function start() {
+  const data = JSON.parse(byId("data").textContent);
+  showMetrics(data, new Labels(data.labels));
+  showConfusion(data);
+  showCurves(data);
+  showFacts(data);
+  if (data.recordings.length) await new Viewer(data).show(0);
+  document.documentElement.dataset.ready = "true";
+}
+
+start();

@@ -7,17 +7,13 @@ import hashlib
 import html
 import json
 import re
-from importlib import resources
 from pathlib import Path
 
 from .._version import __version__
 from ..files import write_atomically
+from ..viewer.bundle import bundle, read_asset
 from .data import ReportData
 from .payload import build_payload
-
-SCRIPTS = ("base.js", "motion.js", "player.js", "timeline.js", "scores.js", "tables.js", "app.js")
-"""In the order in which they are joined; they share one scope, so a later one uses names of earlier ones."""
-
 
 def write_report(data: ReportData, path: Path) -> None:
     """Write the report as one HTML file, which is complete or absent.
@@ -33,8 +29,8 @@ def render_report(data: ReportData) -> str:
 
     Style and script are allowed by their hash and nothing else is: the page cannot load or send anything.
     """
-    style = _asset("page.css")
-    script = "\n".join(_asset(name) for name in SCRIPTS)
+    style = read_asset("viewer/viewer.css") + read_asset("report/page.css")
+    script = bundle("report/app.js")
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -48,16 +44,12 @@ def render_report(data: ReportData) -> str:
         "version": html.escape(__version__),
     }
     # one pass, so that braces inside a field are left alone
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], _asset("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: fields[match[1]], read_asset("report/page.html"))
 
 
 def script_json(value: object) -> str:
     """JSON for the inside of a script element: no text in it can close the element or open a comment."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

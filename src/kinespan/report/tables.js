@@ -1,5 +1,10 @@
 // Metrics, the confusion matrix, training curves and facts, each left out where there is nothing to show.
 
+import { onThemeChange } from "../viewer/colours.js";
+import { byId, el, hideTip, isNumber, percent, showTip } from "../viewer/dom.js";
+import { curveChart } from "../viewer/charts.js";
+import { sortable, table } from "../viewer/tables.js";
+
 // A fact by one of its names, upper or lower case; null where it is not stated.
 function factOf(facts, ...names) {
   const found = facts.find(([name, value]) => names.includes(name.toLowerCase()) && value !== "");
@@ -12,45 +17,6 @@ function reveal(id, ...children) {
   section.hidden = false;
 }
 
-// A table; a cell is text, a node or { share } for a bar behind a percentage.
-function table(caption, head, rows, name) {
-  const cellOf = (cell, tag, attributes = {}) => {
-    if (cell === null || typeof cell !== "object" || cell instanceof Node) return el(tag, attributes, cell ?? "–");
-    const bar = el("i", { class: "cell-bar", vars: { "--v": isNumber(cell.share) ? clamp(cell.share, 0, 1) : 0 } });
-    return el(tag, { ...attributes, class: "barred" }, bar, el("span", {}, percent(cell.share)));
-  };
-  const body = rows.map((row) =>
-    el("tr", {}, ...row.map((cell, i) => (i ? cellOf(cell, "td") : cellOf(cell, "th", { scope: "row" })))));
-  const heads = head.map((text) => el("th", { scope: "col" }, text));
-  return el("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": caption },
-    el("table", { class: name }, el("caption", {}, caption), el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...body)));
-}
-
-// Makes the columns of a table sortable by a press on their heads; numbers big to small first.
-function sortable(wrapper) {
-  const [heads, body] = [[...wrapper.querySelectorAll("thead th")], wrapper.querySelector("tbody")];
-  const valueOf = (row, column) => {
-    const text = row.cells[column].textContent.replaceAll(" ", "");
-    return text === "–" ? -Infinity : Number.isNaN(Number(text)) ? text : Number(text);
-  };
-  heads.forEach((head, column) => {
-    const sort = () => {
-      const order = head.getAttribute("aria-sort") === "descending" ? "ascending" : "descending";
-      heads.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", order);
-      const sign = order === "descending" ? -1 : 1;
-      const compare = (a, b) => {
-        const [x, y] = [valueOf(a, column), valueOf(b, column)];
-        if (typeof x === "string" || typeof y === "string") return -sign * String(x).localeCompare(String(y));
-        return x === y ? 0 : sign * (x - y);
-      };
-      body.append(...[...body.rows].sort(compare));
-    };
-    head.replaceChildren(el("button", { type: "button", class: "sorter", onclick: sort }, head.textContent));
-  });
-  return wrapper;
-}
-
 const TILES = [
   ["mAP, average over tIoU", (m) => m.map?.average],
   ["mAP at tIoU 0.5", (m) => m.map?.["0.5"]],
@@ -60,7 +26,7 @@ const TILES = [
   ["F1 of events", (m) => m.events?.all.f1],
 ];
 
-function showMetrics({ metrics, facts, labels }) {
+export function showMetrics({ metrics, facts }, labels) {
   if (!metrics) return;
   const tiles = TILES.map(([name, pick]) => [name, pick(metrics)]).filter(([, value]) => isNumber(value));
   const parts = [
@@ -108,7 +74,7 @@ function segmentTable(metrics) {
 }
 
 function classTable(classes, labels) {
-  const names = Object.keys(classes).sort((a, b) => (labels.indexOf(a) + 1 || Infinity) - (labels.indexOf(b) + 1 || Infinity));
+  const names = Object.keys(classes).sort((a, b) => (labels.index(a) + 1 || Infinity) - (labels.index(b) + 1 || Infinity));
   const all = names.flatMap((name) => Object.keys(classes[name].ap ?? {}));
   const thresholds = [...new Set(all)].filter((name) => name !== "average").sort(byNumber);
   const has = (key) => names.some((name) => classes[name][key] !== undefined);
@@ -120,7 +86,7 @@ function classTable(classes, labels) {
     ...(has("frames") ? [["Frames", (c) => (isNumber(c.frames) ? String(c.frames) : "–")]] : []),
   ];
   const rows = names.map((name) =>
-    [el("span", { class: "lane" }, swatch(labels.indexOf(name)), name), ...columns.map(([, cell]) => cell(classes[name]))]);
+    [el("span", { class: "lane" }, labels.swatch(labels.index(name)), name), ...columns.map(([, cell]) => cell(classes[name]))]);
   return sortable(table("Each label, %", ["Label", ...columns.map(([name]) => name)], rows, "classes"));
 }
 
@@ -129,15 +95,15 @@ function eventTable({ tolerance, all, per_class: classes }, labels) {
   const seconds = (value) => (isNumber(value) ? value.toFixed(3) : "–");
   const cells = (f) => [{ share: f.f1 }, percent(f.precision), percent(f.recall), percent(f.ap), seconds(f.mae),
     String(f.true), String(f.predicted)];
-  const names = Object.keys(classes).sort((a, b) => (labels.indexOf(a) + 1 || Infinity) - (labels.indexOf(b) + 1 || Infinity));
-  const rows = names.map((name) => [el("span", { class: "lane" }, swatch(labels.indexOf(name)), name), ...cells(classes[name])]);
+  const names = Object.keys(classes).sort((a, b) => (labels.index(a) + 1 || Infinity) - (labels.index(b) + 1 || Infinity));
+  const rows = names.map((name) => [el("span", { class: "lane" }, labels.swatch(labels.index(name)), name), ...cells(classes[name])]);
   const head = ["Label", "F1", "Precision", "Recall", "AP", "Off by, s", "True", "Predicted"];
   return sortable(table(`Events within ${tolerance} s, %`, head, [["all", ...cells(all)], ...rows], "classes"));
 }
 
 // ---- confusion matrix ----------------------------------------------------------------------------------------
 
-function showConfusion({ metrics }) {
+export function showConfusion({ metrics }) {
   const { labels, matrix } = metrics?.confusion ?? {};
   if (!labels?.length || !matrix?.length) return;
   const dense = labels.length > 18;
@@ -169,47 +135,14 @@ function confusionCell(labels, i, k, count, total, dense) {
 
 // ---- training curves and facts -------------------------------------------------------------------------------
 
-function showCurves({ curves }) {
+export function showCurves({ curves }) {
   const drawn = curves.map(([name, points]) => [name, points.filter((point) => point.every(isNumber))]);
   const charts = drawn.filter(([, points]) => points.length).map(([name, points]) => curveChart(name, points));
   if (charts.length) reveal("curves", el("h2", {}, "Training"), el("div", { class: "charts" }, ...charts.map(({ node }) => node)));
   onThemeChange(() => charts.forEach(({ paint }) => paint()));
 }
 
-function short(value) {
-  const plain = value === 0 || (Math.abs(value) >= 0.001 && Math.abs(value) < 1e5);
-  return plain ? String(Number(value.toPrecision(4))) : value.toExponential(2);
-}
-
-function curveChart(name, points) {
-  const [steps, values] = [points.map(([step]) => step), points.map(([, value]) => value)];
-  const low = values.reduce((a, b) => Math.min(a, b));
-  const high = values.reduce((a, b) => Math.max(a, b));
-  const canvas = el("canvas", { role: "img", "aria-label": `${name}: from ${short(values[0])} to ${short(values.at(-1))}` });
-  const paint = canvasPainter(canvas, (context, width, height) => {
-    const colours = theme();
-    const first = steps[0];
-    const span = steps.at(-1) - first || 1;
-    const x = (step) => 2 + ((step - first) / span) * (width - 8);
-    const y = (value) => height - 5 - ((value - low) / (high - low || 1)) * (height - 10);
-    context.fillStyle = colours.line;
-    for (const part of [0, 0.5, 1]) context.fillRect(0, Math.round(5 + part * (height - 10)), width, 1);
-    context.beginPath();
-    points.forEach(([step, value]) => context.lineTo(x(step), y(value)));
-    [context.strokeStyle, context.lineWidth, context.lineJoin] = [colours.accent, 1.8, "round"];
-    context.stroke();
-    context.beginPath();
-    context.arc(x(steps.at(-1)), y(values.at(-1)), 3, 0, 2 * Math.PI);
-    context.fillStyle = colours.accent;
-    context.fill();
-  });
-  const between = `step ${short(steps[0])} – ${short(steps.at(-1))}`;
-  const range = el("div", { class: "range" }, el("span", {}, between), el("span", {}, `${short(low)} … ${short(high)}`));
-  const head = el("figcaption", {}, el("span", {}, name), el("b", {}, short(values.at(-1))));
-  return { node: el("figure", {}, head, canvas, range), paint };
-}
-
-function showFacts({ facts }) {
+export function showFacts({ facts }) {
   if (facts.length) {
     const code = (name) => (["command", "commit", "checksum"].includes(name.toLowerCase()) ? "code" : "span");
     const items = facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, el(code(name), {}, value))));

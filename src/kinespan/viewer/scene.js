@@ -1,70 +1,17 @@
-// The moving skeleton: a clock, a camera that turns around the people, and the drawing of bones on a canvas.
+// The moving skeleton: a camera that turns around the people, and the drawing of bones on a canvas.
+
+import { theme } from "./colours.js";
+import { canvasPainter, clamp } from "./dom.js";
 
 const GHOST_SECONDS = 1; // for how long an unseen person's last pose is kept as a ghost
 const HEAD_RADIUS = 0.095; // metres
 const FIELD = 1.9; // focal length in units of half the canvas height
+const TRAIL_SECONDS = 1.5;
+const TRAIL_POINTS = 45;
 
-// Time that runs. "time" is sent for each change, "state" when it starts, stops or changes its speed.
-class Clock extends EventTarget {
-  constructor() {
-    super();
-    Object.assign(this, { time: 0, duration: 0, speed: 1, playing: false, last: 0 });
-    this.tick = this.tick.bind(this);
-  }
-
-  load(duration) {
-    this.pause();
-    this.duration = duration;
-    this.seek(0);
-  }
-
-  seek(time) {
-    this.time = clamp(time, 0, this.duration);
-    this.dispatchEvent(new Event("time"));
-  }
-
-  play() {
-    if (this.playing || !this.duration) return;
-    if (this.time >= this.duration) this.seek(0);
-    this.playing = true;
-    this.last = performance.now();
-    requestAnimationFrame(this.tick);
-    this.dispatchEvent(new Event("state"));
-  }
-
-  pause() {
-    if (!this.playing) return;
-    this.playing = false;
-    this.dispatchEvent(new Event("state"));
-  }
-
-  toggle() {
-    if (this.playing) this.pause();
-    else this.play();
-  }
-
-  setSpeed(speed) {
-    this.speed = speed;
-    this.dispatchEvent(new Event("state"));
-  }
-
-  tick(now) {
-    if (!this.playing) return;
-    const passed = Math.max(0, now - this.last) / 1000;
-    this.last = now;
-    this.seek(this.time + passed * this.speed);
-    if (this.time >= this.duration) this.pause();
-    else requestAnimationFrame(this.tick);
-  }
-}
-
-// ---- the scene -----------------------------------------------------------------------------------------------
-
-class Scene {
+export class Scene {
   constructor(canvas) {
-    this.canvas = canvas;
-    this.recording = null;
-    this.frame = 0;
+    Object.assign(this, { canvas, motion: null, skeleton: null, frame: 0, follows: true, hasGround: true, trails: new Set() });
     this.paint = canvasPainter(canvas, (context, width, height) => this.draw(context, width, height));
     this.listen();
     this.retheme();
@@ -75,18 +22,35 @@ class Scene {
     this.paint();
   }
 
-  show(recording) {
-    this.recording = recording;
-    this.survey = surveyMotion(recording.motion);
-    this.lastSeen = lastSeenFrames(recording.motion);
-    this.frame = 0;
+  // skeleton: bones [child, parent], sides of the joints, torso, head; motion as motion.js says
+  show(motion, skeleton) {
+    Object.assign(this, { motion, skeleton, frame: 0, home: motion.centre(0), trails: new Set() });
     this.reset();
   }
 
+  // Whether the camera goes along with the people; else it stays where it is.
+  setFollows(follows) {
+    if (!follows && this.motion) this.home = this.motion.centre(this.frame);
+    this.follows = follows;
+    this.paint();
+  }
+
+  setGround(hasGround) {
+    this.hasGround = hasGround;
+    this.paint();
+  }
+
+  // joints: indices of those that leave a trail behind them
+  setTrails(joints) {
+    this.trails = new Set(joints);
+    this.paint();
+  }
+
   reset() {
-    if (!this.recording) return;
-    const { height, width } = this.survey;
-    this.yaw = this.recording.motion.facing + 0.6;
+    if (!this.motion) return;
+    const { height, width } = this.motion;
+    this.home = this.motion.centre(this.frame);
+    this.yaw = this.motion.facing + 0.6;
     this.pitch = 0.2;
     this.distance = FIELD * Math.max(height * 0.66, width * 0.78) + width * 0.4;
     this.nearest = this.distance * 0.3;
@@ -141,10 +105,15 @@ class Scene {
 
   // ---- drawing -----------------------------------------------------------------------------------------------
 
+  // The point on the ground, [x, z], that the camera looks at.
+  get focus() {
+    return this.follows ? this.motion.centre(this.frame) : this.home;
+  }
+
   // A function from metres to [x, y, depth] in CSS pixels for the camera as it is now.
   projection(width, height) {
-    const { path, ground, height: tall } = this.survey;
-    const [tx, ty, tz] = [path[this.frame * 2], ground + tall * 0.5, path[this.frame * 2 + 1]];
+    const { ground, height: tall } = this.motion;
+    const [[tx, tz], ty] = [this.focus, ground + tall * 0.5];
     const [sy, cy, sp, cp] = [Math.sin(this.yaw), Math.cos(this.yaw), Math.sin(this.pitch), Math.cos(this.pitch)];
     const focal = (Math.min(height, width * 1.1) / 2) * FIELD;
     return (x, y, z) => {
@@ -158,23 +127,24 @@ class Scene {
   }
 
   draw(context, width, height) {
-    if (!this.recording) return;
+    if (!this.motion) return;
     const project = this.projection(width, height);
     context.lineCap = "round";
     context.lineJoin = "round";
-    this.drawGround(context, project);
+    if (this.hasGround) this.drawGround(context, project);
+    this.drawTrails(context, project);
     const bodies = this.bodies(project);
-    for (const body of bodies) this.drawShadow(context, body, project);
+    if (this.hasGround) for (const body of bodies) this.drawShadow(context, body, project);
     bodies.sort((a, b) => b.depth - a.depth);
     for (const body of bodies) this.drawBody(context, body);
   }
 
   // Lines every half metre, each whole metre stronger, fading out around the people.
   drawGround(context, project) {
-    const { path, ground, width } = this.survey;
+    const { ground, width } = this.motion;
     const radius = Math.max(2.5, width * 2.5);
     const step = radius > 8 ? 1 : 0.5;
-    const [cx, cz] = [path[this.frame * 2], path[this.frame * 2 + 1]];
+    const [cx, cz] = this.focus;
     context.strokeStyle = this.colours.ground;
     const stroke = (x1, z1, x2, z2, strong) => {
       const away = Math.hypot((x1 + x2) / 2 - cx, (z1 + z2) / 2 - cz) / radius;
@@ -201,16 +171,17 @@ class Scene {
 
   // The people of this frame: projected joints, and whether they are seen or ghosts.
   bodies(project) {
-    const { motion } = this.recording;
+    const { motion } = this;
+    const pose = motion.pose(this.frame);
     const bodies = [];
     for (let p = 0; p < motion.people; p++) {
-      const seen = this.lastSeen[this.frame * motion.people + p];
+      const seen = motion.lastSeen(this.frame, p);
       const unseen = seen < 0 ? Infinity : (this.frame - seen) / motion.fps;
       if (unseen > GHOST_SECONDS) continue;
-      const offset = this.frame * motion.stride + p * motion.joints * 3;
       const joints = [];
       for (let j = 0; j < motion.joints; j++) {
-        const [x, y, z] = motion.positions.subarray(offset + j * 3, offset + j * 3 + 3);
+        const at = (p * motion.joints + j) * 3;
+        const [x, y, z] = [pose[at], pose[at + 1], pose[at + 2]];
         joints.push({ x, y, z, at: project(x, y, z) });
       }
       const depth = joints.reduce((sum, joint) => sum + joint.at[2], 0) / joints.length;
@@ -219,12 +190,44 @@ class Scene {
     return bodies;
   }
 
+  // The paths of the chosen joints in the last moments, thicker towards now.
+  drawTrails(context, project) {
+    const { motion, frame } = this;
+    const hop = Math.max(1, Math.round((TRAIL_SECONDS * motion.fps) / TRAIL_POINTS));
+    for (const joint of this.trails) {
+      for (let p = 0; p < motion.people; p++) {
+        const at = (p * motion.joints + joint) * 3;
+        context.strokeStyle = this.colourOf(p, this.skeleton.sides[joint]);
+        let last = null;
+        for (let k = TRAIL_POINTS; k >= 0; k--) {
+          const back = frame - k * hop;
+          if (back < 0 || !motion.isSeen(back, p)) {
+            last = null;
+            continue;
+          }
+          const pose = motion.pose(back);
+          const point = project(pose[at], pose[at + 1], pose[at + 2]);
+          if (last) {
+            context.globalAlpha = 0.75 * (1 - k / (TRAIL_POINTS + 1));
+            context.lineWidth = 1 + 3 * (1 - k / TRAIL_POINTS);
+            context.beginPath();
+            context.moveTo(last[0], last[1]);
+            context.lineTo(point[0], point[1]);
+            context.stroke();
+          }
+          last = point;
+        }
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
   drawShadow(context, { joints, ghost }, project) {
-    const { ground } = this.survey;
+    const { ground } = this.motion;
     context.strokeStyle = this.colours.ground;
     context.globalAlpha = ghost ? 0.15 : 0.55;
     context.beginPath();
-    for (const [child, parent] of this.recording.skeleton.bones) {
+    for (const [child, parent] of this.skeleton.bones) {
       const [from, to] = [child, parent].map((j) => project(joints[j].x, ground, joints[j].z));
       context.moveTo(from[0], from[1]);
       context.lineTo(to[0], to[1]);
@@ -235,7 +238,7 @@ class Scene {
   }
 
   drawBody(context, body) {
-    const { skeleton } = this.recording;
+    const { skeleton } = this;
     const { surface } = this.colours;
     const parts = skeleton.bones.map(([child, parent]) => this.bonePart(body, child, parent));
     if (skeleton.head >= 0) parts.push(this.headPart(body, skeleton.head));
@@ -255,7 +258,7 @@ class Scene {
   }
 
   drawTorso(context, { person, joints, ghost }) {
-    const corners = this.recording.skeleton.torso.map((landmark) => {
+    const corners = this.skeleton.torso.map((landmark) => {
       const sum = landmark.reduce(([x, y], j) => [x + joints[j].at[0], y + joints[j].at[1]], [0, 0]);
       return sum.map((value) => value / landmark.length);
     });
@@ -270,7 +273,7 @@ class Scene {
 
   // A bone: a thick line with a rim in the page's colour, so that what is in front stands off.
   bonePart({ person, joints, ghost }, child, parent) {
-    const { sides } = this.recording.skeleton;
+    const { sides } = this.skeleton;
     const [from, to] = [joints[parent].at, joints[child].at];
     const colour = this.colourOf(person, sides[child] || sides[parent]);
     const metres = Math.hypot(...["x", "y", "z"].map((axis) => joints[parent][axis] - joints[child][axis]));
@@ -303,10 +306,10 @@ class Scene {
       context.strokeStyle = ghost ? this.colourOf(person, 0) : rim;
       context.lineWidth = 1.5;
       context.stroke();
-      if (this.recording.motion.people < 2 || ghost) return;
+      if (this.motion.people < 2 || ghost) return;
       context.font = `600 ${clamp(HEAD_RADIUS * scale, 9, 30)}px system-ui, sans-serif`;
       [context.textAlign, context.textBaseline, context.fillStyle] = ["center", "middle", rim];
-      context.fillText(String(this.recording.motion.slots[person]), x, y + 1);
+      context.fillText(String(this.motion.slots[person]), x, y + 1);
       context.textAlign = "start";
     };
     return { depth: depth - HEAD_RADIUS, draw };
@@ -314,7 +317,6 @@ class Scene {
 
   // Person slots that are not seen in this frame.
   unseen() {
-    const { motion } = this.recording;
-    return motion.slots.filter((_, p) => !motion.valid[this.frame * motion.people + p]);
+    return this.motion.slots.filter((_, p) => !this.motion.isSeen(this.frame, p));
   }
 }

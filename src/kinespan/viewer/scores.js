@@ -1,16 +1,20 @@
 // Frame scores: the curves under the timelines, and the list of labels beside the scene with their scores now.
 
+import { BACKGROUND } from "./colours.js";
+import { clamp, el, percent } from "./dom.js";
+import { spansAt } from "./rows.js";
+
 const SCORE_ROW_HEIGHT = 132;
 const WORTH_LISTING = 0.2; // a label no span has is listed when its score reaches this
 
 // Score of a label (BACKGROUND is column 0) at a time, 0 to 1.
-function scoreAt(scores, label, time) {
+export function scoreAt(scores, label, time) {
   const frame = clamp(Math.floor(time * scores.fps), 0, scores.frames - 1);
   return scores.levels[frame * scores.columns + label + 1] / 255;
 }
 
 // Labels that matter in a recording, in the label set's order.
-function listedLabels(recording) {
+export function listedLabels(recording) {
   const { truth, segmentation, proposals, trueEvents, events, scores } = recording;
   const all = [truth ?? [], segmentation ?? [], proposals, trueEvents ?? [], events ?? []].flat();
   const listed = new Set(all.map((span) => span.label));
@@ -20,21 +24,21 @@ function listedLabels(recording) {
   return [...listed].sort((a, b) => a - b);
 }
 
-// The row of curves for the timeline. `choice` holds the labels that are hidden and the one that stands out.
-function scoreRow(recording, timeline, choice) {
-  const { scores } = recording;
-  const draw = (context, width, height) => {
+// The row of curves for the timeline. `choice` holds the labels that are listed, those that are hidden and the one that
+// stands out.
+export function scoreRow(scores, labels, choice) {
+  const draw = (context, width, height, timeline) => {
     drawScoreGrid(context, width, height, timeline.colours);
-    const labels = choice.listed.filter((label) => !choice.hidden.has(label) && label !== choice.current);
-    for (const label of labels) drawScoreCurve(context, width, height, scores, label, timeline, false);
     const { current } = choice;
-    if (current !== null && !choice.hidden.has(current)) drawScoreCurve(context, width, height, scores, current, timeline, true);
+    const visible = choice.listed.filter((label) => !choice.hidden.has(label) && label !== current);
+    if (current !== null && !choice.hidden.has(current)) visible.push(current);
+    for (const label of visible) drawScoreCurve(context, width, height, scores, label, labels, timeline, label === current);
   };
   const describe = (time) => {
     const values = choice.listed.filter((label) => !choice.hidden.has(label)).map((label) => [label, scoreAt(scores, label, time)]);
     values.sort((a, b) => b[1] - a[1]);
     return values.slice(0, 4).map(([label, value]) =>
-      el("div", {}, swatch(label), el("b", {}, label < 0 ? "background" : timeline.labels[label]), ` ${percent(value)} %`));
+      el("div", {}, labels.swatch(label), el("b", {}, labels.name(label)), ` ${percent(value)} %`));
   };
   const name = el("span", {}, "Frame scores", el("small", {}, "0 to 100 %"));
   return { name, height: SCORE_ROW_HEIGHT, kind: "scores", draw, describe };
@@ -47,13 +51,18 @@ function drawScoreGrid(context, width, height, colours) {
   for (const part of [0.25, 0.5, 0.75]) context.fillRect(0, Math.round(height * part), width, 1);
 }
 
-function drawScoreCurve(context, width, height, scores, label, timeline, strong) {
+function drawScoreCurve(context, width, height, scores, label, labels, timeline, strong) {
   const [first, last] = [timeline.start, timeline.end].map((time) => clamp(Math.floor(time * scores.fps), 0, scores.frames - 1));
-  const y = (frame) => height - 3 - (scores.levels[frame * scores.columns + label + 1] / 255) * (height - 6);
+  const y = (level) => height - 3 - (level / 255) * (height - 6);
   const x = (frame) => timeline.x((frame + 0.5) / scores.fps, width);
+  const hop = Math.max(1, Math.floor((last - first) / (2 * width))); // of an hour, the highest of a pixel
   context.beginPath();
-  for (let frame = Math.max(0, first - 1); frame <= Math.min(scores.frames - 1, last + 1); frame++) context.lineTo(x(frame), y(frame));
-  context.strokeStyle = lineColour(label, timeline.colours.dark);
+  for (let frame = Math.max(0, first - 1); frame <= Math.min(scores.frames - 1, last + 1); frame += hop) {
+    let level = 0;
+    for (let k = frame; k < Math.min(frame + hop, scores.frames); k++) level = Math.max(level, scores.levels[k * scores.columns + label + 1]);
+    context.lineTo(x(frame), y(level));
+  }
+  context.strokeStyle = labels.lineColour(label, timeline.colours.dark);
   context.lineWidth = strong ? 2.4 : 1.4;
   context.globalAlpha = strong ? 1 : 0.6;
   context.lineJoin = "round";
@@ -72,7 +81,7 @@ function drawScoreCurve(context, width, height, scores, label, timeline, strong)
 
 // The list beside the scene: every label's score at this moment; it is also the key to the colours. Pressing a
 // label shows or hides its curve.
-class Moment {
+export class Moment {
   constructor(root, labels, choice, onchoice) {
     Object.assign(this, { root, labels, choice, onchoice, rows: [] });
   }
@@ -104,7 +113,7 @@ class Moment {
   }
 
   row(label) {
-    const text = label < 0 ? "background" : this.labels[label];
+    const text = this.labels.name(label);
     const bar = el("span", { class: "bar-fill" });
     const value = el("span", { class: "value" });
     const flip = () => {
@@ -112,8 +121,8 @@ class Moment {
       if (!hidden.delete(label)) hidden.add(label);
       this.refresh();
     };
-    const node = el("button", { type: "button", class: "label-row", vars: { "--c": labelColour(label) }, onclick: flip },
-      swatch(label), el("span", { class: "text", title: text }, text), value, bar);
+    const node = el("button", { type: "button", class: "label-row", vars: { "--c": this.labels.colour(label) }, onclick: flip },
+      this.labels.swatch(label), el("span", { class: "text", title: text }, text), value, bar);
     if (!this.recording.scores) node.disabled = true;
     return { label, node, bar, value };
   }

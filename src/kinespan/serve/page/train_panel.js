@@ -1,0 +1,7 @@
+// Train: jobs, models and what they learned.
+
+export class TrainPanel {
+  constructor(root, page) {
+    Object.assign(this, { root, page });
+  }
+}
