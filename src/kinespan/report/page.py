@@ -15,6 +15,7 @@ from ..viewer.bundle import bundle, read_asset
 from .data import ReportData
 from .payload import build_payload
 
+
 def write_report(data: ReportData, path: Path) -> None:
     """Write the report as one HTML file, which is complete or absent.
 

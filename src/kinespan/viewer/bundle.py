@@ -40,9 +40,7 @@ def bundle(entry: str) -> str:
         exports[path] = [match[1] for match in EXPORT.finditer(text)]
         body = IMPORT.sub(lambda match: f"const {{{match[1]}}} = {_scope(path, match[2])};\n", text)
         body = EXPORT.sub("", body)
-        scripts.append(
-            f"const {_name(path)} = (() => {{\n{body}\nreturn {{ {', '.join(exports[path])} }};\n}})();\n"
-        )
+        scripts.append(f"const {_name(path)} = (() => {{\n{body}\nreturn {{ {', '.join(exports[path])} }};\n}})();\n")
 
     add(entry, ())
     return "\n".join(scripts)
