@@ -107,8 +107,8 @@ export function drawSpan(context, width, span, labels, timeline, y, height, opac
   context.globalAlpha = 1;
   if (opacity < 0.6) return;
   context.fillStyle = inkOn(blend(labels.colour(span.label), timeline.colours.sunken, opacity));
-  const text = height < 16 ? (isNumber(span.score) ? `${percent(span.score, 0)} %` : "") : labels.name(span.label);
-  drawText(context, text, Math.max(left, 0), Math.min(right, width), y + height / 2, height < 16);
+  const text = height < 18 ? (isNumber(span.score) ? `${percent(span.score, 0)} %` : "") : labels.name(span.label);
+  drawText(context, text, Math.max(left, 0), Math.min(right, width), y + height / 2, height < 18);
 }
 
 // A line across the row with a diamond in its middle.
