@@ -150,6 +150,18 @@ def test_both_orders_of_sleap_are_the_same_motion(tmp_path):
     assert named.skeleton.joints == points.JOINTS
 
 
+def test_damaged_texts_of_hdf5_are_refused_where_its_library_would_read_them_for_ever(tmp_path):
+    path = points.write_sleap(tmp_path)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"GCOL") + 16
+    while data[at : at + 2] != b"\0\0":  # index 0 is what is free in the collection
+        at += 16 + -(-int.from_bytes(data[at + 8 : at + 16], "little") // 8) * 8
+    data[at + 8 : at + 16] = bytes(8)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="the texts in it are damaged"):
+        read(path, format="sleap", options=READ_AT_50)
+
+
 def test_sleap_tracks_of_a_picture_are_refused(tmp_path):
     import h5py
 

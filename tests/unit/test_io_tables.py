@@ -15,7 +15,7 @@ from kinespan.io import ReadOptions, detect, read
 from kinespan.io.joint_orders import AZURE_KINECT, KINECT_2, MEDIAPIPE, ZED_34
 from kinespan.io.table_columns import read_columns
 from kinespan.io.table_rows import rows_of_times
-from kinespan.io.text_table import read_text_table
+from kinespan.io.text_table import read_header, read_text_table
 from makers import person, points
 
 ASKED = ReadOptions(fps=50.0, unit="m", up="y")
@@ -476,3 +476,8 @@ def test_a_person_who_lies_in_a_table_is_asked_for_the_axis(tmp_path):
     path = points.write_wide(tmp_path / "lying.csv", lying, person.JOINTS)
     with pytest.raises(InputError, match="--up z"):
         read(path)
+
+
+@pytest.mark.parametrize("text", [b",\r\x01\n", b'a,"' + b"b" * 200_000 + b'"\n1,2\n'], ids=["return", "long"])
+def test_a_line_that_is_no_row_makes_no_table(text):
+    assert read_header(text) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..errors import InputError, import_extra
 
 EXTRA = "h5"
 MAGIC = b"\x89HDF\r\n\x1a\n"
+_HEAP = b"GCOL\x01\x00\x00\x00"
 _MAX_COMPRESSION = 200
 """Times as many bytes as the file has that compressed data may hold."""
 BROKEN = (
@@ -34,6 +36,7 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     """The file, open for reading. Raises InputError without h5py, and for a file that is cut off or damaged."""
     h5py = import_extra("h5py", EXTRA, f"{path}: reading HDF5")
     try:
+        _check_heaps(path)
         with h5py.File(path, "r") as file:
             yield file
     except BROKEN as error:
@@ -49,6 +52,32 @@ def contents(path: Path, head: bytes) -> set[str]:
             return set(file.keys())
     except InputError:
         return set()
+
+
+def _check_heaps(path: Path) -> None:
+    """Check the collections in which HDF5 keeps texts; of a damaged one its library may read the same object for ever.
+
+    A collection: "GCOL", version 1, three zeros, its size (8 bytes, little-endian), then objects: index, references
+    (2 bytes each), four zeros, size (8 bytes), data in whole eights; index 0 is what is free. Raises ValueError.
+    """
+    size = path.stat().st_size
+    if not size:
+        return
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        start = data.find(_HEAP)
+        while start >= 0 and start + 16 <= size:
+            end = start + int.from_bytes(data[start + 8 : start + 16], "little")
+            at = start + 16
+            while at + 16 <= min(end, size):
+                index, length = (
+                    int.from_bytes(data[at : at + 2], "little"),
+                    int.from_bytes(data[at + 8 : at + 16], "little"),
+                )
+                step = length if index == 0 else 16 + -(-length // 8) * 8
+                if step < 16 or at + step > end:
+                    raise ValueError("the texts in it are damaged")
+                at += step
+            start = data.find(_HEAP, start + 4)
 
 
 def array_of(data: Any) -> Any:

@@ -51,8 +51,8 @@ class ReadOptions:
             raise InputError(f"--unit is {self.unit!r}, expected one of {', '.join(METRES)}, or metres per unit")
         for name in ("fps", "unit"):
             value = getattr(self, name)
-            if isinstance(value, int | float) and not (math.isfinite(value) and value > 0):
-                raise InputError(f"--{name} is {value}, expected a positive number")
+            if isinstance(value, int | float) and not 1e-9 <= value <= 1e9:
+                raise InputError(f"--{name} is {value}, expected a positive number from 1e-9 to 1e9")
         for name in ("skip_frames", "min_label_frames"):
             if getattr(self, name) < 0:
                 raise InputError(f"--{name.replace('_', '-')} is {getattr(self, name)}, expected 0 or more")

@@ -61,7 +61,10 @@ def read_header(text: bytes) -> Header | None:
             stated |= {name: value for name, value in _COMMENT.findall(plain)}
         else:
             delimiter = delimiter or _delimiter(plain)
-            cells = tuple(cell.strip() for cell in next(csv.reader([plain], delimiter=delimiter or ","), []))
+            try:
+                cells = tuple(cell.strip() for cell in next(csv.reader([plain], delimiter=delimiter or ","), []))
+            except csv.Error:  # a carriage return within a line, a field beyond all bounds
+                return None
             if _is_values(cells, bool(rows)):
                 return Header(tuple(rows), cells, delimiter, number, start, stated) if delimiter else None
             rows.append(cells)
