@@ -136,9 +136,9 @@ def test_labels_are_replaced_and_renamed_but_never_taken_from_under_a_span(corpu
     sets.rename_label("labels", "kick", "foot")
     assert sets.labels("labels").names == ("wave", "foot")
     assert [span.label for span in sets.annotations("labels")["a"].spans] == ["foot"]
-    with pytest.raises(InputError, match="still have a label"):
+    with pytest.raises(InputError, match="label 'foot' is still used by 1 span; delete or rename them, or merge"):
         sets.set_labels("labels", LabelSet(("wave",)))
-    with pytest.raises(InputError, match="still have a label"):
+    with pytest.raises(InputError, match="label 'foot' cannot name an event, as there is 1 span of it"):
         sets.set_labels("labels", LabelSet(("wave", "foot"), events=("foot",)))
     sets.undo("labels")
     assert state(sets, "labels") == before
@@ -234,9 +234,13 @@ def test_undo_gives_every_earlier_state_back_and_redo_the_later_ones(
     sets.create("free", FREE)
     states = [state(sets, "free")]
     for action in actions:
+        version = sets.version("free")
         try:
             act(sets, action)
         except InputError:
+            assert state(sets, "free") == states[-1]
+            continue
+        if sets.version("free") == version:  # changed to what it was
             assert state(sets, "free") == states[-1]
             continue
         if action[0] == "undo":

@@ -70,6 +70,15 @@ def test_sets_are_carried_over_when_motion_is_prepared_again(folder: Path, capsy
     sets.add("anna", "c", Span(1, 2, "wave"))  # sets that were open before see the new corpus
 
 
+def test_set_that_somebody_only_watched_stays_when_motion_is_prepared_again(folder: Path) -> None:
+    assert run("--annotations", "labels.csv") == 0
+    AnnotationSets.open("corpus").watch("labels", "b", [(0.0, 2.0)], author="Anna")
+    Path("labels.csv").write_text(CSV + "a,kick,0.5,2\n")
+    assert run("--annotations", "labels.csv", "--overwrite") == 0
+    assert annotations()["b"].covered == ((0.0, 2.0),)
+    assert annotations("labels-2")["a"].spans == (Span(0.5, 2.0, "kick"),)
+
+
 def test_prepare_refuses_where_a_labelled_recording_would_vanish(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

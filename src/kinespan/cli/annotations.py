@@ -3,7 +3,8 @@
 Without options it lists the sets. --read FILE makes a set of the labels of a file of any format, named after the file
 or --set, or with --overwrite replaces labels in it. --write FILE writes a set in the format of the file's ending.
 --compare A B says how far two sets agree: F1@50 of segments, kappa by frame, and where they differ. --history lists
-what was changed, by whom and when; --undo and --redo take the last change back, and make it again.
+what was changed, by whom and when; --undo and --redo take the last change back, and make it again. --rename gives a set
+another name; --delete deletes it with its history.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .checks import check_out_file
 from .common import percent, plural, table
 
 GROUPS = {
-    "what to do": ("read", "write", "to", "compare", "history", "undo", "redo"),
+    "what to do": ("read", "write", "to", "compare", "history", "undo", "redo", "rename", "delete"),
     "of which set, by whom": ("set", "author", "overwrite"),
     "labels of a file (--read)": ("tier", "unlabelled", "time", "offset", "match", "points"),
 }
@@ -64,6 +65,10 @@ class AnnotationsArguments:
     """Take the last change of a set back."""
     redo: bool = False
     """Make the change again that was undone last."""
+    rename: str | None = None
+    """New name of the set that --set names."""
+    delete: bool = False
+    """Delete the set that --set names, with its history. This cannot be undone: write it to a file first."""
     author: str | None = None
     """Who makes the set or the change; by default the user of this computer."""
     overwrite: bool = False
@@ -74,8 +79,8 @@ def run(arguments: AnnotationsArguments, labels: LabelSettings) -> int:
     """Do it, and print what was done."""
     corpus = Corpus.open(arguments.corpus)
     sets = AnnotationSets.open(arguments.corpus)
-    names = ("read", "write", "compare", "history", "undo", "redo")
-    wanted = [name for name in names if getattr(arguments, name)]
+    names = ("read", "write", "compare", "history", "undo", "redo", "rename", "delete")
+    wanted = [name for name in names if getattr(arguments, name) not in (None, False)]
     if len(wanted) > 1:
         raise InputError(f"--{wanted[0]} and --{wanted[1]}: one thing at a time")
     if arguments.read is None and labels != LabelSettings():
@@ -92,9 +97,24 @@ def run(arguments: AnnotationsArguments, labels: LabelSettings) -> int:
         step = sets.undo if arguments.undo else sets.redo
         change = step(_set_name(arguments, corpus), by=arguments.author)
         print(f"{'undone' if arguments.undo else 'done again'}: {_about(change)} (change {change.number})")
+    elif arguments.rename is not None or arguments.delete:
+        _rename_or_delete(arguments, sets)
     else:
         print("\n".join(_listing(corpus, sets)))
     return 0
+
+
+def _rename_or_delete(arguments: AnnotationsArguments, sets: AnnotationSets) -> None:
+    """Rename or delete a set, which is named even where it is the only one."""
+    if arguments.set is None:
+        raise InputError("--rename and --delete: say of which annotation set, with --set NAME")
+    if arguments.rename is not None:
+        sets.rename_set(arguments.set, arguments.rename, arguments.author)
+        print(f"set {arguments.set!r} is {arguments.rename!r} now")
+    else:
+        recordings = len(sets.summary(arguments.set).watched)
+        sets.delete_set(arguments.set)
+        print(f"set {arguments.set!r} deleted, with labels of {plural(recordings, 'recording')} and its history")
 
 
 def _set_name(arguments: AnnotationsArguments, corpus: Corpus) -> str:

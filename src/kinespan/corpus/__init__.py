@@ -2,6 +2,8 @@
 
 from .annotation_sets import AnnotationSets
 from .info import RecordingInfo
+from .set_edits import ChangedMeanwhileError
+from .set_reading import RecordingLabels, SetSummary
 from .set_rows import SetInfo
 from .splits import Fold, Split, drop_labels
 from .splitting import default_split, group_split, label_fraction, split_by_values
@@ -10,11 +12,14 @@ from .writer import CorpusWriter, add_split
 
 __all__ = [
     "AnnotationSets",
+    "ChangedMeanwhileError",
     "Corpus",
     "CorpusWriter",
     "Fold",
     "RecordingInfo",
+    "RecordingLabels",
     "SetInfo",
+    "SetSummary",
     "Split",
     "add_split",
     "default_split",

@@ -13,57 +13,46 @@ holds every set. Motion is never touched, and a corpus remains a folder that can
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from ..data.annotation import Annotation, Event, LabelSet, Span
-from ..errors import InputError, unknown
-from .index import INDEX_FILE, Index, read_index
-from .info import RecordingInfo
+from ..data.annotation import Annotation, Event, Interval, LabelSet, Span
+from ..errors import InputError
+from .covered_time import Covered, covered_text
 from .set_content import (
     ConflictError,
-    Covered,
     Delta,
     Row,
-    annotation_of,
-    annotations_in,
     apply,
-    covered_of_text,
-    covered_text,
+    colours_in,
     covered_text_of,
     labels_text,
     rows_of,
+    write_colours,
 )
-from .set_file import (
-    SETS_FILE,
-    changing,
-    in_place,
-    reading,
-)
+from .set_edits import edit_delta, labels_delta, merged_delta, renamed_delta
+from .set_file import changing
+from .set_reading import ReadableSets
 from .set_rows import (
     Change,
-    SetInfo,
-    check_exclusive,
+    annotation_rows,
+    author_name,
+    check_colour,
     check_fits,
-    default_author,
+    check_new_name,
+    erase_set,
     insert_set,
     log_change,
     next_number,
-    prepared_annotations,
-    prepared_sets,
-    row_from,
     row_of,
-    set_infos,
     set_of,
     words_of,
-    write_prepared,
 )
+from .set_steps import NothingToStepError, Step, log_watching, next_step, step
 
 
-class AnnotationSets:
+class AnnotationSets(ReadableSets):
     """The annotation sets of the corpus in a folder, for reading what they hold now and for changing it.
 
     Each method is one transaction: it is made as a whole or not at all, and others see it from then on. Any number of
@@ -71,117 +60,55 @@ class AnnotationSets:
     annotations that it was opened with.
     """
 
-    def __init__(self, folder: Path, index: Index) -> None:
-        self.file = folder / SETS_FILE
-        self._use(index)
-
-    @classmethod
-    def open(cls, folder: str | Path) -> AnnotationSets:
-        """The sets of the corpus in a folder. Raises InputError where there is none."""
-        return cls(Path(folder), read_index(Path(folder)))
-
-    # ---- reading -----------------------------------------------------------------------------------------------
-
-    @property
-    def infos(self) -> tuple[SetInfo, ...]:
-        """The sets, in the order in which they were made."""
-        if self._has_file():
-            with reading(self.file) as connection:
-                return set_infos(connection)
-        return prepared_sets(self._index)
-
-    def labels(self, name: str) -> LabelSet:
-        """The label set of a set. Raises InputError for an unknown set."""
-        return self._info(name).labels
-
-    def annotation(self, name: str, recording: str) -> Annotation | None:
-        """The annotation of a recording, None where it has none. Raises InputError for an unknown set or recording."""
-        self._recording(recording)
-        if not self._has_file():
-            return self.annotations(name).get(recording)
-        with reading(self.file) as connection:
-            number, labels = set_of(connection, name)
-            covered = covered_text_of(connection, number, recording)
-            if covered is None:
-                return None
-            items = [row.item for row in rows_of(connection, number, recording)]
-            return annotation_of(items, labels, covered_of_text(covered))
-
-    def annotations(self, name: str) -> dict[str, Annotation]:
-        """The annotations of a set by recording. Raises InputError for an unknown set."""
-        if not self._has_file():
-            self._info(name)
-            return prepared_annotations(self._index)
-        with reading(self.file) as connection:
-            return annotations_in(connection, *set_of(connection, name))
-
-    def items(self, name: str, recording: str) -> dict[int, Span | Event]:
-        """The spans, events and point labels of a recording by number, which `change` and `delete` take."""
-        self._recording(recording)
-        self._make_file()
-        with reading(self.file) as connection:
-            number, _ = set_of(connection, name)
-            return {row.number: row.item for row in rows_of(connection, number, recording)}
-
-    def history(self, name: str, recording: str | None = None) -> tuple[Change, ...]:
-        """The changes of a set, or of one recording in it, first to last; empty where nothing was changed yet."""
-        if not self._has_file():
-            self._info(name)
-            return ()
-        columns = "number, time, author, kind, recording, about, undone_by IS NOT NULL"
-        with reading(self.file) as connection:
-            number, _ = set_of(connection, name)
-            query = f"SELECT {columns} FROM changes WHERE in_set = ? ORDER BY number"
-            changes = [Change.of(row) for row in connection.execute(query, (number,))]
-        return tuple(change for change in changes if recording is None or change.recording == recording)
-
-    # ---- changing ----------------------------------------------------------------------------------------------
-
     def create(
         self,
         name: str,
         labels: LabelSet,
         annotations: Mapping[str, Annotation] | None = None,
         author: str | None = None,
+        colours: Mapping[str, str] | None = None,
     ) -> None:
         """Make a set, empty or with annotations over its labels. Raises InputError for a name that exists."""
-        if not name or name != name.strip() or not name.isprintable():
-            raise InputError(f"annotation set {name!r}: expected a name of printable characters")
         self._make_file()
-        author = author or default_author()
+        author = author_name(author)
         with changing(self.file) as connection:
-            if connection.execute("SELECT 1 FROM sets WHERE name = ?", (name,)).fetchone():
-                raise InputError(f"annotation set {name!r} exists already; choose another name")
+            check_new_name(connection, name)
             self._check(annotations or {}, labels)
-            insert_set(connection, name, labels, annotations or {}, author, "made")
+            number = insert_set(connection, name, labels, annotations or {}, author, "made")
+            if colours:
+                write_colours(connection, number, {label: check_colour(colour) for label, colour in colours.items()})
+
+    def rename_set(self, name: str, new: str, author: str | None = None) -> None:
+        """Give a set another name. Raises InputError for a name that exists."""
+        self._make_file()
+        with changing(self.file) as connection:
+            number, _ = set_of(connection, name)
+            check_new_name(connection, new)
+            connection.execute("UPDATE sets SET name = ? WHERE number = ?", (new, number))
+            log_change(connection, number, author_name(author), "rename", None, f"renamed from {name!r}")
+
+    def delete_set(self, name: str) -> None:
+        """Delete a set with its history, for good. Raises InputError for an unknown set."""
+        self._make_file()
+        with changing(self.file) as connection:
+            erase_set(connection, set_of(connection, name)[0])
 
     def add(self, name: str, recording: str, item: Span | Event, author: str | None = None) -> int:
         """Add a span, event or point label to a recording; returns its number.
 
-        Of a recording without annotation nothing but its items is then known: `cover` says what else was looked at.
-        Raises InputError for a label that the set has not, a time outside of the recording, a person whom the motion
-        has not, and a span that overlaps another one of a set whose labels exclude each other.
+        Of a recording without annotation nothing but its items is then known: `cover` and `watch` say what else was
+        looked at. Raises InputError for a label that the set has not, a time outside of the recording, a person whom
+        the motion has not, and a span that overlaps another one of a set whose labels exclude each other.
         """
-        added: list[int] = []
-
-        def make(connection: sqlite3.Connection, number: int, labels: LabelSet) -> Delta:
-            self._check_item(connection, number, labels, recording, item)
-            added.append(next_number(connection))
-            heads: tuple[tuple[str, str | None, str | None], ...] = ()
-            if covered_text_of(connection, number, recording) is None:
-                heads = ((recording, None, covered_text(())),)
-            return Delta(added=(row_from(added[0], recording, item),), heads=heads)
-
-        self._edit(name, author, recording, f"added {words_of(item)}", make)
-        return added[0]
+        return self.edit(name, recording, add=(item,), about=f"added {words_of(item)}", author=author)[0]
 
     def change(self, name: str, item_number: int, item: Span | Event, author: str | None = None) -> None:
         """Replace a span, event or point label, given by number; it keeps its number. Raises InputError as `add`."""
 
         def make(connection: sqlite3.Connection, number: int, labels: LabelSet) -> Delta:
             row = row_of(connection, number, item_number, name)
-            self._check_item(connection, number, labels, row.recording, item, item_number)
-            return Delta((row,), (row_from(item_number, row.recording, item),))
+            info = self._recording(row.recording)
+            return edit_delta(connection, number, labels, info, change=((item_number, row.item, item),))
 
         self._edit(name, author, None, f"changed to {words_of(item)}", make)
 
@@ -192,6 +119,57 @@ class AnnotationSets:
             return Delta((row_of(connection, number, item_number, name),))
 
         self._edit(name, author, None, "deleted", make)
+
+    def edit(
+        self,
+        name: str,
+        recording: str,
+        *,
+        delete: Sequence[tuple[int, Span | Event]] = (),
+        change: Sequence[tuple[int, Span | Event, Span | Event]] = (),
+        add: Sequence[Span | Event] = (),
+        watched: Sequence[Interval] = (),
+        unwatched: Sequence[Interval] = (),
+        about: str,
+        author: str | None = None,
+    ) -> tuple[int, ...]:
+        """Change several things of a recording at once, as one step of undo; returns the numbers of what was added.
+
+        Only what the recording is in the end has to fit: two neighbours may be moved in one go.
+
+        Parameters:
+            delete: number and item, as the caller saw it.
+            change: number, item as the caller saw it, and what it becomes.
+            add: new items.
+            watched, unwatched: seconds that are marked as looked at, and as not looked at.
+            about: what is done, in plain words, for the history.
+
+        Raises ChangedMeanwhileError where an item is not as the caller saw it, and InputError as `add`; then nothing is
+        changed.
+        """
+        added: list[int] = []
+
+        def make(connection: sqlite3.Connection, number: int, labels: LabelSet) -> Delta:
+            delta = edit_delta(connection, number, labels, self._recording(recording), delete=delete, change=change,
+                               add=add, watched=watched, unwatched=unwatched)  # fmt: skip
+            added.extend(row.number for row in delta.added[len(delta.added) - len(add) :])
+            return delta
+
+        self._edit(name, author, recording, about, make)
+        return tuple(added)
+
+    def watch(self, name: str, recording: str, intervals: Sequence[Interval], author: str | None = None) -> None:
+        """Add (start, end) seconds that somebody watched to the time that was looked at; no step of undo.
+
+        What was watched and has no label is background from then on. Raises InputError for time outside of the
+        recording.
+        """
+        self._recording(recording)
+        self._make_file()
+        with changing(self.file) as connection:
+            self._refresh()
+            number, _ = set_of(connection, name)
+            log_watching(connection, number, self._recording(recording), intervals, author_name(author))
 
     def cover(self, name: str, recording: str, covered: Covered, author: str | None = None) -> None:
         """Say what time of a recording was looked at, as (start, end) seconds; None: all of it."""
@@ -220,42 +198,64 @@ class AnnotationSets:
             new = labels or old
             self._check(given, new)
             removed: list[Row] = []
-            added: list[Row] = []
             heads = []
-            first = next_number(connection)
             for recording, annotation in annotations.items():
                 removed += rows_of(connection, number, recording)
                 covered = None if annotation is None else covered_text(annotation.covered)
                 heads.append((recording, covered_text_of(connection, number, recording), covered))
-                items: Sequence[Span | Event] = () if annotation is None else (*annotation.spans, *annotation.events)
-                added += [row_from(first + len(added) + offset, recording, item) for offset, item in enumerate(items)]
             texts = None if new == old else (labels_text(old), labels_text(new))
-            return Delta(tuple(removed), tuple(added), tuple(heads), texts)
+            return Delta(tuple(removed), annotation_rows(given, next_number(connection)), tuple(heads), texts)
 
         recordings = list(annotations)
         self._edit(name, author, recordings[0] if len(recordings) == 1 else None, about, make)
 
     def set_labels(self, name: str, labels: LabelSet, author: str | None = None) -> None:
-        """Replace the label set of a set. Raises InputError where a label that is in use would be gone."""
+        """Replace the label set of a set: other labels, another order, exclusive or not.
+
+        Raises InputError where a label that is in use would be gone, spans would be of an event, and where labels that
+        are to exclude each other overlap.
+        """
+
+        self.change_labels(name, lambda _: labels, f"labels: {', '.join(labels.names)}", author)
+
+    def change_labels(
+        self, name: str, change: Callable[[LabelSet], LabelSet], about: str, author: str | None = None
+    ) -> None:
+        """Make another label set of the one that a set has by then; raises InputError as `set_labels`."""
 
         def make(connection: sqlite3.Connection, number: int, old: LabelSet) -> Delta:
-            return Delta(labels=(labels_text(old), labels_text(labels)))
+            new = change(old)
+            return Delta() if new == old else labels_delta(connection, number, old, new, self._infos)
 
-        self._edit(name, author, None, f"labels: {', '.join(labels.names)}", make)
+        self._edit(name, author, None, about, make)
 
     def rename_label(self, name: str, old: str, new: str, author: str | None = None) -> None:
         """Rename a label wherever it is used. Raises InputError for an unknown label, and a new one that exists."""
 
         def make(connection: sqlite3.Connection, number: int, labels: LabelSet) -> Delta:
-            labels.index(old)
-            names, events = (tuple(new if each == old else each for each in group)
-                             for group in (labels.names, labels.events))  # fmt: skip
-            renamed = replace(labels, names=names, events=events)  # raises
-            removed = tuple(row for row in rows_of(connection, number) if row.label == old)
-            added = tuple(row._replace(label=new) for row in removed)
-            return Delta(removed, added, labels=(labels_text(labels), labels_text(renamed)))
+            return renamed_delta(connection, number, labels, old, new)
 
         self._edit(name, author, None, f"label {old!r} renamed to {new!r}", make)
+
+    def merge_labels(self, name: str, old: str, into: str, author: str | None = None) -> None:
+        """Give all of a label's items another label, and delete it. Raises InputError for labels of two kinds."""
+
+        def make(connection: sqlite3.Connection, number: int, labels: LabelSet) -> Delta:
+            return merged_delta(connection, number, labels, old, into)
+
+        self._edit(name, author, None, f"label {old!r} merged with {into!r}", make)
+
+    def set_colour(self, name: str, label: str, colour: str | None, author: str | None = None) -> None:
+        """Give a label a colour, "#rrggbb", or with None none; no step of undo. Raises InputError."""
+        colour = None if colour is None else check_colour(colour)
+        self._make_file()
+        with changing(self.file) as connection:
+            number, labels = set_of(connection, name)
+            labels.index(label)
+            colours = {key: value for key, value in colours_in(connection, number).items() if key != label}
+            write_colours(connection, number, colours if colour is None else {**colours, label: colour})
+            about = f"label {label!r} has no colour of its own" if colour is None else f"label {label!r} is {colour}"
+            log_change(connection, number, author_name(author), "colour", None, about)
 
     def undo(self, name: str, author: str | None = None, recording: str | None = None, by: str | None = None) -> Change:
         """Take the last change of a set back, exactly; returns it.
@@ -264,7 +264,8 @@ class AnnotationSets:
             author, recording: the last change by this author, of this recording, in place of the last one of all.
             by: who undoes; by default `author`, else the user of this computer.
 
-        Raises InputError where there is nothing to undo, and where it was changed again since, by somebody else.
+        What was watched meanwhile stays watched. Raises InputError where there is nothing to undo, and
+        ChangedMeanwhileError where it was changed again since, by somebody else.
         """
         return self._step(name, "undo", author, recording, by)
 
@@ -273,21 +274,6 @@ class AnnotationSets:
         return self._step(name, "redo", author, recording, by)
 
     # ---- how ---------------------------------------------------------------------------------------------------
-
-    def _use(self, index: Index) -> None:
-        self._index = index
-        self._infos = {info.name: info for info in index.infos}
-        self._stamp = os.stat(self.file.with_name(INDEX_FILE)).st_ino
-
-    def _refresh(self) -> None:
-        """Read the index again where the corpus was prepared again, or extended, since."""
-        if os.stat(self.file.with_name(INDEX_FILE)).st_ino != self._stamp:
-            self._use(read_index(self.file.parent))
-
-    def _has_file(self) -> bool:
-        """Whether any set was ever changed."""
-        with in_place(self.file):
-            return self.file.is_file()
 
     def _edit(
         self,
@@ -301,11 +287,13 @@ class AnnotationSets:
         if recording is not None:
             self._recording(recording)
         self._make_file()
-        author = author or default_author()
+        author = author_name(author)
         with changing(self.file) as connection:
             self._refresh()
             number, labels = set_of(connection, name)
             delta = make(connection, number, labels)
+            if delta == Delta():
+                return
             try:
                 apply(connection, number, delta)
             except ConflictError:
@@ -314,61 +302,21 @@ class AnnotationSets:
                     "event; delete or rename them first"
                 ) from None
             recordings = delta.recordings
-            where = recording or (recordings.pop() if len(recordings) == 1 else None)
+            where = recording or (recordings.pop() if len(recordings) == 1 and delta.renamed is None else None)
             log_change(connection, number, author, "edit", where, about, delta)
 
-    def _step(self, name: str, kind: str, author: str | None, recording: str | None, by: str | None) -> Change:
+    def _step(self, name: str, kind: Step, author: str | None, recording: str | None, by: str | None) -> Change:
         """Undo or redo."""
-        if not self.history(name):
-            raise InputError(f"annotation set {name!r}: nothing to {kind}")
+        if recording is not None:
+            self._recording(recording)
+        self._make_file()
         with changing(self.file) as connection:
+            self._refresh()
             number, _ = set_of(connection, name)
-            where = "in_set = ? AND kind = 'edit'"
-            values: list[int | str] = [number]
-            for column, value in (("author", author), ("recording", recording)):
-                if value is not None:
-                    where, values = f"{where} AND {column} = ?", [*values, value]
-            order = "undone_by IS NULL ORDER BY number DESC"
-            if kind == "redo":
-                order = f"undone_by > (SELECT max(number) FROM changes WHERE {where}) ORDER BY undone_by DESC"
-                values *= 2
-            columns = "number, time, author, kind, recording, about, delta"
-            query = f"SELECT {columns} FROM changes WHERE {where} AND {order} LIMIT 1"
-            row = connection.execute(query, values).fetchone()
-            if row is None:
-                raise InputError(f"annotation set {name!r}: nothing to {kind}")
-            delta = Delta.from_text(row[6])
-            try:
-                apply(connection, number, delta.inverse if kind == "undo" else delta)
-            except (ConflictError, sqlite3.IntegrityError):
-                raise InputError(
-                    f"annotation set {name!r}: change {row[0]} ({row[5]}, by {row[2]}) cannot be taken back, as it was "
-                    "changed again since; undo that first"
-                ) from None
-            by = by or author or default_author()
-            step = log_change(connection, number, by, kind, row[4], f"{kind} of change {row[0]}", None, row[0])
-            undone_by = step if kind == "undo" else None
-            connection.execute("UPDATE changes SET undone_by = ? WHERE number = ?", (undone_by, row[0]))
-            return Change.of((*row[:6], kind == "undo"))
-
-    def _make_file(self) -> None:
-        """Write the prepared labels to the file, where there is none yet; of several writers one wins."""
-        if not self._has_file():
-            write_prepared(self.file, self._index)
-
-    def _info(self, name: str) -> SetInfo:
-        infos = {info.name: info for info in self.infos}
-        if name not in infos:
-            raise unknown("annotation set", name, infos)
-        return infos[name]
-
-    def _recording(self, name: str) -> RecordingInfo:
-        if name not in self._infos:
-            with in_place(self.file):
-                self._refresh()
-        if name not in self._infos:
-            raise unknown("recording", name, self._infos)
-        return self._infos[name]
+            change = next_step(connection, number, kind, author, recording)
+            if change is None:
+                raise NothingToStepError(f"annotation set {name!r}: nothing to {kind}")
+            return step(connection, number, kind, change, author_name(by or author), self._infos)
 
     def _check(self, annotations: Mapping[str, Annotation], labels: LabelSet) -> None:
         """Check annotations against the recordings and a label set. Raises InputError."""
@@ -377,18 +325,3 @@ class AnnotationSets:
                 labels.index(label)
             replace(annotation, labels=labels)  # raises for a span of an event's label
             check_fits(self._recording(recording), annotation)
-
-    def _check_item(
-        self,
-        connection: sqlite3.Connection,
-        number: int,
-        labels: LabelSet,
-        recording: str,
-        item: Span | Event,
-        same: int | None = None,
-    ) -> None:
-        """Check a span or event that replaces item `same`. Raises InputError."""
-        info = self._recording(recording)
-        check_fits(info, annotation_of([item], labels, None))
-        if labels.exclusive and isinstance(item, Span):
-            check_exclusive(info, item, [row for row in rows_of(connection, number, recording) if row.number != same])

@@ -9,17 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..annotations.label_file import listed
-from ..data.annotation import Annotation, Event, LabelSet, Span
+from ..data.annotation import Annotation, LabelSet
 from ..data.display import counted
 from ..errors import InputError
+from .covered_time import covered_text
 from .index import INDEX_FILE, Index, read_index
 from .info import RecordingInfo
 from .set_content import (
     Delta,
-    Row,
     annotations_in,
     apply,
-    covered_text,
     covered_text_of,
     labels_text,
     rows_of,
@@ -36,12 +35,12 @@ from .set_rows import (
     FIRST_SET,
     PREPARED_BY,
     SetInfo,
+    annotation_rows,
     check_fits,
     insert_set,
     log_change,
     next_number,
     prepared_annotations,
-    row_from,
     set_infos,
     set_of,
 )
@@ -149,7 +148,7 @@ def _take_in(connection: sqlite3.Connection, index: Index, prepared: Index | Non
 def _is_by_hand(connection: sqlite3.Connection, name: str) -> bool:
     """Whether anybody changed a set since it was prepared."""
     number, _ = set_of(connection, name)
-    query = "SELECT 1 FROM changes WHERE in_set = ? AND kind = 'edit' AND author <> ? AND undone_by IS NULL"
+    query = "SELECT 1 FROM changes WHERE in_set = ? AND kind IN ('edit', 'watch') AND author <> ? AND undone_by IS NULL"
     return connection.execute(query, (number, PREPARED_BY)).fetchone() is not None
 
 
@@ -163,15 +162,12 @@ def _replace(connection: sqlite3.Connection, name: str, new: Mapping[str, Annota
     label_sets = [annotation.labels for annotation in new.values()]
     union = union_of([labels, *label_sets] if keep else label_sets)
     assert union is not None
-    first = next_number(connection)
-    added: list[Row] = []
-    heads: list[tuple[str, str | None, str | None]] = []
-    for recording, annotation in new.items():
-        fitting = replace(annotation, labels=union)
-        items: Sequence[Span | Event] = (*fitting.spans, *fitting.events)
-        added += [row_from(first + len(added) + offset, recording, item) for offset, item in enumerate(items)]
-        before = covered_text_of(connection, number, recording)
-        heads.append((recording, before, covered_text(annotation.covered)))
+    fitting = {recording: replace(annotation, labels=union) for recording, annotation in new.items()}
+    added = annotation_rows(fitting, next_number(connection))
+    heads: list[tuple[str, str | None, str | None]] = [
+        (recording, covered_text_of(connection, number, recording), covered_text(annotation.covered))
+        for recording, annotation in new.items()
+    ]
     removed = [] if keep else rows_of(connection, number)
     heads += [
         (recording, covered_text_of(connection, number, recording), None)
@@ -179,7 +175,7 @@ def _replace(connection: sqlite3.Connection, name: str, new: Mapping[str, Annota
         if recording not in new
     ]
     texts = None if union == labels else (labels_text(labels), labels_text(union))
-    delta = Delta(tuple(removed), tuple(added), tuple(heads), texts)
+    delta = Delta(tuple(removed), added, tuple(heads), texts)
     apply(connection, number, delta)
     log_change(
         connection, number, PREPARED_BY, "edit", None, "labels of recordings added" if keep else "prepared again", delta

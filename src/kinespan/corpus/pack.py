@@ -24,7 +24,7 @@ from ..data.display import counted
 from ..data.skeletons import SKELETONS
 from ..errors import InputError
 from .index import INDEX_FILE, Index, decode, encode, read_index
-from .set_content import annotations_in
+from .set_content import annotations_in, colours_in, write_colours
 from .set_file import (
     FRAMES_FILE,
     SETS_FILE,
@@ -222,14 +222,20 @@ def _renamed(fold: Fold, names: Mapping[str, str]) -> Fold:
 def _anonymous_sets(sets: Path, names: Mapping[str, str]) -> None:
     """Write the sets anew, as they are now, with numbers for the names of recordings, sets and authors."""
     with reading(sets) as connection:
-        content = [(info, annotations_in(connection, *set_of(connection, info.name))) for info in set_infos(connection)]
+        numbered = [(info, *set_of(connection, info.name)) for info in set_infos(connection)]
+        content = [
+            (info, annotations_in(connection, number, labels), colours_in(connection, number))
+            for info, number, labels in numbered
+        ]
     sets.unlink()
     authors: dict[str, str] = {}
     connection = create_file(sets)
-    for number, (info, by_recording) in enumerate(content, 1):
+    for number, (info, by_recording, colours) in enumerate(content, 1):
         author = authors.setdefault(info.author, f"author-{len(authors) + 1}")
         renamed = {names[name]: annotation for name, annotation in by_recording.items() if name in names}
         name = FIRST_SET if info.name == FIRST_SET else f"set-{number}"
-        insert_set(connection, name, info.labels, renamed, author, "made anonymous")
+        in_set = insert_set(connection, name, info.labels, renamed, author, "made anonymous")
+        shown = {label: colour for label, colour in colours.items() if label in info.labels.names}
+        write_colours(connection, in_set, shown)
     connection.execute("COMMIT")
     connection.close()

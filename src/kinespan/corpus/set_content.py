@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from ..data.annotation import Annotation, Event, Interval, LabelSet, Span
+from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..errors import InputError
+from .covered_time import Covered, covered_of_text, covered_text, merged
 from .index import decode_labels, encode_labels
+
+COLOUR = re.compile("#[0-9a-f]{6}")
+"""A colour of a label: red, green and blue, two hexadecimal digits each."""
 
 
 class Row(NamedTuple):
@@ -33,9 +38,6 @@ class Row(NamedTuple):
         return Span(self.start, self.stop, self.label, self.score, self.person)
 
 
-Covered = tuple[Interval, ...] | None
-
-
 @dataclass(frozen=True)
 class Delta:
     """What a change removes and adds, exactly; covered time as JSON text, None where a recording is not annotated."""
@@ -46,12 +48,15 @@ class Delta:
     """Recording, its covered time before and after."""
     labels: tuple[str, str] | None = None
     """The label set as text, before and after."""
+    renamed: tuple[str, str] | None = None
+    """A label, before and after, whose items got another label by a change of the whole set."""
 
     @property
     def inverse(self) -> Delta:
         """The change that takes this one back."""
         heads = tuple((recording, after, before) for recording, before, after in self.heads)
-        return Delta(self.added, self.removed, heads, self.labels and (self.labels[1], self.labels[0]))
+        labels, renamed = (pair and (pair[1], pair[0]) for pair in (self.labels, self.renamed))
+        return Delta(self.added, self.removed, heads, labels, renamed)
 
     @property
     def recordings(self) -> set[str]:
@@ -60,7 +65,14 @@ class Delta:
 
     def to_text(self) -> str:
         """As JSON; `from_text` reads it back."""
-        data = {"removed": self.removed, "added": self.added, "heads": self.heads, "labels": self.labels}
+        data: dict[str, Any] = {
+            "removed": self.removed,
+            "added": self.added,
+            "heads": self.heads,
+            "labels": self.labels,
+        }
+        if self.renamed is not None:
+            data["renamed"] = self.renamed
         return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
     @staticmethod
@@ -69,27 +81,36 @@ class Delta:
         data = json.loads(text)
         removed, added = (tuple(Row(*row) for row in data[name]) for name in ("removed", "added"))
         heads = tuple((str(name), before, after) for name, before, after in data["heads"])
-        return Delta(removed, added, heads, data["labels"] and (data["labels"][0], data["labels"][1]))
+        labels, renamed = (pair and (str(pair[0]), str(pair[1])) for pair in (data["labels"], data.get("renamed")))
+        return Delta(removed, added, heads, labels, renamed)
+
+    def with_label(self, old: str, new: str) -> Delta:
+        """The change with another name of a label."""
+        removed, added = (
+            tuple(row._replace(label=new) if row.label == old else row for row in rows)
+            for rows in (self.removed, self.added)
+        )
+        return replace(self, removed=removed, added=added)
 
 
 class ConflictError(Exception):
     """A change does not fit what the file holds now."""
 
 
-def apply(connection: sqlite3.Connection, in_set: int, delta: Delta) -> None:
-    """Make a change, within a transaction. Raises ConflictError where what it removes is not there as it was."""
+def apply(
+    connection: sqlite3.Connection, in_set: int, delta: Delta, durations: Mapping[str, float] | None = None
+) -> None:
+    """Make a change, within a transaction.
+
+    Items and labels must be there as the change found them; covered time is merged with what it is by now.
+    durations: seconds of the recordings, which merging may need. Raises ConflictError.
+    """
     for row in delta.removed:
         values = (in_set, *row)
         same = "in_set IS ? AND number IS ? AND recording IS ? AND start IS ? AND stop IS ? AND label IS ? "
         same += "AND score IS ? AND person IS ?"
         if connection.execute(f"DELETE FROM items WHERE {same}", values).rowcount != 1:
             raise ConflictError
-    for recording, before, after in delta.heads:
-        if covered_text_of(connection, in_set, recording) != before:
-            raise ConflictError
-        connection.execute("DELETE FROM heads WHERE in_set = ? AND recording = ?", (in_set, recording))
-        if after is not None:
-            connection.execute("INSERT INTO heads VALUES (?, ?, ?)", (in_set, recording, after))
     if delta.labels is not None:
         before, after = delta.labels
         update = "UPDATE sets SET labels = ? WHERE number = ? AND labels = ?"
@@ -100,22 +121,42 @@ def apply(connection: sqlite3.Connection, in_set: int, delta: Delta) -> None:
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [(in_set, *row) for row in delta.added],
     )
-    _check_whole(connection, in_set, delta)
+    for recording, before_head, after_head in delta.heads:
+        _apply_head(connection, in_set, recording, before_head, after_head, (durations or {}).get(recording))
+    _check_labels(connection, in_set, delta)
 
 
-def _check_whole(connection: sqlite3.Connection, in_set: int, delta: Delta) -> None:
-    """Check that every item has its label and its head after a change. Raises ConflictError."""
+def _apply_head(
+    connection: sqlite3.Connection,
+    in_set: int,
+    recording: str,
+    before: str | None,
+    after: str | None,
+    duration: float | None,
+) -> None:
+    """Change the covered time of a recording; one that has items stays annotated."""
+    head = merged(before, after, covered_text_of(connection, in_set, recording), duration)
+    query = "SELECT 1 FROM items WHERE in_set = ? AND recording = ? LIMIT 1"
+    if head is None and connection.execute(query, (in_set, recording)).fetchone():
+        head = covered_text(())
+    if head is None:
+        connection.execute("DELETE FROM heads WHERE in_set = ? AND recording = ?", (in_set, recording))
+    else:
+        connection.execute("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)", (in_set, recording, head))
+
+
+def _check_labels(connection: sqlite3.Connection, in_set: int, delta: Delta) -> None:
+    """Check that every item has its label after a change. Raises ConflictError."""
+    (text,) = connection.execute("SELECT labels FROM sets WHERE number = ?", (in_set,)).fetchone()
+    labels = labels_of_text(text)
+    spans = {row.label for row in delta.added if row.stop is not None}
+    instants = {row.label for row in delta.added if row.stop is None}
     if delta.labels is not None:
-        labels = labels_of_text(delta.labels[1])
-        spans = {row[0] for row in connection.execute(
-            "SELECT DISTINCT label FROM items WHERE in_set = ? AND stop IS NOT NULL", (in_set,))}  # fmt: skip
-        instants = {row[0] for row in connection.execute(
-            "SELECT DISTINCT label FROM items WHERE in_set = ? AND stop IS NULL", (in_set,))}  # fmt: skip
-        if spans - set(labels.spans) or instants - set(labels.names):
-            raise ConflictError
-    for recording, _, after in delta.heads:
-        if after is None and rows_of(connection, in_set, recording):
-            raise ConflictError
+        query = "SELECT DISTINCT label FROM items WHERE in_set = ? AND stop IS"
+        spans = {row[0] for row in connection.execute(f"{query} NOT NULL", (in_set,))}
+        instants = {row[0] for row in connection.execute(f"{query} NULL", (in_set,))}
+    if spans - set(labels.spans) or instants - set(labels.names):
+        raise ConflictError
 
 
 def labels_text(labels: LabelSet) -> str:
@@ -126,17 +167,6 @@ def labels_text(labels: LabelSet) -> str:
 def labels_of_text(text: str) -> LabelSet:
     """The label set that `labels_text` wrote."""
     return decode_labels(json.loads(text))
-
-
-def covered_text(covered: Covered) -> str:
-    """Covered time as text; `covered_of_text` reads it back."""
-    return json.dumps(covered, allow_nan=False)
-
-
-def covered_of_text(text: str) -> Covered:
-    """The covered time that `covered_text` wrote."""
-    covered = json.loads(text)
-    return None if covered is None else tuple((float(start), float(end)) for start, end in covered)
 
 
 def covered_text_of(connection: sqlite3.Connection, in_set: int, recording: str) -> str | None:
@@ -199,3 +229,19 @@ def annotation_of(items: Sequence[Span | Event], labels: LabelSet, covered: Cove
     """The annotation with these spans and events."""
     spans = tuple(item for item in items if isinstance(item, Span))
     return Annotation(spans, labels, covered, tuple(item for item in items if isinstance(item, Event)))
+
+
+def colours_in(connection: sqlite3.Connection, in_set: int) -> dict[str, str]:
+    """The colours of labels, "#rrggbb", also of labels that are gone. Raises ValueError for what is none."""
+    row = connection.execute("SELECT value FROM facts WHERE name = ?", (f"colours {in_set}",)).fetchone()
+    colours = {} if row is None else json.loads(row[0])
+    for label, colour in colours.items():
+        if not COLOUR.fullmatch(colour):
+            raise ValueError(f"label {label!r}: {colour!r} is no colour")
+    return dict(colours)
+
+
+def write_colours(connection: sqlite3.Connection, in_set: int, colours: Mapping[str, str]) -> None:
+    """Keep the colours of labels, within a transaction."""
+    values = (f"colours {in_set}", json.dumps(colours, ensure_ascii=False))
+    connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", values)

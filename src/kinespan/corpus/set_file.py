@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .set_content import Delta, annotations_in, labels_of_text
+from .set_content import Delta, annotations_in, colours_in, labels_of_text
 
 FRAMES_FILE = "frames.f32"
 SETS_FILE = "annotations.sqlite"
@@ -47,6 +47,7 @@ def in_place(file: Path, replacing: bool = False) -> Iterator[None]:
     """The folder of a corpus is not replaced by another within; with `replacing` nobody else has its sets open.
 
     The lock is on the frames, which a corpus has from beginning to end; where the system has no such locks, on nothing.
+    Raises InputError where there is no such folder.
     """
     try:
         import fcntl
@@ -59,6 +60,8 @@ def in_place(file: Path, replacing: bool = False) -> Iterator[None]:
             if file.parent.is_dir():
                 break
             time.sleep(0.01)
+        else:
+            raise InputError(f"{file.parent}: no such folder; it was moved or deleted, put it back or open another")
         try:
             handle = os.open(frames, os.O_RDONLY)
         except FileNotFoundError:  # no corpus, but sets by themselves
@@ -175,6 +178,7 @@ def check_file(file: Path) -> None:
             _check_format(connection, file)
             for number, text in connection.execute("SELECT number, labels FROM sets").fetchall():
                 annotations_in(connection, number, labels_of_text(text))
+                colours_in(connection, number)
             for (delta,) in connection.execute("SELECT delta FROM changes WHERE delta IS NOT NULL"):
                 Delta.from_text(delta)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

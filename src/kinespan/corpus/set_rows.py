@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +15,14 @@ from typing import Any
 from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..data.display import counted
 from ..errors import InputError, unknown
+from .covered_time import covered_text
 from .index import Index, decode_annotation
 from .info import RecordingInfo
 from .set_content import (
+    COLOUR,
     Delta,
     Row,
     apply,
-    covered_text,
     labels_of_text,
     labels_text,
 )
@@ -63,7 +64,7 @@ class Change:
     """ISO 8601, UTC."""
     author: str
     kind: str
-    """edit, undo, redo, or prepare, which cannot be undone."""
+    """edit, undo or redo; watch, colour, rename or prepare, which cannot be undone."""
     recording: str | None
     """None where it is of the whole set or of several recordings."""
     about: str
@@ -84,6 +85,13 @@ def default_author() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def author_name(given: str | None) -> str:
+    """The name of an author, by default the user of this computer. Raises InputError for a name that none may have."""
+    if given == PREPARED_BY:
+        raise InputError(f"author {given!r}: stands for labels that no person gave; choose another name")
+    return given or default_author()
 
 
 def prepared_sets(index: Index) -> tuple[SetInfo, ...]:
@@ -135,19 +143,47 @@ def insert_set(
     annotations: Mapping[str, Annotation],
     author: str,
     about: str,
-) -> None:
-    """Add a set with its annotations, within a transaction."""
+) -> int:
+    """Add a set with its annotations, within a transaction; returns its number."""
     query = "INSERT INTO sets (name, author, time, labels) VALUES (?, ?, ?, ?)"
     number = connection.execute(query, (name, author, now(), labels_text(labels))).lastrowid
     assert number is not None
-    first = next_number(connection)
-    rows: list[Row] = []
-    for recording, annotation in annotations.items():
-        items: Sequence[Span | Event] = (*annotation.spans, *annotation.events)
-        rows += [row_from(first + len(rows) + offset, recording, item) for offset, item in enumerate(items)]
+    rows = annotation_rows(annotations, next_number(connection))
     heads = tuple((recording, None, covered_text(each.covered)) for recording, each in annotations.items())
-    apply(connection, number, Delta(added=tuple(rows), heads=heads))
+    apply(connection, number, Delta(added=rows, heads=heads))
     log_change(connection, number, author, "prepare", None, about)
+    return number
+
+
+def annotation_rows(annotations: Mapping[str, Annotation], first: int) -> tuple[Row, ...]:
+    """The spans and events of annotations by recording as rows of a file, numbered from `first`."""
+    items: list[tuple[str, Span | Event]] = []
+    for name, annotation in annotations.items():
+        items += [(name, span) for span in annotation.spans] + [(name, event) for event in annotation.events]
+    return tuple(row_from(number, name, item) for number, (name, item) in enumerate(items, first))
+
+
+def check_new_name(connection: sqlite3.Connection, name: str) -> None:
+    """Raise InputError for a name that no set may have, and one that a set has."""
+    if not name or name != name.strip() or not name.isprintable():
+        raise InputError(f"annotation set {name!r}: expected a name of printable characters")
+    if connection.execute("SELECT 1 FROM sets WHERE name = ?", (name,)).fetchone():
+        raise InputError(f"annotation set {name!r} exists already; choose another name")
+
+
+def check_colour(colour: str) -> str:
+    """A colour in small letters. Raises InputError for what is none."""
+    if not COLOUR.fullmatch(colour.lower()):
+        raise InputError(f"colour {colour!r}: expected red, green and blue as in '#1f77b4'")
+    return colour.lower()
+
+
+def erase_set(connection: sqlite3.Connection, in_set: int) -> None:
+    """Delete a set and all of its rows, within a transaction."""
+    for table in ("items", "heads", "changes"):
+        connection.execute(f"DELETE FROM {table} WHERE in_set = ?", (in_set,))
+    connection.execute("DELETE FROM facts WHERE name = ?", (f"colours {in_set}",))
+    connection.execute("DELETE FROM sets WHERE number = ?", (in_set,))
 
 
 def log_change(
@@ -186,17 +222,25 @@ def check_fits(info: RecordingInfo, annotation: Annotation) -> None:
         )
 
 
-def check_exclusive(info: RecordingInfo, span: Span, rows: Sequence[Row]) -> None:
-    """Check that a span shares no time with others of its person but a slip under a frame. Raises InputError."""
-    for row in rows:
-        is_other_person = None not in (row.person, span.person) and row.person != span.person
-        if row.stop is None or is_other_person:
-            continue
-        if min(span.end, row.stop) - max(span.start, row.start) > max(1 / info.fps, 0.02):
-            raise InputError(
-                f"recording {info.name!r}: {words_of(span)} overlaps {words_of(row.item)}, and labels of this set "
-                "exclude each other; cut one of them, or let labels overlap (exclusive=False)"
-            )
+def check_exclusive(info: RecordingInfo, rows: Sequence[Row], numbers: Collection[int]) -> None:
+    """Check that spans of some numbers share no time with others of their person but a slip under a frame.
+
+    rows: all of the recording. Raises InputError.
+    """
+    slip = max(1 / info.fps, 0.02)
+    spans = [(row.start, row.stop, row) for row in rows if row.stop is not None and row.stop - row.start > slip]
+    running: list[tuple[float, Row]] = []  # those that go on for longer than a slip
+    for start, stop, row in sorted(spans):
+        running = [(end, earlier) for end, earlier in running if end - start > slip]
+        for _, earlier in running:
+            is_other_person = None not in (row.person, earlier.person) and row.person != earlier.person
+            if not is_other_person and (row.number in numbers or earlier.number in numbers):
+                span, cut = (row, earlier) if row.number in numbers else (earlier, row)
+                raise InputError(
+                    f"recording {info.name!r}: {words_of(span.item)} overlaps {words_of(cut.item)}, and labels of this "
+                    "set exclude each other; cut one of them, or let labels overlap (exclusive=False)"
+                )
+        running.append((stop, row))
 
 
 def now() -> str:

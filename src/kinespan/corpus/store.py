@@ -60,8 +60,8 @@ class Corpus:
         """The SetInfo of each annotation set, and the name of the one that `annotation` reads; None where there is
         none, or where there are several and none was chosen."""
         self.infos = index.infos
-        if self._read or len(self.sets) > 1:
-            annotated = self._read[self.set].covered if self.set is not None else {}
+        if self._has_sets_file:
+            annotated = self._read[self.set].covered if self.set in self._read else {}
             self.infos = tuple(replace(info, annotated=info.name in annotated) for info in index.infos)
         """The RecordingInfo of each recording, in order; annotated: by the chosen set."""
         self.names = tuple(info.name for info in index.infos)
