@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from kinespan.cli import COMMANDS, load_command, main
-from kinespan.cli.motion import MAX_LINES, READING
+from kinespan.cli.motion import READING
 from kinespan.corpus.store import Corpus
 from kinespan.errors import InputError
 from kinespan.io import ReadOptions, read
+from kinespan.io.describe import MAX_LINES
 from makers import person, points
 from unit.test_io_conformance import FIXTURES, write_bvh
 

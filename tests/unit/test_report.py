@@ -24,8 +24,9 @@ from kinespan.data.skeleton import Skeleton
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.report import ReportData, ReportRecording, render_report, write_report
-from kinespan.report.payload import MAX_FPS, build_payload, frame_picks
+from kinespan.report.payload import build_payload
 from kinespan.viewer.bundle import read_asset
+from kinespan.viewer.payload import MAX_FPS, frame_picks
 
 LABELS = LabelSet(("walk", "wave", "sit"))
 EVIL = [

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from .. import io
 from ..errors import InputError
+from ..io.describe import take_lines
 from ..prepare.converting import convert_file, convert_planned, plan_folder
 from ..prepare.own_files import relative
 from ..progress import counting
@@ -28,7 +29,7 @@ from .arguments import Positional
 from .checks import check_out_file, check_out_folder
 from .common import plural
 from .labels import LabelChoice, convert_labels, is_labels
-from .motion import READING, take_lines
+from .motion import READING
 
 GROUPS = {"how to take labels": ("tier", "time", "offset"), **READING}
 

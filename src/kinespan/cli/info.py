@@ -12,13 +12,14 @@ from .. import io
 from ..annotations import detect_labels, is_label_file, read_label_file
 from ..corpus.store import Corpus
 from ..errors import InputError
+from ..io.describe import take_lines
 from ..models.model_file import read_spec, read_weights
 from ..runs.folder import ENCODER_FILE, FOLDS_FILE, METRICS_FILE, MODEL_FILE
 from ..runs.outputs import headline
 from .arguments import Positional
 from .checks import is_corpus, model_file
 from .labels import is_motion
-from .motion import READING, check_no_options, take_lines
+from .motion import READING, check_no_options
 
 GROUPS = READING
 

@@ -18,6 +18,7 @@ from ..annotations import check_can_write
 from ..corpus.store import Corpus
 from ..data.annotation import Annotation, Event, Span
 from ..errors import InputError
+from ..io.describe import decision_lines
 from ..progress import Progress
 from ..runs.folder import (
     PROPOSALS_FILE,
@@ -41,7 +42,7 @@ from .checks import (
 )
 from .common import DeviceArguments, plural
 from .labels import written_lines
-from .motion import READING, check_no_options, decision_lines
+from .motion import READING, check_no_options
 
 GROUPS = {
     "a corpus": ("split", "fold", "set"),

@@ -28,12 +28,13 @@ from ..arrays import BoolArray, Float32Array
 from ..data.skeleton import Skeleton
 from ..data.skeletons import SKELETONS
 from ..errors import InputError
+from ..io.describe import decision_lines
 from ..models.model_file import ModelSpec
 from ..transforms.normalise import even_rate
 from .arguments import Positional
 from .checks import available_device, check_device_name, localizer_spec
 from .common import DeviceArguments
-from .motion import READING, check_no_options, decision_lines
+from .motion import READING, check_no_options
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from ..stream import Update

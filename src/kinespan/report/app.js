@@ -3,7 +3,7 @@
 import { Clock } from "../viewer/clock.js";
 import { Labels, onThemeChange } from "../viewer/colours.js";
 import { byId, clamp, durationText, el, isNumber } from "../viewer/dom.js";
-import { WholeMotion, unpackScores } from "../viewer/motion.js";
+import { WholeMotion, firstTime, unpackScores } from "../viewer/motion.js";
 import { candidateRow, eventRow, eventsAt, spanRow, spansAt } from "../viewer/rows.js";
 import { Scene } from "../viewer/scene.js";
 import { Moment, scoreRow } from "../viewer/scores.js";
@@ -70,7 +70,7 @@ class Viewer {
     this.clock.load(recording.duration);
     this.timeline.show(this.rows());
     this.moment.refresh();
-    this.clock.seek(0);
+    this.clock.seek(firstTime(recording.motion));
     this.describeRecording();
     this.listSpans();
   }

@@ -9,16 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import io
 from ..annotations.activitynet import read_predictions, read_truth
-from ..arrays import Float32Array
 from ..corpus.store import INDEX_FILE, Corpus
-from ..data.annotation import LabelSet
 from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..errors import InputError
+from ..runs.answers import labels_of, of_anybody
 from ..runs.folder import LOG_FILE, METRICS_FILE, PROPOSALS_FILE, SCORES_FILE, TRUTH_FILE
 from ..runs.inputs import corpus_truth
 from ..runs.outputs import read_scores
@@ -34,13 +31,15 @@ def gather(
     title: str | None = None,
     set: str | None = None,
     options: io.ReadOptions | None = None,
+    only: Sequence[str] | None = None,
 ) -> ReportData:
     """The report of a run's folder, or of proposals and metrics files; truth and scores are read from their folder.
 
     Recordings are read from the corpus or the files that proposals.json names, or from `recordings` (a corpus, a
     folder of motion files or a file). Motion files are read as they were localized, or as `options` says otherwise. At
-    most `most` are shown. The segmentation is shown and, with `proposals` or where a file has no segmentation, the
-    proposals. Raises InputError for missing and for other files.
+    most `most` are shown, of those in `only` where that is given. The segmentation is shown and, with `proposals` or
+    where a file has no segmentation, the proposals. Raises InputError for missing and for other files, and where no
+    recording is left.
     """
     predictions_file, metrics_file = _files(inputs)
     predictions = read_predictions(predictions_file)
@@ -50,10 +49,13 @@ def gather(
         truth = _truth_of_set(predictions, set, recordings, predictions_file)
     metrics = None if metrics_file is None else _json(metrics_file)
     frame_scores = read_scores(folder / SCORES_FILE)
-    names = sorted(predictions.proposals)[:most]
+    localized = [name for name in sorted(predictions.proposals) if only is None or name in only]
+    if only is not None and not localized:
+        raise InputError(f"{predictions_file}: has no predictions of {', '.join(map(repr, only))}; localize it first")
+    names = localized[:most]
     segmentation = predictions.segmentation
     motion = _recordings(predictions, names, recordings, predictions_file, options or io.ReadOptions())
-    details, labels = predictions.details, _labels(predictions, truth)
+    details, labels = predictions.details, labels_of(predictions, truth)
     is_answer = predictions.is_answer
     shown = [
         ReportRecording(
@@ -61,20 +63,20 @@ def gather(
             truth=None if truth is None else truth.annotations.get(name),
             segmentation=None if segmentation is None or not labels.spans else segmentation.get(name, ()),
             proposals=predictions.proposals[name] if proposals or segmentation is None else (),
-            scores=None if frame_scores is None else _of_anybody(frame_scores.scores.get(name)),
+            scores=None if frame_scores is None else of_anybody(frame_scores.scores.get(name)),
             scores_fps=None if frame_scores is None else frame_scores.fps,
             events=[event for event in predictions.events.get(name, ()) if is_answer(event)] if labels.events else None,
         )
         for name in names
     ]
-    total = len(predictions.proposals)
+    total = len(localized)
     return ReportData(
         title=title or f"kinespan: {names[0] if total == 1 else f'{total} recordings localized'}",
         labels=labels,
         recordings=shown,
         metrics=metrics,
         facts=_facts(details if set is None else {**details, "set": set}, metrics, total, len(names)),
-        curves=_curves(folder),
+        curves=training_curves(folder),
     )
 
 
@@ -85,16 +87,6 @@ def _truth_of_set(predictions: Predictions, name: str, source: Path | None, file
         raise InputError(f"{file}: localized motion files, which have no annotation sets; leave --set out")
     corpus = Corpus.open(folder, name)
     return corpus_truth(corpus, [name for name in predictions.proposals if name in corpus])
-
-
-def _of_anybody(scores: Float32Array | None) -> Float32Array | None:
-    """Scores (T, C + 1) of a recording: of each label the highest that a person has, where they are told apart.
-
-    scores: (T, C + 1), or (P, T, C + 1) of P people; the background is what nobody's labels leave, the lowest.
-    """
-    if scores is None or scores.ndim == 2:
-        return scores
-    return np.concatenate([scores[..., :1].min(axis=0), scores[..., 1:].max(axis=0)], axis=1)
 
 
 def _files(inputs: Sequence[Path]) -> tuple[Path, Path | None]:
@@ -162,19 +154,6 @@ def _recordings(
     return recordings
 
 
-def _labels(predictions: Predictions, truth: Truth | None) -> LabelSet:
-    """The label set: that of the model, else of the truth, else of the spans."""
-    declared = predictions.details.get("labels")
-    if declared:
-        events = tuple(predictions.details.get("events", ()))
-        return LabelSet(tuple(declared), bool(predictions.details.get("exclusive", True)), events)
-    if truth is not None:
-        return truth.labels
-    spans = {span.label for members in predictions.proposals.values() for span in members}
-    instants = {event.label for members in predictions.events.values() for event in members}
-    return LabelSet(tuple(sorted(spans | instants)), events=tuple(instants - spans))
-
-
 def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total: int, shown: int) -> dict[str, str]:
     """The facts behind the figures: training, pretraining, the rule of the mAP, the number of recordings."""
     training = dict(details.get("training") or {})
@@ -198,7 +177,7 @@ def _facts(details: Mapping[str, Any], metrics: Mapping[str, Any] | None, total:
     return facts
 
 
-def _curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
+def training_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
     """Training curves of a run, (step, value) by name; without curves of its own, those of the runs in its folder."""
     own = folder / LOG_FILE
     curves: dict[str, list[tuple[float, float]]] = {}

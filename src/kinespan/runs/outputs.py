@@ -191,14 +191,19 @@ def read_scores(file: Path) -> FrameScores | None:
     """The content of scores.npz; None where there is no such file. Raises InputError for another file of that name."""
     if not file.is_file():
         return None
-    with np.load(file, allow_pickle=False) as data:
-        if not {"fps", "labels"} <= set(data.files):
-            raise InputError(f"{file}: holds no fps and labels, so it is of an earlier version; localize again")
-        labels = tuple(data["labels"].tolist()[1:])
-        names = [name.removeprefix("scores/") for name in data.files if name.startswith("scores/")]
-        scores = {name: data[f"scores/{name}"].astype(np.float32) for name in names}
-        people = {name: tuple(data[f"people/{name}"].tolist()) for name in names if f"people/{name}" in data.files}
-        return FrameScores(scores, float(data["fps"]), labels, people)
+    try:
+        with np.load(file, allow_pickle=False) as data:
+            if not {"fps", "labels"} <= set(data.files):
+                raise InputError(f"{file}: holds no fps and labels, so it is of an earlier version; localize again")
+            labels = tuple(data["labels"].tolist()[1:])
+            names = [name.removeprefix("scores/") for name in data.files if name.startswith("scores/")]
+            scores = {name: data[f"scores/{name}"].astype(np.float32) for name in names}
+            people = {name: tuple(data[f"people/{name}"].tolist()) for name in names if f"people/{name}" in data.files}
+            return FrameScores(scores, float(data["fps"]), labels, people)
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file}: damaged ({error}); remove it, and localize again") from None
 
 
 def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ export function el(tag, attributes = {}, ...children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
   }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
+  node.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -34,11 +34,12 @@ export const percent = (value, digits = 1) => (isNumber(value) ? (100 * value).t
 
 // ---- canvas and tooltip --------------------------------------------------------------------------------------
 
-// Calls draw(context, width, height) in CSS pixels, now and whenever the canvas changes its size; returns repaint.
+// Calls draw(context, width, height) in CSS pixels whenever the canvas changes its size; returns repaint. The size is
+// that which was last observed: to ask the page for it in each frame would lay the page out each time.
 export function canvasPainter(canvas, draw) {
   const context = canvas.getContext("2d");
+  let [width, height] = [0, 0];
   const paint = () => {
-    const { clientWidth: width, clientHeight: height } = canvas;
     if (!width || !height) return;
     const ratio = window.devicePixelRatio || 1;
     const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -47,7 +48,10 @@ export function canvasPainter(canvas, draw) {
     context.clearRect(0, 0, width, height);
     draw(context, width, height);
   };
-  new ResizeObserver(paint).observe(canvas);
+  new ResizeObserver(() => {
+    [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    paint();
+  }).observe(canvas);
   return paint;
 }
 

@@ -11,6 +11,9 @@ async function inflate(text) {
   return new Response(stream).arrayBuffer();
 }
 
+// The time of the first frame in which anybody is seen: where a recording is opened.
+export const firstTime = ({ first, fps }) => (first > 0 ? (first + 0.5) / fps : 0);
+
 // Scores of labels by frame: { fps, frames, columns, levels }, a byte each; column 0 is background.
 export async function unpackScores(scores) {
   return scores && { ...scores, levels: new Uint8Array(await inflate(scores.levels)) };
@@ -115,7 +118,7 @@ function reachOf(motion, path, ground) {
     values.sort((a, b) => a - b);
     return Math.max(least, values.length ? values[Math.floor((values.length - 1) * 0.98)] : 0);
   };
-  return { height: most(heights, 0.5), width: most(widths, 0.3) };
+  return { height: most(heights, 0.2), width: most(widths, 0.12) };
 }
 
 // For each frame and person, the last frame up to it in which the person was seen; -1 before the first.

@@ -7,6 +7,10 @@ import { clockText, el, isNumber, percent } from "./dom.js";
 const EVENT_REACH = 0.2; // seconds around an event in which the caption names it
 const MARK_REACH = 6; // pixels around a mark in which it can be pointed at
 
+const TALLEST = 240; // pixels of a row with many lanes
+const MOST_LANES = 60; // what overlaps even more is drawn over the last
+const HAIR = 3; // pixels; what is thinner is drawn as a plain line
+
 export const eventsAt = (events, time, reach = EVENT_REACH) => events.filter((event) => Math.abs(event.start - time) <= reach);
 export const spansAt = (spans, time) => spans.filter((span) => span.start <= time && time < span.end);
 
@@ -22,6 +26,31 @@ export function packLanes(items) {
   return { placed, lanes: Math.max(1, ends.length) };
 }
 
+// The index of the first of items, sorted by start, that starts at or after a time.
+export function firstFrom(items, time) {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle].start < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+// Calls draw(span) for the spans of a lane (sorted, none overlap) that are in view, but for those that would only be
+// drawn over a pixel that has one already.
+export function eachInView(lane, width, timeline, draw) {
+  let drawnTo = -Infinity;
+  for (let i = Math.max(0, firstFrom(lane, timeline.start) - 1); i < lane.length; i++) {
+    const span = lane[i];
+    if (span.start > timeline.end) return;
+    const to = timeline.x(span.end, width);
+    if (to <= drawnTo + 0.5) continue;
+    draw(span);
+    drawnTo = Math.max(to, timeline.x(span.start, width) + 2);
+  }
+}
+
 // A line of the tooltip that says what an item is.
 export function itemLine(labels, item) {
   const score = isNumber(item.score) ? ` · score ${item.score.toFixed(2)}` : "";
@@ -32,19 +61,23 @@ export function itemLine(labels, item) {
 }
 
 export function spanRow(name, spans, labels, { height = 26, covered = null } = {}) {
-  const { placed, lanes } = packLanes(spans);
-  const tall = lanes > 1 ? 20 : height;
+  const { placed, lanes: needed } = packLanes(spans);
+  const lanes = Math.min(needed, MOST_LANES);
+  const tall = lanes > 1 ? Math.max(4, Math.min(20, Math.floor(TALLEST / lanes))) : height;
+  const byLane = Array.from({ length: lanes }, () => []);
+  for (const { item, lane } of placed) byLane[Math.min(lane, lanes - 1)].push(item);
   return {
     name,
     height: lanes * tall,
     draw(context, width, _, timeline) {
       drawPaper(context, width, lanes * tall, timeline, covered);
-      for (const { item, lane } of placed) drawSpan(context, width, item, labels, timeline, lane * tall + 1, tall - 2);
+      byLane.forEach((items, lane) => eachInView(items, width, timeline, (item) =>
+        drawSpan(context, width, item, labels, timeline, lane * tall + 1, tall - 2)));
     },
     describe(time, y) {
       const lane = Math.floor(y / tall);
-      const pointed = placed.filter(({ item, lane: own }) => item.start <= time && time < item.end && (lanes === 1 || own === lane));
-      return pointed.map(({ item }) => itemLine(labels, item));
+      const pointed = spansAt(byLane[lanes === 1 ? 0 : lane] ?? [], time);
+      return pointed.map((item) => itemLine(labels, item));
     },
   };
 }
@@ -56,13 +89,25 @@ export function eventRow(name, events, labels, { covered = null } = {}) {
     height: 22,
     draw(context, width, height, timeline) {
       drawPaper(context, width, height, timeline, covered);
-      for (const event of events) drawMark(context, width, event, labels, timeline, height);
+      for (const event of eventsInView(events, width, timeline)) drawMark(context, width, event, labels, timeline, height);
     },
     describe(time, _, timeline) {
       const near = eventsAt(events, time, MARK_REACH * timeline.secondsPerPixel);
       return near.sort((a, b) => Math.abs(a.start - time) - Math.abs(b.start - time)).map((event) => itemLine(labels, event));
     },
   };
+}
+
+// Events, sorted by time, in view; of those on one pixel the first.
+export function eventsInView(events, width, timeline) {
+  const reach = 8 * timeline.secondsPerPixel;
+  const inView = events.slice(firstFrom(events, timeline.start - reach), firstFrom(events, timeline.end + reach));
+  if (inView.length <= width) return inView;
+  const pixels = new Set();
+  return inView.filter(({ start }) => {
+    const pixel = Math.floor(timeline.x(start, width));
+    return !pixels.has(pixel) && pixels.add(pixel);
+  });
 }
 
 // The candidates of one label; one is the more solid the higher its score. threshold() -> the score that is shown.
@@ -103,6 +148,12 @@ export function drawSpan(context, width, span, labels, timeline, y, height, opac
   if (to < 0 || from > width) return;
   const [left, right] = [Math.max(from, -8), Math.min(Math.max(to, from + 2), width + 8)];
   context.globalAlpha = opacity;
+  if (right - left < HAIR) {
+    context.fillStyle = labels.colour(span.label);
+    context.fillRect(left, y, Math.max(right - left - 0.5, 1), height);
+    context.globalAlpha = 1;
+    return;
+  }
   labels.fill(context, span.label, left + 0.5, y, Math.max(right - left - 1, 1.5), height, Math.min(4, (right - left) / 2));
   context.globalAlpha = 1;
   if (opacity < 0.6) return;
@@ -125,7 +176,7 @@ export function drawMark(context, width, event, labels, timeline, height) {
 }
 
 // Text between two x, cut with an ellipsis; nothing where there is no room.
-function drawText(context, text, left, right, middle, small) {
+export function drawText(context, text, left, right, middle, small) {
   const room = right - left - 12;
   if (room < 22) return;
   context.font = `${small ? 500 : 600} ${small ? 10 : 11.5}px system-ui, sans-serif`;

@@ -35,7 +35,8 @@ export function scoreRow(scores, labels, choice) {
     for (const label of visible) drawScoreCurve(context, width, height, scores, label, labels, timeline, label === current);
   };
   const describe = (time) => {
-    const values = choice.listed.filter((label) => !choice.hidden.has(label)).map((label) => [label, scoreAt(scores, label, time)]);
+    const values = choice.listed.filter((label) => !choice.hidden.has(label)).map((label) =>
+      [label, scoreAt(scores, label, time)]);
     values.sort((a, b) => b[1] - a[1]);
     return values.slice(0, 4).map(([label, value]) =>
       el("div", {}, labels.swatch(label), el("b", {}, labels.name(label)), ` ${percent(value)} %`));
@@ -51,17 +52,40 @@ function drawScoreGrid(context, width, height, colours) {
   for (const part of [0.25, 0.5, 0.75]) context.fillRect(0, Math.round(height * part), width, 1);
 }
 
+const PEAK_FRAMES = 32;
+
+// The highest level of a label in each PEAK_FRAMES frames, so that an hour need not be looked through for each picture.
+function peaksOf(scores, label) {
+  scores.peaks ??= new Map();
+  if (!scores.peaks.has(label)) {
+    const peaks = new Uint8Array(Math.ceil(scores.frames / PEAK_FRAMES));
+    for (let frame = 0; frame < scores.frames; frame++) {
+      const at = Math.floor(frame / PEAK_FRAMES);
+      peaks[at] = Math.max(peaks[at], scores.levels[frame * scores.columns + label + 1]);
+    }
+    scores.peaks.set(label, peaks);
+  }
+  return scores.peaks.get(label);
+}
+
 function drawScoreCurve(context, width, height, scores, label, labels, timeline, strong) {
   const [first, last] = [timeline.start, timeline.end].map((time) => clamp(Math.floor(time * scores.fps), 0, scores.frames - 1));
   const y = (level) => height - 3 - (level / 255) * (height - 6);
   const x = (frame) => timeline.x((frame + 0.5) / scores.fps, width);
-  const hop = Math.max(1, Math.floor((last - first) / (2 * width))); // of an hour, the highest of a pixel
-  context.beginPath();
-  for (let frame = Math.max(0, first - 1); frame <= Math.min(scores.frames - 1, last + 1); frame += hop) {
+  let hop = Math.max(1, Math.floor((last - first) / (2 * width))); // of an hour, the highest of a pixel
+  if (hop > PEAK_FRAMES) hop -= hop % PEAK_FRAMES;
+  const peaks = hop >= PEAK_FRAMES ? peaksOf(scores, label) : null;
+  const levelOf = (frame) => {
     let level = 0;
-    for (let k = frame; k < Math.min(frame + hop, scores.frames); k++) level = Math.max(level, scores.levels[k * scores.columns + label + 1]);
-    context.lineTo(x(frame), y(level));
-  }
+    const end = Math.min(frame + hop, scores.frames);
+    if (peaks) for (let k = frame / PEAK_FRAMES; k < end / PEAK_FRAMES; k++) level = Math.max(level, peaks[k]);
+    else for (let k = frame; k < end; k++) level = Math.max(level, scores.levels[k * scores.columns + label + 1]);
+    return level;
+  };
+  context.beginPath();
+  const from = Math.max(0, first - 1);
+  for (let frame = from - (from % hop); frame <= Math.min(scores.frames - 1, last + 1); frame += hop) context.lineTo(x(frame),
+    y(levelOf(frame)));
   context.strokeStyle = labels.lineColour(label, timeline.colours.dark);
   context.lineWidth = strong ? 2.4 : 1.4;
   context.globalAlpha = strong ? 1 : 0.6;

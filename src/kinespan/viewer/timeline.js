@@ -14,7 +14,7 @@ const SHORTEST_VIEW = 1; // seconds
 
 export class Timeline {
   constructor(root, clock) {
-    Object.assign(this, { root, clock, start: 0, end: 1, rows: [], colours: theme() });
+    Object.assign(this, { root, clock, start: 0, end: 1, width: 0, rows: [], colours: theme() });
     this.playhead = el("div", { class: "playhead", "aria-hidden": "true" });
     this.tracks = el("div", {
       class: "tracks", role: "slider", tabindex: "0", "aria-label": "Time, seconds", "aria-valuemin": "0",
@@ -23,7 +23,8 @@ export class Timeline {
     this.zoomIn = this.button("+", "Show a shorter stretch of time", () => this.zoom(1 / 1.6));
     this.fit = this.button("Fit", "Show the whole recording", () => this.setView(0, this.clock.duration));
     const tools = el("div", { class: "tools" }, this.zoomOut, this.zoomIn, this.fit);
-    root.append(el("div", { class: "bar" }, el("h2", {}, "Timelines"), tools), this.tracks);
+    this.bar = el("div", { class: "bar" }, el("h2", {}, "Timelines"), tools);
+    root.append(this.bar, this.tracks);
     this.listen();
   }
 
@@ -45,7 +46,7 @@ export class Timeline {
   setRows(rows) {
     this.rows = [];
     this.tracks.replaceChildren(this.playhead);
-    this.addRow({ name: "", height: 24, draw: (context, width, height) => this.drawAxis(context, width, height) });
+    this.addRow({ name: "", height: 24, kind: "axis", draw: (context, width, height) => this.drawAxis(context, width, height) });
     for (const row of rows) {
       if (row instanceof Node) this.tracks.append(row);
       else this.addRow(row);
@@ -53,11 +54,29 @@ export class Timeline {
     this.refresh();
   }
 
+  // Rows of the same recording, of which most are as they were: those that look alike keep their place and canvas.
+  updateRows(rows) {
+    const own = rows.filter((row) => !(row instanceof Node));
+    const isSame = (row, { row: now }) => row.name === now.name && row.height === now.height && row.kind === now.kind;
+    const nodes = rows.filter((row) => row instanceof Node);
+    const isAlike = own.length === this.rows.length - 1 && own.every((row, i) => isSame(row, this.rows[i + 1])) &&
+      nodes.every((node) => node.parentElement === this.tracks);
+    if (!isAlike) return this.setRows(rows);
+    own.forEach((row, i) => (this.rows[i + 1].row = row));
+    this.paint();
+  }
+
+  // Paints one row again.
+  repaint(row) {
+    this.rows.find((entry) => entry.row === row)?.paint();
+  }
+
   addRow(row) {
     const canvas = el("canvas", { vars: { height: `${row.height}px` }, "aria-hidden": "true" });
-    const name = el("div", { class: "name", title: typeof row.name === "string" ? row.name : null }, row.name);
+    const name = el("div", { class: "name", dir: "auto", title: typeof row.name === "string" ? row.name : null }, row.name);
     this.tracks.append(el("div", { class: `row ${row.kind ?? ""}`.trim() }, name, canvas));
-    const entry = { row, canvas, paint: canvasPainter(canvas, (context, width, height) => row.draw(context, width, height, this)) };
+    const entry = { row, canvas };
+    entry.paint = canvasPainter(canvas, (context, width, height) => entry.row.draw(context, width, height, this));
     canvas.addEventListener("pointermove", (event) => this.hover(event, entry));
     canvas.addEventListener("pointerleave", hideTip);
     this.rows.push(entry);
@@ -79,7 +98,7 @@ export class Timeline {
   }
 
   get secondsPerPixel() {
-    return (this.end - this.start) / Math.max(1, this.rows[0]?.canvas.clientWidth ?? 1);
+    return (this.end - this.start) / Math.max(1, this.width);
   }
 
   setView(start, end) {
@@ -105,15 +124,20 @@ export class Timeline {
   movePlayhead() {
     const { time, duration } = this.clock;
     const long = this.end - this.start;
-    if (time < this.start - 1e-6 || time > this.end + 1e-6) {
-      this.setView(time - long * 0.1, time + long * 0.9);
-      return;
-    }
-    this.tracks.style.setProperty("--at", clamp((time - this.start) / long, 0, 1));
+    this.playhead.hidden = time < this.start - 1e-6 || time > this.end + 1e-6;
+    this.playhead.style.transform = `translateX(${clamp((time - this.start) / long, 0, 1) * this.width}px)`; // no layout
     this.tracks.setAttribute("aria-valuenow", time.toFixed(2));
     if (duration && !this.clock.playing) {
       this.tracks.setAttribute("aria-valuetext", `${time.toFixed(2)} seconds of ${duration.toFixed(2)}`);
     }
+  }
+
+  // Time went on: the view goes along where the playhead would leave it.
+  follow() {
+    const { time } = this.clock;
+    const long = this.end - this.start;
+    if (time < this.start - 1e-6 || time > this.end + 1e-6) this.setView(time - long * 0.1, time + long * 0.9);
+    else this.movePlayhead();
   }
 
   timeAt(event) {
@@ -122,6 +146,10 @@ export class Timeline {
   }
 
   drawAxis(context, width, height) {
+    if (width !== this.width) {
+      this.width = width; // pixels; the other rows are as wide
+      this.movePlayhead();
+    }
     const long = this.end - this.start;
     const step = TICKS.find((tick) => (tick / long) * width >= 64) ?? TICKS[TICKS.length - 1];
     const minutes = this.clock.duration > 120;
@@ -178,15 +206,14 @@ export class Timeline {
     this.tracks.addEventListener("pointerup", (event) => release(event, false));
     this.tracks.addEventListener("pointercancel", (event) => release(event, true));
     this.tracks.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
-    this.clock.addEventListener("time", () => this.movePlayhead());
+    this.clock.addEventListener("time", () => this.follow());
     this.clock.addEventListener("state", () => this.movePlayhead());
   }
 
   onWheel(event) {
-    const long = this.end - this.start;
     if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(clamp(event.deltaY, -120, 120) * 0.003), this.timeAt(event));
     else if (Math.abs(event.deltaX) > Math.abs(event.deltaY) && !this.fit.disabled) {
-      const shift = (event.deltaX / this.tracks.clientWidth) * long;
+      const shift = event.deltaX * this.secondsPerPixel;
       this.setView(this.start + shift, this.end + shift);
     } else return;
     event.preventDefault();

@@ -2,7 +2,7 @@
 
 import { clamp, clockText, el } from "./dom.js";
 
-const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4];
+export const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4];
 
 export class Transport {
   constructor(root, clock) {
