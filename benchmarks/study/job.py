@@ -77,7 +77,7 @@ def run_job(study: Study, corpus: Corpus, pools: Sequence[Source], cells: Sequen
         facts = {"study": study.name, "row": row.name, "data": study.data, "split": study.split, "fold": cell.fold,
                  "seed": cell.seed, "labels": cell.labels, "start": cell.start, "pool": cell.pool,
                  "protocol": row.finetune.protocol if row.model == "network" else row.model,
-                 "steps": row.finetune.steps if row.model == "network" else 0,
+                 "steps": row.finetune.num_steps if row.model == "network" else 0,
                  "pretrain_min": minutes}  # fmt: skip
         append_rows(out, [{**facts, **results}])
     shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ from kinespan.config.parser import SHORT, settings_by_keyword
 from kinespan.errors import InputError
 
 TRAINING = {"learn": LearnConfig, "finetune": FinetuneConfig, "pretrain": PretrainConfig}
-RENAMED = {"corpus": "source", "corpora": "source"}
+RENAMED = {"corpus": "source", "corpora": "source", "from_": "continue_from"}
 """What the functions call a word of a command."""
 
 

@@ -47,7 +47,8 @@ class Argument:
     @property
     def name(self) -> str:
         """The flag (--network.fuse-streams), or what stands for a positional word in help (CORPUS)."""
-        return self.path.upper() if self.positional else "--" + self.path.replace("_", "-")
+        # Python has words such as `from` for itself; a field of that name ends in an underscore
+        return self.path.upper() if self.positional else "--" + self.path.removesuffix("_").replace("_", "-")
 
     @property
     def required(self) -> bool:

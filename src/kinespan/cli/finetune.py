@@ -18,6 +18,7 @@ from ..corpus.training_set import labelled_names, set_fact, training_set
 from ..runs.folder import FOLDS_FILE, METRICS_FILE, MODEL_FILE, check_run_folder, pretrained_spec
 from ..runs.folds import fold_numbers
 from ..runs.settings import check_same, load_settings, settings_of
+from ..train.continuing import check_continues
 from .checks import check_network, check_out_folder, localizer_spec
 from .common import CorpusArguments, RunArguments, facts_line, figures_table
 from .folds import FoldCommand, at_fold, print_fold_table, resumable, run_folds
@@ -40,6 +41,9 @@ class FinetuneArguments(RunArguments, CorpusArguments):
     pretrained: str | None = None
     """Encoder to start from: folder of a pretraining run, or of a finetuning run whose encoder is trained further (of
     one with --fold all each fold takes its own), a model file, or `default`, the shipped encoder."""
+    from_: str | None = None
+    """Run to go on from, where labels only grew since: its whole network is trained further, and new labels join; of a
+    run with --fold all each fold takes its own."""
     teachers: tuple[Path, ...] = ()
     """Folders of finished runs, or model files, whose scores of the unlabelled training recordings serve as
     pseudo-labels."""
@@ -69,7 +73,9 @@ def check(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) 
     if not _is_trained(arguments):
         check_run_folder(arguments.out, arguments.resume, MODEL_FILE)
     training = training_set(corpus, config.split, single_fold(config.fold))
-    labelled_names(corpus, training.names, training.drop_labels, config)
+    _, labels = labelled_names(corpus, training.names, training.drop_labels, config)
+    if arguments.from_ is not None:
+        check_continues(arguments.from_, config, labels, pretrained=arguments.pretrained)
     for teacher in arguments.teachers:
         localizer_spec(teacher)
 
@@ -82,16 +88,26 @@ def train(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) 
 
     out, fold = arguments.out, single_fold(config.fold)
     if _is_trained(arguments):
-        teachers = {"teachers": list(map(str, arguments.teachers))} if arguments.teachers else {}
-        now = {"pretrained": arguments.pretrained, **teachers, **set_fact(corpus), "config": settings_of(config)}
+        now: dict[str, Any] = {"pretrained": arguments.pretrained, "from": arguments.from_, **set_fact(corpus)}
+        now |= {"teachers": list(map(str, arguments.teachers))} if arguments.teachers else {}
+        now["config"] = settings_of(config)
         check_same(out, load_settings(out), now)
         model: Model = load_model(out)
     else:
-        start = {"pretrained": arguments.pretrained, "teachers": arguments.teachers}
-        model = finetune(corpus, out, config, **start, resume=arguments.resume)  # type: ignore[arg-type]
+        model = finetune(
+            corpus,
+            out,
+            config,
+            pretrained=arguments.pretrained,
+            continue_from=arguments.from_,
+            teachers=arguments.teachers,
+            resume=arguments.resume,
+        )
     print(f"model written to {out / MODEL_FILE}")
     training = training_set(corpus, config.split, fold)
     labelled, _ = labelled_names(corpus, training.names, training.drop_labels, config)
+    if arguments.from_ is not None:
+        print(f"went on from {arguments.from_}")
     unused = len(training.names) - len(labelled)
     if unused and not arguments.teachers and config.protocol != "linear":
         print(f"{unused} training recordings have no label in this run; --teachers {out} RUN lets another run learn")

@@ -47,7 +47,9 @@ def run_folds(command: FoldCommand, arguments: Any, config: Any, numbers: Sequen
     check_folds_folder(out, command.name, arguments.resume)
     corpora = arguments.corpora if hasattr(arguments, "corpora") else arguments.corpus
     facts = {"corpus": _as_text(corpora)} | {
-        name: value for name in ("pretrained", "teachers", "set") if (value := _as_text(getattr(arguments, name, None)))
+        name.removesuffix("_"): value
+        for name in ("pretrained", "from_", "teachers", "set")
+        if (value := _as_text(getattr(arguments, name, None)))
     }
     if arguments.resume:
         check_same(out, load_settings(out), {**facts, "config": settings_of(config)})
@@ -87,12 +89,12 @@ def has_begun(out: Path) -> bool:
 
 
 def at_fold(arguments: Any, config: Any) -> Any:
-    """Arguments in which runs of every fold, as --pretrained and --teachers, are the run of the fold of `config`.
+    """Arguments in which a run of every fold (--pretrained, --from, --teachers) is the run of the fold of `config`.
 
     Raises InputError where there is none.
     """
     changes: dict[str, Any] = {}
-    for name in {field.name for field in fields(arguments)} & {"pretrained", "teachers"}:
+    for name in {field.name for field in fields(arguments)} & {"pretrained", "from_", "teachers"}:
         value = getattr(arguments, name)
         if isinstance(value, tuple):
             changes[name] = tuple(_run_at(path, config) for path in value)

@@ -19,6 +19,7 @@ from ..corpus.store import Corpus
 from ..corpus.training_set import labelled_names, training_set
 from ..runs.folder import FOLDS_FILE, METRICS_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
 from ..runs.folds import fold_numbers
+from ..train.continuing import check_learn_continues
 from .checks import check_encoder, check_network, check_out_folder
 from .common import CorpusArguments, RunArguments, facts_line, figures_table, spread_table
 from .folds import FoldCommand, at_fold, print_fold_table, resumable, run_folds
@@ -38,6 +39,9 @@ class LearnArguments(RunArguments, CorpusArguments):
     pretrained: str | None = None
     """Encoder to start from in place of pretraining: folder of a pretraining run (of one with --fold all each fold
     takes its own), a model file, or `default`, the shipped encoder."""
+    from_: str | None = None
+    """Run of `learn` to go on from, where labels only grew since: nothing is pretrained, and its two networks are
+    trained further, new labels too; of a run with --fold all each fold takes its own."""
 
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:
@@ -67,7 +71,9 @@ def check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> Non
     check_learn_folder(arguments.out, arguments.resume)
     training = training_set(corpus, config.split, single_fold(config.fold))
     pretrained_spec(arguments.pretrained)
-    labelled, _ = labelled_names(corpus, training.names, training.drop_labels, config.finetuning())
+    labelled, labels = labelled_names(corpus, training.names, training.drop_labels, config.finetuning())
+    if arguments.from_ is not None:
+        check_learn_continues(arguments.from_, config, labels, pretrained=arguments.pretrained)
     config.teaches(len(labelled), len(training.names) - len(labelled))
 
 
@@ -76,7 +82,8 @@ def train(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> dic
     from ..train.learning import learn, run_tests
 
     out, log = arguments.out, partial(print, flush=True)
-    result = learn(corpus, out, config, pretrained=arguments.pretrained, resume=arguments.resume, log=log)
+    start = {"pretrained": arguments.pretrained, "continue_from": arguments.from_}
+    result = learn(corpus, out, config, resume=arguments.resume, log=log, **start)  # type: ignore[arg-type]
     print(f"model written to {out / MODEL_FILE}, the average of {' and '.join(run.name for run in result.runs[-2:])}")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")

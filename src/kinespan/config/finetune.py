@@ -55,8 +55,8 @@ class FinetuneConfig:
     """Frames of a training clip, at the network's rate."""
     batch_size: int = 16
     """Clips in a batch."""
-    steps: int = 300
-    """Optimiser steps."""
+    steps: int | Literal["auto"] = "auto"
+    """Optimiser steps. auto: 300; 100 where the run goes on from another one (`--from`)."""
     lr: float | Literal["auto"] = "auto"
     """Peak learning rate (AdamW). auto: 0.002; 0.01 for linear, whose features are standardised."""
     warmup: float = 0.1
@@ -90,6 +90,11 @@ class FinetuneConfig:
                 "fusion nested_u cannot be probed: protocol linear trains only a linear head, so the U would stay "
                 "untrained; use --fusion last_map or --protocol finetune"
             )
+
+    @property
+    def num_steps(self) -> int:
+        """The optimiser steps of a run that starts anew, with auto resolved."""
+        return 300 if self.steps == "auto" else self.steps
 
     @property
     def peak_lr(self) -> float:
@@ -142,8 +147,8 @@ class LearnConfig:
     counts within it. auto: as the corpus says, 0.2 where it says nothing."""
     pretrain_steps: int = 400
     """Optimiser steps of pretraining."""
-    steps: int = 300
-    """Optimiser steps of each training that follows."""
+    steps: int | Literal["auto"] = "auto"
+    """Optimiser steps of each training that follows. auto: 300; 100 of one that goes on from a run (`--from`)."""
     precision: Precision = "auto"
     """32: float32; bf16: bfloat16; auto: bf16 where the hardware has matrix units for it."""
     seed: int = 0

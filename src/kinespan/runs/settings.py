@@ -17,7 +17,7 @@ from ..files import write_atomically
 SETTINGS_FILE = "settings.yaml"
 FREE_TO_CHANGE = ("save_every", "probe_every", "precision")
 """Settings in which a resumed run may differ from the run as it was started."""
-STARTED_FROM = ("pretrained", "teachers", "set")
+STARTED_FROM = ("pretrained", "from", "teachers", "set")
 """What a run started from; a resumed one has to name the same. Its corpus may have been moved."""
 
 

@@ -99,6 +99,7 @@ class TrainingModule(L.LightningModule):
     def __init__(self, config: PretrainConfig | FinetuneConfig, pool: ClipPool) -> None:
         super().__init__()
         self.config, self.pool = config, pool
+        self.steps = config.num_steps if isinstance(config, FinetuneConfig) else config.steps
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """The batch as it is: it was drawn on the device."""
@@ -117,7 +118,7 @@ class TrainingModule(L.LightningModule):
         """Lightning's description of an optimizer under `lr_share`."""
         config = self.config
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: lr_share(step, config.steps, config.warmup, config.lr_drops)
+            optimizer, lambda step: lr_share(step, self.steps, config.warmup, config.lr_drops)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -194,15 +195,16 @@ def fit(
     quiet: bool = False,
 ) -> None:
     """Train a module for the steps of its configuration, with checkpoints in `out`. Raises Interrupted after Ctrl-C."""
-    config = module.config
+    config, steps = module.config, module.steps
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    show = ShowProgress(stage, config.steps, quiet)
+    show = ShowProgress(stage, steps, quiet)
+    log_every = max(1, min(10, steps // 10))
     trainer = L.Trainer(
-        max_steps=config.steps,
+        max_steps=steps,
         max_epochs=-1,
         precision=lightning_precision(config.precision),
-        logger=CSVLogger(str(out), name="", version=""),
-        log_every_n_steps=max(1, min(10, config.steps // 10)),
+        logger=CSVLogger(str(out), name="", version="", flush_logs_every_n_steps=log_every),
+        log_every_n_steps=log_every,
         callbacks=[
             *callbacks,
             *([EarlierLog(out)] if checkpoint is not None and (out / LOG_FILE).is_file() else []),
@@ -212,11 +214,11 @@ def fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    batches = ClipBatches(module.pool, config.batch_size, config.clip_frames, config.steps, config.seed, trainer)
+    batches = ClipBatches(module.pool, config.batch_size, config.clip_frames, steps, config.seed, trainer)
     module.batches = batches
     with freed_memory_kept(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\.")  # its advice is to developers
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
-    if show.interrupted and trainer.global_step < config.steps:
+    if show.interrupted and trainer.global_step < steps:
         trainer.save_checkpoint(out / CHECKPOINT)
         raise Interrupted(f"stopped after step {trainer.global_step}; {out} keeps a checkpoint")

@@ -69,7 +69,7 @@ class FinetuneModule(TrainingModule):
         else:
             skeleton, mirrored = self.localizer.spec.input.skeleton, None
             if self.mirror:
-                share = 0.5 * (1 - self.global_step / self.config.steps if self.mirror_fades else 1)
+                share = 0.5 * (1 - self.global_step / self.steps if self.mirror_fades else 1)
                 view, mirrored = mirror_some(view, skeleton, share, self.generator)
             view = augment(view, self.config.augment, skeleton, self.generator)
             targets = self.pool.targets_of(view)

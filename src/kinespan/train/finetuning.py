@@ -15,6 +15,7 @@ from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
 from ..runs.load import load_encoder_weights
 from ..runs.settings import save_settings
 from .clip_pool import ClipPool
+from .continuing import check_continues, continued_config, continued_spec, load_continued_weights
 from .leakage import check_no_label_leakage
 from .seeding import seeded
 from .spec import decoding_of, labelled_motions, localizer_spec
@@ -30,6 +31,7 @@ def finetune(
     config: FinetuneConfig | None = None,
     *,
     pretrained: str | Path | None = None,
+    continue_from: str | Path | None = None,
     teachers: Sequence[str | Path] = (),
     set: str | None = None,
     resume: bool = False,
@@ -47,13 +49,16 @@ def finetune(
         config: the settings of `kinespan finetune`; by default those that the command has.
         settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         pretrained: a run or a model file whose encoder is trained further, or `default`, the encoder of the package.
+        continue_from: a run or a model file whose whole network is trained further, where labels only grew since; the
+            network, its skeleton and its rate are those of that run, and `auto` steps are fewer.
         teachers: runs or model files that pseudo-label the other recordings (see teachers.py).
         set: the annotation set whose labels are used, by default the one that the corpus has, or was opened with.
         resume: continue the run that is in `out`.
         quiet: show no progress.
 
     Raises InputError for bad settings, for teachers that do not fit or have no recordings to pseudo-label, for models
-    that know labels which are held back here, and Interrupted after Ctrl-C.
+    that know labels which are held back here, for a run that cannot be gone on from (see continuing.py), and
+    Interrupted after Ctrl-C.
     """
     out, config = Path(out), settings_by_keyword(FinetuneConfig, config, settings)
     pretrained_model = pretrained_spec(pretrained, config)
@@ -62,10 +67,16 @@ def finetune(
     names, labels = labelled_names(data.corpus, data.names, data.drop_labels, config)
     if pretrained_model is not None:
         check_no_label_leakage(pretrained, pretrained_model, data, config)
-    spec = localizer_spec(data, config, labels, pretrained_model, names)
+    if continue_from is None:
+        spec, trained_config = localizer_spec(data, config, labels, pretrained_model, names), config
+    else:
+        start = check_continues(continue_from, config, labels, pretrained=pretrained)
+        spec = continued_spec(start, continue_from, data, config, labels, names)
+        trained_config = continued_config(config, spec)
     motions, annotations = labelled_motions(data, names, spec)
     spec = replace(spec, decode=decoding_of(spec, config, motions, annotations))
     facts: dict[str, Any] = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
+    facts |= {"from": str(continue_from)} if continue_from else {}
     facts |= set_fact(data.corpus)
     taught: list[PseudoLabels] = []
     if teachers:
@@ -87,7 +98,9 @@ def finetune(
         localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
         if pretrained is not None:
             load_encoder_weights(localizer.encoder, pretrained)
-        module = FinetuneModule(config, localizer, pool)
+        if continue_from is not None:
+            load_continued_weights(localizer, continue_from)
+        module = FinetuneModule(trained_config, localizer, pool)
         save_settings(out, "finetune", config, {**facts, "labelled_recordings": list(names)}, resume=resume)
         stage = "linear probe" if config.protocol == "linear" else "finetuning"
         fit(module, out, stage=stage, checkpoint=checkpoint, quiet=quiet)

@@ -13,15 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..config import FinetuneConfig, LearnConfig, single_fold
+from ..config import FinetuneConfig, LearnConfig, PretrainConfig, single_fold
 from ..config.parser import settings_by_keyword
 from ..corpus.store import Corpus
 from ..corpus.training_set import Source, TrainingSet, labelled_names, set_fact, training_set
 from ..models.ensemble import Ensemble, ensemble
-from ..models.model_file import ModelSpec
+from ..models.model_file import ModelSpec, read_spec
 from ..runs.folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
 from ..runs.load import load_model
 from ..runs.settings import save_settings
+from .continuing import check_learn_continues
 from .finetuning import finetune
 from .held_out import run_test
 from .leakage import check_no_label_leakage
@@ -51,6 +52,7 @@ def learn(
     config: LearnConfig | None = None,
     *,
     pretrained: str | Path | None = None,
+    continue_from: str | Path | None = None,
     set: str | None = None,
     resume: bool = False,
     quiet: bool = False,
@@ -66,6 +68,8 @@ def learn(
         config: the settings of `kinespan learn`; by default those that the command has.
         settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         pretrained: a run or a model file whose encoder replaces pretraining, or `default`, the encoder of the package.
+        continue_from: a run of `learn`, where labels only grew since: nothing is pretrained, and both networks go on
+            from those that were trained on labels there, as `finetune` does.
         set: the annotation set whose labels are used, by default the one that the corpus has, or was opened with.
         resume: continue the run that is in `out`; finished stages are skipped.
         quiet: show no progress.
@@ -79,9 +83,16 @@ def learn(
     start = pretrained_spec(pretrained)
     if start is not None:
         check_no_label_leakage(pretrained, start, data, config.finetuning())
-    labelled, _ = labelled_names(data.corpus, data.names, data.drop_labels, config.finetuning())
-    stages = _stages(data, out, config, pretrained, start, len(labelled), quiet)
+    labelled, labels = labelled_names(data.corpus, data.names, data.drop_labels, config.finetuning())
+    if continue_from is None:
+        stages = _stages(data, out, config, pretrained, start, len(labelled), quiet)
+    else:
+        teachers = check_learn_continues(continue_from, config, labels, pretrained=pretrained)
+        for run in teachers:
+            check_no_label_leakage(run, read_spec(run / MODEL_FILE), data, config.finetuning())
+        stages = _continued_stages(data, out, config, teachers, len(labelled), quiet)
     facts = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
+    facts |= {"from": str(continue_from)} if continue_from else {}
     facts |= set_fact(data.corpus)
     save_settings(out, "learn", config, facts, resume=resume)
     for number, stage in enumerate(stages, 1):
@@ -104,6 +115,52 @@ class _Stage(NamedTuple):
     run: Callable[..., object]
 
 
+class _Stages:
+    """The trainings of a run of `learn` in their order, as they are added."""
+
+    def __init__(self, data: TrainingSet, out: Path, num_labelled: int, quiet: bool) -> None:
+        self.data, self.out, self.quiet = data, out, quiet
+        self.num_labelled, self.num_unlabelled = num_labelled, len(data.names) - num_labelled
+        self.list: list[_Stage] = []
+
+    def pretrain(self, encoder: str, config: PretrainConfig) -> Path:
+        """Add the pretraining; returns its run folder."""
+        folder = self.out / "pretrain"
+        description = f"{encoder}, snippets of {len(self.data.names)} recordings without their labels"
+        run = partial(pretrain, self.data, folder, config, quiet=self.quiet)
+        self.list.append(_Stage(folder, ENCODER_FILE, description, run))
+        return folder
+
+    def finetune(
+        self,
+        name: str,
+        encoder: str,
+        config: FinetuneConfig,
+        *,
+        pretrained: str | Path | None = None,
+        continue_from: Path | None = None,
+        teachers: Sequence[Path] = (),
+    ) -> Path:
+        """Add a training on labels; returns its run folder."""
+        further = "" if continue_from is None else f", on from {continue_from}"
+        pseudo_labels = f", pseudo-labels of {self.num_unlabelled}" if teachers else ""
+        description = f"{encoder}, labels of {self.num_labelled} recordings{further}{pseudo_labels}"
+        start = {"pretrained": pretrained, "continue_from": continue_from, "teachers": teachers}
+        run = partial(finetune, self.data, self.out / name, config, quiet=self.quiet, **start)  # type: ignore[arg-type]
+        self.list.append(_Stage(self.out / name, MODEL_FILE, description, run))
+        return self.out / name
+
+    def students(
+        self, own: tuple[str, FinetuneConfig], partner: tuple[str, FinetuneConfig], teachers: tuple[Path, Path]
+    ) -> None:
+        """Add two students, an encoder and its settings each.
+
+        Each starts from the encoder of the teacher of its own kind, with a new head.
+        """
+        self.finetune("finetune_taught", *own, pretrained=teachers[0], teachers=teachers)
+        self.finetune("scratch_taught", *partner, pretrained=teachers[1], teachers=teachers)
+
+
 def _stages(
     data: TrainingSet,
     out: Path,
@@ -118,27 +175,33 @@ def _stages(
     Raises InputError as `LearnConfig.teaches` does.
     """
     encoder, partner = config.network.encoder if start is None else start.encoder, config.partner_encoder
-    num_unlabelled = len(data.names) - num_labelled
-    stages = []
-
-    def train(
-        name: str, encoder: str, settings: FinetuneConfig, start: str | Path | None, teachers: Sequence[Path] = ()
-    ) -> Path:
-        pseudo_labels = f", pseudo-labels of {num_unlabelled}" if teachers else ""
-        description = f"{encoder}, labels of {num_labelled} recordings{pseudo_labels}"
-        run = partial(finetune, data, out / name, settings, pretrained=start, teachers=teachers, quiet=quiet)
-        stages.append(_Stage(out / name, MODEL_FILE, description, run))
-        return out / name
-
-    if pretrained is None:
-        pretrained = out / "pretrain"
-        description = f"{encoder}, snippets of {len(data.names)} recordings without their labels"
-        run = partial(pretrain, data, pretrained, config.pretraining(), quiet=quiet)
-        stages.append(_Stage(pretrained, ENCODER_FILE, description, run))
     own, partners = config.finetuning(), config.partner_training(None if start is None else start.input.fps)
-    teachers = train("finetune", encoder, own, pretrained), train("scratch", partner, partners, None)
-    if config.teaches(num_labelled, num_unlabelled):
-        # a student starts from the encoder of the teacher of its own kind, with a new head
-        train("finetune_taught", encoder, own, teachers[0], teachers)
-        train("scratch_taught", partner, replace(partners, protocol="finetune"), teachers[1], teachers)
-    return stages
+    stages = _Stages(data, out, num_labelled, quiet)
+    if pretrained is None:
+        pretrained = stages.pretrain(encoder, config.pretraining())
+    teachers = (
+        stages.finetune("finetune", encoder, own, pretrained=pretrained),
+        stages.finetune("scratch", partner, partners),
+    )
+    if config.teaches(num_labelled, stages.num_unlabelled):
+        stages.students((encoder, own), (partner, replace(partners, protocol="finetune")), teachers)
+    return stages.list
+
+
+def _continued_stages(
+    data: TrainingSet, out: Path, config: LearnConfig, runs: tuple[Path, Path], num_labelled: int, quiet: bool
+) -> list[_Stage]:
+    """The trainings in their order, of networks that go on from those of two runs.
+
+    Raises InputError as `LearnConfig.teaches` does.
+    """
+    settings = replace(config.finetuning(), network=FinetuneConfig().network)  # the networks are those of the runs
+    encoders = [read_spec(run / MODEL_FILE).encoder for run in runs]
+    stages = _Stages(data, out, num_labelled, quiet)
+    teachers = (
+        stages.finetune("finetune", encoders[0], settings, continue_from=runs[0]),
+        stages.finetune("scratch", encoders[1], settings, continue_from=runs[1]),
+    )
+    if config.teaches(num_labelled, stages.num_unlabelled):
+        stages.students((encoders[0], settings), (encoders[1], settings), teachers)
+    return stages.list

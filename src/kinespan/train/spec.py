@@ -81,7 +81,7 @@ def localizer_spec(
     training: dict[str, Any] = {
         "stage": "finetune", "protocol": config.protocol, **training_data_facts([data]),
         "label_fraction": config.label_fraction, "labelled_recordings": len(names), "seed": config.seed,
-        "steps": config.steps,
+        "steps": config.num_steps,
     }  # fmt: skip
     annotations = (data.corpus.annotation(name, drop=data.drop_labels) for name in names)
     told_apart = any(annotation is not None and annotation.people for annotation in annotations)
