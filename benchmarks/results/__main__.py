@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..speed import growth_table, speed_tables
 from ..study import plan, tables
+from ..study.label_order_tables import gains_table, labels_table, order_table
 from ..study.tables import StudyTable
 from .encoder_tables import comparison_table
 from .fold_tables import NAMES, folds_table, store_folds
@@ -54,6 +55,11 @@ OTHER_TABLES: Mapping[str, Callable[[], str]] = {
     "folds-sfinge3d-finetune": lambda: folds_table("sfinge3d-finetune"),
     "folds-sfinge3d-learn": lambda: folds_table("sfinge3d-learn"),
     "folds-msrc12-finetune": lambda: folds_table("msrc12-finetune"),
+    "label-order-precog": lambda: order_table(stored_rows("label_order"), "precog"),
+    "label-order-precog-gains": lambda: gains_table(stored_rows("label_order"), "precog"),
+    "label-order-labels": lambda: labels_table(stored_rows("label_order")),
+    "label-order-sfinge3d": lambda: order_table(stored_rows("label_order"), "sfinge3d"),
+    "label-order-sfinge3d-gains": lambda: gains_table(stored_rows("label_order"), "sfinge3d"),
 }
 
 

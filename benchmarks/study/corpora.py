@@ -23,6 +23,7 @@ def prepare_arguments() -> dict[str, list[str]]:
     return {
         "precog": [str(data / "precog" / "csv")],
         "synthetic": ["synthetic"],
+        "sfinge3d": ["--recipe", "sfinge3d", "--raw", str(data / "sfinge3d")],
         "hdm05": ["--recipe", "hdm05", "--raw", str(data / "hdm05")],
         # the first frame of each of these is a T-pose
         "cmu_iclone": [str(data / "cmu_bvh" / "iclone"), "--skip-frames", "1"],
