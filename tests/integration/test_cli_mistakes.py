@@ -19,6 +19,10 @@ Command = Callable[..., Any]
 MISTAKES = [
     ("fintune", "unknown command 'fintune'", "'finetune'"),
     ("nonsense", "unknown command 'nonsense'", "--help"),
+    ("view", "missing: PATHS"),
+    ("view no-such-file", "no-such-file: no such file or folder"),
+    ("label no-such-folder", "no-such-folder: no such folder; expected the folder of a corpus"),
+    ("label corpus --port 70000", "--port 70000: expected 0 to 65535"),
     ("pretrain", "missing: CORPORA, --out"),
     ("pretrain corpus", "missing: --out"),
     ("pretrain corpus --out x --stepz 3", "--stepz", "did you mean '--steps'?"),

@@ -20,6 +20,8 @@ COMMANDS = {
     "annotations": "list, read, write and compare the annotation sets of a corpus",
     "pack": "write a corpus, motion and annotation sets, as one file",
     "unpack": "write the corpus in a packed file to a folder",
+    "view": "look at recordings, labels and predictions in the browser",
+    "label": "label a corpus in the browser, train from the labels, correct what comes",
     "info": "show what is in a recording, a file of labels, a corpus or a model",
     "convert": "write motion or labels in another format",
     "learn": "learn to name and bound actions from recordings of which some are labelled, in one command",

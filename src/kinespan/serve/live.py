@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 MAX_WAITING = 256
@@ -29,16 +29,19 @@ class Live:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, event, json.dumps(data, allow_nan=False))
 
+    def stop(self) -> None:
+        """End every stream; to be called in the server's loop."""
+        for queue in self._queues:
+            _restart(queue)
+
     def _put(self, event: str, text: str) -> None:
         for queue in self._queues:
             if queue.full():  # a browser that does not keep up starts again
-                while not queue.empty():
-                    queue.get_nowait()
-                queue.put_nowait(None)
+                _restart(queue)
             else:
                 queue.put_nowait((event, text))
 
-    async def listen(self) -> AsyncIterator[str]:
+    async def listen(self) -> AsyncGenerator[str, None]:
         """The events as the text of a server-sent stream."""
         queue: asyncio.Queue[tuple[str, str] | None] = asyncio.Queue(MAX_WAITING)
         self._queues.append(queue)
@@ -56,3 +59,10 @@ class Live:
                 yield f"event: {event}\ndata: {text}\n\n"
         finally:
             self._queues.remove(queue)
+
+
+def _restart(queue: asyncio.Queue[tuple[str, str] | None]) -> None:
+    """End the stream of a queue; a browser then asks for another."""
+    while not queue.empty():
+        queue.get_nowait()
+    queue.put_nowait(None)
