@@ -8,6 +8,7 @@ export class ApiError extends Error {
   }
 }
 
+export const NO_ANSWER = "The server does not answer. Is kinespan still running in its window?";
 let author = "";
 
 // The name under which changes are made from here.
@@ -19,19 +20,22 @@ async function request(method, path, { query = {}, body = undefined, as = "json"
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
   const search = given.length ? `?${new URLSearchParams(given)}` : "";
   const headers = { "X-Author": encodeURIComponent(author) };
-  const isFile = body instanceof Blob;
-  if (body !== undefined && !isFile) headers["Content-Type"] = "application/json";
-  let response;
-  try {
-    response = await fetch(`/api/${path}${search}`, { method, headers, body: body === undefined || isFile ? body : JSON.stringify(body) });
-  } catch {
-    throw new ApiError(0, "The server does not answer. Is kinespan still running in its window?");
-  }
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const options = { method, headers, body: body === undefined ? undefined : JSON.stringify(body) };
+  const response = await answered(fetch(`/api/${path}${search}`, options));
   if (!response.ok) {
     const answer = await response.json().catch(() => ({}));
     throw new ApiError(response.status, answer.error ?? `The server answered ${response.status}.`, answer);
   }
-  return as === "bytes" ? response.arrayBuffer() : as === "response" ? response : response.json();
+  if (as === "response") return response;
+  return answered(as === "bytes" ? response.arrayBuffer() : response.json());
+}
+
+// A server that ends may do so before an answer or within it.
+function answered(promise) {
+  return promise.catch(() => {
+    throw new ApiError(0, NO_ANSWER);
+  });
 }
 
 export const getJson = (path, query) => request("GET", path, { query });
@@ -39,12 +43,24 @@ export const getBytes = (path, query) => request("GET", path, { query, as: "byte
 export const getResponse = (path, query) => request("GET", path, { query, as: "response" });
 export const postJson = (path, body, query) => request("POST", path, { body, query });
 export const putJson = (path, body, query) => request("PUT", path, { body, query });
-export const putFile = (path, file) => request("PUT", path, { body: file });
 
-// A link that downloads an answer.
-export function linkTo(path, query) {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
-  return `/api/${path}?${new URLSearchParams(given)}`;
+// Sends a file; onprogress(bytes) tells how much of it is sent.
+export function putFile(path, file, onprogress) {
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest(); // fetch does not tell how far it is
+    sending.open("PUT", `/api/${path}`);
+    sending.setRequestHeader("X-Author", encodeURIComponent(author));
+    sending.setRequestHeader("Content-Type", "application/octet-stream");
+    sending.responseType = "json";
+    sending.upload.addEventListener("progress", ({ loaded }) => onprogress(loaded));
+    sending.addEventListener("error", () => reject(new ApiError(0, NO_ANSWER)));
+    sending.addEventListener("load", () => {
+      if (sending.status < 300) resolve(sending.response);
+      else reject(new ApiError(sending.status, sending.response?.error ?? `The server answered ${sending.status}.`,
+        sending.response));
+    });
+    sending.send(file);
+  });
 }
 
 // Calls handlers[event](data) for what the server tells, and handlers.lost / handlers.back as the connection goes and

@@ -13,12 +13,19 @@ export function showNote(text) {
 // An error in words; one that is shown already is not shown twice.
 export function showError(error) {
   const text = error.message ?? String(error);
-  const shown = [...byId("notes").querySelectorAll(".note.error")].some((note) => note.firstElementChild.textContent === text);
-  if (shown) return;
+  if (errorNotes(text).length) return;
   const close = el("button", { type: "button", class: "ghost", "aria-label": "Close", onclick: () => note.remove() }, "×");
   const note = el("div", { class: "note error", role: "alert" }, el("span", {}, text), close);
   byId("notes").append(note);
 }
+
+// Takes an error away that does not hold any more.
+export function closeError(text) {
+  for (const note of errorNotes(text)) note.remove();
+}
+
+const errorNotes = (text) =>
+  [...byId("notes").querySelectorAll(".note.error")].filter((note) => note.firstElementChild.textContent === text);
 
 // Asks in a dialog. fields: [{ name, label, value, type, choices, required }]; resolves to { name: value }, or null
 // where it was closed. Without fields it asks to confirm.

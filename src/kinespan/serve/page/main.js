@@ -14,6 +14,7 @@ import { ExportPanel } from "./export_panel.js";
 import { Keys } from "./keys.js";
 import { LabelPanel } from "./label_panel.js";
 import { RecordingList } from "./list.js";
+import { Splitter } from "./splitter.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { SuggestPanel } from "./suggest_panel.js";
@@ -22,6 +23,7 @@ import { Timelines } from "./timelines.js";
 import { Topbar } from "./topbar.js";
 import { TrainPanel } from "./train_panel.js";
 
+const FIRST_TRIES = 5; // recordings that are tried, where the first ones cannot be read
 const TABS = [
   ["labels", "Labels", LabelPanel],
   ["suggestions", "Suggest", SuggestPanel],
@@ -29,6 +31,14 @@ const TABS = [
   ["compare", "Compare", ComparePanel],
   ["export", "Export", ExportPanel],
 ];
+
+// The first recording of the list that can be read.
+async function showFirst(store) {
+  for (const id of store.order.slice(0, FIRST_TRIES)) {
+    await store.show(id);
+    if (store.recording || store.opening !== null) return; // another one may have been chosen meanwhile
+  }
+}
 
 async function start() {
   const clock = new Clock();
@@ -44,6 +54,12 @@ async function start() {
   page.tabs = new Tabs(byId("side"), TABS, page);
   page.keys = new Keys(page);
   page.drop = new DropTarget(document.body, page);
+  page.splitter = new Splitter(byId("timeline"));
+  store.on("session", () => {
+    const { editable, models, sets } = store.session;
+    const isUsed = editable || models.length > 0 || sets.length > 0; // there is something to label, predict or compare
+    document.body.classList.toggle("no-side", !isUsed);
+  });
   store.on("recording", () => page.transport.show(store.recording.fps, store.recording.frames));
   onThemeChange(() => {
     page.stage.retheme();
@@ -51,7 +67,7 @@ async function start() {
   });
   try {
     await store.start();
-    if (store.recordings.length) await store.show(store.recordings[0].id);
+    await showFirst(store);
   } catch (error) {
     showError(error);
   }

@@ -3,7 +3,8 @@
 import { el } from "../../viewer/dom.js";
 
 export class Tabs {
-  // tabs: [key, name, class]; the class gets (root, page) and may have `isUsed`, by which its tab is hidden
+  // tabs: [key, name, class]; the class gets (root, page) and may have `isUsed`, by which its tab is
+  // hidden, and shown() and hidden(), which are called as it comes and goes
   constructor(root, tabs, page) {
     this.panels = new Map();
     this.bar = el("div", { class: "tabs", role: "tablist", "aria-label": "Tools" });
@@ -28,6 +29,7 @@ export class Tabs {
       tab.tabIndex = isShown ? 0 : -1;
       body.hidden = !isShown;
       if (isShown) panel.shown?.();
+      else panel.hidden?.();
     }
   }
 
