@@ -4,7 +4,7 @@
 #   make TORCH=torch==2.13.0 demo       another torch, such as the CUDA build on a machine with a GPU
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-benchmarks lint docs bench tables clean
+.PHONY: help demo test test-benchmarks lint docs bench tables pictures clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -57,6 +57,9 @@ bench: $(READY)  ## measure the speed of every stage against the field's usual w
 
 tables: $(READY)  ## write docs/research/catalogue.md, the tables of all methods, encoders, ... by name
 	@$(BIN)/kinespan list all --markdown > docs/research/catalogue.new && mv docs/research/catalogue.new docs/research/catalogue.md
+
+pictures: $(READY)  ## take the pictures of the page in README and docs anew, which trains a model first
+	@KINESPAN_PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/acceptance/test_page_pictures.py
 
 clean:  ## remove the environment and what tests and tools leave behind
 	rm -rf $(VENV) demo build docs/_build docs/gallery docs/api/generated examples/report.html $(COMPILED:.c=.*.so) .pytest_cache .mypy_cache .ruff_cache .hypothesis

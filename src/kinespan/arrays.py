@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+Float16Array: TypeAlias = NDArray[np.float16]
+"""Scores and features that are kept in files."""
 Float32Array: TypeAlias = NDArray[np.float32]
 """Motion, scores and features."""
 Float64Array: TypeAlias = NDArray[np.float64]

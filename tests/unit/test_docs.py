@@ -142,6 +142,18 @@ def test_every_command_is_in_the_table_of_commands() -> None:
     assert sorted(rows) == sorted(COMMANDS)
 
 
+def test_every_key_of_the_page_is_in_the_guide_of_the_page() -> None:
+    page = (DOCS / "start" / "page.md").read_text(encoding="utf-8")
+    script = (Path(kinespan.__file__).parent / "serve" / "page" / "keys.js").read_text(encoding="utf-8")
+    presses = {press for keys in re.findall(r"keys: \[(.*?)\]", script) for press in re.findall(r'"([^"]+)"', keys)}
+    assert len(presses) > 40
+    named = {"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓", "Delete": "Del", "Escape": "Esc"}
+    for press in presses - {"Backspace", "="}:
+        key = press if len(press) == 1 else press.split("+")[-1]
+        key = key.lower() if len(key) == 1 else named.get(key, key)
+        assert f"`{key}`" in page, press
+
+
 def test_every_recipe_rule_and_decoder_is_explained() -> None:
     datasets = text_of(DOCS / "research" / "datasets.md")
     for name in RECIPES:

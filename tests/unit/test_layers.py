@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -196,6 +197,7 @@ def test_the_source_is_free_of(pattern: str) -> None:
     assert not statement, FORBIDDEN[pattern]
 
 
+@cache
 def _code_lines(file: Path) -> list[str]:
     """The lines of a file with docstrings and comments blanked."""
     text = file.read_text(encoding="utf-8")
