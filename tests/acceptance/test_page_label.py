@@ -27,7 +27,7 @@ FPS = 30.0
 SECONDS = 6
 LABELS = LabelSet(("reach", "grasp", "hold", "tap"), events=("tap",))
 HOSTILE = ("<script>alert(1)</script>", "\"quoted\" 'twice' & <b>bold</b>", "قفزة عالية", "w" * 200)
-NAMES = ("mouse", "edges", "carve", "keys", "undo", "points", "live", "conflict", "hostile", "panel", "people", "spare")
+NAMES = ("mouse", "edges", "carve", "keys", "undo", "points", "live", "conflict", "hostile", "panel", "people", "late", "spare")
 SPANS = 10_000
 
 
@@ -135,11 +135,11 @@ class Hands(OpenPage):
 
     def until(self, check: Callable[[], bool]) -> None:
         """Waits until something is true, which the page may still be saving."""
-        for _ in range(100):
+        for _ in range(400):
             if check():
                 return
-            self.page.wait_for_timeout(30)
-        pytest.fail(f"not so after 3 s; {self.name} has {self.saved()}")
+            self.page.wait_for_timeout(25)
+        pytest.fail(f"not so after 10 s; {self.name} has {self.saved()}")
 
     def until_frames(self, *expected: tuple[str, int, int | None]) -> None:
         self.until(lambda: self.saved_frames() == list(expected))
@@ -194,6 +194,28 @@ def test_a_drag_on_paper_makes_a_span_of_the_label_that_is_typed_and_later_of_th
     hand.until_frames(("grasp", 30, 60), ("hold", 90, 120))
 
 
+def test_a_span_is_relabelled_in_a_dialog_that_was_opened_before_its_number_came(hands: Callable[[str], Hands]) -> None:
+    hand = hands("late")
+    asked: list[Any] = []
+
+    def hold_back(route: Any) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    hand.page.route("**/edit?*", hold_back)
+    hand.press("1")
+    hand.drag(1.0, 2.0)
+    hand.page.mouse.dblclick(*hand.point(1.5))
+    hand.page.wait_for_selector("dialog[open] input")
+    with hand.page.expect_response("**/edit?*"):
+        asked[0].continue_()
+    hand.until_frames(("reach", 30, 60))
+    hand.choose("hold")
+    hand.until_frames(("hold", 30, 60))
+    hand.page.unroute("**/edit?*", hold_back)
+
+
 def test_edges_and_whole_spans_are_dragged_and_snap_to_neighbours_unless_alt_is_held(
     hands: Callable[[str], Hands],
 ) -> None:
@@ -240,6 +262,7 @@ def test_people_who_are_told_apart_have_rows_of_their_own(hands: Callable[[str],
     hand = hands("people")
     hand.press("1")
     hand.drag(1.0, 2.0, row="Person 1")
+    hand.until(lambda: len(hand.saved()) == 1)
     hand.drag(1.0, 2.0, row="Person 0")
     hand.until(lambda: len(hand.saved()) == 2)
     assert {item.person for item in hand.sets.items("labels", "people").values()} == {0, 1}
@@ -339,10 +362,12 @@ def test_labels_are_made_renamed_coloured_ordered_and_deleted(hands: Callable[[s
     page.locator("dialog .colour").nth(3).check()
     page.locator("dialog select[name=key]").select_option("w")
     page.locator("dialog button.strong").click()
+    page.wait_for_selector("dialog", state="detached")
     hand.until(lambda: hand.sets.labels("labels").names[-1] == "wave")
     page.get_by_role("button", name="Change wave").click()
     page.locator("dialog input[name=name]").fill("greet")
     hand.press("Enter")
+    page.wait_for_selector("dialog", state="detached")  # nothing beside it takes the focus before
     hand.until(lambda: hand.sets.labels("labels").names[-1] == "greet")
     assert hand.sets.colours("labels")["greet"] == "#943551"
     page.get_by_role("button", name="Move greet").focus()

@@ -466,13 +466,11 @@ def test_a_stopped_training_resumes_as_it_was_planned(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("kinespan.train.held_out.run_test", stopped)
-    assert process(job, folder) == 130
+    with monkeypatch.context() as stopping:
+        stopping.setattr("kinespan.train.held_out.run_test", stopped)
+        assert process(job, folder) == 130
     assert not (run / METRICS_FILE).exists()
     assert not (run / "leftover").exists()
-    monkeypatch.undo()
-    monkeypatch.setattr(job_process, "_end_with_the_server", lambda: None)
-    monkeypatch.setattr(os, "nice", lambda by: 0)
     assert process(job, folder) == 0
     assert json.loads((run / METRICS_FILE).read_text())["facts"]["split"] == "half"
     sets = AnnotationSets.open(corpus)

@@ -216,7 +216,9 @@ export class Editor extends EventTarget {
   change(item, values, about = null) {
     if (!this.canEdit()) return null;
     const what = "label" in values ? "relabelled" : "person" in values ? "given to another person" : "moved";
-    return this.send(this.editing.change(item, values, about ?? `${what} ${this.page.store.labels.name(item.label)}`));
+    const { labels, outbox } = this.page.store;
+    const numbered = { ...item, number: outbox.numberOf(item.number) }; // it may have come while a dialog or a drag went on
+    return this.send(this.editing.change(numbered, values, about ?? `${what} ${labels.name(item.label)}`));
   }
 
   setLabel(item, label) {

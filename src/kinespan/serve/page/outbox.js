@@ -19,6 +19,7 @@ export class Outbox extends EventTarget {
     this.prefix = `kinespan-unsaved:${corpus}:`;
     this.key = this.prefix + crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.promises = new Map();
+    this.numbers = new Map(); // those that the server gave, by temporary number: a dialog or a drag may still hold the latter
     this.withdrawn = []; // entries that were undone before they went out, null for what the server undid after them
   }
 
@@ -44,6 +45,11 @@ export class Outbox extends EventTarget {
   // The entries of a recording in a set that were not answered yet.
   of(recording, set) {
     return this.entries.filter((entry) => entry.recording === recording && entry.set === set);
+  }
+
+  // A number as it is now.
+  numberOf(number) {
+    return this.numbers.get(number) ?? number;
   }
 
   temporaryNumbers(count) {
@@ -144,6 +150,7 @@ export class Outbox extends EventTarget {
   done(entry, answer) {
     this.entries.shift();
     const numbers = new Map(entry.temporary.map((number, i) => [number, answer.numbers?.[i]]));
+    for (const [temporary, number] of numbers) this.numbers.set(temporary, number);
     if (numbers.size) for (const later of this.entries) renumber(later.body, numbers);
     this.changed();
     this.answered(entry, answer, numbers);
