@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import FinetuneConfig, single_fold
 from ..config.parser import settings_by_keyword
-from ..corpus.training_set import Source, labelled_names, set_fact, training_set
+from ..corpus.training_set import Source, TrainingSet, labelled_names, set_fact, training_set
 from ..models.localizer import Localizer
 from ..runs.folder import MODEL_FILE, check_run_folder, pretrained_spec
 from ..runs.load import load_encoder_weights
@@ -75,9 +75,7 @@ def finetune(
         trained_config = continued_config(config, spec)
     motions, annotations = labelled_motions(data, names, spec)
     spec = replace(spec, decode=decoding_of(spec, config, motions, annotations))
-    facts: dict[str, Any] = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
-    facts |= {"from": str(continue_from)} if continue_from else {}
-    facts |= set_fact(data.corpus)
+    facts = _facts(data, pretrained, continue_from)
     taught: list[PseudoLabels] = []
     if teachers:
         taught, descriptions = pseudo_labels(teachers, data, names, spec, config, quiet)
@@ -108,3 +106,9 @@ def finetune(
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
     return localizer
+
+
+def _facts(data: TrainingSet, pretrained: str | Path | None, continue_from: str | Path | None) -> dict[str, Any]:
+    """What a run keeps of its source: the corpus and its set, and the runs that it starts from."""
+    facts: dict[str, Any] = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
+    return facts | ({"from": str(continue_from)} if continue_from else {}) | set_fact(data.corpus)
