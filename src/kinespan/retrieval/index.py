@@ -2,12 +2,11 @@
 
 Of each recording, and where it has several people of each of them alone, the index holds one vector for each step of
 the encoder's deepest map (`EncoderModel.embed`). It has three blocks: the encoder's features, and the pose and the
-motion of the joints (`pose_steps`). A stretch of any length is
-described by means of these; `SnippetIndex.snippets` has those of a second.
+motion of the joints (`pose_steps`). A stretch of any length is described by means of these; `SnippetIndex.snippets` has
+those of a second.
 
-Chosen by precision at 10 of `kinespan.retrieval.search`, with labelled spans as queries and the recordings of other
-performers searched. With the shipped encoder its features alone have 47 % on PRECOG and 54 % on the built-in corpus,
-with pose and motion beside them 79 and 63 %; with one that was trained on 9 recordings of PRECOG 91 % either way.
+Pose and motion stand beside the encoder's features, since an encoder that was trained on other motion tells little of
+this one; with one that was trained on the corpus itself they change nothing.
 
 The file is an npz archive without pickle. It says which encoder made it and of which motion, so that `build_index`
 computes only what is missing or has changed. Reading and searching it needs numpy alone.
