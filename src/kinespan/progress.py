@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +13,15 @@ from typing import Any, TextIO
 
 PLAIN_EVERY = 10.0
 """Seconds between plain lines."""
+LINE = re.compile(
+    r"(?P<stage>[^:]+): (?P<done>\d+)/(?P<total>\d+) in [\d: s]+(, about [\d: s]+ left)?(  (?P<note>.*))?"
+)
+"""What `Progress.line` writes."""
+BESIDE = "beside it, "
+"""Beginning of a stage that runs beside another one."""
+_displays: dict[TextIO, tuple[Any, int]] = {}
+"""The bars that are shown in each terminal, and how many stages use them: stages at the same time share a display."""
+_displays_lock = threading.Lock()
 
 
 class Progress:
@@ -24,7 +35,8 @@ class Progress:
 
     def __init__(self, stage: str, total: int, stream: TextIO | None = None, quiet: bool = False) -> None:
         self.stage, self.total, self.quiet = stage, total, quiet
-        self.stream = stream if stream is not None else sys.stderr
+        stream = stream if stream is not None else sys.stderr
+        self.stream: TextIO = getattr(stream, "rich_proxied_file", stream)  # what a display has put itself before
         self.start, self.last_line = time.monotonic(), -math.inf  # the first step is shown at once
         self.first = self.done = 0
         self.note = ""
@@ -60,19 +72,33 @@ class Progress:
         return f"{text}  {self.note}" if self.note else text
 
     def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+        if self.bar is None:
+            return
+        with _displays_lock:
+            bar, users = _displays[self.stream]
+            if users > 1:
+                _displays[self.stream] = bar, users - 1
+            else:
+                del _displays[self.stream]
+                bar.stop()
+        self.bar = None
 
     def _open_bar(self) -> None:
+        with _displays_lock:
+            bar, users = _displays.get(self.stream) or (self._display(), 0)
+            _displays[self.stream] = bar, users + 1
+        self.task = bar.add_task(self.stage, total=self.total, note="")
+        self.bar = bar
+
+    def _display(self) -> Any:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
         columns = ("[bold]{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "left")
         bar = Bar(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=Console(file=self.stream))
-        self.task = bar.add_task(self.stage, total=self.total, note="")
         bar.start()
-        self.bar = bar
+        return bar
 
 
 def _clock(seconds: float) -> str:

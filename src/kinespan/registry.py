@@ -47,6 +47,14 @@ class Registry(Generic[Entry]):
         """The paper that an entry comes from, empty where none is stated."""
         return self._papers[name]
 
+    def origin(self, name: str) -> str:
+        """The package that an entry comes from, such as kinespan."""
+        return str(getattr(self[name], "__module__", "")).partition(".")[0]
+
+    def in_every_process(self, name: str) -> bool:
+        """Whether an entry is kinespan's own or a plug-in's, so that another process has it too."""
+        return self.origin(name) in {"kinespan", *(plugin.module.partition(".")[0] for plugin in plugins())}
+
     def __getitem__(self, name: str) -> Entry:
         if name not in self:
             raise unknown(self.kind, name, sorted(self._entries))

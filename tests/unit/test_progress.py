@@ -67,3 +67,32 @@ def test_a_terminal_gets_a_bar():
         shown.update(2)
     assert "localizing" in out.getvalue()
     assert "2/2" in out.getvalue()
+
+
+def test_stages_at_the_same_time_share_a_display():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    with Progress("first", 3, stream=out) as first:
+        with Progress("second", 3, stream=out) as second:
+            assert second.bar is first.bar
+            second.update(3)
+        first.update(3)
+        assert first.bar.live.is_started
+    assert not second.bar
+    with Progress("third", 3, stream=out) as third:
+        assert third.bar is not first.bar
+
+
+@pytest.mark.parametrize("note", ["", "loss 0.25  spread 0.9"])
+@pytest.mark.parametrize("done", [3, 9])
+def test_a_line_is_read_as_it_was_written(clock, done, note):
+    with Progress("fine tuning", 9, stream=io.StringIO()) as shown:
+        clock[0] += 100
+        shown.update(done, note)
+        match = progress.LINE.fullmatch(shown.line())
+    assert (match["stage"], int(match["done"]), int(match["total"]), match["note"] or "") == (
+        "fine tuning", done, 9, note,
+    )  # fmt: skip

@@ -17,6 +17,7 @@ from itertools import islice
 
 from ..errors import InputError
 from ..io import Take
+from ..threads import cores
 from ..transforms.normalise import even_rate
 from .recipes import Item, Recipe
 
@@ -61,11 +62,6 @@ def read_item(recipe: Recipe, item: Item) -> ReadResult:
     if recording.name != item.name:
         recording = replace(recording, name=item.name)
     return ReadResult(item, replace(take, recording=recording))
-
-
-def cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _size(item: Item) -> int:

@@ -14,8 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ..child import ERROR
 from ..errors import InputError
 from ..files import write_atomically
+from ..progress import BESIDE
+from ..progress import LINE as PROGRESS_LINE
 
 JOB_FILE, JOB_LOG = "job.json", "log.txt"
 URGENT_FILE = "urgent.json"
@@ -24,11 +27,10 @@ Kind = Literal["finetune", "learn", "predict", "embed"]
 State = Literal["waiting", "running", "done", "failed", "cancelled", "stopped"]
 """stopped: its server ended before it was done."""
 TRAININGS = ("finetune", "learn")
-ABOUT, ERROR = "about: ", "error: "
-"""Beginnings of the lines in which a process says what it does, and why it ends."""
+ABOUT = "about: "
+"""Beginning of the line in which a process says what it does."""
 MAX_LINES = 400
 """Lines of a log that are shown, the last ones."""
-_PROGRESS = re.compile(r"(?P<stage>[^:]+): (?P<done>\d+)/(?P<total>\d+) in [\d: s]+(?P<rest>.*)")
 _LOSS = re.compile(r"\bloss (-?[\d.]+(?:e[-+]?\d+)?)")
 
 
@@ -66,9 +68,11 @@ class Job:
     def hear(self, lines: Iterable[str]) -> None:
         """Take over what lines of its log say."""
         for line in lines:
-            if match := _PROGRESS.fullmatch(line):
+            if line.startswith(BESIDE):
+                continue
+            if match := PROGRESS_LINE.fullmatch(line):
                 self.stage, self.done, self.total = match["stage"], int(match["done"]), int(match["total"])
-                loss = _LOSS.search(match["rest"])
+                loss = _LOSS.search(match["note"] or "")
                 self.loss = float(loss[1]) if loss else None
             elif line.startswith(ABOUT):
                 self.about = line.removeprefix(ABOUT)

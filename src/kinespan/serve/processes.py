@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from ..child import start_child
 from ..errors import InputError
 from .job_folder import JOB_LOG
 
@@ -19,18 +19,8 @@ LOCK_FILE = "server.lock"
 
 
 def start_process(folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """The process of the job in a folder, in a group of its own; the server holds its standard input open."""
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 2) - 1))
-    source = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
-    return subprocess.Popen(
-        [sys.executable, "-m", f"{__package__}.job_process", str(folder.resolve())],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "OMP_NUM_THREADS": threads, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,
-    )
+    """The process of the job in a folder; the server holds its standard input open."""
+    return start_child(f"{__package__}.job_process", str(folder.resolve()), log=log)
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
