@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import InputError
+from .calibration import SpanCalibration, check_span_calibration
 from .durations import Durations, check_durations
 
 
@@ -49,6 +50,10 @@ class DecodeConfig:
     durations: Durations = ()
     """viterbi: mean and standard deviation of the log of seconds, of background and of each label. Finetuning learns
     them from the training labels."""
+    span_calibration: SpanCalibration = ()
+    """Slope and offset by which the mean probability of a segment becomes its score, which says how likely its tIoU
+    with a true span of its label is at least 0.5: sigmoid(slope x logit(mean) + offset). Empty: the mean itself.
+    Training learns them from labelled recordings that it holds back."""
 
     event_threshold: float = 0.4
     """Events of the answer score at least this much. F1 is best at half the best F1, if scores are probabilities
@@ -62,6 +67,9 @@ class DecodeConfig:
         fault = check_durations(self.durations)
         if fault:
             raise InputError(f"durations: found {fault}")
+        fault = check_span_calibration(self.span_calibration)
+        if fault:
+            raise InputError(f"span_calibration: found {fault}")
         if not self.thresholds or not all(math.isfinite(value) for value in self.thresholds):
             raise InputError(f"thresholds: found {self.thresholds}, expected at least one number, all finite")
         for name, low in (("min_duration", 0.0), ("min_frames", 0), ("nms_threshold", 0.0)):

@@ -9,18 +9,20 @@ import numpy as np
 from ..arrays import AnyArray, Float64Array
 from ..data.annotation import LabelSet, Span, runs
 from ..errors import InputError
+from .calibration import span_probability
 from .config import DecodeConfig
 from .durations import check_durations, duration_table, most_probable
 from .frames import check_scores, min_frames, moving_mean, running_sums, span_scores, true_runs
 
 
 def segment(scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig = DecodeConfig()) -> list[Span]:
-    """The segmentation of frame scores (T, C + 1), in order of time; a span's score is its mean probability.
+    """The segmentation of frame scores (T, C + 1), in order of time; a span's score says how likely it is right.
 
-    Scores are first averaged over `config.smooth` seconds. Exclusive labels: runs of the best column, background
-    included, or, by viterbi, of the most probable segmentation (see `kinespan.decode.durations`). Runs shorter than
-    `config.min_duration` seconds are absorbed, shortest first, by the neighbour whose label has the higher mean score
-    over the run (the earlier of equals). Overlapping labels: each label's runs above 0.5 that last that long.
+    That is its mean probability, or what `config.span_calibration` makes of it. Scores are first averaged over
+    `config.smooth` seconds. Exclusive labels: runs of the best column, background included, or, by viterbi, of the most
+    probable segmentation (see `kinespan.decode.durations`). Runs shorter than `config.min_duration` seconds are
+    absorbed, shortest first, by the neighbour whose label has the higher mean score over the run (the earlier of
+    equals). Overlapping labels: each label's runs above 0.5 that last that long.
 
     Raises InputError as `decode` does, and for viterbi with overlapping labels or without durations of these labels.
     """
@@ -55,7 +57,7 @@ def segment(scores: AnyArray, fps: float, labels: LabelSet, config: DecodeConfig
             start / fps,
             end / fps,
             labels.names[column - 1],
-            float(sums[end, column] - sums[start, column]) / (end - start),
+            span_probability(float(sums[end, column] - sums[start, column]) / (end - start), config.span_calibration),
         )
         for column, start, end in segments
         if column > 0

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import BoolArray, Float64Array, IntArray
-from ..data.annotation import Span
+from ..data.annotation import Annotation, Span
 from ..data.span_table import SpanTable
 from ..errors import InputError
 
@@ -76,6 +76,22 @@ def check_recordings(predicted: Iterable[str], true: Collection[str]) -> None:
             f"predictions without ground truth: of {', '.join(map(repr, unknown[:5]))}"
             f"{f' and {len(unknown) - 5} more' if len(unknown) > 5 else ''}; give their ground truth too"
         )
+
+
+def in_known_time(spans: SpanTable, annotations: Mapping[str, Annotation]) -> BoolArray:
+    """Mask (N,) of the spans of which at least half lies in the known time of their recording."""
+    mask = np.ones(len(spans.label), dtype=bool)
+    for index, name in enumerate(spans.recordings):
+        known = annotations[name].known
+        if known is None:
+            continue
+        rows = slice(spans.bounds[index], spans.bounds[index + 1])
+        start, end = spans.start[rows], spans.end[rows]
+        shared = np.zeros(len(start))
+        for first, last in known:
+            shared += np.maximum(0.0, np.minimum(end, last) - np.maximum(start, first))
+        mask[rows] = shared >= (end - start) / 2
+    return mask
 
 
 def overlapping_pairs(predicted: SpanColumns, true: SpanColumns) -> Iterator[Pairs]:

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import BoolArray, IntArray
-from ..data.annotation import Annotation, LabelSet, Span
+from ..arrays import IntArray
+from ..data.annotation import BACKGROUND, Annotation, LabelSet, Span
 from ..data.display import counted, facts_html
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import SpanTable
 from ..errors import InputError
+from .calibration import Calibration, Claims, frame_claims, segment_claims
 from .errors import Errors, detection_errors
 from .events import EventMetrics, event_metrics, is_covered
 from .frames import FrameCounts, confusion_matrix, frame_accuracy, frame_counts
-from .matching import check_recordings
+from .matching import check_recordings, in_known_time
 from .people import people_apart
 from .segments import edit_score, f1_at_k
 from .tiou_map import DEFAULT_FPS, DEFAULT_TIOUS, RULE_TIOUS, MapResult, Rule, detection_map
@@ -52,7 +53,8 @@ class Metrics:
     f1: Mapping[str, float] | None
     """F1 of the segments by overlap in per cent."""
     confusion: IntArray | None
-    """(C + 1, C + 1) frames by true row and predicted column, background first."""
+    """(C + 1, C + 1) frames by true row and predicted column, background first, `unknown` last where that is answered.
+    """
     counts: Mapping[str, int] = field(default_factory=dict)
     """How much was evaluated."""
     labels_without_truth: tuple[str, ...] = ()
@@ -63,6 +65,10 @@ class Metrics:
     """Kinds of errors at tIoU 0.5."""
     events: EventMetrics | None = None
     """None where no label names an event."""
+    calibration: Calibration | None = None
+    """How far scores can be trusted, and error over coverage; None where no label names a span."""
+    unknown: str | None = None
+    """The label of segments for which the answer is unknown; the last row and column of the confusion."""
 
     def to_dict(self) -> dict[str, Any]:
         """The content of metrics.json: plain values, None for what cannot be measured."""
@@ -94,7 +100,10 @@ class Metrics:
             "confusion": None,
         }
         if self.confusion is not None:
-            data["confusion"] = {"labels": ["background", *self.labels.names], "matrix": self.confusion.tolist()}
+            names = ["background", *self.labels.names, *([] if self.unknown is None else [self.unknown])]
+            data["confusion"] = {"labels": names, "matrix": self.confusion.tolist()}
+        if self.calibration is not None:
+            data["calibration"] = self.calibration.to_dict()
         if self.events is not None:
             data["events"] = self.events.to_dict()
         if self.errors is not None:
@@ -163,9 +172,12 @@ def evaluate(
     them is scored alone, and a span or event that names nobody counts once for each (see `kinespan.metrics.people`);
     ``people`` counts them.
 
+    Segments that are answered `unknown` are no claims: they are no segments of F1 and edit, and lower the coverage.
+    Their frames count as wrong in frame accuracy, whatever is true.
+
     Raises InputError for predictions of recordings, or of labels, that the ground truth does not have.
     """
-    undeclared = _check(predictions, truth)
+    undeclared = _check(_without_unknown(predictions), truth)
     names = set(truth.annotations)
     recordings = _recording_counts(predictions, truth)
     predictions, truth = people_apart(predictions, truth)
@@ -183,7 +195,7 @@ def evaluate(
     if rule in RULES_BY_TIME:
         true_spans = true_spans.with_rows(truth.without_length)
         predicted = predicted.with_rows(predictions.without_length)
-    in_covered_time = predicted.where(_is_covered(predicted, truth.annotations))
+    in_covered_time = predicted.where(in_known_time(predicted, truth.annotations))
     fps = {name: truth.fps.get(name, DEFAULT_FPS) for name in truth.annotations}
     tious = tuple(RULE_TIOUS[rule] if tious is None else tious)
     all_tious = sorted({*tious, *DEFAULT_TIOUS, *STRICT_TIOUS})
@@ -200,6 +212,7 @@ def evaluate(
         "true_spans_without_length": len(truth.without_length),
         "predicted_spans_without_length": len(predictions.without_length),
     }
+    calibration = _calibration(predictions, truth) if labels.names else None
     frames = _exclusive_frames if labels.exclusive and labels.names else _overlapping_frames
     return Metrics(
         labels,
@@ -211,7 +224,40 @@ def evaluate(
         {name: _count(predictions, predicted, name) for name in undeclared},
         detection_errors(in_covered_time, true_spans, labels.names),
         events,
+        calibration,
+        None if predictions.unknown is None else predictions.unknown.label,
     )
+
+
+def _without_unknown(predictions: Predictions) -> Predictions:
+    """The predictions without the segments that are answered `unknown`."""
+    if predictions.unknown is None or predictions.segmentation is None:
+        return predictions
+    label = predictions.unknown.label
+    kept = {
+        name: tuple(span for span in spans if span.label != label) for name, spans in predictions.segmentation.items()
+    }
+    return replace(predictions, segmentation=kept)
+
+
+def _calibration(predictions: Predictions, truth: Truth) -> Calibration:
+    """How far the scores of segments and frames can be trusted, as far as they are known."""
+    answered = _without_unknown(predictions).segmentation
+    segments, frames, num_unknown = None, None, 0
+    if answered is not None and all(span.score is not None for spans in answered.values() for span in spans):
+        segments = segment_claims(answered, truth.annotations)
+        total = sum(len(spans) for spans in (predictions.segmentation or {}).values())
+        num_unknown = total - sum(map(len, answered.values()))
+    if predictions.scores:
+        details = predictions.details
+        names, events = tuple(details["labels"]), tuple(details.get("events", ()))
+        labels = LabelSet(names, bool(details["exclusive"]), events)
+        frames = Claims.joined(
+            frame_claims(predictions.scores[name, None], annotation, labels, predictions.scores_fps)
+            for name, annotation in truth.annotations.items()
+            if (name, None) in predictions.scores
+        )
+    return Calibration(segments, frames, predictions.unknown, num_unknown)
 
 
 def _events(predictions: Predictions, truth: Truth, tolerance: float | None) -> EventMetrics | None:
@@ -242,18 +288,21 @@ def _exclusive_frames(
     predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
 ) -> _FrameMetrics:
     """Frame counts, frame accuracy, edit, F1 and confusion of exclusive labels."""
-    predicted, true = [], []
+    predicted, answered, true = [], [], []
+    with_unknown = labels if predictions.unknown is None else predictions.unknown.labels(labels)
     for name, annotation in truth.annotations.items():
         spans = _segmentation(predictions, name)
         num_frames = _num_frames(name, truth, spans, fps[name])
         true.append(replace(annotation, labels=labels).frame_ids(num_frames, fps[name]))
-        predicted.append(_frame_ids(spans, labels, num_frames, fps[name]))
-    confusion = confusion_matrix(predicted, true, len(labels))
-    f1 = f1_at_k(predicted, true, F1_OVERLAPS)
+        predicted.append(_frame_ids(spans, with_unknown, num_frames, fps[name]))
+        answered.append(np.where(predicted[-1] > len(labels), BACKGROUND, predicted[-1]))
+    confusion = confusion_matrix(predicted, true, len(with_unknown))
+    counts = frame_counts(confusion)
+    f1 = f1_at_k(answered, true, F1_OVERLAPS)
     return (
-        frame_counts(confusion),
+        FrameCounts(*(getattr(counts, name)[: len(labels)] for name in ("true", "predicted", "both"))),
         frame_accuracy(confusion),
-        edit_score(predicted, true),
+        edit_score(answered, true),
         {f"{100 * overlap:g}": value for overlap, value in zip(F1_OVERLAPS, f1, strict=True)},
         confusion,
     )
@@ -263,6 +312,7 @@ def _overlapping_frames(
     predictions: Predictions, truth: Truth, labels: LabelSet, fps: Mapping[str, float]
 ) -> _FrameMetrics:
     """Frame counts of overlapping labels; the other frame metrics need one label a frame."""
+    predictions = _without_unknown(predictions)
     true, predicted, both = np.zeros((3, len(labels)), dtype=np.int64)
     for name, annotation in truth.annotations.items():
         spans = _segmentation(predictions, name)
@@ -302,22 +352,6 @@ def _num_frames(name: str, truth: Truth, spans: Iterable[Span], fps: float) -> i
     if duration is None:
         duration = max((span.end for span in (*truth.annotations[name].spans, *spans)), default=0.0)
     return max(0, round(duration * fps))
-
-
-def _is_covered(spans: SpanTable, annotations: Mapping[str, Annotation]) -> BoolArray:
-    """Mask (N,) of the spans of which at least half lies in the known time of their recording."""
-    mask = np.ones(len(spans.label), dtype=bool)
-    for index, name in enumerate(spans.recordings):
-        known = annotations[name].known
-        if known is None:
-            continue
-        rows = slice(spans.bounds[index], spans.bounds[index + 1])
-        start, end = spans.start[rows], spans.end[rows]
-        shared = np.zeros(len(start))
-        for first, last in known:
-            shared += np.maximum(0.0, np.minimum(end, last) - np.maximum(start, first))
-        mask[rows] = shared >= (end - start) / 2
-    return mask
 
 
 def _check(predictions: Predictions, truth: Truth) -> list[str]:

@@ -61,6 +61,12 @@ def people_apart(predictions: Predictions, truth: Truth) -> tuple[Predictions, T
             segmentation=segmentation,
             without_length=rows_apart(predictions.without_length),
             events=apart(predictions.events),
+            scores={
+                (new, None): predictions.scores[name, slot]
+                for name in people
+                for new, slot in slots[name]
+                if (name, slot) in predictions.scores
+            },
         ),
         replace(
             truth,

@@ -13,6 +13,7 @@ from ..arrays import Float32Array
 from ..data.annotation import Annotation, Event, LabelSet, Span
 from ..data.display import counted, facts_html
 from ..data.recording import Recording
+from ..data.unknown import unknown_of
 from ..decode import DecodeConfig, decode, decode_events, segment
 from ..errors import InputError
 from .model_file import ModelSpec, People, save_weights
@@ -54,19 +55,23 @@ class Model(nn.Module):
         """Scores (T, C + 1) at the model's rate, column 0 background.
 
         Probabilities: those of a frame sum to 1 for exclusive labels; for overlapping ones each label has its own, and
-        background is 1 - the largest. Events have each their own, and background says nothing of them.
+        background is 1 - the largest. Events have each their own, and background says nothing of them. Logits are
+        divided by `spec.temperature` before they become probabilities.
 
         window: seconds of new scores a pass; memory grows with it, the result does not depend on it.
         """
         raise NotImplementedError(type(self).__name__)
 
-    def localize(self, recording: Recording, people: People | None = None) -> Annotation:
-        """The answer for a recording, in seconds: its segmentation, each span with its mean probability, and events.
+    def localize(
+        self, recording: Recording, people: People | None = None, unknown_below: float | None = None
+    ) -> Annotation:
+        """The answer for a recording, in seconds: its segmentation, each span with its score, and events.
 
-        For exclusive labels at most one action holds at a time. people: `together`, or `each` person alone, who then
-        does at most one action at a time and whose spans and events say whose they are; by default `each` if the labels
-        that the model was trained on name people. Raises InputError where the recording's skeleton does not map to the
-        model's.
+        A span's score says how likely it is right (see `kinespan.decode.segment`). For exclusive labels at most one
+        action holds at a time. people: `together`, or `each` person alone, who then does at most one action at a time
+        and whose spans and events say whose they are; by default `each` if the labels that the model was trained on
+        name people. Segments that score less than unknown_below are answered `unknown`. Raises InputError where the
+        recording's skeleton does not map to the model's.
         """
         spans: list[Span] = []
         events: list[Event] = []
@@ -74,7 +79,9 @@ class Model(nn.Module):
             scores = self.frame_scores(motion)
             spans += of_person(cut_at(self.segment(scores), recording.duration), person)
             events += of_person(self.events(scores), person)
-        return Annotation(tuple(spans), self.labels, events=tuple(events))
+        answer = Annotation(tuple(spans), self.labels, events=tuple(events))
+        unknown = unknown_of(self.labels, unknown_below)
+        return answer if unknown is None else unknown.answer(answer)
 
     def proposals(
         self, recording: Recording, people: People | None = None, config: DecodeConfig | None = None

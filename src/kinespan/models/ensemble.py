@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from ..data.recording import Recording
+from ..decode.calibration import SpanCalibration, at_temperature
 from ..errors import InputError
 from .base import Model, Scores
 from .model_file import ModelSpec
@@ -20,8 +21,9 @@ class Ensemble(Model):
     """Models of the same labels and rate as one: scores are the weighted mean of the members' probabilities.
 
     This is how two- and three-stream results are made (2s, 3s: Shi et al., 2s-AGCN, CVPR 2019, section 4.4; Li et al.,
-    CrosSCLR, CVPR 2021). Each member normalises a recording in its own way. For overlapping labels the background is,
-    as in every model, 1 - the largest of the mean scores.
+    CrosSCLR, CVPR 2021). Each member normalises a recording in its own way and has a temperature of its own; that of
+    the ensemble acts on the mean. For overlapping labels the background is, as in every model, 1 - the largest of the
+    mean scores.
     """
 
     members: Sequence[Model]
@@ -36,11 +38,11 @@ class Ensemble(Model):
         return self.mean([member.frame_scores(recording, window) for member in self.members])
 
     def mean(self, member_scores: Sequence[Scores]) -> Scores:
-        """The weighted mean (T, C + 1) of the members' scores, each (T, C + 1)."""
+        """The weighted mean (T, C + 1) of the members' scores, each (T, C + 1), at the ensemble's temperature."""
         mean = np.average(np.stack(member_scores), axis=0, weights=self.spec.weights).astype(np.float32)
         if not self.labels.exclusive and self.labels.spans:
             mean[:, 0] = 1 - mean[:, self.labels.span_columns[1:]].max(axis=1)
-        return mean
+        return at_temperature(mean, self.labels, self.spec.temperature)
 
 
 def ensemble(
@@ -56,9 +58,10 @@ def ensemble_spec(
     """The spec of an ensemble, `names` being what its members are called in errors.
 
     Skeleton, normalisation and encoder stated in it are the first member's, as is the way of decoding; its streams are
-    those of all members. What they were trained on is stated once where they agree, else joined by plus signs. Raises
-    InputError for fewer than two members, weights that are not positive or not one each, and members that differ in
-    labels, rate, or whether they tell people apart.
+    those of all members. Its temperature is 1; the scores of its segments are calibrated by the mean of the members'
+    curves, where all have one. What they were trained on is stated once where they agree, else joined by plus signs.
+    Raises InputError for fewer than two members, weights that are not positive or not one each, and members that differ
+    in labels, rate, or whether they tell people apart.
     """
     weights = [1.0] * len(members) if weights is None else [float(weight) for weight in weights]
     if len(members) < 2:
@@ -80,6 +83,8 @@ def ensemble_spec(
         input=replace(first.input, streams=streams),
         members=tuple(members),
         weights=tuple(weights),
+        temperature=1.0,
+        decode=replace(first.decode, span_calibration=_mean_calibration(members, weights)),
         training=_joined_facts([spec.training for spec in members]),
         licence="; ".join(licences),
     )
@@ -120,6 +125,15 @@ def check_compatible(first: ModelSpec, first_name: object, second: ModelSpec, na
         f"{name}: its labels are not those of {first_name}: it {' and '.join(parts) or 'has them in another order'}; "
         f"only models that were finetuned on the same labels can {aim}"
     )
+
+
+def _mean_calibration(members: Sequence[ModelSpec], weights: Sequence[float]) -> SpanCalibration:
+    """The weighted mean of the members' calibrations of segments; none where a member has none."""
+    curves = [member.decode.span_calibration for member in members]
+    if not all(curves):
+        return ()
+    slope, offset = np.average(np.array(curves), axis=0, weights=weights).tolist()
+    return slope, offset
 
 
 def _joined_facts(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

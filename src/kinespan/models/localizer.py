@@ -105,6 +105,7 @@ class Localizer(Model):
                 features = windows.features(motion, first, last, frames, device)  # (N, C)
                 present_here = torch.from_numpy(present[first:last]).to(device)
                 logits = self._stage_logits(features.T[None], present_here[None])[-1]  # (1, C + 1, N)
+                logits = logits.float() / self.spec.temperature
                 chunk = probabilities(logits, self.labels.exclusive, self.labels.event_columns)[0].T  # (N, C + 1)
                 scores[start:stop] = chunk[start - first : stop - first].cpu().numpy()
         # frames where nobody is present are background

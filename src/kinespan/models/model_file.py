@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,6 +53,9 @@ class ModelSpec:
     """each: its training labels say whose action it is, so that people are told apart."""
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     """How scores become spans; not written for an encoder, which has no scores."""
+    temperature: float = 1.0
+    """What logits are divided by before they become frame scores, so that these are probabilities (temperature
+    scaling); of an ensemble, those of the mean of its members' scores. Learnt by `kinespan.train.calibration`."""
     training: Mapping[str, Any] = field(default_factory=dict)
     licence: str = "not stated; the terms of the motion it was trained on hold"
     version: str = __version__
@@ -69,6 +73,10 @@ class ModelSpec:
             encoder=network.encoder,
             fuse_streams=network.fuse_streams,
         )
+
+    def with_training(self, **facts: Any) -> ModelSpec:
+        """The spec with these facts of its training beside or in place of those that it has."""
+        return replace(self, training={**self.training, **facts})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -98,6 +106,7 @@ class ModelSpec:
             if values["labels"] is not None:
                 values["labels"] = _label_set(values["labels"])
             members = tuple(ModelSpec.from_dict(member, where) for member in data.get("members", ()))
+            values["temperature"] = _temperature(data.get("temperature", 1.0))
             values |= {"members": members, "weights": tuple(map(float, data.get("weights", ())))}
             if (values["kind"] == "ensemble") != bool(members) or len(members) != len(values["weights"]):
                 raise ValueError(f"kind {values['kind']}, {len(members)} members, {len(values['weights'])} weights")
@@ -114,7 +123,17 @@ def _label_set(data: Mapping[str, Any]) -> LabelSet:
 
 def _decode_config(data: Mapping[str, Any]) -> DecodeConfig:
     durations = tuple((float(mean), float(spread)) for mean, spread in data.get("durations", ()))
-    return DecodeConfig(**{**data, "thresholds": tuple(data["thresholds"]), "durations": durations})
+    calibration = tuple(float(value) for value in data.get("span_calibration", ()))
+    tuples = {"thresholds": tuple(data["thresholds"]), "durations": durations, "span_calibration": calibration}
+    return DecodeConfig(**{**data, **tuples})
+
+
+def _temperature(value: Any) -> float:
+    """The temperature in a model's metadata, 1 in those that were written before there was one. Raises ValueError."""
+    temperature = float(value)
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"temperature {value}, expected a positive number")
+    return temperature
 
 
 def _check_format(data: Mapping[str, Any], where: object) -> None:
