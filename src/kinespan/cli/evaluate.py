@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..annotations.activitynet import read_predictions, read_truth
+from ..annotations.activitynet import read_truth
 from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
 from ..data.predictions import Predictions, Truth
@@ -24,15 +24,16 @@ from ..errors import InputError
 from ..metrics import Rule, evaluate
 from ..metrics.metrics import RULES_BY_TIME
 from ..progress import Progress
+from ..runs.answers import predictions_with_scores
 from ..runs.outputs import write_metrics
 from ..runs.predict import evaluate_on
 from ..runs.scoring import of_subsets
 from .arguments import Positional
-from .checks import check_decoder, check_out_file, localizer_spec
+from .checks import check_decoder, check_out_file, check_unknown_below, localizer_spec
 from .common import METRIC_COLUMNS, event_table, facts_line, metric_row, percent, plural, table
 
 GROUPS = {
-    "a model on a corpus": ("split", "fold", "set", "decoder"),
+    "a model on a corpus": ("split", "fold", "set", "decoder", "unknown_below"),
     "files": ("predictions", "truth", "subset"),
     "measures": ("rule", "tiou", "tolerance"),
 }
@@ -56,6 +57,9 @@ class EvaluateArguments:
     """Annotation set that is the ground truth; needed where the corpus has several."""
     decoder: str | None = None
     """How scores become proposals: one of `kinespan list decoders`; by default the model's own way."""
+    unknown_below: float | None = None
+    """Answer `unknown` where a segment scores less than this, 0 to 1; by default every segment has its label. The
+    table of error over coverage shows what each threshold costs."""
     predictions: Path | None = None
     """Predictions as ActivityNet JSON, such as proposals.json."""
     truth: Path | None = None
@@ -78,10 +82,13 @@ def run(arguments: EvaluateArguments) -> int:
     if arguments.tolerance is not None and not 0 < arguments.tolerance < math.inf:
         raise InputError(f"--tolerance {arguments.tolerance}: expected a positive number of seconds")
     check_decoder(arguments.decoder)
+    check_unknown_below(arguments.unknown_below)
     check_out_file(arguments.out)
     model, corpus, predictions, truth = arguments.model, arguments.corpus, arguments.predictions, arguments.truth
     if arguments.decoder is not None and model is None:
         raise InputError(f"--decoder {arguments.decoder}: predictions are decoded already; use it with MODEL CORPUS")
+    if arguments.unknown_below is not None and model is None:
+        raise InputError("--unknown-below: predictions are answers already; use it with MODEL CORPUS")
     if arguments.set is not None and corpus is None:
         raise InputError(f"--set {arguments.set}: it chooses among the labels of a corpus; use it with MODEL CORPUS")
     if arguments.subset is not None and truth is None:
@@ -100,7 +107,7 @@ def run(arguments: EvaluateArguments) -> int:
 
 
 def _evaluate_files(predictions_file: Path, truth_file: Path, arguments: EvaluateArguments) -> dict[str, Any]:
-    predictions, truth = read_predictions(predictions_file), read_truth(truth_file)
+    predictions, truth = predictions_with_scores(predictions_file), read_truth(truth_file)
     notes = _without_length(predictions, truth, arguments.rule)
     predictions, truth, subset_notes = of_subsets(predictions, truth, arguments.subset)
     training = predictions.details.get("training")
@@ -159,6 +166,7 @@ def _evaluate_model(path: Path, corpus_path: Path, arguments: EvaluateArguments)
             tious=arguments.tiou,
             tolerance=arguments.tolerance,
             decoder=arguments.decoder,
+            unknown_below=arguments.unknown_below,
             details=details,
             progress=progress.update,
         )
@@ -202,6 +210,8 @@ def _print_span_metrics(metrics: Mapping[str, Any]) -> None:
     if "errors" in metrics:
         print()
         _print_errors(metrics["errors"])
+    if metrics.get("calibration"):
+        _print_calibration(metrics["calibration"])
 
 
 def _print_errors(errors: Mapping[str, Any]) -> None:
@@ -213,6 +223,37 @@ def _print_errors(errors: Mapping[str, Any]) -> None:
         rows.append([kind, str(count), percent(count / total if total else None), cost])
     print(table(rows))
     print(f"  of {sum(errors['true'].values())} true spans {sum(errors['missed'].values())} match no prediction")
+
+
+SHOWN_THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Those of error over coverage that are printed; metrics.json has more."""
+
+
+def _print_calibration(calibration: Mapping[str, Any]) -> None:
+    """How far scores are from probabilities, and what answering less often costs."""
+    parts = [
+        f"{name} {percent(calibration[name]['error'])} ({calibration[name]['claims']})"
+        for name in ("frames", "segments")
+        if calibration[name] is not None
+    ]
+    if not parts:
+        return
+    print(f"\n  scores are off from probabilities by, per cent (of how many): {', '.join(parts)}")
+    segments, unknown = calibration["segments"], calibration["unknown"]
+    if segments is None:
+        return
+    rows = [row for row in segments["coverage"] if row["threshold"] in SHOWN_THRESHOLDS]
+    print(table([
+        ["unknown below", *(f"{row['threshold']:g}" for row in rows)],
+        ["answered", *(percent(row["coverage"]) for row in rows)],
+        ["of them wrong", *(percent(row["error"]) for row in rows)],
+    ]))  # fmt: skip
+    if unknown is not None:
+        share, error = percent(unknown["coverage"]), percent(unknown["error"])
+        print(
+            f"  answered unknown below {unknown['below']:g}: {unknown['segments']} segments; {share} % are answered, "
+            f"of them {error} % wrong"
+        )
 
 
 def _print_figures(figures: Mapping[str, Any], thresholds: list[str]) -> None:

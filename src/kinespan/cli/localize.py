@@ -8,6 +8,7 @@ of other programs, each in a folder of its own.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +32,14 @@ from ..runs.folder import (
 from ..runs.inputs import inputs_of
 from ..runs.outputs import LocalizationResult, write_formats, write_result
 from ..runs.predict import localize
+from ..threads import choose_threads, computing_on
 from .arguments import Positional
 from .checks import (
     available_device,
     check_decoder,
     check_device_name,
     check_out_folder,
+    check_unknown_below,
     is_corpus,
     localizer_spec,
 )
@@ -72,6 +75,9 @@ class LocalizeArguments(DeviceArguments):
     model was trained on name people."""
     decoder: str | None = None
     """How scores become proposals: one of `kinespan list decoders`; by default the model's own way."""
+    unknown_below: float | None = None
+    """Answer `unknown` where a segment scores less than this, 0 to 1; by default every segment has its label.
+    `kinespan evaluate` shows what each threshold costs."""
     split: str | None = None
     """Localize the test recordings of this split."""
     fold: int = 1
@@ -95,12 +101,15 @@ def run(arguments: LocalizeArguments, options: io.ReadOptions) -> int:
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
     out.mkdir(parents=True, exist_ok=True)
-    with Progress("localizing", len(recordings)) as progress:
+    threads = choose_threads(arguments.threads)
+    print(threads, file=sys.stderr)
+    with computing_on(threads.count), Progress("localizing", len(recordings)) as progress:
         result = localize(
             model,
             recordings,
             people=arguments.people,
             decoder=arguments.decoder,
+            unknown_below=arguments.unknown_below,
             details=motion.details,
             progress=progress.update,
         )
@@ -125,6 +134,7 @@ def _check(arguments: LocalizeArguments, corpora: Sequence[Path], options: io.Re
     if arguments.set is not None and not corpora:
         raise InputError(f"--set {arguments.set}: it chooses among the labels of a corpus; motion files have none")
     check_decoder(arguments.decoder)
+    check_unknown_below(arguments.unknown_below)
     for format in arguments.write:
         check_can_write(format)
     check_device_name(arguments.device)

@@ -30,9 +30,10 @@ from ..data.skeletons import SKELETONS
 from ..errors import InputError
 from ..io.describe import decision_lines
 from ..models.model_file import ModelSpec
+from ..threads import choose_threads, computing_on
 from ..transforms.normalise import even_rate
 from .arguments import Positional
-from .checks import available_device, check_device_name, localizer_spec
+from .checks import available_device, check_device_name, check_unknown_below, localizer_spec
 from .common import DeviceArguments
 from .motion import READING, check_no_options
 
@@ -60,6 +61,9 @@ class StreamArguments(DeviceArguments):
     default the network's look-ahead and one second."""
     torso: float | None = None
     """Metres from root to mid-shoulders; by default measured."""
+    unknown_below: float | None = None
+    """Answer `unknown` where a segment scores less than this, 0 to 1; by default every segment has its label.
+    `kinespan evaluate` shows what each threshold costs."""
 
 
 def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
@@ -67,6 +71,7 @@ def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
     check_device_name(arguments.device)
     if arguments.torso is not None and not arguments.torso > 0:
         raise InputError(f"--torso: found {arguments.torso:g}, expected a positive number of metres")
+    check_unknown_below(arguments.unknown_below)
     spec = localizer_spec(arguments.model)
     fps, skeleton, frames = _frames(arguments, options, spec)
 
@@ -75,7 +80,8 @@ def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
 
     model = load_model(arguments.model, available_device(arguments.device), arguments.precision)
     kind = PeopleStream if spec.people == "each" else StreamLocalizer
-    stream = kind(model, fps, skeleton, latency=arguments.latency, torso=arguments.torso)
+    settings = {"latency": arguments.latency, "torso": arguments.torso, "unknown_below": arguments.unknown_below}
+    stream = kind(model, fps, skeleton, **settings)
     print(
         f"scores come {stream.latency:.2f} s after their frames at most, of which the network looks "
         f"{stream.look_ahead:.2f} s ahead",
@@ -83,9 +89,10 @@ def run(arguments: StreamArguments, options: io.ReadOptions) -> int:
     )
     if spec.decode.segmentation == "viterbi":
         print("spans are runs of the best label; kinespan localize also goes by how long actions last", file=sys.stderr)
-    for positions, valid in frames:
-        _print_update(stream.push(positions, valid))
-    _print_update(stream.finish())
+    with computing_on(choose_threads(arguments.threads, 0).count):
+        for positions, valid in frames:
+            _print_update(stream.push(positions, valid))
+        _print_update(stream.finish())
     return 0
 
 

@@ -15,7 +15,7 @@ from ..corpus.store import INDEX_FILE, Corpus
 from ..data.predictions import Predictions, Truth
 from ..data.recording import Recording
 from ..errors import InputError
-from ..runs.answers import labels_of, of_anybody
+from ..runs.answers import labels_of, shown_scores
 from ..runs.folder import LOG_FILE, METRICS_FILE, PROPOSALS_FILE, SCORES_FILE, TRUTH_FILE
 from ..runs.inputs import corpus_truth
 from ..runs.outputs import read_scores
@@ -63,7 +63,7 @@ def gather(
             truth=None if truth is None else truth.annotations.get(name),
             segmentation=None if segmentation is None or not labels.spans else segmentation.get(name, ()),
             proposals=predictions.proposals[name] if proposals or segmentation is None else (),
-            scores=None if frame_scores is None else of_anybody(frame_scores.scores.get(name)),
+            scores=None if frame_scores is None else shown_scores(frame_scores.scores.get(name), predictions),
             scores_fps=None if frame_scores is None else frame_scores.fps,
             events=[event for event in predictions.events.get(name, ()) if is_answer(event)] if labels.events else None,
         )

@@ -36,6 +36,8 @@ export function showMetrics({ metrics, facts }, labels) {
     segmentTable(metrics),
     metrics.per_class && Object.keys(metrics.per_class).length && classTable(metrics.per_class, labels),
     metrics.events && eventTable(metrics.events, labels),
+    metrics.calibration && calibrationTable(metrics.calibration),
+    metrics.calibration?.segments && coverageTable(metrics.calibration.segments),
   ].filter(Boolean);
   if (parts.length) reveal("metrics", el("h2", {}, "Metrics"), standing(metrics, facts), ...parts);
 }
@@ -99,6 +101,25 @@ function eventTable({ tolerance, all, per_class: classes }, labels) {
   const rows = names.map((name) => [el("span", { class: "lane" }, labels.swatch(labels.index(name)), name), ...cells(classes[name])]);
   const head = ["Label", "F1", "Precision", "Recall", "AP", "Off by, s", "True", "Predicted"];
   return sortable(table(`Events within ${tolerance} s, %`, head, [["all", ...cells(all)], ...rows], "classes"));
+}
+
+// How sure the model was, and how often it was right: frames and segments in bins of their score.
+function calibrationTable(calibration) {
+  const kinds = [["Frames", calibration.frames], ["Segments", calibration.segments]].filter(([, kind]) => kind?.claims);
+  if (!kinds.length) return null;
+  const rows = kinds.flatMap(([name, { bins }]) => bins.map(({ score, right, claims }) =>
+    [name, percent(score), { share: right }, String(claims)]));
+  const errors = kinds.map(([name, { error }]) => `${name.toLowerCase()} ${percent(error)} %`).join(", ");
+  return table(`How sure, and how often right (calibration error: ${errors})`, ["", "Mean score, %", "Right, %", "Of"], rows, "wide");
+}
+
+// Which segments are left, and how many of them are wrong, where those of a lower score are answered "unknown".
+function coverageTable({ coverage }) {
+  const steps = coverage.filter((row, i) => row.coverage > 0 && row.coverage !== coverage[i - 1]?.coverage);
+  const rows = steps.map((row) =>
+    [String(row.threshold), { share: row.coverage }, { share: row.error }]);
+  return rows.length ? table("Error over coverage: segments below a score answered unknown",
+    ["Unknown below", "Answered, %", "Of them wrong, %"], rows, "wide") : null;
 }
 
 // ---- confusion matrix ----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -69,12 +69,21 @@ class Answers:
         segmentation = predictions.segmentation
         spans = predictions.proposals[name] if segmentation is None else segmentation.get(name, ())
         events = tuple(event for event in predictions.events.get(name, ()) if predictions.is_answer(event))
-        levels = None if scores is None else of_anybody(scores.scores.get(name))
+        levels = None if scores is None else shown_scores(scores.scores.get(name), predictions)
         return Answer(self.labels, tuple(spans), events, levels, None if scores is None else scores.fps)
 
 
 def labels_of(predictions: Predictions, truth: Truth | None) -> LabelSet:
-    """The label set: that of the model, else of the truth, else of the spans."""
+    """The label set: that of the model, else of the truth, else of the spans; and `unknown`, where that is an answer.
+
+    `unknown` is the last, so that frame scores, which have no column of it, have those of the labels before it.
+    """
+    labels = _named_labels(predictions, truth)
+    return labels if predictions.unknown is None else predictions.unknown.labels(labels)
+
+
+def _named_labels(predictions: Predictions, truth: Truth | None) -> LabelSet:
+    """The label set without `unknown`."""
     declared = predictions.details.get("labels")
     if declared:
         events = tuple(predictions.details.get("events", ()))
@@ -84,6 +93,23 @@ def labels_of(predictions: Predictions, truth: Truth | None) -> LabelSet:
     spans = {span.label for members in predictions.proposals.values() for span in members}
     instants = {event.label for members in predictions.events.values() for event in members}
     return LabelSet(tuple(sorted(spans | instants)), events=tuple(instants - spans))
+
+
+def predictions_with_scores(file: Path) -> Predictions:
+    """The predictions of a file, with the frame scores of the scores.npz beside it, where that is of the same labels.
+
+    Raises InputError as `read_predictions` and `read_scores` do.
+    """
+    predictions, frame_scores = read_predictions(file), read_scores(file.with_name(SCORES_FILE))
+    if frame_scores is None or list(frame_scores.labels) != predictions.details.get("labels"):
+        return predictions
+    return replace(predictions, scores=frame_scores.by_person, scores_fps=frame_scores.fps)
+
+
+def shown_scores(scores: Float32Array | None, predictions: Predictions) -> Float32Array | None:
+    """The frame scores (T, C + 1) of a recording for the labels of `labels_of`; those of `unknown` are zero."""
+    levels = of_anybody(scores)
+    return levels if levels is None or predictions.unknown is None else np.pad(levels, [(0, 0), (0, 1)])
 
 
 def of_anybody(scores: Float32Array | None) -> Float32Array | None:

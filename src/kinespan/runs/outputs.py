@@ -32,6 +32,7 @@ from ..data.display import SPAN_COLUMNS, counted, rows_html
 from ..data.plots import plot_timelines
 from ..data.predictions import Predictions, Truth
 from ..data.tables import answers_to_dataframe
+from ..data.unknown import Unknown
 from ..errors import InputError
 from ..files import write_atomically
 from .folder import PROPOSALS_FILE, SCORES_FILE, SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE, TRUTH_FILE
@@ -68,17 +69,21 @@ class LocalizationResult:
     """Facts behind the result: the model's training, the source of the recordings, ..."""
     event_threshold: float = 0.0
     """The answer is the events that score at least this much."""
+    unknown: Unknown | None = None
+    """How segments of which the model is not sure enough are answered; None: it always answers."""
 
     @property
     def predictions(self) -> Predictions:
         """What metrics are measured on, and what proposals.json holds."""
         segmentation = {name: annotation.spans for name, annotation in self.segmentation.items()}
-        labels: dict[str, Any] = {"labels": list(self.labels.names), "exclusive": self.labels.exclusive}
-        if not self.labels.events:
-            return Predictions(self.proposals, segmentation, {**self.details, **labels})
-        details = {**self.details, **labels, "events": list(self.labels.events)}
+        details = {**self.details, "labels": list(self.labels.names), "exclusive": self.labels.exclusive}
+        scores = FrameScores(self.scores, self.fps, self.labels.names, self.people).by_person
+        events: dict[str, Any] = {}
+        if self.labels.events:
+            details["events"] = list(self.labels.events)
+            events = {"events": self.events, "event_threshold": self.event_threshold}
         return Predictions(
-            self.proposals, segmentation, details, events=self.events, event_threshold=self.event_threshold
+            self.proposals, segmentation, details, unknown=self.unknown, scores=scores, scores_fps=self.fps, **events
         )
 
     def __repr__(self) -> str:
@@ -165,6 +170,16 @@ class FrameScores:
     """The C labels."""
     people: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """The P slots of the people of recordings in which they are told apart."""
+
+    @property
+    def by_person(self) -> dict[tuple[str, int | None], Scores]:
+        """The scores (T, C + 1) by recording and person; None is everybody together."""
+        scores: dict[tuple[str, int | None], Scores] = {}
+        for name, values in self.scores.items():
+            people = self.people.get(name, ())
+            own = zip(people, values, strict=True) if people else [(None, values)]
+            scores |= {(name, person): each for person, each in own}
+        return scores
 
 
 def write_scores(frame_scores: FrameScores, file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,11 +17,13 @@ from ..data.annotation import Annotation, Event, Span
 from ..data.clock import Clock
 from ..data.predictions import Truth
 from ..data.recording import Recording
+from ..data.unknown import unknown_of
 from ..decode.events import MIN_EVENT_SCORE
 from ..decode.presets import DECODERS
 from ..errors import InputError
 from ..io import ReadOptions
 from ..metrics import Metrics, Rule, evaluate
+from ..threads import Threads, choose_threads, computing_on
 from .folder import check_answers_folder
 from .inputs import Source, corpus_truth, inputs_of
 from .outputs import LocalizationResult, write_formats, write_result
@@ -37,6 +40,7 @@ def localize(
     *,
     people: People | None = None,
     decoder: str | None = None,
+    unknown_below: float | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
     split: str | None = None,
@@ -45,6 +49,7 @@ def localize(
     options: ReadOptions | None = None,
     device: str = "cpu",
     precision: Precision = "32",
+    threads: Threads | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     write: Sequence[str] = (),
@@ -58,12 +63,14 @@ def localize(
             `each` if the labels that the model was trained on name people.
         decoder: name of a way of decoding that makes the proposals, in place of the model's own. The segmentation is
             the model's own under every decoder.
+        unknown_below: segments that score less are answered `unknown`, with their bounds and score; None: none are.
         details: facts that the result keeps.
         progress: is called with the number of recordings that are done.
         split, fold: of a corpus, the test recordings of a fold, by default all.
         set: of a corpus, the annotation set whose labels are written beside the answers, by default its only one.
         options: how motion files are read.
         device, precision: what a model that is loaded from a file computes on, and how precisely.
+        threads: to compute on; auto: by what is free (see threads.py); by default those that torch has.
         out: folder that gets the files of `kinespan localize`, truth.json too where a corpus has labels.
         overwrite: replace the answers that are there.
         write: formats of labels that the answers are written in too, each into a folder of its name in `out`.
@@ -83,26 +90,32 @@ def localize(
         model = load_model(model, device, precision)
     inputs = inputs_of(recordings, split, fold, options, set)
     config = None if decoder is None else DECODERS[decoder]
+    unknown = unknown_of(model.labels, unknown_below)
     segmentation: dict[str, Annotation] = {}
     proposals: dict[str, tuple[Span, ...]] = {}
     events: dict[str, tuple[Event, ...]] = {}
     scores: dict[str, Scores] = {}
     clocks: dict[str, Clock] = {}
     slots: dict[str, tuple[int, ...]] = {}
+    count = None if threads is None else choose_threads(threads).count
     for number, recording in enumerate(inputs.recordings):
         name = recording.name
         if name in clocks:
             raise InputError(f"two recordings are named {name!r}; localize them into different folders")
         clocks[name] = Clock.of(recording)
-        segments, proposals[name], events[name], scores[name], slots[name] = _decode(model, recording, people, config)
+        with nullcontext() if count is None else computing_on(count):
+            decoded = _decode(model, recording, people, config)
+        segments, proposals[name], events[name], scores[name], slots[name] = decoded
         answer = tuple(event for event in events[name] if (event.score or 0.0) >= model.spec.decode.event_threshold)
         segmentation[name] = Annotation(segments, model.labels, events=answer)
+        if unknown is not None:
+            segmentation[name] = unknown.answer(segmentation[name])
         if progress is not None:
             progress(number + 1)
     facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **inputs.details, **(details or {})}
     fps, threshold = model.spec.input.fps, model.spec.decode.event_threshold
     result = LocalizationResult(
-        segmentation, proposals, events, scores, fps, model.labels, clocks, slots, facts, threshold
+        segmentation, proposals, events, scores, fps, model.labels, clocks, slots, facts, threshold, unknown
     )
     if out is not None:
         write_result(result, Path(out), inputs.truth)
@@ -160,13 +173,15 @@ def evaluate_on(
     tious: Sequence[float] | None = None,
     tolerance: float | None = None,
     decoder: str | None = None,
+    unknown_below: float | None = None,
     details: Mapping[str, Any] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[LocalizationResult, Truth, dict[str, Any]]:
     """Localize recordings of a corpus and score the result against their annotations; metrics as in metrics.json.
 
     `tious` are by default those that are reported under the rule; `decoder` names a way of decoding in place of the
-    model's own; `tolerance` is the seconds by which an event may be off, by default those of the model.
+    model's own; segments that score less than `unknown_below` are answered `unknown`; `tolerance` is the seconds by
+    which an event may be off, by default those of the model.
     Raises InputError where the model names labels that the corpus has not, or events that are spans there.
     """
     truth = corpus_truth(corpus, names, dropped)
@@ -181,7 +196,9 @@ def evaluate_on(
     tolerance = model.labels.tolerance if tolerance is None else tolerance
     truth = replace(truth, labels=replace(truth.labels, tolerance=tolerance))
     recordings = (corpus[name] for name in truth.annotations)
-    result = localize(model, recordings, decoder=decoder, details=details, progress=progress)
+    result = localize(
+        model, recordings, decoder=decoder, unknown_below=unknown_below, details=details, progress=progress
+    )
     metrics: Metrics = evaluate(result.predictions, truth, tious, rule)
     facts = {**model.spec.training, **_decoder_fact(decoder), **(details or {})}
     return result, truth, {**metrics.to_dict(), "facts": facts}

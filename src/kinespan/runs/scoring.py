@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..annotations.activitynet import read_predictions, read_truth
+from ..annotations.activitynet import read_truth
 from ..corpus.splits import union_of
 from ..corpus.store import Corpus
 from ..corpus.training_set import corpus_parts
@@ -18,6 +18,7 @@ from ..data.predictions import Predictions, Truth
 from ..errors import InputError, unknown
 from ..metrics import Metrics, Rule
 from ..metrics import evaluate as score
+from .answers import predictions_with_scores
 from .inputs import corpus_truth
 from .outputs import LocalizationResult
 from .predict import localize
@@ -38,6 +39,7 @@ def evaluate(
     fold: int = 1,
     set: str | None = None,
     decoder: str | None = None,
+    unknown_below: float | None = None,
 ) -> Metrics:
     """Score predictions, or a model, against ground truth by all metrics.
 
@@ -52,6 +54,7 @@ def evaluate(
         split, fold: of a corpus, the test recordings of a fold, by default all.
         set: of a corpus, the annotation set that is the ground truth; needed where it has several.
         decoder: of a model, how scores become proposals, by default its own way.
+        unknown_below: of a model, segments that score less are answered `unknown`.
 
     Figures are fractions, 0 to 1; ``metrics.to_dict()`` is the content of metrics.json. Raises InputError for
     predictions of recordings, or of labels, that the ground truth does not have.
@@ -68,7 +71,12 @@ def evaluate(
         true = corpus_truth(truth, sides.test, sides.drop_labels)
         if _is_model(predictions):
             recordings = (truth[name] for name in true.annotations)
-            predictions = localize(predictions, recordings, decoder=decoder)  # type: ignore[arg-type]
+            predictions = localize(
+                predictions,  # type: ignore[arg-type]
+                recordings,
+                decoder=decoder,
+                unknown_below=unknown_below,
+            )
     elif _is_model(predictions):
         raise InputError("a model is scored on a corpus; give the corpus in place of the ground truth")
     else:
@@ -128,7 +136,7 @@ def _predictions(predictions: object) -> Predictions:
     if isinstance(predictions, LocalizationResult):
         return predictions.predictions
     if isinstance(predictions, str | Path):
-        return read_predictions(Path(predictions))
+        return predictions_with_scores(Path(predictions))
     if isinstance(predictions, Mapping):
         spans = {name: tuple(map(_scored, annotation.spans)) for name, annotation in predictions.items()}
         return Predictions(spans, spans, events={name: each.instants for name, each in predictions.items()})

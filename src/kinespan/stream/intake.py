@@ -22,12 +22,14 @@ from ..transforms.normalise import (
     ReferenceFrame,
     Resampling,
     body_sizes,
+    estimate_roots,
     fill_gaps,
     first_valid,
     leave_out_absent,
     median_length,
     model_motion,
     num_resampled,
+    start_frames,
 )
 from ..transforms.ntu_preprocessing import PREPROCESSINGS, zero_invalid
 
@@ -102,45 +104,57 @@ class RateChange:
 
 
 class Presence:
-    """Leaves out people of whom too little was seen, as `leave_out_absent` does."""
+    """Estimates roots and leaves out people of whom too little was seen: `estimate_roots`, `leave_out_absent`."""
 
     def __init__(self, skeleton: Skeleton) -> None:
         self.skeleton = skeleton
 
     def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
         """The frames, none of which waits."""
+        positions, valid = estimate_roots(positions, valid, self.skeleton)
         return positions, leave_out_absent(valid, self.skeleton)
 
 
 class Placement:
     """Origin, heading and size of kinespan's own normalisation.
 
-    The first pose decides origin and heading. The size is `torso` metres (see `body_sizes`); None: the median
-    of the first `settle_frames` frames with anybody in them, for which all frames wait.
+    The first poses decide origin and heading (`start_frames` of them). The size is `torso` metres (see `body_sizes`);
+    None: the median of the first `settle_frames` frames with anybody in them. All frames wait for both.
     """
 
     def __init__(self, spec: ModelSpec, torso: float | None, settle_frames: int) -> None:
         self.skeleton, self.normalisation = spec.input.skeleton, spec.input.normalisation
         self.size = 1.0 if spec.input.normalisation.size == "none" else torso
         self.settle_frames = settle_frames
+        self.start_frames = start_frames(spec.input.normalisation, spec.input.fps)
         self.buffer: Frames | None = None
         self.reference: ReferenceFrame | None = None
 
     def push(self, positions: Float32Array, valid: BoolArray, last: bool) -> Frames:
         """The frames, placed."""
         positions, valid = joined(self.buffer, positions, valid)
+        if not (last or self._has_settled(valid)):
+            self.buffer = positions, valid
+            return positions[:0], valid[:0]
+        self.buffer = None
         if self.size is None:
-            if not last and valid.any(axis=(1, 2)).sum() < self.settle_frames:
-                self.buffer = positions, valid
-                return positions[:0], valid[:0]
             self.size = median_length(body_sizes(positions, valid, self.skeleton))
-            self.buffer = None
         if self.reference is None and valid.any():
-            first = first_valid(valid)
-            self.reference = ReferenceFrame.of(positions[first], valid[first], self.skeleton, self.normalisation)
+            frame, person = first_valid(valid)
+            start = slice(frame, frame + self.start_frames)
+            first_poses, seen = positions[start, person], valid[start, person]
+            self.reference = ReferenceFrame.of(first_poses, seen, self.skeleton, self.normalisation)
         if self.reference is None:
             return positions, valid
         return zero_invalid(self.reference.apply(positions) / self.size, valid), valid
+
+    def _has_settled(self, valid: BoolArray) -> bool:
+        """Whether frames, valid (n, P, J), are enough to measure what is not known yet."""
+        if self.size is None and valid.any(axis=(1, 2)).sum() < self.settle_frames:
+            return False
+        if self.reference is not None or not valid.any():
+            return True
+        return len(valid) - first_valid(valid)[0] >= self.start_frames
 
 
 class PublishedPlacement:

@@ -32,9 +32,12 @@ class PeopleStream:
         *,
         latency: float | None = None,
         torso: float | None = None,
+        unknown_below: float | None = None,
     ) -> None:
         """A stream of one recording; arguments and errors as `StreamLocalizer` has them, `torso` for everybody."""
-        self._new_stream = partial(StreamLocalizer, model, fps, skeleton, latency=latency, torso=torso)
+        self._new_stream = partial(
+            StreamLocalizer, model, fps, skeleton, latency=latency, torso=torso, unknown_below=unknown_below
+        )
         self._unused = self._new_stream()  # checks the arguments, and knows the latency before anybody is seen
         self._check = FrameCheck(self._unused.skeleton)
         self._streams: dict[int, StreamLocalizer] = {}

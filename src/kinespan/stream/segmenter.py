@@ -10,6 +10,7 @@ import numpy as np
 from ..arrays import Float32Array
 from ..data.annotation import LabelSet, Span
 from ..decode import DecodeConfig, segment
+from ..decode.calibration import SpanCalibration, span_probability
 from ..decode.frames import moving_mean
 
 Scores = Float32Array
@@ -31,10 +32,10 @@ class _Run:
         self.end += 1
         self.total += float(row[self.column])
 
-    def span(self, fps: float, labels: LabelSet) -> Span:
+    def span(self, fps: float, labels: LabelSet, calibration: SpanCalibration) -> Span:
         """The span of a run that is not background."""
-        mean = self.total / (self.end - self.start)
-        return Span(self.start / fps, self.end / fps, labels.names[self.column - 1], mean)
+        score = span_probability(self.total / (self.end - self.start), calibration)
+        return Span(self.start / fps, self.end / fps, labels.names[self.column - 1], score)
 
 
 class Segmenter:
@@ -42,11 +43,20 @@ class Segmenter:
 
     Exclusive labels: a run of the best column stands once it lasts `min_duration`. What lies between two runs that
     stand is then settled as `segment` does it, and the first of them is final. Overlapping labels: a run above 0.5 is
-    final where it ends. `smooth`: seconds, as in `segment`; spans come half of it later.
+    final where it ends. `smooth`: seconds, as in `segment`; spans come half of it later. `span_calibration`: how their
+    scores come from their mean probabilities, as in `segment`.
     """
 
-    def __init__(self, fps: float, labels: LabelSet, min_duration: float, smooth: float) -> None:
+    def __init__(
+        self,
+        fps: float,
+        labels: LabelSet,
+        min_duration: float,
+        smooth: float,
+        span_calibration: SpanCalibration = (),
+    ) -> None:
         self.fps, self.labels, self.min_duration = fps, labels, min_duration
+        self.span_calibration = span_calibration
         self.min_frames = max(1, math.ceil(min_duration * fps - 1e-6))
         self.max_unsettled = max(10 * self.min_frames, round(MAX_WAIT * fps))
         self.smooth, self.smooth_reach = smooth, math.floor(smooth * fps / 2 + 1e-6)
@@ -151,5 +161,5 @@ class Segmenter:
 
     def _spans(self, runs: list[_Run]) -> list[Span]:
         """The spans of runs, without background, in order of time."""
-        spans = [run.span(self.fps, self.labels) for run in runs if run.column > 0]
+        spans = [run.span(self.fps, self.labels, self.span_calibration) for run in runs if run.column > 0]
         return sorted(spans, key=lambda span: (span.start, span.end, span.label))

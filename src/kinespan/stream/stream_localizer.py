@@ -12,6 +12,7 @@ from ..arrays import BoolArray, Float32Array
 from ..data.annotation import Event, Span
 from ..data.recording import Recording
 from ..data.skeleton import Skeleton
+from ..data.unknown import unknown_of
 from ..errors import InputError
 from ..models.base import Model, Scores
 from ..models.ensemble import Ensemble
@@ -34,7 +35,7 @@ class Update:
     """The scores, spans and events that pushed frames made final; none of them changes any more.
 
     scores (n, C + 1), column 0 background, of the frames from number ``first_frame`` on, at the model's rate; spans
-    that are final, in order of time, scored by their mean probability; events that are final, in order of time.
+    that are final, in order of time, with the scores of `segment`; events that are final, in order of time.
     """
 
     first_frame: int
@@ -58,8 +59,9 @@ class StreamLocalizer:
     on all that follows. Events are those of `kinespan.decode.decode_events`, each final about two and a half times the
     tolerance after its score.
 
-    Three things about a body are known of a whole recording only:
+    A few things about a body take time to know, or are known of a whole recording only:
 
+    * Frames wait for its heading, which is that of the first second (`Normalisation.heading`).
     * Its size is `torso`, or the median over the first ``look_ahead`` seconds of motion (2 at least); with the whole
       recording's own (`torso_of`) scores are the same.
     * Somebody who is absent may come back: frames then wait for up to the normalisation's `fill_gap` seconds.
@@ -75,6 +77,7 @@ class StreamLocalizer:
         *,
         latency: float | None = None,
         torso: float | None = None,
+        unknown_below: float | None = None,
     ) -> None:
         """A stream of one recording.
 
@@ -84,6 +87,7 @@ class StreamLocalizer:
             skeleton: that of the recorded frames; None: the model's.
             latency: seconds that the score of a frame may come after the end of the frame; None: look-ahead and 1 s.
             torso: metres from root to mid-shoulders; None: measured.
+            unknown_below: spans that score less are answered `unknown`; None: none are.
 
         Raises InputError for numbers out of range, a latency that is shorter than the model's look-ahead, a skeleton
         that does not map to the model's, and other kinds of model.
@@ -93,12 +97,13 @@ class StreamLocalizer:
                 raise InputError(f"{name}: found {value}, expected a positive number")
         self.model, self.fps = model, float(fps)
         self.skeleton = model.spec.input.skeleton if skeleton is None else skeleton
+        self._unknown = unknown_of(model.labels, unknown_below)
         self._scorers = [self._scorer(member, torso) for member in _members(model)]
         self._look_ahead = max(scorer.look_ahead for scorer in self._scorers)
         self._hop = self._hop_for(latency)
         decoding = model.spec.decode
         spans, rate = model.labels.without_events, model.spec.input.fps
-        self._segmenter = Segmenter(rate, spans, decoding.min_duration, decoding.smooth)
+        self._segmenter = Segmenter(rate, spans, decoding.min_duration, decoding.smooth, decoding.span_calibration)
         self._event_finder = EventFinder(rate, model.labels, decoding.event_threshold)
         self._check = FrameCheck(self.skeleton)
         self._num_scored = 0
@@ -111,13 +116,13 @@ class StreamLocalizer:
 
     @property
     def latency(self) -> float:
-        """Seconds from the end of a frame to its score, at most; more while the size settles or a gap is open."""
+        """Seconds from the end of a frame to its score, at most; more while a body settles or a gap is open."""
         return self._latency_of(self._hop)
 
     @property
     def open_spans(self) -> tuple[Span, ...]:
         """The spans that are not final, with their scores so far, as if the recording ended with the latest score."""
-        return () if self._finished else tuple(self._segmenter.open())
+        return () if self._finished else self._answered(self._segmenter.open())
 
     def push(self, positions: Float32Array, valid: BoolArray | None = None) -> Update:
         """Take the next recorded frames; returns what they make final.
@@ -158,7 +163,11 @@ class StreamLocalizer:
             self._num_scored = stop
         columns = scores[:, self.model.labels.span_columns]
         spans = self._segmenter.finish(columns) if last else self._segmenter.push(columns)
-        return Update(start, scores, tuple(spans), tuple(self._event_finder.push(scores, last)))
+        return Update(start, scores, self._answered(spans), tuple(self._event_finder.push(scores, last)))
+
+    def _answered(self, spans: list[Span]) -> tuple[Span, ...]:
+        """The spans, `unknown` where they score too little."""
+        return tuple(spans) if self._unknown is None else self._unknown.spans(spans)
 
     def _mean(self, scores: list[Scores]) -> Scores:
         """Scores (n, C + 1) of the model, of those of its members."""
