@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from augment_cases import NOTHING, clock, generator, view_of
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kinespan.config import AugmentConfig
+from kinespan.data.skeleton import Skeleton
 from kinespan.data.skeletons import COCO_17, KINECT_20, NTU_25
 from kinespan.errors import InputError
 from kinespan.transforms.augment import (
@@ -19,19 +21,23 @@ from kinespan.transforms.augment import (
     View,
     augment,
     blur,
+    clip_frames_for,
     crop_resize,
+    hide_joints,
     linear_map,
     mask_axis,
     mask_joints,
     mirror,
     rotation,
 )
+from kinespan.transforms.normalise import estimate_roots
 
 EVERYTHING = AugmentConfig(flip=0.5, blur=0.5, axis_mask=0.3, joint_mask=0.5, noise=0.05)
 EACH = {
     "crop": {"crop_min": 0.5}, "shear": {"shear": 0.5}, "rotation": {"rotation": 90.0}, "tilt": {"tilt": 20.0},
     "flip": {"flip": 1.0}, "noise": {"noise": 0.1}, "blur": {"blur": 1.0}, "axis_mask": {"axis_mask": 1.0},
-    "joint_mask": {"joint_mask": 1.0}, "shift": {"crop": "shift"}, "main_axis": {"main_axis": 30.0},
+    "joint_mask": {"joint_mask": 1.0}, "hide": {"hide": 0.9}, "shift": {"crop": "shift"},
+    "main_axis": {"main_axis": 30.0},
 }  # fmt: skip
 each = pytest.mark.parametrize("name", list(EACH))
 
@@ -69,6 +75,77 @@ def test_a_crop_shows_the_time_of_its_time_map(crop_min, frames, seed):
     assert (edges[:, 0] >= whole[:, 0] - 1e-4).all()
     assert (edges[:, -1] <= whole[:, -1] + 1e-4).all()
     assert cut.valid.all()
+
+
+@given(st.floats(0.3, 1), st.floats(1, 2), st.integers(4, 30), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_a_crop_of_a_longer_clip_is_faster_and_shows_the_time_of_its_time_map(crop_min, crop_max, frames, seed):
+    drawn = clip_frames_for(AugmentConfig(crop_max=crop_max), frames)
+    view = clock(batch=16, frames=drawn)
+    cut = crop_resize(view, crop_min, generator(seed), crop_max, frames)
+    assert cut.positions.shape[1] == frames
+    share = cut.times.step / view.times.step
+    assert ((share >= crop_min - 1e-6) & (share <= crop_max + 1e-6)).all()
+    middles = cut.times.start[:, None] + (torch.arange(frames) + 0.5) * cut.times.step[:, None]
+    low, high = (view.times.start + place * 0.1 for place in (0.5, drawn - 0.5))
+    expected = torch.minimum(torch.maximum(middles, low[:, None]), high[:, None])
+    assert torch.allclose(cut.positions[:, :, 0, 0, 0], expected, atol=1e-4)
+    assert (cut.times.edges(3, frames)[:, -1] <= view.times.edges(3, drawn)[:, -1] + 1e-4).all()
+    assert cut.valid.all()
+
+
+def test_a_recording_shorter_than_the_longer_clip_still_fills_the_view():
+    """By hand: 14 frames in a clip of 20, views of 10: filled, and no faster than 1.4. With 6 frames 6 are filled."""
+    for held, filled in ((14, 10), (6, 6)):
+        view = clock(batch=32, frames=20, held=held)
+        cut = crop_resize(view, 1.0, generator(), 2.0, 10)
+        assert cut.valid[:, :, 0, 0].sum(dim=1).tolist() == [filled] * 32
+        share = cut.times.step / view.times.step
+        assert float(share.max()) == pytest.approx(held / filled)
+        assert (cut.times.edges(1, filled)[:, -1] <= view.times.start + held * 0.1 + 1e-4).all()
+
+
+def test_without_longer_crops_clips_are_as_long_as_views():
+    assert clip_frames_for(AugmentConfig(), 64) == 64
+    assert clip_frames_for(AugmentConfig(crop_max=1.6), 64) == 103
+    assert clip_frames_for(AugmentConfig(crop="shift", crop_max=1.6), 64) == 64
+
+
+def test_hidden_joints_are_hidden_throughout_a_clip_and_nobody_is_absent():
+    view = view_of(batch=200)
+    hidden = hide_joints(view, KINECT_20, 0.6, generator())
+    lacks = (view.valid & ~hidden.valid).any(dim=(1, 2))  # (B, J)
+    assert torch.equal(hidden.valid, view.valid & ~lacks[:, None, None])
+    assert torch.equal(hidden.present, view.present)
+    assert not lacks[:, KINECT_20.root[0]].any()
+    assert not hidden.positions[~hidden.valid].any()
+    share = lacks.float().mean(dim=1)
+    assert 0.3 < float((share > 0).float().mean()) < 0.6
+    assert float(share.max()) > 0.4
+    assert torch.equal(view.positions, view_of(batch=200).positions)
+
+
+def test_a_hidden_root_is_estimated_as_normalisation_does():
+    """With so many joints hidden the root is lost in many clips; elsewhere positions stay."""
+    view = view_of(batch=300)
+    hidden = hide_joints(view, KINECT_20, 1.0, generator(1))
+    root, estimated = KINECT_20.root[0], 0
+    for clip in range(300):
+        before, after = view.positions[clip].numpy(), hidden.positions[clip].numpy()
+        seen = hidden.valid[clip].numpy().copy()
+        if (after[..., root, :] == before[..., root, :]).all():
+            continue
+        estimated += 1
+        seen[..., root] = False
+        expected, _ = estimate_roots(after, seen, KINECT_20)
+        assert np.allclose(after[..., root, :], expected[..., root, :], atol=1e-5)
+    assert estimated > 10
+
+
+def test_points_without_bones_keep_a_root():
+    points = Skeleton("points", tuple("abcd"), (-1, -1, -1, -1))
+    view = view_of(batch=50, joints=4)
+    assert torch.equal(hide_joints(view, points, 1.0, generator()).present, view.present)
 
 
 def test_a_crop_of_a_padded_clip_keeps_its_padding_and_its_time():
@@ -124,7 +201,7 @@ def test_time_maps_of_repeated_crops_compose():
 def test_absent_frames_stay_zero_and_present_ones_stay_present(name):
     view = view_of()
     out = augment(view, replace(NOTHING, **EACH[name]), KINECT_20, generator())
-    if name not in ("crop", "shift"):
+    if name not in ("crop", "shift", "hide"):
         assert torch.equal(out.valid, view.valid)
         assert out.times is view.times
     assert not out.positions[~out.valid].any()
@@ -312,6 +389,9 @@ def test_noise_falls_on_about_half_of_the_clips_and_has_its_size():
         {"blur": -0.1},
         {"crop_min": 0.0},
         {"crop_min": 1.5},
+        {"crop_max": 0.5},
+        {"crop_max": math.inf},
+        {"hide": 1.5},
         {"joint_mask": 2},
         {"crop_ratio": 1},
         {"blur_frames": 4},

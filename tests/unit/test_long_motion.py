@@ -51,17 +51,22 @@ def take(frames, people=1, fps=30.0, gaps=(), skeleton=KINECT_20):
     people=st.integers(1, 2),
     gaps=st.lists(st.tuples(st.integers(0, 89), st.integers(1, 40), st.integers(0, 1)), max_size=4),
     fps=st.sampled_from([10.0, 15.0, 24.0, 30.0]),
-    heading=st.sampled_from(["first", "none"]),
+    heading=st.sampled_from(["start", "first", "none"]),
     size=st.sampled_from(["torso", "none"]),
     fill_gap=st.sampled_from([0.0, 0.2, 1.0]),
     piece=st.integers(1, 40),
     cuts=st.lists(st.integers(0, 90), max_size=5),
+    rootless=st.booleans(),
 )
 @settings(max_examples=50, deadline=None)
 def test_windows_equal_the_motion_of_the_whole_recording(
-    frames, people, gaps, fps, heading, size, fill_gap, piece, cuts
+    frames, people, gaps, fps, heading, size, fill_gap, piece, cuts, rootless
 ):
     recording = take(frames, people, gaps=gaps)
+    if rootless:  # in the second half no root is seen
+        valid = recording.valid.copy()
+        valid[frames // 2 :, :, list(KINECT_20.root)] = False
+        recording = recording.with_changes("without roots", valid=valid)
     how = Normalisation(heading=heading, size=size, fill_gap=fill_gap)
     whole = model_motion(recording, KINECT_20, fps, how)
     long = LongMotion(recording, KINECT_20, fps, how, piece)

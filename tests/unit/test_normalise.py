@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from kinespan.config import Normalisation
 from kinespan.data.recording import Recording
+from kinespan.data.skeleton import Skeleton
 from kinespan.data.skeletons import COCO_17, KINECT_20
-from kinespan.transforms.normalise import fill_gaps, landmark, model_motion, num_resampled, resample
+from kinespan.transforms.normalise import estimate_roots, fill_gaps, landmark, model_motion, num_resampled, resample
 
 PLAIN = Normalisation(heading="none", size="none", fill_gap=0.0)
 
@@ -139,7 +140,7 @@ def test_body_size_does_not_change_the_motion(scale):
 
 @pytest.mark.parametrize("skeleton", [KINECT_20, COCO_17], ids=lambda skeleton: skeleton.name)
 def test_the_first_pose_faces_z_over_the_origin(skeleton):
-    motion = model_motion(take(skeleton=skeleton), skeleton, 10.0, Normalisation())
+    motion = model_motion(take(skeleton=skeleton), skeleton, 10.0, Normalisation(heading="first"))
     first = motion.positions[0, 0]
     assert np.allclose(landmark(first, skeleton.root)[[0, 2]], 0, atol=1e-5)
     across = landmark(first, skeleton.left_shoulder) - landmark(first, skeleton.right_shoulder)
@@ -151,6 +152,110 @@ def test_the_first_pose_faces_z_over_the_origin(skeleton):
     ) / 2
     torso = np.linalg.norm(shoulders - landmark(motion.positions, skeleton.root), axis=-1)
     assert np.median(torso) == pytest.approx(1, rel=1e-4)
+
+
+def across_of(poses, skeleton):
+    """The ways (N, 3) from the right shoulder and hip to the left ones."""
+    shoulders = landmark(poses, skeleton.left_shoulder) - landmark(poses, skeleton.right_shoulder)
+    return shoulders + landmark(poses, skeleton.left_hip) - landmark(poses, skeleton.right_hip)
+
+
+def test_the_first_second_faces_z_on_average_whatever_follows():
+    recording = take(40)
+    motion = model_motion(recording, KINECT_20, 10.0, Normalisation())
+    first_second = across_of(motion.positions[:10, 0], KINECT_20).sum(axis=0)
+    assert first_second[0] > 0
+    assert first_second[2] == pytest.approx(0, abs=1e-4)
+    later = recording.positions.copy()
+    later[10:] = later[10:, ..., [2, 1, 0]]
+    same = model_motion(
+        recording.with_changes("turned later", positions=later), KINECT_20, 10.0, Normalisation(size="none")
+    )
+    plain = model_motion(recording, KINECT_20, 10.0, Normalisation(size="none"))
+    assert np.array_equal(same.positions[:10], plain.positions[:10])
+
+
+def test_a_joint_that_the_first_frame_lacks_does_not_turn_the_motion():
+    """By hand: somebody who faces +x stands still; in the first frame no shoulder and no hip was seen."""
+    pose = np.zeros((20, 3), np.float32)
+    pose[:, 1] = np.linspace(0.1, 1.8, 20)
+    for joints, z in ((KINECT_20.left_shoulder, -0.2), (KINECT_20.right_shoulder, 0.2),
+                      (KINECT_20.left_hip, -0.1), (KINECT_20.right_hip, 0.1)):  # fmt: skip
+        pose[list(joints), 2] = z
+    sides = [*KINECT_20.left_shoulder, *KINECT_20.right_shoulder, *KINECT_20.left_hip, *KINECT_20.right_hip]
+    valid = np.ones((20, 1, 20), bool)
+    valid[0, :, sides] = False
+    recording = Recording(np.tile(pose, (20, 1, 1, 1)), 10.0, KINECT_20, "still", valid)
+    motion = model_motion(recording, KINECT_20, 10.0, Normalisation(size="none"))
+    assert motion.positions[1:, 0, KINECT_20.left_shoulder[0], 0] == pytest.approx(0.2, abs=1e-5)
+    assert motion.positions[1:, 0, :, 2] == pytest.approx(0, abs=1e-5)
+    first = model_motion(recording, KINECT_20, 10.0, Normalisation(size="none", heading="first"))
+    assert first.positions[1:, 0, KINECT_20.left_shoulder[0], 2] == pytest.approx(-0.2, abs=1e-5)
+
+
+HAND = Skeleton("hand", ("palm", "a", "b"), (-1, 0, 1))
+
+
+def hand_take(direction, frames=12):
+    """A hand whose fingers point along a direction, each joint 5 cm further."""
+    along = np.asarray(direction, np.float32) / np.linalg.norm(direction) * np.float32(0.05)
+    pose = np.array([1.0, 1.2, -2.0], np.float32) + np.arange(3)[:, None] * along
+    return Recording(np.tile(pose, (frames, 1, 1, 1)), 10.0, HAND, "hand")
+
+
+@pytest.mark.parametrize("direction", [(0, 0, 1), (1, 0, 0), (-1, 0.5, -2), (0.3, -0.9, 0)])
+def test_what_has_no_shoulders_points_ahead(direction):
+    motion = model_motion(hand_take(direction), HAND, 10.0, Normalisation(size="none"))
+    flat = np.hypot(direction[0], direction[2]) / np.linalg.norm(direction)
+    assert motion.positions[:, 0, 2, 0] == pytest.approx(0, abs=1e-5)
+    assert motion.positions[:, 0, 2, 2] == pytest.approx(0.1 * flat, abs=1e-5)
+
+
+def test_what_points_up_is_not_turned_and_neither_is_a_hand_in_earlier_models():
+    for direction, heading in (((0.05, 1, 0.02), "start"), ((1, 0, 0), "first"), ((1, 0, 0), "none")):
+        recording = hand_take(direction)
+        motion = model_motion(recording, HAND, 10.0, Normalisation(size="none", heading=heading))
+        moved = recording.positions - recording.positions[0, 0, 0] * [1, 0, 1]
+        assert np.allclose(motion.positions, moved, atol=1e-6)
+
+
+@given(st.floats(-np.pi, np.pi), st.integers(0, 20))
+@settings(max_examples=20, deadline=None)
+def test_heading_of_a_hand_in_the_room_does_not_change_the_motion(angle, seed):
+    recording = take(skeleton=HAND, seed=seed)
+    one, two = (model_motion(each, HAND, 10.0, Normalisation()) for each in (recording, turned(recording, angle, 1, 2)))
+    assert np.allclose(one.positions, two.positions, atol=2e-3)
+
+
+# ---- roots -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_root_that_was_not_seen_is_where_the_joints_next_to_it_are():
+    recording = take(6)
+    positions, valid = recording.positions.copy(), recording.valid.copy()
+    root, neighbours = KINECT_20.root[0], list(KINECT_20.root_neighbours)
+    assert [KINECT_20.joints[joint] for joint in neighbours] == ["Spine", "HipLeft", "HipRight"]
+    valid[1, 0, root] = False
+    valid[2, 0, [root, neighbours[0]]] = False
+    valid[3, 0, [root, *neighbours]] = False
+    before = positions.copy(), valid.copy()
+    estimated, seen = estimate_roots(positions, valid, KINECT_20)
+    assert estimated[1, 0, root] == pytest.approx(positions[1, 0, neighbours].mean(axis=0))
+    assert estimated[2, 0, root] == pytest.approx(positions[2, 0, neighbours[1:]].mean(axis=0))
+    assert seen[:, 0, root].tolist() == [True, True, True, False, True, True]
+    changed = np.zeros_like(valid)
+    changed[1:3, 0, root] = True
+    assert np.array_equal(estimated[~changed], positions[~changed])
+    assert np.array_equal(seen[~changed], valid[~changed])
+    assert np.array_equal(before[0], positions)
+    assert np.array_equal(before[1], valid)
+
+
+def test_points_without_bones_have_no_root_to_estimate():
+    points = Skeleton("points", ("a", "b", "c"), (-1, -1, -1))
+    valid = np.array([[[True, True, True]], [[False, False, False]]])
+    positions = np.ones((2, 1, 3, 3), np.float32)
+    assert estimate_roots(positions, valid, points)[0] is positions
 
 
 def test_heading_and_size_can_be_switched_off():

@@ -62,6 +62,7 @@ def test_encoders_of_whole_clips_stream_recordings_of_any_length(frames):
         {"refine_stages": 2, "clip_frames": 16, "refine_features": True, "labels": LabelSet(LABELS.names, False)},
         {"fusion": "last_map"},
         {"normalisation": Normalisation(heading="none", size="none", fill_gap=0.0)},
+        {"normalisation": Normalisation(heading="first")},
         {"skeleton": NTU_25},
     ],
     ids=str,

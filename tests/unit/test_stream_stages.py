@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -106,26 +107,27 @@ def logits_of(kind, frames, seed):
     exclusive=st.booleans(),
     min_duration=st.sampled_from([0.0, 0.2, 0.5]),
     smooth=st.sampled_from([0.0, 0.5]),
+    calibration=st.sampled_from([(), (0.6, 0.3)]),
     pushed=st.integers(1, 9),
 )
 @settings(max_examples=150, deadline=None)
-def test_streamed_spans_equal_segment_at_any_time(kind, frames, seed, exclusive, min_duration, smooth, pushed):
+def test_streamed_spans_equal_segment_at_any_time(
+    kind, frames, seed, exclusive, min_duration, smooth, calibration, pushed
+):
     """Final and open ones are the segmentation of what has come, and what is final stays."""
     labels = LabelSet(NAMES, exclusive)
     logits = logits_of(kind, frames, seed)
     scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True) if exclusive else 1 / (1 + np.exp(-logits))
     scores = scores.astype(np.float32)
-    segmenter = Segmenter(FPS, labels, min_duration, smooth)
+    segmenter = Segmenter(FPS, labels, min_duration, smooth, calibration)
+    config = DecodeConfig(min_duration=min_duration, span_calibration=calibration)
     spans = []
     for start in range(0, frames, pushed):
         spans += segmenter.push(scores[start : start + pushed])
         if not smooth:
-            same_spans(
-                [*spans, *segmenter.open()],
-                segment(scores[: start + pushed], FPS, labels, DecodeConfig(min_duration=min_duration)),
-            )
+            same_spans([*spans, *segmenter.open()], segment(scores[: start + pushed], FPS, labels, config))
     spans += segmenter.finish(scores[:0])
-    same_spans(spans, segment(scores, FPS, labels, DecodeConfig(min_duration=min_duration, smooth=smooth)))
+    same_spans(spans, segment(scores, FPS, labels, replace(config, smooth=smooth)))
 
 
 def same_spans(spans, expected):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -33,14 +34,17 @@ class Normalisation:
     vertical until the shoulders lie along x. agcn: every frame relative to the middle of the spine, the whole turned
     until the first frame stands upright with its shoulders along x. ctrgcn: relative to the middle of the spine in the
     first frame."""
-    heading: Literal["first", "none"] = "first"
-    """first: turn the recording about the vertical so that the first person seen faces +z in the first frame."""
+    heading: Literal["start", "first", "none"] = "start"
+    """start: turn the recording about the vertical so that the first person seen faces +z in the first second, on
+    average; what has neither shoulders nor hips, such as a hand, points there. first: in the first frame alone, as
+    earlier models have it, and only what has shoulders or hips."""
     size: Literal["torso", "none"] = "torso"
     """torso: divide by the recording's median length from root to mid-shoulders, or, for a skeleton without shoulders
     and hips, by that of its bones; none: keep metres."""
     fill_gap: float = 0.5
     """Gaps in a joint's track up to this many seconds are filled by interpolation. In longer ones the joint is hidden
-    from the network; a person is absent where less than half of the joints are left, or no joint of the root."""
+    from the network; a person is absent where less than half of the joints are left, or neither the root nor a joint
+    next to it."""
 
     def __post_init__(self) -> None:
         """Validate; a model file of a later version may name an unknown preprocessing."""
@@ -59,7 +63,9 @@ class AugmentConfig:
     """resize: a random part of the clip, resized to the clip's length, so that speed changes too. shift: the clip is
     moved in time and mirrored at its ends, at its own speed (the skeleton contrastive family)."""
     crop_min: float = 0.5
-    """Shortest crop of resize, as a share of the clip; 1: no crop."""
+    """Shortest crop of resize, as a share of the clip, which makes motion slower; 1: no crop."""
+    crop_max: float = 1.0
+    """Longest crop of resize, as a share of the clip; above 1, for training on labels, it makes motion faster."""
     crop_ratio: int = 6
     """shift moves a clip either way by up to its length divided by this."""
     shear: float = 0.2
@@ -85,12 +91,17 @@ class AugmentConfig:
     """Probability that a few joints are moved to the root."""
     joint_mask_count: int = 4
     """Number of joints that a joint mask moves."""
+    hide: float = 0.0
+    """Largest share of the joints that are hidden throughout a clip, as joints are that a recording lacks; half of the
+    clips lack some."""
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_share(self, "flip", "blur", "axis_mask", "joint_mask")
+        check_share(self, "flip", "blur", "axis_mask", "joint_mask", "hide")
         check_fraction(self, "crop_min")
         check_positive(self, "blur_frames")
+        if not 1 <= self.crop_max < math.inf:
+            raise InputError(f"crop_max is {self.crop_max}, expected 1 or more: the clip itself, or a longer crop")
         if self.crop_ratio < 2:
             raise InputError(f"crop_ratio is {self.crop_ratio}, expected at least 2: half of the clip")
         if self.blur_frames % 2 == 0:

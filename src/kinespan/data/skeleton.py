@@ -122,6 +122,12 @@ class Skeleton:
         return tuple((joint, parent) for joint, parent in enumerate(self.parents) if parent >= 0)
 
     @cached_property
+    def root_neighbours(self) -> tuple[int, ...]:
+        """The joints that a bone joins to one of the root's, and that are none of it."""
+        ends = {end for bone in self.bones for end in bone if set(bone) & set(self.root)}
+        return tuple(sorted(ends - set(self.root)))
+
+    @cached_property
     def mirror(self) -> IntArray:
         """Permutation (J,) that swaps left and right joints."""
         permutation = np.arange(self.num_joints)

@@ -57,12 +57,18 @@ class View:
         return self.valid.any(dim=3)
 
 
-def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Generator) -> View:
-    """An augmented View of a batch, on its device, which must be that of the generator."""
+def augment(
+    view: View, config: AugmentConfig, skeleton: Skeleton, generator: Generator, frames: int | None = None
+) -> View:
+    """An augmented View of a batch, on its device, which must be that of the generator.
+
+    frames: those of the view that comes out, fewer than those of the clip where crops may be longer than it
+    (`clip_frames_for`); None: as many.
+    """
     if config.crop == "shift":
         view = crop_shift(view, config.crop_ratio, generator)
-    elif config.crop_min < 1:
-        view = crop_resize(view, config.crop_min, generator)
+    elif config.crop_min < 1 or frames not in (None, view.positions.shape[1]):
+        view = crop_resize(view, config.crop_min, generator, config.crop_max, frames)
     view = replace(view, positions=linear_map(view.positions, config, generator))
     if config.flip > 0:
         view, _ = mirror_some(view, skeleton, config.flip, generator)
@@ -76,26 +82,37 @@ def augment(view: View, config: AugmentConfig, skeleton: Skeleton, generator: Ge
         x = mask_axis(x, config.axis_mask, generator)
     if config.joint_mask > 0:
         x = mask_joints(x, skeleton, config.joint_mask, config.joint_mask_count, generator)
-    return replace(view, positions=torch.where(valid[..., None], x, 0.0))
+    view = replace(view, positions=torch.where(valid[..., None], x, 0.0))
+    return hide_joints(view, skeleton, config.hide, generator) if config.hide > 0 else view
 
 
-def crop_resize(view: View, crop_min: float, generator: Generator) -> View:
-    """Cut a random window out of each clip and resize it to the clip's length, linear between frames.
+def clip_frames_for(config: AugmentConfig, frames: int) -> int:
+    """Frames of the clips that views of so many frames are cut from: more where crops may be longer than a view."""
+    return math.ceil(frames * config.crop_max) if config.crop == "resize" else frames
 
-    The time map is that of the window, which lies before the clip's padding; the share of padding stays the same.
+
+def crop_resize(
+    view: View, crop_min: float, generator: Generator, crop_max: float = 1.0, frames: int | None = None
+) -> View:
+    """Cut a random window out of each clip and resize it to `frames`, by default the clip's, linear between frames.
+
+    Windows are crop_min to crop_max times `frames` long. The time map is that of the window, which lies before the
+    clip's padding; where a recording has fewer frames than a view, the share of padding in the view stays the same.
     """
     batch, length = view.positions.shape[:2]
     device = view.positions.device
-    end = content_end(view).float()
-    share = crop_min + (1 - crop_min) * torch.rand(batch, generator=generator, device=device)
-    # The crop of a padded clip's content fills the frames of its content.
-    first = (1 - share) * end * torch.rand(batch, generator=generator, device=device)
-    centres = torch.arange(length, device=device) + 0.5
-    last = (end - 1)[:, None]
-    frames = torch.minimum((first[:, None] + centres * share[:, None] - 0.5).clamp(min=0), last)  # (B, T), fractional
-    low = frames.floor().long()
+    content, frames = content_end(view).float(), length if frames is None else frames
+    share = crop_min + (crop_max - crop_min) * torch.rand(batch, generator=generator, device=device)
+    # The crop of a padded clip's content fills the frames of its content, and is at most all of it.
+    end = content.clamp(max=frames)  # (B,), where the content of the view ends
+    share = torch.minimum(share, content / end)
+    first = (content - share * end) * torch.rand(batch, generator=generator, device=device)
+    centres = torch.arange(frames, device=device) + 0.5
+    last = (content - 1)[:, None]
+    source = torch.minimum((first[:, None] + centres * share[:, None] - 0.5).clamp(min=0), last)  # (B, T), fractional
+    low = source.floor().long()
     high = torch.minimum(low + 1, last.long())
-    weight = frames - low
+    weight = source - low
     x_low, x_high = _at_frames(view.positions, low), _at_frames(view.positions, high)
     mixed = x_low + weight[:, :, None, None, None] * (x_high - x_low)
     valid = _at_frames(view.valid, low) & (_at_frames(view.valid, high) | (weight == 0)[..., None, None])
@@ -255,6 +272,32 @@ def mask_joints(x: Tensor, skeleton: Skeleton, probability: float, count: int, g
     hidden = ((rank < count) & chosen[:, None]).view(len(x), 1, 1, -1, 1)
     root = x[..., joints_on(tuple(skeleton.root), x.device), :].mean(dim=-2, keepdim=True)
     return torch.where(hidden, root, x)
+
+
+def hide_joints(view: View, skeleton: Skeleton, share: float, generator: Generator) -> View:
+    """Hide up to a share of the joints throughout half of the clips, at random; nobody is absent for it.
+
+    A root of which every joint is hidden is estimated by those next to it, as `normalise.estimate_roots` does.
+    """
+    x, valid, device = view.positions, view.valid, view.positions.device
+    chosen = _draw(len(x), 0.5, x, generator)
+    amount = share * torch.rand(len(x), generator=generator, device=device) * chosen  # (B,)
+    hidden = torch.rand(len(x), skeleton.num_joints, generator=generator, device=device) < amount[:, None]  # (B, J)
+    root = joints_on(tuple(skeleton.root), device)
+    is_lost = hidden[:, root].all(dim=1)[:, None, None] & valid[..., root].any(dim=3)  # (B, T, P)
+    seen = valid & ~hidden[:, None, None]  # (B, T, P, J)
+    if skeleton.root_neighbours:
+        neighbours, first = joints_on(skeleton.root_neighbours, device), skeleton.root[0]
+        weight = seen[..., neighbours, None].to(x.dtype)
+        mean = (x[..., neighbours, :] * weight).sum(dim=3) / weight.sum(dim=3).clamp(min=1)  # (B, T, P, 3)
+        is_estimated = is_lost & seen[..., neighbours].any(dim=3)  # (B, T, P)
+        x = x.clone()
+        x[..., first, :] = torch.where(is_estimated[..., None], mean, x[..., first, :])
+        seen[..., first] |= is_estimated
+        is_lost = is_lost & ~is_estimated
+    # where nothing next to it is left either, the root stays: without it nobody would be present
+    seen[..., root] |= is_lost[..., None] & valid[..., root]
+    return replace(view, positions=torch.where(seen[..., None], x, 0.0), valid=seen)
 
 
 def _at_frames(values: Tensor, frames: Tensor) -> Tensor:

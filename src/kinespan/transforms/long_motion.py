@@ -16,13 +16,16 @@ from .normalise import (
     ReferenceFrame,
     Resampling,
     body_sizes,
+    estimate_roots,
     even_rate,
     first_valid,
     leave_out_absent,
+    lost_roots,
     median_length,
     model_motion,
     num_resampled,
     short_gaps,
+    start_frames,
 )
 from .ntu_preprocessing import zero_invalid
 
@@ -58,12 +61,13 @@ class LongMotion:
         chunks = [
             (start, min(start + chunk_frames, self.num_frames)) for start in range(0, self.num_frames, chunk_frames)
         ]
-        self.valid = np.concatenate([leave_out_absent(self._valid_in(*bounds), skeleton) for bounds in chunks])
+        self.valid = np.concatenate([leave_out_absent(self._with_roots(*bounds), skeleton) for bounds in chunks])
         self._reference, self._size = None, 1.0
         if self.valid.any():
             frame, person = first_valid(self.valid)
-            pose, seen = self._resampled(frame, frame + 1)[0, person], self.valid[frame, person]
-            self._reference = ReferenceFrame.of(pose, seen, skeleton, normalisation)
+            stop = min(self.num_frames, frame + start_frames(normalisation, fps))
+            poses, seen = self._resampled(frame, stop)[:, person], self.valid[frame:stop, person]
+            self._reference = ReferenceFrame.of(poses, seen, skeleton, normalisation)
             if normalisation.size == "torso":
                 self._size = median_length(np.concatenate(list(self._body_sizes(chunks))))
 
@@ -91,13 +95,24 @@ class LongMotion:
             return self._filled_mask[start:stop]
         return self._resampling(start, stop).valid(self._filled_mask)
 
+    def _with_roots(self, start: int, stop: int) -> BoolArray:
+        """As `_valid_in`, the estimated roots valid too."""
+        valid = self._valid_in(start, stop)
+        lost = lost_roots(valid, self.skeleton)
+        if lost.any():
+            valid = valid.copy()
+            valid[..., self.skeleton.root[0]] |= lost
+        return valid
+
     def _resampled(self, start: int, stop: int) -> Float32Array:
-        """Positions (N, P, J, 3) of the frames [start, stop) at the model's rate, not normalised."""
+        """Positions (N, P, J, 3) of the frames [start, stop) at the model's rate, roots estimated, not normalised."""
         if self.recording.fps == self.fps:
-            return self._filled(start, stop)
-        resampling = self._resampling(start, stop)
-        first, stop = int(resampling.low[0]), int(resampling.high[-1]) + 1
-        return resampling.apply(self._filled(first, stop), self._filled_mask[first:stop], first)[0]
+            positions = self._filled(start, stop)
+        else:
+            resampling = self._resampling(start, stop)
+            first, last = int(resampling.low[0]), int(resampling.high[-1]) + 1
+            positions = resampling.apply(self._filled(first, last), self._filled_mask[first:last], first)[0]
+        return estimate_roots(positions, self._valid_in(start, stop), self.skeleton)[0]
 
     def _filled(self, start: int, stop: int) -> Float32Array:
         """Positions (N, P, J, 3) of recorded frames [start, stop), short gaps filled."""

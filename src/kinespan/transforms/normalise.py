@@ -45,20 +45,47 @@ class Motion:
 def model_motion(recording: Recording, skeleton: Skeleton, fps: float, normalisation: Normalisation) -> Motion:
     """The Motion of a recording on a model's skeleton and rate.
 
-    Uneven frames are brought to the recording's rate, joints are mapped, gaps filled, frames resampled to `fps`, people
-    of whom too little was seen left out (`leave_out_absent`), and the result normalised, in this order.
+    Uneven frames are brought to the recording's rate, joints are mapped, gaps filled, frames resampled to `fps`, roots
+    that were not seen estimated (`estimate_roots`), people of whom too little was seen left out (`leave_out_absent`),
+    and the result normalised, in this order.
 
     Raises InputError where the skeletons do not map.
     """
     recording = map_recording(even_rate(recording), skeleton)
     positions, valid = fill_gaps(recording.positions, recording.valid, round(normalisation.fill_gap * recording.fps))
     positions, valid = resample(positions, valid, recording.fps, fps)
+    positions, valid = estimate_roots(positions, valid, skeleton)
     valid = leave_out_absent(valid, skeleton)
     if normalisation.preprocessing == "kinespan":
-        positions = _normalised(positions, valid, skeleton, normalisation)
+        positions = _normalised(positions, valid, skeleton, fps, normalisation)
     else:
         positions, valid = PREPROCESSINGS[normalisation.preprocessing](positions, valid, skeleton)
     return Motion(positions, valid.copy(), fps, recording.name)  # a recording's own mask is read-only
+
+
+def lost_roots(valid: BoolArray, skeleton: Skeleton) -> BoolArray:
+    """Mask (T, P) of valid (T, P, J): where no joint of the root was seen, but one next to it."""
+    neighbours = list(skeleton.root_neighbours)
+    has_root: BoolArray = np.any(valid[..., list(skeleton.root)], axis=2)
+    has_neighbour: BoolArray = np.any(valid[..., neighbours], axis=2)
+    return ~has_root & has_neighbour
+
+
+def estimate_roots(positions: Float32Array, valid: BoolArray, skeleton: Skeleton) -> tuple[Float32Array, BoolArray]:
+    """Positions (T, P, J, 3) and valid (T, P, J) with a root where none of its joints was seen, but one next to it.
+
+    The first of its joints is then where those next to it are on average. The input stays as it is.
+    """
+    lost = lost_roots(valid, skeleton)
+    if not lost.any():
+        return positions, valid
+    root, neighbours = skeleton.root[0], list(skeleton.root_neighbours)
+    positions, valid = positions.copy(), valid.copy()
+    weight = valid[..., neighbours, None].astype(np.float32)  # (T, P, N, 1)
+    mean = (positions[..., neighbours, :] * weight).sum(axis=2) / np.maximum(weight.sum(axis=2), 1)  # (T, P, 3)
+    positions[..., root, :] = np.where(lost[..., None], mean, positions[..., root, :])
+    valid[..., root] |= lost
+    return positions, valid
 
 
 MIN_VISIBLE = 0.5
@@ -214,13 +241,14 @@ def short_gaps(valid: BoolArray, longest: int) -> list[Gap]:
 
 
 def _normalised(
-    positions: Float32Array, valid: BoolArray, skeleton: Skeleton, normalisation: Normalisation
+    positions: Float32Array, valid: BoolArray, skeleton: Skeleton, fps: float, normalisation: Normalisation
 ) -> Float32Array:
     """Positions (T, P, J, 3) with the first root over the origin, facing +z, in torso or bone lengths."""
     if not valid.any():
         return positions
     frame, person = first_valid(valid)
-    reference = ReferenceFrame.of(positions[frame, person], valid[frame, person], skeleton, normalisation)
+    start = slice(frame, frame + start_frames(normalisation, fps))
+    reference = ReferenceFrame.of(positions[start, person], valid[start, person], skeleton, normalisation)
     positions = reference.apply(positions)
     if normalisation.size == "torso":
         positions = positions / median_length(body_sizes(positions, valid, skeleton))
@@ -234,6 +262,17 @@ def first_valid(valid: BoolArray) -> tuple[int, int]:
     return frame, int(present[frame].argmax())
 
 
+HEADING_SECONDS = 1.0
+"""The heading of the start is that of so much motion."""
+MIN_POINTING = 0.1
+"""What points nearer to the vertical than this share of its length is not turned."""
+
+
+def start_frames(normalisation: Normalisation, fps: float) -> int:
+    """How many frames, from the first one with anybody in it, a `ReferenceFrame` is made of."""
+    return max(1, round(HEADING_SECONDS * fps)) if normalisation.heading == "start" else 1
+
+
 class ReferenceFrame(NamedTuple):
     """The origin on the ground, (3,), and, with a heading, the rotation (3, 3) about the vertical."""
 
@@ -242,12 +281,19 @@ class ReferenceFrame(NamedTuple):
 
     @classmethod
     def of(
-        cls, first_pose: Float32Array, valid: BoolArray, skeleton: Skeleton, normalisation: Normalisation
+        cls, poses: Float32Array, valid: BoolArray, skeleton: Skeleton, normalisation: Normalisation
     ) -> ReferenceFrame:
-        """The frame of the first pose (J, 3), of which the joints valid (J,) were seen, one of the root's at least."""
-        root = tuple(joint for joint in skeleton.root if valid[joint])
-        origin = landmark(first_pose, root) * np.array([1, 0, 1], np.float32)
-        return cls(origin, facing(first_pose, valid, skeleton) if normalisation.heading == "first" else None)
+        """The frame of the first `start_frames` poses (N, J, 3), of which the joints valid (N, J) were seen.
+
+        At least one joint of the root was seen in the first of them.
+        """
+        root = tuple(joint for joint in skeleton.root if valid[0, joint])
+        origin = landmark(poses[0], root) * np.array([1, 0, 1], np.float32)
+        if normalisation.heading == "none":
+            return cls(origin, None)
+        if normalisation.heading == "start" and not skeleton.has_heading:
+            return cls(origin, pointing(poses, valid, skeleton))
+        return cls(origin, facing(poses, valid, skeleton))
 
     def apply(self, positions: Float32Array) -> Float32Array:
         """Positions (T, P, J, 3) relative to the frame."""
@@ -255,18 +301,40 @@ class ReferenceFrame(NamedTuple):
         return positions if self.rotation is None else positions @ self.rotation.T
 
 
-def facing(pose: Float32Array, valid: BoolArray, skeleton: Skeleton) -> Float32Array:
-    """Rotation (3, 3) about y that turns a pose (J, 3) to face +z: from its right to its left lies along +x.
+def facing(poses: Float32Array, valid: BoolArray, skeleton: Skeleton) -> Float32Array:
+    """Rotation (3, 3) about y that turns poses (N, J, 3) to face +z: from right to left lies, in sum, along +x.
 
-    Left and right are those of shoulders and hips, as far as the skeleton has them and valid (J,) says that they were
+    Left and right are those of shoulders and hips, as far as the skeleton has them and valid (N, J) says that they were
     seen. Identity where they are not apart on the ground.
     """
     across = np.zeros(3, dtype=np.float32)
     pairs = (skeleton.left_shoulder, skeleton.right_shoulder), (skeleton.left_hip, skeleton.right_hip)
     for left, right in pairs:
-        if left and right and valid[[*left, *right]].all():
-            across = across + landmark(pose, left) - landmark(pose, right)
-    x, z = float(across[0]), float(across[2])
+        if left and right:
+            seen = valid[:, [*left, *right]].all(axis=1)
+            across = across + (landmark(poses[seen], left) - landmark(poses[seen], right)).sum(axis=0)
+    return _turn_along_x(float(across[0]), float(across[2]))
+
+
+def pointing(poses: Float32Array, valid: BoolArray, skeleton: Skeleton) -> Float32Array:
+    """Rotation (3, 3) about y that turns poses (N, J, 3) so that from their roots to their other joints lies along +z.
+
+    It is the sum over frames of the ways from the root to the mean of all joints that valid (N, J) says were seen.
+    Identity where that is (almost) vertical.
+    """
+    weight = valid[..., None].astype(np.float32)  # (N, J, 1)
+    root = list(skeleton.root)
+    has_root = valid[:, root].any(axis=1)  # (N,)
+    centre = (poses * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)  # (N, 3)
+    origin = (poses[:, root] * weight[:, root]).sum(axis=1) / np.maximum(weight[:, root].sum(axis=1), 1)
+    ahead = (centre - origin)[has_root].sum(axis=0)  # (3,)
+    if np.hypot(ahead[0], ahead[2]) < MIN_POINTING * np.linalg.norm(ahead):
+        return np.eye(3, dtype=np.float32)
+    return _turn_along_x(float(ahead[2]), -float(ahead[0]))  # what is ahead along +z has its left along +x
+
+
+def _turn_along_x(x: float, z: float) -> Float32Array:
+    """Rotation (3, 3) about y that turns the direction (x, z) on the ground to +x; identity where there is none."""
     length = np.hypot(x, z)
     if length < 1e-6:
         return np.eye(3, dtype=np.float32)
