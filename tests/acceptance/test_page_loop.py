@@ -350,3 +350,18 @@ def test_accepted_drafts_take_the_free_time_where_labels_exclude_each_other(page
     assert fitted([(2.1, 2.9), (2.5, None)]) == [[2.5, None]]  # no room; an event always fits
     assert fitted([(2.1, 2.9)], exclusive=False) == [[2.1, 2.9]]
     assert fitted([(2.1, 2.9)], person=2) == [[2.1, 2.9]]  # another person's time is free
+
+
+def test_a_point_label_leaves_the_draft_that_gives_its_bounds(page: OpenPage) -> None:
+    script = """async ([draft, item]) => {
+      const { isLabelled } = await import("/static/serve/page/store.js");
+      return isLabelled(draft, item, true);
+    }"""
+
+    def is_labelled(draft_end: float | None, item_end: float | None) -> bool:
+        draft = {"start": 1.0, "end": draft_end, "label": 0, "person": None}
+        return bool(page.page.evaluate(script, [draft, {"start": 1.1, "end": item_end, "label": 0, "person": None}]))
+
+    assert not is_labelled(2.0, None)
+    assert is_labelled(2.0, 2.1)
+    assert is_labelled(None, None), "an event that both say"

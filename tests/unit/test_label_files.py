@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinespan.annotations import read_annotations, read_label_file
+from kinespan.annotations import read_annotations, read_label_file, write_annotations
 from kinespan.annotations.text_table import parse_time
 from kinespan.cli import main
 from kinespan.data.annotation import Annotation, Event, LabelSet, Span
@@ -97,6 +97,25 @@ def test_covered_time_stands_in_a_column_of_its_own(tmp_path: Path) -> None:
     ]
     assert file.recordings == ("r", "q")
     assert file.annotations()["r"].covered == ((0, 10), (20, 30), (40, 50.5))
+
+
+def test_covered_time_is_written_once_a_recording(tmp_path: Path) -> None:
+    labels = LabelSet(("walk", "sit"))
+    annotations = {
+        "a": Annotation((Span(1, 2, "walk"), Span(3, 4, "sit")), labels, ((0, 2.5), (3, 5))),
+        "b": Annotation((Span(1, 2, "walk"),), labels),
+        "c": Annotation((), labels, ((0, 9),)),
+    }
+    path = tmp_path / "labels.csv"
+    write_annotations(annotations, path)
+    assert [line.split(",")[-1] for line in path.read_text().splitlines()] == [
+        "covered", "0.000000-2.500000; 3.000000-5.000000", "", "", "0.000000-9.000000",
+    ]  # fmt: skip
+    again = read_annotations(path)
+    assert {name: each.covered for name, each in again.items()} == {
+        name: each.covered for name, each in annotations.items()
+    }
+    assert again["a"].spans == annotations["a"].spans
 
 
 @pytest.mark.parametrize(

@@ -389,6 +389,8 @@ def test_points_are_instants_inside_actions(tmp_path: Path) -> None:
     assert annotations["walk_01"].covered == ((7, 9),), "around a point is action, not background"
     assert annotations["walk_02"].covered is None
     assert "points inside actions whose bounds are not given: 'sit' (1 row), 'walk' (1 row)" in decisions
+    assert "time without a label is background only where training learns it in 1 recording with points" in decisions
+    assert "ignored" not in decisions
     with pytest.raises(InputError, match="--points: unknown label 'set'; did you mean 'sit'"):
         settle(tmp_path, rows, points=("set",))
 

@@ -4,8 +4,9 @@ Plain ActivityNet files are read; written files have a few more fields, which ar
 
 * P.json: ``{"version", "results": {recording: [{"label", "score", "segment": [start, end], "person"?}]},
   "external_data": {...}, "segmentation"?: {recording: [{"label", "segment", "score"}]}, "events"?: {recording:
-  [{"label", "time", "score", "person"?}]}, "event_threshold"?: number}``: the results are proposals, and of the events,
-  which are candidates too, those that score the threshold are the answer
+  [{"label", "time", "score", "person"?}]}, "event_threshold"?: number, "unknown"?: {"label", "below"}}``: the results
+  are proposals, and of the events, which are candidates too, those that score the threshold are the answer; segments
+  that score less than "below" have the label of "unknown"
 * T.json: ``{"version", "labels"?: [...], "exclusive"?: bool, "events"?: [...], "tolerance"?: seconds, "database":
   {recording: {"duration"?, "fps"?, "subset"?, "annotations": [{"label", "segment", "person"?}], "events"?: [{"label",
   "time", "person"?}], "covered"?: [[start, end], ...], "people"?: [0, ...]}}}``: the events of the file are the labels
@@ -19,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from ..data.annotation import TOLERANCE, Annotation, Event, LabelSet, Span
 from ..data.clock import Clock
 from ..data.predictions import Predictions, Truth
 from ..data.span_table import NamedRow, SpanRow, SpanTable
+from ..data.unknown import Unknown
 from ..errors import InputError
 from ..files import write_atomically
 from .json_fields import MAX_PEOPLE, FieldError, is_number, label_of, mapping, parsed, person_of
@@ -64,6 +66,8 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
     }
     if predictions.segmentation is not None:
         data["segmentation"] = _entries(predictions.segmentation, scored=False)
+    if predictions.unknown is not None:
+        data["unknown"] = asdict(predictions.unknown)
     if predictions.events:
         data["events"] = {name: _event_entries(name, events) for name, events in predictions.events.items()}
         data["event_threshold"] = predictions.event_threshold
@@ -163,7 +167,20 @@ def _predictions(data: Mapping[str, Any]) -> Predictions:
         tuple(without_length),
         {name: _events(f"events[{name!r}]", entries) for name, entries in events.items()},
         float(threshold),
+        _unknown(data.get("unknown")),
     )
+
+
+def _unknown(value: object) -> Unknown | None:
+    """How the segmentation says that it does not know."""
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise FieldError("unknown", value, "an object with label and below")
+    below = value.get("below")
+    if below is None or not is_number(below) or not 0 <= below <= 1:
+        raise FieldError("unknown.below", below, "a score from 0 to 1")
+    return Unknown(label_of(value, "unknown"), float(below))
 
 
 def _truth(data: Mapping[str, Any]) -> Truth:

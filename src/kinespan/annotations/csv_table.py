@@ -35,23 +35,32 @@ _WHOLE = re.compile(r"-?\d+", re.ASCII)
 
 
 def write(file: LabelFile, path: Path, clocks: Mapping[str, Clock]) -> tuple[str, ...]:
-    """Write the table of spans and events, UTF-8, lines ended by CR LF; with a column for tiers where there are some.
+    """Write the table of spans and events, UTF-8, lines ended by CR LF.
 
-    Raises InputError for a bad path.
+    With columns for tiers and for the time that was looked at, in the first row of each recording, where there are
+    some. Raises InputError for a bad path.
     """
     text = io.StringIO(newline="")
     table = csv.writer(text)
     more = [name for name in ("tier", "modifier") if any(getattr(row, name) for row in file.rows)]
-    table.writerow((*COLUMNS, *more))
+    covered: dict[str, str] = {}
+    for row in file.covered:
+        earlier = f"{covered[row.recording]}; " if row.recording in covered else ""
+        covered[row.recording] = f"{earlier}{row.start:.6f}-{row.end:.6f}"
+    has_covered = bool(covered)
+    table.writerow((*COLUMNS, *more, *(["covered"] if has_covered else [])))
     for row in file.rows:
         clock = clocks.get(row.recording)
         frames: tuple[int | None, int | None] = None, None
         if clock is not None:
             frames = (clock.frame(row.start), None) if row.end is None else clock.frames(row.start, row.end)
         cells = (row.recording, row.label, row.start, row.end, *frames, row.score, row.person)
-        table.writerow((*cells, *(getattr(row, name) for name in more)))
+        watched = (covered.pop(row.recording, ""),) if has_covered else ()
+        table.writerow((*cells, *(getattr(row, name) for name in more), *watched))
+    for name, stretches in covered.items():
+        table.writerow((name, *[""] * (len(COLUMNS) - 1 + len(more)), stretches))
     write_atomically(path, text.getvalue())
-    return tuple(lost_lines(file, "CSV", "tier", "person", "score", "modifier"))
+    return tuple(lost_lines(file, "CSV", "tier", "person", "score", "modifier", "covered"))
 
 
 def read(path: Path) -> LabelFile:

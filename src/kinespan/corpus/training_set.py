@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +44,14 @@ class TrainingSet:
     split: str | None = None
     fold: int = 1
     drop_labels: tuple[str, ...] = ()
+    annotations: Mapping[str, Annotation] = field(default_factory=dict)
+    """Annotations by recording that stand in place of those of the corpus, such as spans grown from point labels."""
+
+    def annotation(self, name: str) -> Annotation | None:
+        """What a recording is trained on, without dropped labels; None where it is not annotated."""
+        if name in self.annotations:
+            return self.annotations[name]
+        return self.corpus.annotation(name, drop=self.drop_labels)
 
 
 Source = Corpus | TrainingSet | str | Path

@@ -279,6 +279,19 @@ class Annotation:
         return replace(self, labels=self.labels.without_events, events=self.point_labels)
 
     @property
+    def watched(self) -> tuple[Interval, ...] | None:
+        """The time whose actions all have a span or a point label; None: all of the recording.
+
+        That is what is covered. Where no point lies in it, as in a table of points alone, nobody said what was looked
+        at, and there is one instant for every action.
+        """
+        points = self.point_labels
+        if self.covered is None or not points:
+            return self.covered
+        inside = any(start <= point.time < end for point in points for start, end in self.covered)
+        return self.covered if inside else None
+
+    @property
     def known(self) -> tuple[Interval, ...] | None:
         """The covered time without that near point labels, where only spans are known; None: all time."""
         windows = self._unknown

@@ -9,25 +9,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import progress
+from ..child import BAD_INPUT, ERROR, STOPPED, stop_with_parent
 from ..config import FinetuneConfig, LearnConfig
 from ..corpus.store import Corpus
 from ..corpus.training_set import labelled_names, training_set
 from ..errors import InputError, Interrupted
 from ..files import write_atomically
 from ..progress import Progress
-from ..runs.folder import CHECKPOINT, MODEL_FILE
+from ..runs.folder import MODEL_FILE, can_resume
 from ..runs.settings import load_settings
+from ..threads import choose_threads, computing_on
 from ..train.continuing import CannotContinueError, check_continues, check_learn_continues, continued_spec
-from .job_folder import ABOUT, ERROR, URGENT_FILE, Job, load_job
+from .job_folder import ABOUT, URGENT_FILE, Job, load_job
 from .training_check import check_enough_labels
 
 if TYPE_CHECKING:  # torch takes seconds to import
@@ -35,8 +34,6 @@ if TYPE_CHECKING:  # torch takes seconds to import
 
 LINES_EVERY = 0.5
 """Seconds between lines of progress."""
-GRACE = 3.0
-"""Seconds in which a process whose server is gone may write a checkpoint."""
 NICENESS = 5
 SAVE_EVERY = 50
 """Steps between the checkpoints of a training."""
@@ -46,31 +43,18 @@ PLAN_FILE = "plan.json"
 
 def main(folder: Path) -> int:
     """Do the job in a folder; returns the exit code."""
-    _end_with_the_server()
+    stop_with_parent()
     os.nice(NICENESS)
     progress.PLAIN_EVERY = LINES_EVERY
     try:
         _do(load_job(folder), folder)
     except (Interrupted, KeyboardInterrupt) as error:
         print(f"stopped{f': {error}' if str(error) else ''}", flush=True)
-        return 130
+        return STOPPED
     except InputError as error:
         print(f"{ERROR}{' '.join(str(error).split())}", flush=True)
-        return 2
+        return BAD_INPUT
     return 0
-
-
-def _end_with_the_server() -> None:
-    """Stop as after Ctrl-C, and in any case after `GRACE` seconds, once standard input ends."""
-
-    def wait() -> None:
-        while os.read(0, 1):  # not sys.stdin, whose lock would be held while Python shuts down
-            pass
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(GRACE)
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _do(job: Job, folder: Path) -> None:
@@ -79,10 +63,9 @@ def _do(job: Job, folder: Path) -> None:
         _finetune(request, folder)
     elif job.kind == "learn":
         _learn(request, folder)
-    elif job.kind == "predict":
-        _predict(request, folder)
     else:
-        _embed(request)
+        with computing_on(choose_threads().count):
+            _predict(request, folder) if job.kind == "predict" else _embed(request)
 
 
 # ---- training --------------------------------------------------------------------------------------------------------
@@ -101,10 +84,10 @@ def _finetune(request: dict[str, Any], folder: Path) -> None:
     if (out / MODEL_FILE).is_file():  # stopped while it was tested
         model = load_model(out)
     else:
-        resume = (out / CHECKPOINT).is_file()
+        resume = can_resume(out)
         if not resume:
             shutil.rmtree(out, ignore_errors=True)  # of an attempt that was stopped before its first checkpoint
-        model = finetune(corpus, out, config, continue_from=plan["from"], resume=resume)
+        model = finetune(corpus, out, config, continue_from=plan["from"], resume=resume, log=_log)
     if config.split is not None:
         run_test(model, corpus, out, config.split, 1)
 
@@ -115,13 +98,14 @@ def _learn(request: dict[str, Any], folder: Path) -> None:
     plan = _plan(request, folder, corpus, config)
     from ..train.learning import learn, run_tests
 
-    def log(line: str) -> None:
-        print(line, flush=True)
-
     resume = load_settings(out).get("stage") == "learn"
-    result = learn(corpus, out, config, continue_from=plan["from"], resume=resume, log=log)
+    result = learn(corpus, out, config, continue_from=plan["from"], resume=resume, log=_log)
     if config.split is not None:
         run_tests(result, corpus, out, config.split, 1)
+
+
+def _log(line: str) -> None:
+    print(line, flush=True)
 
 
 def _plan(

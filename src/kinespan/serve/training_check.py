@@ -16,7 +16,8 @@ LEAST_BACKGROUND = 0.5
 def check_enough_labels(corpus: Corpus, split: str | None = None) -> None:
     """Raise InputError where the labels of the chosen annotation set cannot train a model, saying what is missing.
 
-    split: the split whose first fold is trained and tested on.
+    Point labels are enough: training grows their spans, and learns what background is. split: the split whose first
+    fold is trained and tested on.
     """
     name = corpus.set
     if name is None or corpus.labels is None:
@@ -27,15 +28,14 @@ def check_enough_labels(corpus: Corpus, split: str | None = None) -> None:
     durations = {info.name: info.duration for info in corpus.infos}
     annotations = {each: corpus.annotation(each, drop=sides.drop_labels) for each in corpus.names}
     training = {each: annotation for each in sides.train if (annotation := annotations[each]) is not None}
-    spans = sorted({span.label for annotation in training.values() for span in annotation.spans})
+    points = {point.label for annotation in training.values() for point in annotation.point_labels}
+    spans = sorted(points | {span.label for annotation in training.values() for span in annotation.spans})
     instants = sorted({event.label for annotation in training.values() for event in annotation.instants})
     where = f"annotation set {name!r}" if split is None else f"annotation set {name!r}, training side of {split!r}"
     if not spans and not instants:
-        if any(annotation.point_labels for annotation in training.values()):
-            raise InputError(f"{where}: only point labels so far; give some of them a start and an end")
         raise InputError(f"{where}: nothing is labelled yet; label some actions first")
     background = sum(_background(annotation, durations[each]) for each, annotation in training.items())
-    if background < LEAST_BACKGROUND and (len(spans) < 2 or not corpus.labels.exclusive):
+    if background < LEAST_BACKGROUND and not points and (len(spans) < 2 or not corpus.labels.exclusive):
         labels = ", ".join(repr(label) for label in (*spans, *instants))
         raise InputError(
             f"{where}: it holds {labels} only, and no time without it that was watched; watch some time in which "

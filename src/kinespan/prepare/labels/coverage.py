@@ -83,7 +83,8 @@ def unlabelled_lines(
         for name, annotation in annotations.items()
     }
     background = [name for name, each in annotations.items() if each.covered is None and each.spans]
-    partly = [name for name, each in annotations.items() if each.covered is not None]
+    partly = [name for name, each in annotations.items() if each.watched is not None]
+    pointed = [name for name, each in annotations.items() if each.covered is not None and each.watched is None]
     lines: list[str] = []
     if background:
         share = 1 - sum(labelled[name] for name in background) / sum(seconds[name] for name in background)
@@ -102,6 +103,11 @@ def unlabelled_lines(
         share = 1 - looked_at / sum(seconds[name] for name in partly)
         where = plural(len(partly), "recording")
         lines.append(f"time that nobody looked at is ignored in {where}, {percent(share)} of their time")
+    if pointed:
+        lines.append(
+            f"time without a label is background only where training learns it in {plural(len(pointed), 'recording')} "
+            "with points; if only a part was looked at, say so in a column covered"
+        )
     lonely = [name for name in partly if not annotations[name].covered]
     if lonely:
         lines.append(

@@ -469,10 +469,11 @@ export class Store extends EventTarget {
 const isSame = (a, b) => a.start === b.start && a.end === b.end && a.name === b.name && a.person === b.person;
 
 // Whether a label says what a draft proposes, or, where labels exclude each other, has its time.
-function isLabelled(draft, item, exclusive) {
+export function isLabelled(draft, item, exclusive) {
   const isSameLabel = item.label === draft.label;
   const areSpans = draft.end !== null && item.end !== null;
   if ((item.person ?? draft.person) !== draft.person || (!isSameLabel && !(exclusive && areSpans))) return false;
+  if (draft.end !== null && item.end === null) return false; // a point label says nothing of bounds
   if (!areSpans) return (draft.end ?? draft.start) >= item.start - NEAR && draft.start <= (item.end ?? item.start) + NEAR;
   const shared = Math.min(draft.end, item.end) - Math.max(draft.start, item.start);
   const isMostOf = ({ start, end }) => shared >= DRAFT_OVERLAP * (end - start);

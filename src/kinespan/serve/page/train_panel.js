@@ -12,7 +12,7 @@ const BEGIN = "It goes on from a model where labels only grew since; else it beg
 const NOTHING = "Nothing is labelled yet. Mark a few moments of each action, in several recordings, then train.";
 const ONE_LABEL = "There is one label and no time marked as looked at, so there is nothing to tell it from.";
 const NOT_WATCHED = "No time is marked as looked at: what lies between the spans counts as unknown, not as background.";
-const NO_MODEL = "No model yet. The first takes about a minute to train; it then draws drafts in every recording, which you " +
+const NO_MODEL = "No model yet. The first takes a minute or two to train; it then draws drafts in every recording, which you " +
   "accept or correct.";
 
 const counted = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
