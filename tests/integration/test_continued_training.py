@@ -95,7 +95,7 @@ def test_labels_in_another_order_keep_their_scores(first: Path, tmp_path: Path) 
     columns = [0, *(1 + after.labels.names.index(name) for name in before.labels.names)]
     recording = corpus[0]
     scores = torch.from_numpy(after.frame_scores(recording)[:, columns])
-    torch.testing.assert_close(scores, torch.from_numpy(before.frame_scores(recording)), atol=2e-2, rtol=0)
+    torch.testing.assert_close(scores, torch.from_numpy(before.frame_scores(recording)), atol=5e-2, rtol=0)
 
 
 def test_a_run_that_goes_on_takes_fewer_steps(

@@ -202,7 +202,7 @@ def test_learn_summarises_every_stage(place: Path, command: Command, monkeypatch
     done = command(*words, "--resume")
     assert done.code == 0, done.err
     assert f"{out / 'fold1'}, done before" in done.out
-    assert "1 of 2  finetune: stgcn16_light, labels of 3 recordings, done before" in done.out
+    assert "1 of 3  finetune: stgcn16_light, labels of 3 recordings, done before" in done.out
     summary = load(out / "folds.json")
     assert list(summary["mean"]) == ["finetune", "scratch", "model"]
     for stage in summary["mean"]:
@@ -223,7 +223,7 @@ def test_ctrl_c_between_stages_of_learn_says_how_to_resume(
 
     handler = signal.getsignal(signal.SIGINT)  # a process in the background of a shell ignores it
     with monkeypatch.context() as patch:
-        patch.setattr("kinespan.train.learning.ensemble", stops)
+        patch.setattr("kinespan.train.averaging.ensemble", stops)
         done = command(*words)
     assert done.code == 130
     assert done.err.endswith("keeps what was done; the same command with --resume continues\n")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinespan.annotations.activitynet import read_predictions, read_truth
+from kinespan.annotations.activitynet import read_truth
 from kinespan.config import AugmentConfig, FinetuneConfig, LearnConfig, NetworkConfig
 from kinespan.corpus import Corpus, CorpusWriter, Fold, Split
 from kinespan.corpus.writer import PEOPLE_DECISION
@@ -21,6 +21,7 @@ from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.metrics import evaluate
 from kinespan.models.base import by_person
+from kinespan.runs.answers import predictions_with_scores
 from kinespan.runs.load import load_model
 from kinespan.runs.outputs import read_scores
 from kinespan.runs.predict import evaluate_on, localize
@@ -182,8 +183,11 @@ def test_files_hold_who_does_it_and_score_the_same(corpus: Corpus, run: Path, tm
     assert {row.split(",")[header.split(",").index("person")] for row in rows} == {"0", "1"}
     truth = read_truth(tmp_path / "truth.json")
     assert truth.people == {name: (0, 1) for name in truth.annotations}
-    again = evaluate(read_predictions(tmp_path / "proposals.json"), truth).to_dict()
+    again = evaluate(predictions_with_scores(tmp_path / "proposals.json"), truth).to_dict()
     written = json.loads((tmp_path / "metrics.json").read_text())
+    frames, frames_again = (metrics["calibration"].pop("frames") for metrics in (written, again))
+    assert frames_again["claims"] == frames["claims"] > 0
+    assert frames_again["error"] == pytest.approx(frames["error"], abs=2e-3)  # scores.npz has three digits
     assert again == {name: written[name] for name in written if name != "facts"}
     assert metrics["people"] == 6
     scores = read_scores(tmp_path / "scores.npz")

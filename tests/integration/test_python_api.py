@@ -182,7 +182,7 @@ def test_results_and_models_show_themselves(model: Model, corpus: Corpus) -> Non
 def test_learn_from_python_has_the_defaults_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(kinespan.InputError, match="not a corpus"):
         kinespan.learn(tmp_path / "nowhere", tmp_path / "run")
-    assert kinespan.LearnConfig().finetuning().num_steps == 300
+    assert kinespan.LearnConfig().finetuning().steps == "auto"
 
 
 def test_every_public_name_of_the_package_is_there() -> None:

@@ -15,12 +15,14 @@ from training_cases import TUNE, same
 from kinespan.corpus import Corpus
 from kinespan.corpus.training_set import TrainingSet, training_set
 from kinespan.errors import InputError
+from kinespan.models.ensemble import ensemble
 from kinespan.models.localizer import Localizer
 from kinespan.models.model_file import read_spec, read_weights
 from kinespan.runs.load import load_model
 from kinespan.runs.settings import load_settings
 from kinespan.train.clip_pool import ClipPool
 from kinespan.train.finetuning import MODEL_FILE, PSEUDO_LABEL_SHARE, finetune
+from kinespan.train.teachers import as_trained
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 Command = Callable[..., Any]
@@ -225,3 +227,13 @@ def test_finetune_command_with_teachers(jobs: Path, command: Command, tmp_path: 
     assert "have no label in this run" not in done.out
     assert "label fraction 0.5, taught recordings 2, seed 0" in done.out
     assert "teachers: tcn (finetune, 2 steps), tcn (finetune, 2 steps)" in command("info", tmp_path / "two").out
+
+
+def test_teachers_give_the_scores_that_they_were_trained_to_give(corpus: Corpus, tmp_path: Path) -> None:
+    model = finetune(corpus, tmp_path / "run", TUNE, protocol="scratch", quiet=True)
+    recording = corpus[corpus.names[0]]
+    trained = model.frame_scores(recording)
+    model.spec = replace(model.spec, temperature=3.0)
+    softened = ensemble([model, model])
+    assert not np.allclose(softened.frame_scores(recording), trained, atol=1e-3)
+    assert np.allclose(as_trained(softened).frame_scores(recording), trained, atol=1e-6)

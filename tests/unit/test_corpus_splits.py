@@ -20,7 +20,7 @@ from kinespan.corpus import (
     label_fraction,
 )
 from kinespan.corpus.splits import union_of
-from kinespan.corpus.splitting import SplitRule, recording_split, ruled_split
+from kinespan.corpus.splitting import SplitRule, label_rounds, recording_split, ruled_split
 from kinespan.data.annotation import BACKGROUND, IGNORE, Annotation, Event, LabelSet, Span
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
@@ -146,6 +146,36 @@ def test_label_fraction_includes_every_label_where_possible() -> None:
         chosen = label_fraction(list(annotations), 0.1, seed, annotations)  # two recordings: {a, b} and {c}
         assert set(chosen) == {"r18", "r17"}
     assert len({label_fraction(list(annotations), 0.3, seed, annotations) for seed in range(20)}) > 10
+
+
+def slow_order(label_sets: list[set[str]]) -> list[int]:
+    """Rounds in which the set with the most labels that are new in the round comes next, the earlier of equals."""
+    remaining = list(range(len(label_sets)))
+    order: list[int] = []
+    while remaining:
+        missing = set().union(*(label_sets[index] for index in remaining))
+        if not missing:
+            return order + remaining
+        while missing:
+            best = max(remaining, key=lambda index: len(label_sets[index] & missing))
+            remaining.remove(best)
+            order.append(best)
+            missing -= label_sets[best]
+    return order
+
+
+@given(st.lists(st.sets(st.sampled_from(LABELS.names)), min_size=1, max_size=20), st.integers(1, 20))
+def test_recordings_are_labelledlabel_rounds_over_the_labels(label_sets: list[set[str]], count: int) -> None:
+    assert label_rounds(label_sets, count) == slow_order(label_sets)[:count]
+
+
+def test_label_fraction_gives_every_label_two_recordings_before_any_has_three() -> None:
+    annotations = {
+        f"{label}{number}": Annotation((Span(0, 1, label),), LABELS) for label in LABELS.names for number in range(5)
+    }
+    for count in (1, 2):
+        chosen = label_fraction(list(annotations), count / 5, 3, annotations)
+        assert sorted(name[0] for name in chosen) == sorted(LABELS.names * count)
 
 
 def test_label_fraction_refuses_bad_fractions() -> None:

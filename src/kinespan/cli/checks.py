@@ -8,6 +8,7 @@ from pathlib import Path
 from ..config import NetworkConfig
 from ..corpus.store import INDEX_FILE
 from ..data.skeletons import SKELETONS
+from ..data.unknown import NAMES, Unknown
 from ..decode.presets import DECODERS
 from ..errors import InputError, unknown
 from ..models.model_file import ModelSpec, read_spec
@@ -67,6 +68,12 @@ def check_decoder(name: str | None) -> None:
     """Raise InputError for an unknown decoder."""
     if name is not None:
         DECODERS[name]
+
+
+def check_unknown_below(score: float | None) -> None:
+    """Raise InputError for a score that is none."""
+    if score is not None:
+        Unknown(NAMES[0], score)
 
 
 def check_out_folder(path: Path) -> None:

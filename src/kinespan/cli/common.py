@@ -8,11 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Precision
+from ..config.checks import check_positive
+from ..threads import Threads
 from .arguments import Positional
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunArguments:
+class ThreadArguments:
+    """How many threads a command computes on."""
+
+    threads: Threads = "auto"
+    """Threads to compute on. auto: as many as OMP_NUM_THREADS says, else one, or all free cores where much is computed
+    at once."""
+
+    def __post_init__(self) -> None:
+        """Validate; InputError names the flag."""
+        check_positive(self, "threads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunArguments(ThreadArguments):
     """The folder of a training run, and the file of its settings."""
 
     out: Path
@@ -34,7 +49,7 @@ class CorpusArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceArguments:
+class DeviceArguments(ThreadArguments):
     """What a model computes on, and how precisely."""
 
     device: str = "cpu"

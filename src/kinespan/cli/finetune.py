@@ -102,6 +102,8 @@ def train(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) 
             continue_from=arguments.from_,
             teachers=arguments.teachers,
             resume=arguments.resume,
+            threads=arguments.threads,
+            log=partial(print, flush=True),
         )
     print(f"model written to {out / MODEL_FILE}")
     training = training_set(corpus, config.split, fold)
@@ -115,7 +117,7 @@ def train(corpus: Corpus, arguments: FinetuneArguments, config: FinetuneConfig) 
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return {}
-    metrics = run_test(model, corpus, out, config.split, fold)
+    metrics = run_test(model, corpus, out, config.split, fold, threads=arguments.threads)
     print(f"test recordings: {metrics['recordings']}; {facts_line(metrics['facts'])}")
     print(figures_table({"": metrics}))
     return metrics

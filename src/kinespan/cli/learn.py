@@ -42,6 +42,12 @@ class LearnArguments(RunArguments, CorpusArguments):
     from_: str | None = None
     """Run of `learn` to go on from, where labels only grew since: nothing is pretrained, and its two networks are
     trained further, new labels too; of a run with --fold all each fold takes its own."""
+    reuse_pretraining: bool = True
+    """Take the encoder of a run beside --out that was pretrained on the same recordings by the same settings, in place
+    of pretraining it again."""
+    curve: bool = False
+    """Train on a half and a quarter of the labels too, and say whether more labels or longer training would help:
+    judged by labelled training recordings that are held back, in some minutes more."""
 
 
 def run(arguments: LearnArguments, config: LearnConfig) -> int:
@@ -75,6 +81,8 @@ def check(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> Non
     if arguments.from_ is not None:
         check_learn_continues(arguments.from_, config, labels, pretrained=arguments.pretrained)
     config.teaches(len(labelled), len(training.names) - len(labelled))
+    if arguments.curve:
+        config.check_curve(len(labelled))
 
 
 def train(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> dict[str, Any]:
@@ -83,12 +91,14 @@ def train(corpus: Corpus, arguments: LearnArguments, config: LearnConfig) -> dic
 
     out, log = arguments.out, partial(print, flush=True)
     start = {"pretrained": arguments.pretrained, "continue_from": arguments.from_}
-    result = learn(corpus, out, config, resume=arguments.resume, log=log, **start)  # type: ignore[arg-type]
+    how = {"threads": arguments.threads, "reuse_pretraining": arguments.reuse_pretraining}
+    how["curve"] = arguments.curve
+    result = learn(corpus, out, config, resume=arguments.resume, log=log, **start, **how)  # type: ignore[arg-type]
     print(f"model written to {out / MODEL_FILE}, the average of {' and '.join(run.name for run in result.runs[-2:])}")
     if config.split is None:
         print("nothing was held out, so nothing is tested; give --split NAME to train and test on a fold")
         return {}
-    metrics = run_tests(result, corpus, out, config.split, single_fold(config.fold))
+    metrics = run_tests(result, corpus, out, config.split, single_fold(config.fold), threads=arguments.threads)
     last = list(metrics.values())[-1]
     print(f"test recordings: {last['recordings']}; {facts_line(last['facts'])}")
     print(figures_table(metrics))

@@ -65,7 +65,7 @@ def train(arguments: PretrainArguments, config: PretrainConfig) -> dict[str, Any
     from ..train.pretraining import pretrain
 
     sets = _sets(arguments, config)
-    path = pretrain(sets, arguments.out, config, resume=arguments.resume)
+    path = pretrain(sets, arguments.out, config, resume=arguments.resume, threads=arguments.threads)
     print(f"encoder written to {path}")
     return {"facts": {"encoder": str(path), "recordings": sum(len(data.names) for data in sets)}}
 

@@ -7,6 +7,7 @@ another scale may need another --lr.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +21,9 @@ from ..progress import Progress
 from ..runs.folder import pretrained_spec
 from ..runs.folds import fold_numbers, summary_of
 from ..runs.outputs import write_metrics
+from ..threads import Threads, choose_threads, computing_on
 from .checks import check_network, check_out_file
-from .common import CorpusArguments, facts_line, percent, table
+from .common import CorpusArguments, ThreadArguments, facts_line, percent, table
 from .folds import at_fold
 
 COLUMNS = ["", "top-1", "mean of labels"]
@@ -33,7 +35,7 @@ GROUPS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecognizeArguments(CorpusArguments):
+class RecognizeArguments(CorpusArguments, ThreadArguments):
     """The files that `recognize` reads and writes."""
 
     pretrained: str | None = None
@@ -65,7 +67,7 @@ def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     if config.fold == "all":
         written = _run_folds(corpus, arguments, config.split, jobs)
     else:
-        written = _recognize(corpus, *jobs[config.fold])
+        written = _recognize(corpus, *jobs[config.fold], arguments.threads)
         print()
         print(table([["label", "recall"], *([label, percent(value)] for label, value in written["recall"].items())]))
         if arguments.out is not None:
@@ -75,13 +77,15 @@ def run(arguments: RecognizeArguments, config: RecognizeConfig) -> int:
     return 0
 
 
-def _recognize(corpus: Corpus, config: RecognizeConfig, pretrained: str | None) -> dict[str, Any]:
+def _recognize(corpus: Corpus, config: RecognizeConfig, pretrained: str | None, threads: Threads) -> dict[str, Any]:
     """Recognize on one fold and print the figures; returns them."""
     from ..train.recognition import recognize
 
     assert config.split is not None
     parts = corpus_parts(corpus, config.split, single_fold(config.fold))
-    with Progress("features", len(parts.train) + len(parts.test)) as progress:
+    choice = choose_threads(threads)
+    print(choice, file=sys.stderr)
+    with computing_on(choice.count), Progress("features", len(parts.train) + len(parts.test)) as progress:
         figures = recognize(corpus, config, pretrained, progress.update)
     facts = figures["facts"]
     print(f"{facts['test_clips']} clips by {facts['train_clips']}; {facts_line(facts)}")
@@ -99,7 +103,7 @@ def _run_folds(
     figures: dict[int, dict[str, Any]] = {}
     for number, job in jobs.items():
         print(f"fold {number}, {len(figures) + 1} of {len(jobs)}", flush=True)
-        figures[number] = _recognize(corpus, *job)
+        figures[number] = _recognize(corpus, *job, arguments.threads)
     summary = summary_of(figures, {"command": "recognize", "corpus": str(arguments.corpus), "split": split})
     rows = {f"fold {number}": values for number, values in figures.items()}
     rows |= {"mean": summary["mean"], "deviation": summary["deviation"]}

@@ -10,6 +10,13 @@ from .checks import Fold, check_fraction, check_not_negative, check_positive, ch
 from .motion import AugmentConfig, NetworkConfig, Precision
 from .pretrain import PretrainConfig
 
+MIN_STEPS, MIN_STEPS_PYRAMID = 1200, 600
+"""Optimiser steps of a training whose length follows the data, at least: behind an encoder of one resolution, and of
+several, which learns as much in half of them. On the training side of two data sets F1 with few labels rose up to
+there, where the loss on held-back recordings was lowest after 150 to 300."""
+MIN_CURVE = 5
+"""Labelled recordings at least, of which some can be held back and a quarter of the others trained on."""
+
 Protocol = Literal["linear", "finetune", "scratch"]
 
 
@@ -38,7 +45,7 @@ class FinetuneConfig:
     counts within it. auto: as the corpus says, 0.2 where it says nothing."""
     network: NetworkConfig = field(default_factory=lambda: NetworkConfig(encoder="tcn"))
     """Encoder and its input, unless a pretrained run gives them."""
-    augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7))
+    augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(crop_min=0.7, crop_max=1.4, hide=0.3))
     """Augmentation of training clips (linear trains on clips as they are)."""
     mirror: Literal["auto", "on", "off"] = "auto"
     """Mirror half of the training clips and swap labels that say left and right (or clockwise and anticlockwise); other
@@ -56,7 +63,11 @@ class FinetuneConfig:
     batch_size: int = 16
     """Clips in a batch."""
     steps: int | Literal["auto"] = "auto"
-    """Optimiser steps. auto: 300; 100 where the run goes on from another one (`--from`)."""
+    """Optimiser steps. auto: as many as a rehearsal on three quarters of the labelled recordings shows to be worth it,
+    from 1200 (600 behind an encoder of several resolutions) up to the budget; 300 for linear; 100 where the run goes on
+    from another one (`--from`)."""
+    budget: int = 4800
+    """Optimiser steps at most, where auto chooses them."""
     lr: float | Literal["auto"] = "auto"
     """Peak learning rate (AdamW). auto: 0.002; 0.01 for linear, whose features are standardised."""
     warmup: float = 0.1
@@ -76,7 +87,7 @@ class FinetuneConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every", "tolerance")
+        check_positive(self, "clip_frames", "batch_size", "steps", "budget", "lr", "save_every", "tolerance")
         check_not_negative(self, "refine_stages", "smoothing")
         check_fraction(self, "label_fraction")
         check_share(self, "warmup", "lr_drops")
@@ -93,8 +104,14 @@ class FinetuneConfig:
 
     @property
     def num_steps(self) -> int:
-        """The optimiser steps of a run that starts anew, with auto resolved."""
-        return 300 if self.steps == "auto" else self.steps
+        """The optimiser steps of a run that starts anew; auto: before a rehearsal says more."""
+        if self.steps == "auto":
+            return 300 if self.protocol == "linear" else min(MIN_STEPS, self.budget)
+        return self.steps
+
+    def least_steps(self, resolutions: int) -> int:
+        """The fewest steps that auto chooses behind an encoder of so many resolutions."""
+        return min(MIN_STEPS if resolutions == 1 else MIN_STEPS_PYRAMID, self.budget)
 
     @property
     def peak_lr(self) -> float:
@@ -148,7 +165,10 @@ class LearnConfig:
     pretrain_steps: int = 400
     """Optimiser steps of pretraining."""
     steps: int | Literal["auto"] = "auto"
-    """Optimiser steps of each training that follows. auto: 300; 100 of one that goes on from a run (`--from`)."""
+    """Optimiser steps of each training that follows. auto: as many as a rehearsal on three quarters of the labelled
+    recordings shows to be worth it; 100 of one that goes on from a run (`--from`)."""
+    budget: int = 4800
+    """Optimiser steps of each training at most, where auto chooses them."""
     precision: Precision = "auto"
     """32: float32; bf16: bfloat16; auto: bf16 where the hardware has matrix units for it."""
     seed: int = 0
@@ -156,7 +176,7 @@ class LearnConfig:
 
     def __post_init__(self) -> None:
         """Validate; InputError names the setting."""
-        check_positive(self, "pretrain_steps", "steps", "tolerance")
+        check_positive(self, "pretrain_steps", "steps", "budget", "tolerance")
         check_fraction(self, "label_fraction")
 
     def pretraining(self) -> PretrainConfig:
@@ -171,6 +191,7 @@ class LearnConfig:
             tolerance=self.tolerance,
             **self._shared(),
             steps=self.steps,
+            budget=self.budget,
         )
 
     def partner_training(self, fps: float | None = None) -> FinetuneConfig:
@@ -195,6 +216,16 @@ class LearnConfig:
                 "pseudo-label; prepare recordings without labels in the same corpus, or leave --teach out"
             )
         return self.teach == "on" or (self.teach == "auto" and others >= labelled)
+
+    def check_curve(self, labelled: int) -> None:
+        """Raise InputError where there is no curve over labels to draw, of so many labelled training recordings."""
+        if self.steps != "auto":
+            raise InputError("--curve judges how long to train; leave --steps out, and bound the steps with --budget")
+        if labelled < MIN_CURVE:
+            raise InputError(
+                f"--curve: found {labelled} labelled training recordings, expected at least {MIN_CURVE}: some are held "
+                "back, and a quarter of the others has to be trained on; label more, or leave --curve out"
+            )
 
 
 @dataclass(frozen=True)

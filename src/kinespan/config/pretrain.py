@@ -119,6 +119,11 @@ class PretrainConfig:
         """Validate; InputError names the setting."""
         check_positive(self, "clip_frames", "batch_size", "steps", "lr", "save_every")
         check_share(self, "warmup", "lr_drops")
+        if self.augment.crop_max > 1:
+            raise InputError(
+                f"augment.crop_max is {self.augment.crop_max}, expected 1: crops longer than the clip are for training "
+                "on labels"
+            )
         if self.clip_frames < 2 * self.snippet.frames:
             raise InputError(
                 f"clip_frames is {self.clip_frames}, expected two snippets or more: {2 * self.snippet.frames}, "

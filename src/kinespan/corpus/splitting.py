@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
@@ -214,9 +216,10 @@ def label_fraction(
     """A seeded share of the annotated recordings among `names`, in their order, for training with few labels.
 
     The seed gives an order of the annotated recordings, of which the first max(1, round(fraction x count)) are
-    returned; so a smaller fraction is a subset of a larger one with the same seed. The order is random, except that
-    until every label has occurred the recording with the most new labels comes next (ties keep the random order). It
-    does not depend on the order of `names`.
+    returned; so a smaller fraction is a subset of a larger one with the same seed. The order goes in rounds: until
+    every label that the remaining recordings have has occurred in the round, the recording with the most new labels
+    comes next. So every label has one recording before any has two, where recordings have a label each. What ties, and
+    recordings without labels, which come last, are in random order. It does not depend on the order of `names`.
 
     Raises InputError for a fraction outside (0, 1] and where no recording is annotated.
     """
@@ -227,14 +230,28 @@ def label_fraction(
     }
     if not labels:
         raise InputError(f"label fraction: none of the {len(names)} recordings is annotated")
-    remaining = [list(labels)[i] for i in np.random.default_rng(seed).permutation(len(labels))]
-    missing = set().union(*labels.values())
-    order: list[str] = []
-    while missing:
-        best = max(remaining, key=lambda name: len(labels[name] & missing))  # max keeps the first of equals
-        remaining.remove(best)
-        order.append(best)
-        missing -= labels[best]
+    shuffled = [list(labels)[i] for i in np.random.default_rng(seed).permutation(len(labels))]
     count = max(1, math.floor(fraction * len(labels) + 0.5))
-    selection = set((order + remaining)[:count])
+    selection = {shuffled[index] for index in label_rounds([labels[name] for name in shuffled], count)}
     return tuple(name for name in names if name in selection)
+
+
+def label_rounds(label_sets: Sequence[set[str]], count: int) -> list[int]:
+    """The first `count` indices of label sets in the order that `label_fraction` describes.
+
+    Sets that are the same are one queue, so that the cost grows with how many differ.
+    """
+    bits = {label: 1 << number for number, label in enumerate(sorted(set().union(*label_sets)))}
+    queues: dict[int, list[int]] = defaultdict(list)  # indices by the bits of their labels, the next one last
+    for index in reversed(range(len(label_sets))):
+        queues[sum(bits[label] for label in label_sets[index])].append(index)
+    order: list[int] = []
+    missing = 0
+    while queues and len(order) < count:
+        missing = missing or functools.reduce(operator.or_, queues)  # a new round
+        best = min(queues, key=lambda mask: (-(mask & missing).bit_count(), queues[mask][-1]))
+        order.append(queues[best].pop())
+        missing &= ~best
+        if not queues[best]:
+            del queues[best]
+    return order

@@ -16,8 +16,12 @@ LOG_FILE = "metrics.csv"
 SPANS_FILE, SUMMARY_FILE, TRANSITIONS_FILE = "spans.csv", "summary.csv", "transitions.csv"
 PROPOSALS_FILE, TRUTH_FILE = "proposals.json", "truth.json"
 SCORES_FILE, METRICS_FILE = "scores.npz", "metrics.json"
+REHEARSAL_FOLDER, REHEARSAL_FILE = "rehearsal", "rehearsal.json"
+"""In the folder of a run: the folder of its rehearsal, and what that told, written when it is done."""
 MEMBERS_FILE = "members.npz"
 """The scores of each network of an ensemble, as in scores.npz, with MEMBER/NAME for NAME; members count from 1."""
+GROWN_FILE = "grown_labels.csv"
+"""The labels that a run was trained on in place of point labels: the spans that were grown around them."""
 FOLDS_FILE = "folds.json"
 """The figures of every fold, their mean and deviation, in the folder of a run of every fold."""
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
@@ -25,17 +29,28 @@ SHIPPED = Path(__file__).parents[1] / "pretrained" / "default.safetensors"
 
 
 def check_run_folder(out: Path, resume: bool, result: str) -> Path | None:
-    """The checkpoint to resume from, or None for a fresh run.
+    """The checkpoint to resume from, or None for a fresh run and for one that was stopped before its first.
 
     Raises InputError where a fresh run would overwrite another, or where there is nothing to resume.
     """
     checkpoint = out / CHECKPOINT
     if not resume:
-        _check_free(out, checkpoint.exists() or (out / result).exists())
+        _check_free(out, checkpoint.exists() or (out / result).exists() or rehearsal_is_begun(out))
         return None
-    if not checkpoint.is_file():
+    if not can_resume(out):
         raise InputError(f"{out}: no checkpoint ({CHECKPOINT}) to resume from; start without --resume")
-    return checkpoint
+    return checkpoint if checkpoint.is_file() else None
+
+
+def can_resume(out: Path) -> bool:
+    """Whether the folder of a run holds a checkpoint of it, or of its rehearsal, to go on from."""
+    return (out / CHECKPOINT).is_file() or rehearsal_is_begun(out)
+
+
+def rehearsal_is_begun(out: Path) -> bool:
+    """Whether the folder of a run holds a checkpoint of its rehearsal, or what that told."""
+    folder = out / REHEARSAL_FOLDER
+    return (folder / CHECKPOINT).is_file() or (folder / REHEARSAL_FILE).is_file()
 
 
 def check_learn_folder(out: Path, resume: bool) -> None:
@@ -98,4 +113,8 @@ def pretrained_spec(path: str | Path | None, config: FinetuneConfig | None = Non
         return None
     if config is not None and config.protocol == "scratch":
         raise InputError("protocol scratch starts untrained: leave --pretrained out, or use --protocol finetune")
-    return read_spec(pretrained_file(path))
+    file = pretrained_file(path)
+    spec = read_spec(file)
+    if spec.kind == "ensemble":
+        raise InputError(f"{file}: an ensemble has no encoder of its own; give the run of one of its members")
+    return spec

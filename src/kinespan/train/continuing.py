@@ -109,7 +109,7 @@ def continued_spec(
     from .teachers import describe
 
     check_no_label_leakage(path, spec, data, config)
-    annotations = (data.corpus.annotation(name, drop=data.drop_labels) for name in names)
+    annotations = (data.annotation(name) for name in names)
     people = "each" if any(annotation is not None and annotation.people for annotation in annotations) else "together"
     if people != spec.people:
         words = {"each": "tells people apart", "together": "does not tell people apart"}
@@ -121,7 +121,7 @@ def continued_spec(
         "steps": config.num_steps, "started_from": describe(spec),
     }  # fmt: skip
     training |= {name: spec.training[name] for name in ("people", "pretrained") if name in spec.training}
-    return replace(spec, labels=labels, training=training)
+    return replace(spec, labels=labels, training=training, temperature=1.0)
 
 
 def _network_settings(network: NetworkConfig, default: NetworkConfig) -> dict[str, object]:

@@ -6,10 +6,12 @@ import csv
 import logging
 import math
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from contextlib import ExitStack
+from functools import cache, cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -21,11 +23,14 @@ from lightning.pytorch.loggers import CSVLogger
 
 from ..config import FinetuneConfig, Precision, PretrainConfig
 from ..errors import Interrupted
+from ..models.encoder_model import EncoderModel
 from ..models.precision import in_bfloat16
 from ..progress import Progress
 from ..runs.folder import CHECKPOINT, LOG_FILE
+from ..threads import Threads, choose_threads, computing_on
 from .clip_pool import ClipPool
 from .malloc import freed_memory_kept
+from .work import step_work
 
 
 def lightning_precision(precision: Precision) -> Literal["32-true", "bf16-mixed"]:
@@ -95,11 +100,18 @@ class TrainingModule(L.LightningModule):
 
     batches: ClipBatches
     """Where its batches come from; `fit` sets it."""
+    encoder_model: EncoderModel
+    """The encoder that it trains."""
 
     def __init__(self, config: PretrainConfig | FinetuneConfig, pool: ClipPool) -> None:
         super().__init__()
         self.config, self.pool = config, pool
         self.steps = config.num_steps if isinstance(config, FinetuneConfig) else config.steps
+
+    @property
+    def drawn_frames(self) -> int:
+        """Frames of the clips that are drawn."""
+        return self.config.clip_frames
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """The batch as it is: it was drawn on the device."""
@@ -116,11 +128,12 @@ class TrainingModule(L.LightningModule):
 
     def scheduled(self, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         """Lightning's description of an optimizer under `lr_share`."""
-        config = self.config
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: lr_share(step, self.steps, config.warmup, config.lr_drops)
-        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate_share)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def rate_share(self, step: int) -> float:
+        """Share of the peak learning rate at a step."""
+        return lr_share(step, self.steps, self.config.warmup, self.config.lr_drops)
 
 
 class ShowProgress(ProgressBar):
@@ -185,6 +198,12 @@ class EarlierLog(Callback):
             trainer.logger.save()
 
 
+@cache
+def _print_once(line: str) -> None:
+    """Print a line beside the progress, once in this process: a run of several trainings does not repeat it."""
+    print(line, file=sys.stderr)
+
+
 def fit(
     module: TrainingModule,
     out: Path,
@@ -193,8 +212,12 @@ def fit(
     checkpoint: Path | None,
     callbacks: Sequence[Callback] = (),
     quiet: bool = False,
+    threads: Threads = "auto",
 ) -> None:
-    """Train a module for the steps of its configuration, with checkpoints in `out`. Raises Interrupted after Ctrl-C."""
+    """Train a module for the steps of its configuration, with checkpoints in `out`. Raises Interrupted after Ctrl-C.
+
+    threads: to compute on; on a GPU they are left as they are.
+    """
     config, steps = module.config, module.steps
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     show = ShowProgress(stage, steps, quiet)
@@ -214,9 +237,16 @@ def fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    batches = ClipBatches(module.pool, config.batch_size, config.clip_frames, steps, config.seed, trainer)
+    batches = ClipBatches(module.pool, config.batch_size, module.drawn_frames, steps, config.seed, trainer)
     module.batches = batches
-    with freed_memory_kept(), warnings.catch_warnings():
+    with ExitStack() as stack:
+        if trainer.strategy.root_device.type == "cpu":
+            choice = choose_threads(threads, step_work(module.encoder_model, config, module.pool.valid.shape[1]))
+            stack.enter_context(computing_on(choice.count))
+            if not quiet:
+                _print_once(str(choice))
+        stack.enter_context(freed_memory_kept())
+        stack.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", module=r"lightning\.")  # its advice is to developers
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
     if show.interrupted and trainer.global_step < steps:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from ..config import FinetuneConfig
 from ..data.mirror_labels import mirrored_labels
 from ..losses import FrameLoss, SmoothingLoss
+from ..models.encoder_model import EncoderModel
 from ..models.localizer import Localizer
-from ..transforms.augment import augment, mirror_some
+from ..transforms.augment import augment, clip_frames_for, mirror_some
 from .clip_pool import ClipPool, FrameTargets
 from .engine import TrainingModule
 
@@ -42,6 +43,17 @@ class FinetuneModule(TrainingModule):
             for module in (localizer.encoder, localizer.fusion):
                 module.requires_grad_(False)
 
+    @property
+    def drawn_frames(self) -> int:
+        """Frames of the clips that are drawn; augmentation makes views of `clip_frames` of them."""
+        frames = self.config.clip_frames
+        return frames if self.linear else clip_frames_for(self.config.augment, frames)
+
+    @property
+    def encoder_model(self) -> EncoderModel:  # type: ignore[override]
+        """The localizer's."""
+        return self.localizer.encoder_model
+
     def on_train_start(self) -> None:
         """For `linear`, compute the frozen features once, those of localizing, and standardise them."""
         if self.linear:
@@ -71,7 +83,7 @@ class FinetuneModule(TrainingModule):
             if self.mirror:
                 share = 0.5 * (1 - self.global_step / self.steps if self.mirror_fades else 1)
                 view, mirrored = mirror_some(view, skeleton, share, self.generator)
-            view = augment(view, self.config.augment, skeleton, self.generator)
+            view = augment(view, self.config.augment, skeleton, self.generator, self.config.clip_frames)
             targets = self.pool.targets_of(view)
             if mirrored is not None and targets is not None:
                 swapped = targets.values[..., self.other_side]  # (B, T, C + 1)

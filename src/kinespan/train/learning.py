@@ -1,32 +1,44 @@
 """`learn`: from recordings, some of them labelled, to one model.
 
 Pretrains an encoder on all recordings without their labels, trains it and a partner network of another kind on the
-labelled ones, uses both to pseudo-label the rest where there are many (see teachers.py), trains two students that start
-from their encoders, and averages the last two. Every stage is a run like those of `pretrain` and `finetune`.
+labelled ones, averages the two, lets the average pseudo-label the rest where there are many (see teachers.py), trains
+two students that start from their encoders, and averages those. Every training is a run like those of `pretrain` and
+`finetune`; both averages are weighed by held-back labelled recordings (see rehearsal.py, weighing.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..config import FinetuneConfig, LearnConfig, PretrainConfig, single_fold
 from ..config.parser import settings_by_keyword
 from ..corpus.store import Corpus
-from ..corpus.training_set import Source, TrainingSet, labelled_names, set_fact, training_set
+from ..corpus.training_set import Source, TrainingSet, choose_skeleton, labelled_names, set_fact, training_set
 from ..models.ensemble import Ensemble, ensemble
+from ..models.localizer import Localizer
 from ..models.model_file import ModelSpec, read_spec
-from ..runs.folder import CHECKPOINT, ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
+from ..runs.folder import ENCODER_FILE, MODEL_FILE, check_learn_folder, pretrained_spec
 from ..runs.load import load_model
 from ..runs.settings import save_settings
+from ..threads import Threads
+from .averaging import average_runs
 from .continuing import check_learn_continues
 from .finetuning import finetune
 from .held_out import run_test
+from .label_curve import curve_lines, label_curve
 from .leakage import check_no_label_leakage
+from .point_labels import grown_line, with_grown_spans
 from .pretraining import pretrain
+from .reuse import reuse_encoders
+from .stages import Stage, run_stages
+from .work import trainings_at_once
+
+PRETRAIN, TEACHERS = "pretrain", "teachers"
+"""Folders of the pretraining and of the average of the first two networks, in that of the run."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +50,19 @@ class LearnResult:
 
 
 def run_tests(
-    result: LearnResult, corpus: Corpus, out: Path, split: str, fold: int, *, quiet: bool = False
+    result: LearnResult,
+    corpus: Corpus,
+    out: Path,
+    split: str,
+    fold: int,
+    *,
+    quiet: bool = False,
+    threads: Threads = "auto",
 ) -> dict[str, dict[str, Any]]:
     """Test every training and the model on a fold, as `run_test` does; metrics.json of each, the model's last."""
-    metrics = {run.name: run_test(load_model(run), corpus, run, split, fold, quiet=quiet) for run in result.runs}
-    metrics["model"] = run_test(result.model, corpus, out, split, fold, quiet=quiet)
+    how: dict[str, Any] = {"quiet": quiet, "threads": threads}
+    metrics = {run.name: run_test(load_model(run), corpus, run, split, fold, **how) for run in result.runs}
+    metrics["model"] = run_test(result.model, corpus, out, split, fold, **how)
     return metrics
 
 
@@ -56,6 +76,9 @@ def learn(
     set: str | None = None,
     resume: bool = False,
     quiet: bool = False,
+    threads: Threads = "auto",
+    reuse_pretraining: bool = True,
+    curve: bool = False,
     log: Callable[[str], None] = lambda line: None,
     **settings: Any,
 ) -> LearnResult:
@@ -73,7 +96,13 @@ def learn(
         set: the annotation set whose labels are used, by default the one that the corpus has, or was opened with.
         resume: continue the run that is in `out`; finished stages are skipped.
         quiet: show no progress.
-        log: is called with a line before each stage.
+        threads: to compute on; auto: where two cores are free, two trainings at once on one thread each, to the same
+            weights as with 1; large ones one after the other, on all free cores (see threads.py).
+        reuse_pretraining: take the encoder of a run beside `out` that was pretrained on the same recordings by the same
+            settings (see reuse.py), in place of pretraining it again.
+        curve: train on a half and a quarter of the labels too, and say whether more labels or longer training would
+            help (see label_curve.py).
+        log: is called with a line before each stage, and on what was chosen.
 
     Raises InputError for bad settings, and Interrupted after Ctrl-C.
     """
@@ -84,51 +113,67 @@ def learn(
     if start is not None:
         check_no_label_leakage(pretrained, start, data, config.finetuning())
     labelled, labels = labelled_names(data.corpus, data.names, data.drop_labels, config.finetuning())
+    if curve:
+        config.check_curve(len(labelled))
+    plan = _Stages(data, out, len(labelled), quiet)
     if continue_from is None:
-        stages = _stages(data, out, config, pretrained, start, len(labelled), quiet)
+        stages = _stages(config, pretrained, start, plan)
     else:
-        teachers = check_learn_continues(continue_from, config, labels, pretrained=pretrained)
-        for run in teachers:
+        starts = check_learn_continues(continue_from, config, labels, pretrained=pretrained)
+        for run in starts:
             check_no_label_leakage(run, read_spec(run / MODEL_FILE), data, config.finetuning())
-        stages = _continued_stages(data, out, config, teachers, len(labelled), quiet)
+        start = read_spec(starts[0] / MODEL_FILE)
+        stages = _continued_stages(config, starts, plan)
     facts = {"corpus": str(data.corpus.path), "pretrained": pretrained and str(pretrained)}
     facts |= {"from": str(continue_from)} if continue_from else {}
     facts |= set_fact(data.corpus)
     save_settings(out, "learn", config, facts, resume=resume)
-    for number, stage in enumerate(stages, 1):
-        done = (stage.folder / stage.result).is_file()
-        log(f"{number} of {len(stages)}  {stage.folder.name}: {stage.description}{', done before' if done else ''}")
-        if not done:
-            stage.run(resume=(stage.folder / CHECKPOINT).is_file())
-    runs = tuple(stage.folder for stage in stages if stage.result == MODEL_FILE)
-    model = ensemble([load_model(run) for run in runs[-2:]], names=runs[-2:])
+    grown = with_grown_spans(data, labelled, labels, config.finetuning(), out, quiet)  # every stage reads it from `out`
+    if grown is not data:
+        log(grown_line(data, grown))
+    if reuse_pretraining:
+        reuse_encoders(stages, out, log)
+    run_stages(stages, partial(_plan, data, config, start, threads), log)
+    runs = tuple(stage.folder for stage in stages if stage.folder.name not in (PRETRAIN, TEACHERS))
+    teachers = load_model(out / TEACHERS)
+    assert isinstance(teachers, Ensemble)
+    model = teachers
+    if students := runs[2:]:
+        # nothing that they were not trained on is left to calibrate them by
+        model = ensemble([load_model(run) for run in students], teachers.spec.weights, students)
+        decode = replace(model.spec.decode, span_calibration=teachers.spec.decode.span_calibration)
+        model = Ensemble(replace(model.spec, decode=decode), model.members)
     model.save(out / MODEL_FILE)
+    if curve:
+        for line in curve_lines(label_curve(grown, out, config, quiet=quiet), config):
+            log(line)
     return LearnResult(model, runs)
 
 
-class _Stage(NamedTuple):
-    """A training of `learn`: its run folder, the file that it writes at its end, what it trains, and how it is run."""
-
-    folder: Path
-    result: str
-    description: str
-    run: Callable[..., object]
+def _plan(
+    data: TrainingSet, config: LearnConfig, start: ModelSpec | None, threads: Threads, stage: Stage
+) -> tuple[int, Threads]:
+    """How many trainings run at once while a stage does, and the threads of each. start: the model they start from."""
+    spec = start or ModelSpec.of_network(config.network, choose_skeleton(config.network.skeleton, [data]))
+    people = max(data.corpus.infos[data.corpus.index(name)].num_people for name in data.names)
+    settings = config.pretraining() if stage.result == ENCODER_FILE else config.finetuning()
+    return trainings_at_once(threads, spec, config.partner_encoder, settings, people)
 
 
 class _Stages:
-    """The trainings of a run of `learn` in their order, as they are added."""
+    """The steps of a run of `learn` in their order, as they are added."""
 
     def __init__(self, data: TrainingSet, out: Path, num_labelled: int, quiet: bool) -> None:
         self.data, self.out, self.quiet = data, out, quiet
         self.num_labelled, self.num_unlabelled = num_labelled, len(data.names) - num_labelled
-        self.list: list[_Stage] = []
+        self.list: list[Stage] = []
 
     def pretrain(self, encoder: str, config: PretrainConfig) -> Path:
         """Add the pretraining; returns its run folder."""
-        folder = self.out / "pretrain"
+        folder = self.out / PRETRAIN
         description = f"{encoder}, snippets of {len(self.data.names)} recordings without their labels"
         run = partial(pretrain, self.data, folder, config, quiet=self.quiet)
-        self.list.append(_Stage(folder, ENCODER_FILE, description, run))
+        self.list.append(Stage(folder, ENCODER_FILE, description, run))
         return folder
 
     def finetune(
@@ -139,69 +184,81 @@ class _Stages:
         *,
         pretrained: str | Path | None = None,
         continue_from: Path | None = None,
-        teachers: Sequence[Path] = (),
+        teacher: Path | None = None,
     ) -> Path:
-        """Add a training on labels; returns its run folder."""
+        """Add a training on labels; returns its run folder.
+
+        A student, which has a teacher, starts from the network `pretrained` and is trained for as many steps as that.
+        """
         further = "" if continue_from is None else f", on from {continue_from}"
-        pseudo_labels = f", pseudo-labels of {self.num_unlabelled}" if teachers else ""
+        pseudo_labels = f", pseudo-labels of {self.num_unlabelled}" if teacher else ""
         description = f"{encoder}, labels of {self.num_labelled} recordings{further}{pseudo_labels}"
-        start = {"pretrained": pretrained, "continue_from": continue_from, "teachers": teachers}
-        run = partial(finetune, self.data, self.out / name, config, quiet=self.quiet, **start)  # type: ignore[arg-type]
-        self.list.append(_Stage(self.out / name, MODEL_FILE, description, run))
+        start = {"pretrained": pretrained, "continue_from": continue_from, "teachers": (teacher,) if teacher else ()}
+        train = finetune_student if teacher else finetune
+        run = partial(train, self.data, self.out / name, config, quiet=self.quiet, **start)  # type: ignore[arg-type]
+        self.list.append(Stage(self.out / name, MODEL_FILE, description, run))
         return self.out / name
 
-    def students(
-        self, own: tuple[str, FinetuneConfig], partner: tuple[str, FinetuneConfig], teachers: tuple[Path, Path]
-    ) -> None:
-        """Add two students, an encoder and its settings each.
+    def average(self, runs: tuple[Path, Path]) -> Path:
+        """Add the average of two trainings on labels, which teaches; returns its folder."""
+        folder = self.out / TEACHERS
+        run = partial(average_runs, self.data, folder, runs=runs)
+        self.list.append(Stage(folder, MODEL_FILE, "the average of both", run))
+        return folder
 
-        Each starts from the encoder of the teacher of its own kind, with a new head.
+    def students(
+        self, own: tuple[str, FinetuneConfig], partner: tuple[str, FinetuneConfig], starts: tuple[Path, Path]
+    ) -> None:
+        """Add two students, an encoder and its settings each, of the average.
+
+        Each starts from the encoder of the network of its own kind, of `starts`, with a new head.
         """
-        self.finetune("finetune_taught", *own, pretrained=teachers[0], teachers=teachers)
-        self.finetune("scratch_taught", *partner, pretrained=teachers[1], teachers=teachers)
+        teacher = self.out / TEACHERS
+        self.finetune("finetune_taught", *own, pretrained=starts[0], teacher=teacher)
+        self.finetune("scratch_taught", *partner, pretrained=starts[1], teacher=teacher)
+
+
+def finetune_student(
+    data: TrainingSet, out: Path, config: FinetuneConfig, *, pretrained: Path, **keywords: Any
+) -> Localizer:
+    """`finetune`, from the encoder of the run `pretrained` and for as many steps as that was trained for."""
+    steps = read_spec(pretrained / MODEL_FILE).training["steps"]
+    return finetune(data, out, replace(config, steps=steps), pretrained=pretrained, **keywords)
 
 
 def _stages(
-    data: TrainingSet,
-    out: Path,
-    config: LearnConfig,
-    pretrained: str | Path | None,
-    start: ModelSpec | None,
-    num_labelled: int,
-    quiet: bool,
-) -> list[_Stage]:
-    """The trainings in their order. `start` is the spec of `pretrained`; without one, an encoder is pretrained first.
+    config: LearnConfig, pretrained: str | Path | None, start: ModelSpec | None, stages: _Stages
+) -> list[Stage]:
+    """The steps in their order. `start` is the spec of `pretrained`; without one, an encoder is pretrained first.
 
     Raises InputError as `LearnConfig.teaches` does.
     """
     encoder, partner = config.network.encoder if start is None else start.encoder, config.partner_encoder
     own, partners = config.finetuning(), config.partner_training(None if start is None else start.input.fps)
-    stages = _Stages(data, out, num_labelled, quiet)
     if pretrained is None:
         pretrained = stages.pretrain(encoder, config.pretraining())
-    teachers = (
+    runs = (
         stages.finetune("finetune", encoder, own, pretrained=pretrained),
         stages.finetune("scratch", partner, partners),
     )
-    if config.teaches(num_labelled, stages.num_unlabelled):
-        stages.students((encoder, own), (partner, replace(partners, protocol="finetune")), teachers)
+    stages.average(runs)
+    if config.teaches(stages.num_labelled, stages.num_unlabelled):
+        stages.students((encoder, own), (partner, replace(partners, protocol="finetune")), runs)
     return stages.list
 
 
-def _continued_stages(
-    data: TrainingSet, out: Path, config: LearnConfig, runs: tuple[Path, Path], num_labelled: int, quiet: bool
-) -> list[_Stage]:
-    """The trainings in their order, of networks that go on from those of two runs.
+def _continued_stages(config: LearnConfig, runs: tuple[Path, Path], stages: _Stages) -> list[Stage]:
+    """The steps in their order, of networks that go on from those of two runs.
 
     Raises InputError as `LearnConfig.teaches` does.
     """
     settings = replace(config.finetuning(), network=FinetuneConfig().network)  # the networks are those of the runs
     encoders = [read_spec(run / MODEL_FILE).encoder for run in runs]
-    stages = _Stages(data, out, num_labelled, quiet)
-    teachers = (
+    trained = (
         stages.finetune("finetune", encoders[0], settings, continue_from=runs[0]),
         stages.finetune("scratch", encoders[1], settings, continue_from=runs[1]),
     )
-    if config.teaches(num_labelled, stages.num_unlabelled):
-        stages.students((encoders[0], settings), (encoders[1], settings), teachers)
+    stages.average(trained)
+    if config.teaches(stages.num_labelled, stages.num_unlabelled):
+        stages.students((encoders[0], settings), (encoders[1], settings), trained)
     return stages.list

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from ..corpus.training_set import Source, choose_skeleton, joined_annotations, t
 from ..models.model_file import ModelSpec, save_weights
 from ..runs.folder import ENCODER_FILE, check_run_folder
 from ..runs.settings import save_settings
+from ..threads import Threads
 from .clip_pool import ClipPool
 from .leakage import training_data_facts
+from .reuse import key_fact
 from .seeding import seeded
 
 SHORT_SHARE = 0.05
@@ -40,6 +42,8 @@ def pretrain(
     *,
     resume: bool = False,
     quiet: bool = False,
+    threads: Threads = "auto",
+    log: Callable[[str], None] = lambda line: None,
     **settings: Any,
 ) -> Path:
     """Pretrain an encoder on one or several corpora and write it to `out`; returns the path of encoder.safetensors.
@@ -52,6 +56,8 @@ def pretrain(
         settings: settings by keyword, over those of `config`: ``steps=100``, ``encoder="tcn"``.
         resume: continue the run that is in `out`.
         quiet: show no progress.
+        threads: to compute on; auto: one, and all free cores where steps are large (see threads.py).
+        log: is called with a line on the steps and the motion.
 
     Raises InputError for bad settings and Interrupted after Ctrl-C.
     """
@@ -66,6 +72,7 @@ def pretrain(
     annotations, labels = joined_annotations(sets)
     used = clip_sources([motion.num_frames for motion in motions], config.clip_frames)
     pool = ClipPool([motions[index] for index in used], [annotations[index] for index in used], labels)
+    log(f"{config.steps} steps on {pool.seconds / 60:.1f} minutes of motion")
     # Lightning takes seconds to import, and nobody should wait for it to be told of a mistake
     from .engine import fit
     from .pretrain_module import PretrainModule
@@ -74,10 +81,11 @@ def pretrain(
     with seeded(config.seed):
         module = PretrainModule(config, skeleton, pool)
         facts = {"corpus": [str(data.corpus.path) for data in sets], "recordings": len(pool)}
+        facts |= key_fact(sets, config, out, resume)
         save_settings(out, "pretrain", config, facts, resume=resume)
         probed = config.probe_every and sum(pool.annotated(index) for index in range(len(pool))) >= 2
         callbacks = [FrameProbe(pool, config.probe_every)] if probed else []
-        fit(module, out, stage="pretraining", checkpoint=checkpoint, callbacks=callbacks, quiet=quiet)
+        fit(module, out, stage="pretraining", checkpoint=checkpoint, callbacks=callbacks, quiet=quiet, threads=threads)
     spec = replace(
         spec,
         clip_frames=module.method.view_frames(config.clip_frames),

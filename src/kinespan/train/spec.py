@@ -33,7 +33,7 @@ def labelled_motions(
     motions: list[Motion] = []
     annotations: list[Annotation | None] = []
     for name in names:
-        recording, annotation = data.corpus[name], data.corpus.annotation(name, drop=data.drop_labels)
+        recording, annotation = data.corpus[name], data.annotation(name)
         named = () if annotation is None else annotation.people
         for person in named:
             if person not in recording.people:
@@ -50,7 +50,7 @@ def labelled_motions(
 def decoding_of(
     spec: ModelSpec, config: FinetuneConfig, motions: Sequence[Motion], annotations: Sequence[Annotation | None]
 ) -> DecodeConfig:
-    """How the localizer decodes, with the durations of the labelled actions.
+    """How the localizer decodes, with the durations of the labelled actions; its scores are not calibrated yet.
 
     Raises InputError for viterbi with labels that overlap, or of events alone.
     """
@@ -61,14 +61,14 @@ def decoding_of(
             raise InputError(
                 "segmentation viterbi is for spans whose labels exclude each other; use --segmentation argmax"
             )
-        return replace(spec.decode, segmentation="argmax", durations=())
+        return replace(spec.decode, segmentation="argmax", durations=(), span_calibration=())
     pairs = zip(annotations, motions, strict=True)
     ids = [
         annotation.without_events.frame_ids(motion.num_frames, motion.fps) for annotation, motion in pairs if annotation
     ]
     durations = learn_durations(ids, spec.input.fps, len(labels) + 1)
     segmentation: Literal["argmax", "viterbi"] = "viterbi" if config.segmentation == "auto" else config.segmentation
-    return replace(spec.decode, segmentation=segmentation, durations=durations)
+    return replace(spec.decode, segmentation=segmentation, durations=durations, span_calibration=())
 
 
 def localizer_spec(
@@ -83,7 +83,7 @@ def localizer_spec(
         "label_fraction": config.label_fraction, "labelled_recordings": len(names), "seed": config.seed,
         "steps": config.num_steps,
     }  # fmt: skip
-    annotations = (data.corpus.annotation(name, drop=data.drop_labels) for name in names)
+    annotations = (data.annotation(name) for name in names)
     told_apart = any(annotation is not None and annotation.people for annotation in annotations)
     if told_apart:
         training["people"] = "told apart"
@@ -107,6 +107,7 @@ def localizer_spec(
         labels=labels,
         clip_frames=clip_frames,
         people="each" if told_apart else "together",
+        temperature=1.0,
     )
     return replace(with_refinement(spec, config), training=training)
 
@@ -118,7 +119,11 @@ def with_refinement(spec: ModelSpec, config: FinetuneConfig) -> ModelSpec:
     """
     stages = config.refine_stages
     if stages == "auto":
-        with seeded(config.seed):
-            encoder = EncoderModel.of_spec(spec).encoder
-        stages = config.stages(len(encoder.strides))
+        stages = config.stages(resolutions(spec, config.seed))
     return replace(spec, refine_stages=stages, refine_features=config.refine_features)
+
+
+def resolutions(spec: ModelSpec, seed: int) -> int:
+    """How many resolutions the encoder of a spec has. Raises InputError for an unknown encoder."""
+    with seeded(seed):
+        return len(EncoderModel.of_spec(spec).encoder.strides)

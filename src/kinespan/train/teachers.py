@@ -4,6 +4,7 @@ Notable choices:
 - pseudo-labels are soft: a student learns all scores of a frame, not the best label alone (Hinton et al., Distilling
   the Knowledge in a Neural Network, 2015)
 - teachers see motion as it is, the student sees it augmented (Xie et al., Self-training with Noisy Student, CVPR 2020)
+- scores are as they were trained: softened by a temperature they taught bounds that were less sharp
 - several teachers are averaged; those of different kinds make different errors, from which both students can learn
   (Blum and Mitchell, Combining Labeled and Unlabeled Data with Co-Training, COLT 1998)
 """
@@ -11,6 +12,7 @@ Notable choices:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +21,8 @@ import torch
 from ..config import FinetuneConfig
 from ..corpus.training_set import TrainingSet
 from ..errors import InputError
-from ..models.base import Scores, by_person
-from ..models.ensemble import check_compatible, ensemble
+from ..models.base import Model, Scores, by_person
+from ..models.ensemble import Ensemble, check_compatible, ensemble
 from ..models.model_file import ModelSpec
 from ..progress import Progress
 from ..runs.load import load_model
@@ -61,7 +63,7 @@ def pseudo_labels(
     for path, model in zip(teachers, models, strict=True):
         check_compatible(spec, "this run", model.spec, path, "teach")
         check_no_label_leakage(path, model.spec, data, config)
-    teacher = models[0] if len(models) == 1 else ensemble(models, names=teachers)
+    teacher = as_trained(models[0] if len(models) == 1 else ensemble(models, names=teachers))
     labels = []
     with Progress("pseudo-labelling", len(unlabelled), quiet=quiet) as progress:
         for number, name in enumerate(unlabelled, 1):
@@ -69,6 +71,13 @@ def pseudo_labels(
                 labels.append(PseudoLabels(spec.input.motion(recording), teacher.frame_scores(recording)))
             progress.update(number)
     return labels, [describe(model.spec) for model in models]
+
+
+def as_trained(model: Model) -> Model:
+    """The model with the scores that its networks were trained to give, at a temperature of 1."""
+    for part in (model, *(model.members if isinstance(model, Ensemble) else ())):
+        part.spec = replace(part.spec, temperature=1.0)
+    return model
 
 
 def describe(spec: ModelSpec) -> str:
