@@ -5,6 +5,8 @@
     python -m benchmarks.study precog --out runs/study --seeds 0 --folds 2 3 --rows tcn snippets
     python -m benchmarks.study precog --corpus my_corpus --split by-performer --out runs/mine   # on your own motion
     python -m benchmarks.study precog --out runs/study --keep     # also store the new rows in benchmarks/results/
+    python -m benchmarks.study sets --out runs/study              # every set of a study, one after the other
+    python -m benchmarks.study sets_msrc12 --out runs/study       # one of them
 
 Rows are appended to OUT/STUDY/rows.jsonl as they are done; OUT/STUDY/tables.md has the tables and the paired tests,
 curves.svg accuracy over the number of labelled recordings.
@@ -31,7 +33,8 @@ from kinespan.errors import InputError
 from ..results.store import IMAGES, ROOT, read_rows, store_rows, stored_rows
 from .corpora import corpus_folder
 from .curves import drawing
-from .plan import Cell, Study, names, read
+from .plan import Cell, Study, names, read, read_all
+from .set_tables import TITLES, set_page
 from .tables import CURVES, page
 
 
@@ -49,8 +52,10 @@ def remaining_jobs(study: Study, out: Path, arguments: argparse.Namespace) -> li
     """The cells that are still to be run, those of one job together."""
     done = {_key(row) for row in read_rows(out)}
     jobs: dict[Any, list[Cell]] = defaultdict(list)
+    sizes = {str(study.sizes.get(name, name)) for name in arguments.labels}
     for cell in study.cells(arguments.folds, arguments.seeds):
-        if cell.key not in done and (not arguments.rows or cell.row in arguments.rows):
+        is_asked = not arguments.labels or str(cell.labels) in sizes
+        if cell.key not in done and is_asked and (not arguments.rows or cell.row in arguments.rows):
             jobs[study.job(cell)].append(cell)
     return list(jobs.values())
 
@@ -61,8 +66,8 @@ def run_jobs(
     """Run each job in a process of one thread, so many at a time. Raises SystemExit where one fails."""
 
     def run(cells: Sequence[Cell]) -> int:
-        task = {"study": str(study.file), "split": study.split, "data": study.data, "corpus": str(corpus)}
-        task |= {"out": str(out), "pools": [str(path) for path in pools.get(cells[0].pool, [])]}
+        task: dict[str, Any] = {"study": str(study.file), "set": study.set, "split": study.split, "data": study.data}
+        task |= {"corpus": str(corpus), "out": str(out), "pools": [str(path) for path in pools.get(cells[0].pool, [])]}
         task |= {"cells": [vars(cell) for cell in cells]}
         words = [sys.executable, "-m", "benchmarks.study", "--job", json.dumps(task)]
         code = subprocess.run(words, env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT).returncode
@@ -85,7 +90,8 @@ def run_one_job(text: str) -> None:
 
     torch.set_num_threads(1)
     task = json.loads(text)
-    study = replace(read(task["study"]), split=task["split"], data=task["data"])
+    study = next(study for study in read_all(task["study"]) if study.set == task["set"])
+    study = replace(study, split=task["split"], data=task["data"])
     pools = [Corpus.open(path) for path in task["pools"]]
     run_job(study, Corpus.open(task["corpus"]), pools, [Cell(**cell) for cell in task["cells"]], Path(task["out"]))
 
@@ -100,6 +106,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", default=[], help="only these")
     parser.add_argument("--folds", type=int, nargs="+", default=[], help="only these")
     parser.add_argument("--seeds", type=int, nargs="+", default=[], help="only these")
+    parser.add_argument("--labels", nargs="+", default=[], help="only these, of sets by the names of their sizes too")
     parser.add_argument("--corpus", type=Path, help="a prepared corpus in place of the study's")
     parser.add_argument("--split", help="its split")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes, of one thread each")
@@ -115,10 +122,10 @@ def parse_arguments() -> argparse.Namespace:
 def write_tables(study: Study, out: Path) -> None:
     """Write and print the tables of a run, and write its curves."""
     rows = asked_rows(study, read_rows(out))
-    text = page(study, rows)
+    text = set_page(study, rows) if study.set else page(study, rows)
     (out / "tables.md").write_text(text + "\n")
     if study.curves:
-        (out / "curves.svg").write_text(drawing(study.curves, rows, CURVES))
+        (out / "curves.svg").write_text(drawing(study.curves, rows, curve_figures(study)))
     print(text)
 
 
@@ -128,7 +135,12 @@ def keep(study: Study, out: Path) -> None:
     rows = {_key(row): row for row in asked_rows(study, [*stored_rows(name), *read_rows(out)])}
     store_rows(name, rows.values())
     if study.curves:
-        (IMAGES / f"{name}.svg").write_text(drawing(study.curves, list(rows.values()), CURVES))
+        (IMAGES / f"{name}.svg").write_text(drawing(study.curves, list(rows.values()), curve_figures(study)))
+
+
+def curve_figures(study: Study) -> dict[str, str]:
+    """The figures of a study's picture, by their titles."""
+    return {TITLES[name]: name for name in study.figures} if study.set else CURVES
 
 
 def main() -> None:
@@ -141,7 +153,19 @@ def main() -> None:
             study = read(name)
             print(f"{name}: {len(list(study.cells()))} trainings. {study.about}")
         return
-    study = read(arguments.study)
+    studies = read_all(arguments.study)
+    if arguments.corpus and len(studies) > 1:
+        raise InputError(f"--corpus: {arguments.study} has several sets; name one of {', '.join(map(_name, studies))}")
+    for study in studies:
+        run_study(study, arguments)
+
+
+def _name(study: Study) -> str:
+    return study.name
+
+
+def run_study(study: Study, arguments: argparse.Namespace) -> None:
+    """Run what is left of a study, and write its tables."""
     if arguments.corpus:
         study = replace(study, data=str(arguments.corpus), split=arguments.split or study.split)
     out = (arguments.out / study.name).absolute()

@@ -16,8 +16,10 @@ A file holds
     rows:         models, each with a name and
                     start: a name from pretraining, or default, the encoder that is shipped (none: random weights)
                     pool: a name from pools
-                    model: forest, prior or time_prior instead of a network
-                    finetune: settings of `kinespan finetune`
+                    model: forest, prior or time_prior instead of a network; learn, the model of `kinespan learn`
+                    finetune: settings of `kinespan finetune`; chosen: those that the search found for a row of this
+                      name (search.py), of a forest too
+                    learn: settings of `kinespan learn`, for the model of that name
                     beside: settings of `kinespan finetune` for a network from random weights, trained on the same
                       labels, whose scores are averaged with the row's own (an ensemble)
                     taught: rounds; in each the row's network, and the one beside it, teach the next ones of both, which
@@ -30,6 +32,16 @@ A file holds
     parts:        two rows, with and without something, by a name for that: compared in pairs as for claims
     readme:       rows that make a line of the table in README.md, by its name
     claims:       {figure, better, than, labels, protocol, by}: compared in pairs of the same fold and seed
+
+A file of several sets, each of which is a study FILE_SET with the same rows, has in place of data, split, folds and
+labels
+
+    sets:         by the name of a corpus its split, folds and
+                    labels: by a name of a size of labels, such as few, what `labels` is above
+                    figures: what is reported, the first one is compared (f1_50 and map where there is none)
+                    search: the set whose search the set takes, by default its own
+    repeated:     names of the sizes that are run with every seed, the others with the first alone; so are rows without
+                  `repeated: true`
 
 Networks are trained in float32 unless a start or a row says `precision`, so that rows do not depend on the units of a
 machine. An unknown setting or name is an error before anything runs.
@@ -44,17 +56,19 @@ from typing import Any
 
 import yaml
 
-from kinespan.config import FinetuneConfig, PretrainConfig
+from kinespan.config import FinetuneConfig, LearnConfig, PretrainConfig
 from kinespan.config.parser import parse_settings
 from kinespan.decode import DecodeConfig
 from kinespan.errors import InputError
 
 FOLDER = Path(__file__).parent
-MODELS = ("network", "forest", "prior", "time_prior")
+MODELS = ("network", "learn", "forest", "prior", "time_prior")
 MAX_CURVES = 8
 FLOAT32 = {"precision": "32"}
 SCRATCH = "scratch"
 SHIPPED = "default"
+CHOSEN = "chosen"
+SPAN_FIGURES = ("f1_50", "map")
 Labels = int | float | str
 """Labels to train with: of a number of recordings, of a share of them, or of `all`."""
 
@@ -68,6 +82,9 @@ class Row:
     pool: str = "fold"
     model: str = "network"
     finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
+    chosen: bool = False
+    """Whether the settings of finetuning, or of the forest, are those that the search of the set found."""
+    learn: LearnConfig = field(default_factory=LearnConfig)
     beside: FinetuneConfig | None = None
     taught: int = 0
     alone: bool = False
@@ -105,6 +122,14 @@ class Study:
     lead: str = ""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     readme: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    figures: tuple[str, ...] = SPAN_FIGURES
+    """What is reported; the first one is compared."""
+    sizes: Mapping[str, Labels] = field(default_factory=dict)
+    """In a file of sets the labels by the name of their size."""
+    search: str = ""
+    """The set whose search says what is chosen."""
+    set: str = ""
+    """In a file of sets the name of this one."""
     file: Path = Path()
     """The YAML file."""
 
@@ -143,16 +168,56 @@ class Cell:
 
 def names() -> list[str]:
     """The studies of this folder."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(study.name for path in FOLDER.glob("*.yaml") for study in read_all(str(path)))
 
 
 def read(name: str) -> Study:
-    """The study of a name, or in a YAML file. Raises InputError for a mistake in it."""
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    """The study of a name. Raises InputError for an unknown one, a mistake in it, and a file of several sets."""
+    studies = read_all(name)
+    if len(studies) > 1:
+        raise InputError(f"{name} has several sets; name one of {', '.join(study.name for study in studies)}")
+    return studies[0]
+
+
+def read_all(name: str) -> tuple[Study, ...]:
+    """The study of a name, or of a YAML file; those of all its sets where it has several.
+
+    Raises InputError for an unknown name and a mistake in the file.
+    """
+    path, set = Path(name), ""
+    if not name.endswith((".yaml", ".yml")):
+        path = FOLDER / f"{name}.yaml"
+        stem, _, rest = name.partition("_")
+        if not path.is_file() and (FOLDER / f"{stem}.yaml").is_file():
+            path, set = FOLDER / f"{stem}.yaml", rest
     if not path.is_file():
         raise InputError(f"unknown study {name!r}; available: {', '.join(names())}, or give a YAML file")
-    study = parse(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem, path.name)
-    return replace(study, file=path.absolute())
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "sets" not in data and not set:
+        return (replace(parse(data, path.stem, path.name), file=path.absolute()),)
+    studies = {key: _set_study(data, key, path) for key in data.get("sets", {})}
+    if set and set not in studies:
+        raise InputError(f"{path.name}: unknown set {set!r}; available: {', '.join(studies) or 'none'}")
+    return (studies[set],) if set else tuple(studies.values())
+
+
+def _set_study(data: Mapping[str, Any], set: str, path: Path) -> Study:
+    """The study of one set of a file of sets."""
+    given, where = data["sets"][set], f"{path.name}: set {set}"
+    _refuse_unknown(given, {"split", "folds", "labels", "figures", "search"}, where)
+    sizes, every = given["labels"], data["repeated"]
+    rows = []
+    for row in data["rows"]:
+        settings = {key: value for key, value in row.items() if key != "repeated"}
+        repeats = [size for size in sizes if row.get("repeated") and size in every]
+        seeds = {labels: data["seeds"] if size in repeats else data["seeds"][:1] for size, labels in sizes.items()}
+        rows.append({"labels": list(sizes.values()), "seeds": seeds, **settings})
+    shared = {key: value for key, value in data.items() if key not in ("sets", "seeds", "repeated", "rows")}
+    content = {**shared, "data": set, "split": given["split"], "folds": given["folds"], "rows": rows}
+    study = parse(content, f"{path.stem}_{set}", where)
+    figures = tuple(given.get("figures", SPAN_FIGURES))
+    search = given.get("search", set)
+    return replace(study, figures=figures, sizes=sizes, search=search, set=set, file=path.absolute())
 
 
 def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
@@ -188,16 +253,20 @@ def parse(data: Mapping[str, Any], name: str, where: str) -> Study:
 
 
 def _row(given: Mapping[str, Any], common: Mapping[str, Any], where: str) -> Row:
-    _refuse_unknown(given, {entry.name for entry in fields(Row)} | set(common), where)
+    _refuse_unknown(given, {entry.name for entry in fields(Row)} - {"chosen"} | set(common), where)
+    chosen = given.get("finetune") == CHOSEN
     configs = {
         key: parse_settings(FinetuneConfig, {**FLOAT32, **given.get(key, {})}, f"{where}: {key}")
         for key in ("finetune", "beside")
-        if key in given or key == "finetune"
+        if key in given and not (chosen and key == "finetune")
     }
+    configs.setdefault("finetune", parse_settings(FinetuneConfig, FLOAT32, where))
+    learn = parse_settings(LearnConfig, {**FLOAT32, **given.get("learn", {})}, f"{where}: learn")
     settings = {**common, **given}
-    values = {key: value for key, value in given.items() if key not in ("labels", *configs)}
+    values = {key: value for key, value in given.items() if key not in ("labels", "finetune", "beside", "learn")}
     values |= {"seeds": _seeds(settings, where), "folds": tuple(settings["folds"])}
-    return Row(**{**values, **configs, "pretrain_seed": settings["pretrain_seed"]})
+    values |= {**configs, "learn": learn, "chosen": chosen, "pretrain_seed": settings["pretrain_seed"]}
+    return Row(**values)
 
 
 def _check_tables(study: Study, names: Sequence[str], where: str) -> None:
@@ -257,6 +326,8 @@ def _check_row(row: Row, pretraining: Mapping[str, Any], pools: Mapping[str, Any
         raise InputError(f"{where}: alone is for a network beside that teaches: give beside and taught too")
     if row.model not in MODELS:
         raise InputError(f"{where}: model {row.model!r}, expected one of {', '.join(MODELS)}")
+    if row.chosen and row.model not in ("network", "forest"):
+        raise InputError(f"{where}: finetune is {CHOSEN}, which is for a network or a forest, not model {row.model}")
     if row.start not in (SCRATCH, SHIPPED, *pretraining):
         raise InputError(f"{where}: start {row.start!r}; pretraining has {', '.join(pretraining) or 'nothing'}")
     if row.pool != "fold" and row.pool not in pools:

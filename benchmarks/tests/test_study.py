@@ -14,10 +14,11 @@ from benchmarks.results import store
 from benchmarks.results.store import append_rows, read_rows, store_rows, stored_rows
 from benchmarks.study import __main__ as command
 from benchmarks.study import plan
-from benchmarks.study.baselines import REACH, baseline_scores, prior_scores, window_features
+from benchmarks.study.baselines import ForestConfig, forest_scores, prior_scores, window_features, window_offsets
 from benchmarks.study.claims import compare, paired_p
 from benchmarks.study.curves import Point, drawing, points
-from benchmarks.study.job import figures, parts_of, random_share
+from benchmarks.study.figures import figures
+from benchmarks.study.job import parts_of, random_share
 from benchmarks.study.plan import Claim, parse
 from benchmarks.study.tables import (
     curves_table,
@@ -100,7 +101,7 @@ def test_cells_of_one_encoder_are_one_job() -> None:
     [
         (
             {"rows": [{"name": "a", "model": "tree"}]},
-            "small.yaml: row a: model 'tree', expected one of network, forest",
+            "small.yaml: row a: model 'tree', expected one of network, learn, forest",
         ),
         ({"rows": [{"name": "a", "start": "video"}]}, "start 'video'; pretraining has snippets"),
         ({"rows": [{"name": "a", "pool": "all"}]}, "pool 'all'; pools has wide"),
@@ -113,6 +114,8 @@ def test_cells_of_one_encoder_are_one_job() -> None:
         ({"rows": [{"name": "a", "colour": 1}]}, "unknown colour"),
         ({"rows": [{"name": "a", "finetune": {"step": 1}}]}, "did you mean 'steps'"),
         ({"rows": [{"name": "a", "beside": {"step": 1}}]}, "row a: beside"),
+        ({"rows": [{"name": "a", "model": "learn", "learn": {"step": 1}}]}, "row a: learn: "),
+        ({"rows": [{"name": "a", "model": "learn", "finetune": "chosen"}]}, "row a: finetune is chosen, which is for"),
         ({"rows": [{"name": "a", "decode": {"min_duration": -1}}]}, "row a: decode: min_duration: found -1"),
         ({"rows": [{"name": "a", "decode": {"shortest": 1}}]}, "row a: decode: "),
         ({"rows": [{"name": "a"}, {"name": "a"}]}, "share a name"),
@@ -152,14 +155,30 @@ def test_an_unknown_study_is_refused_with_those_available() -> None:
 def test_windows_hold_position_and_velocity_around_each_frame() -> None:
     rng = np.random.default_rng(0)
     motion = Motion(rng.normal(size=(30, 1, 2, 3)).astype(np.float32), np.ones((30, 1, 2), bool), 15.0, "a")
-    windows = window_features(motion).reshape(30, len(REACH), 2, 6)
+    offsets = [-12, -8, -4, 0, 4, 8, 12]
+    assert window_offsets(0.8, 15.0).tolist() == offsets
+    windows = window_features(motion).reshape(30, len(offsets), 2, 6)
     flat = motion.positions[:, 0].reshape(30, 6)
     for frame in (0, 5, 17, 29):
-        for place, away in enumerate(REACH):
+        for place, away in enumerate(offsets):
             at = min(max(frame + away, 0), 29)
             assert np.allclose(windows[frame, place, 0], flat[at])
             before, after = max(at - 1, 0), min(at + 1, 29)
             assert np.allclose(windows[frame, place, 1], (flat[after] - flat[before]) / (after - before), atol=1e-6)
+
+
+def test_relative_windows_do_not_know_where_the_root_is() -> None:
+    rng = np.random.default_rng(0)
+    positions = rng.normal(size=(9, 1, 3, 3)).astype(np.float32)
+    moved = positions + rng.normal(size=(9, 1, 1, 3)).astype(np.float32)
+    config = ForestConfig(relative=True)
+    here, there = (
+        window_features(Motion(values, np.ones((9, 1, 3), bool), 15.0, "a"), config, root=(0, 2))
+        for values in (positions, moved)
+    )
+    assert np.allclose(here, there, atol=1e-5)
+    middle = here.reshape(9, 7, 2, 3, 3)[:, 3, 0]  # (T, J, 3)
+    assert np.allclose(middle, positions[:, 0] - (positions[:, 0, :1] + positions[:, 0, 2:]) / 2, atol=1e-6)
 
 
 def labelled(frames: int, ids: list[int], name: str = "a") -> tuple[Motion, np.ndarray]:
@@ -187,7 +206,7 @@ def test_a_forest_learns_a_class_from_positions() -> None:
         return Motion(positions, np.ones((60, 1, 2), bool), 15.0, name), ids
 
     test, truth = take("t")
-    scores = baseline_scores("forest", [take("a"), take("b")], [test], 4, seed=0)["t"]
+    scores = forest_scores([take("a"), take("b")], [test], 4, seed=0)["t"]
     assert scores.shape == (60, 4)
     assert np.all(scores[:, [1, 3]] == 0), "labels that never occur have no probability"
     assert np.mean(scores.argmax(axis=1) == truth) > 0.85
@@ -200,8 +219,10 @@ def test_perfect_scores_give_perfect_figures() -> None:
     truth = Truth({"r": annotation}, labels, {"r": 9.0}, {"r": 10.0})
     scores = {"r": np.eye(3, dtype=np.float32)[ids] * 0.9 + 0.1 / 3}
     durations = ((0.5, 0.3), (0.4, 0.3), (0.9, 0.3))
-    metrics = figures(scores, 10.0, DecodeConfig(segmentation="viterbi", durations=durations), truth)
-    for name in ("map", "map_high", "frame_accuracy", "f1_10", "f1_50", "edit"):
+    metrics = figures(scores, 10.0, DecodeConfig(segmentation="viterbi", durations=durations), truth, {"a", "b"})
+    assert metrics["untrained"] == []
+    assert "clip_accuracy" not in metrics, "they are no clips of one action"
+    for name in ("map", "map_trained", "map_high", "frame_accuracy", "f1_10", "f1_50", "edit"):
         assert metrics[name] == pytest.approx(1.0)
     assert metrics["argmax"]["f1_50"] == metrics["viterbi"]["f1_50"] == pytest.approx(1.0)
     assert metrics["errors"]["right"] == metrics["errors"]["true"] == 2

@@ -15,6 +15,7 @@ from kinespan.prepare.synthetic.takes import ACTIONS, SyntheticConfig, synthetic
 
 ROOT = Path(__file__).parents[2]
 TINY = {"steps": 2, "batch_size": 2, "clip_frames": 32, "network": {"encoder": "tcn", "fps": 15}}
+LEARN = {"pretrain_steps": 1, "steps": 1, "network": {"encoder": "tcn", "fps": 15}}
 STUDY = {
     "about": "Which is better?", "data": "precog", "split": "by-performer", "folds": [1], "seeds": [0],
     "labels": ["all"],
@@ -25,6 +26,7 @@ STUDY = {
         {"name": "both", "start": "video", "finetune": TINY, "beside": TINY},
         {"name": "taught", "start": "video", "labels": [2], "finetune": TINY, "beside": TINY, "taught": 1,
          "alone": True},
+        {"name": "learn", "model": "learn", "labels": [2, "all"], "learn": LEARN},
     ],
     "claims": [{"better": "pretrained", "than": "prior", "labels": "all"}],
     "curves": {"pretrained": ["pretrained"]},
@@ -53,12 +55,17 @@ def test_a_users_own_study_runs_and_resumes(corpus: Path, tmp_path: Path) -> Non
 
     rest = study(tmp_path, "--corpus", str(corpus))
     assert rest.returncode == 0, rest.stderr
-    assert "own: 4 trainings left, in 1 jobs" in rest.stdout
+    assert "own: 6 trainings left, in 2 jobs" in rest.stdout
     rows = [json.loads(line) for line in (tmp_path / "out" / "own" / "rows.jsonl").read_text().splitlines()]
+    order = [row["name"] for row in STUDY["rows"]]  # the two jobs append theirs as they are done
+    rows.sort(key=lambda row: (order.index(row["row"]), str(row["labels"])))
     assert [(row["row"], row["labels"], row["labelled"]) for row in rows] == [
         ("prior", "all", 4), ("pretrained", 2, 2), ("pretrained", "all", 4), ("both", "all", 4),
-        ("taught", 2, 2),
+        ("taught", 2, 2), ("learn", 2, 2), ("learn", "all", 4),
     ]  # fmt: skip
+    assert rows[5]["pretrain_min"] == rows[6]["pretrain_min"] > 0, "both start from one encoder"
+    assert rows[5]["train_min"] > 0 < rows[6]["train_min"]
+    assert all(set(row["untrained"]) <= set(ACTIONS.names) for row in rows)
     assert all(row["data"] == str(corpus) and row["recordings"] == 2 for row in rows)
     assert rows[1]["pretrain_min"] == rows[2]["pretrain_min"] == rows[3]["pretrain_min"] > 0
     assert rows[4]["parameters"] == rows[1]["parameters"], "the network alone, that was taught by two"

@@ -54,6 +54,8 @@ class SyntheticConfig:
     """Standard deviation of the sensor noise of a trunk joint, metres; hands and feet have more."""
     dropouts: float = 2.0
     """Mean number a minute of short gaps in which the body is not tracked."""
+    distraction: float = 0.4
+    """Probability of an unlabelled gesture between two actions."""
     second_person: float = 0.0
     """Probability of a second person, who is not labelled; above 0 every recording has two person slots."""
 
@@ -67,6 +69,7 @@ class SyntheticConfig:
             ("seed", self.seed >= 0, "0 or more"),
             ("noise", 0.0 <= self.noise < math.inf, "0 or more"),
             ("dropouts", 0.0 <= self.dropouts < math.inf, "0 or more"),
+            ("distraction", 0.0 <= self.distraction <= 1.0, "0 to 1, a probability"),
             ("second_person", 0.0 <= self.second_person <= 1.0, "0 to 1, a probability"),
         ]
         for name, is_valid, expected in checks:
@@ -91,7 +94,7 @@ def make_recording(name: str, index: int, config: SyntheticConfig) -> tuple[Reco
     num_frames = round(rng.uniform(*config.seconds) * config.fps)
     seconds = frame_centres(num_frames, config.fps)
     performer = make_performer(config.seed, index % NUM_PERFORMERS)
-    timeline = Timeline(performer, rng, seconds)
+    timeline = Timeline(performer, rng, seconds, config.distraction)
     timeline.act()
     origin = rng.uniform(-0.8, 0.8, 2)
     positions = _positions(timeline, origin, rng.uniform(-np.pi, np.pi))[:, None]
@@ -128,7 +131,7 @@ def _second_person(
     """A bystander: joint positions (T, J, 3) and the frames (T,) in which they are present."""
     rng = np.random.default_rng([config.seed, 2, index])
     performer = make_performer(config.seed, (index + int(rng.integers(1, NUM_PERFORMERS))) % NUM_PERFORMERS)
-    timeline = Timeline(performer, rng, seconds)
+    timeline = Timeline(performer, rng, seconds, config.distraction)
     timeline.loiter()
     direction, distance = rng.uniform(-np.pi, np.pi), rng.uniform(1.2, 2.2)
     origin = origin + distance * np.array([np.sin(direction), np.cos(direction)])

@@ -15,9 +15,6 @@ from .body import CHANNELS, INDEX, Body, pose
 MAX_ACTIONS = 10
 """The largest number of labelled actions in a take."""
 
-DISTRACTION = 0.4
-"""Probability of an unlabelled gesture between two actions."""
-
 VISIBLE = np.deg2rad(3.0)
 """An action begins when a joint has rotated this far (radians) and ends when all are this close to their end."""
 
@@ -75,9 +72,13 @@ class Timeline:
     """A take of a performer as it grows: the track (T, D) at the given seconds (T,), the spans, the state.
 
     Gestures add up as offsets, so one can begin while the other dies away and every transition is blended.
+    `distraction` is the probability of an unlabelled gesture between two actions.
     """
 
-    def __init__(self, performer: Performer, rng: np.random.Generator, seconds: Float64Array) -> None:
+    def __init__(
+        self, performer: Performer, rng: np.random.Generator, seconds: Float64Array, distraction: float
+    ) -> None:
+        self.distraction = distraction
         self.performer = performer
         self.rng = rng
         self.seconds = seconds
@@ -101,7 +102,7 @@ class Timeline:
         counts: Counter[str] = Counter()
         tries = 0
         while counts.total() < MAX_ACTIONS:
-            if not tries and self.rng.random() < DISTRACTION:
+            if not tries and self.rng.random() < self.distraction:
                 now = self._distract(now) + float(self.rng.uniform(0.1, 0.8))
             label = self._choose(counts)
             times = self._add(LABELLED[label], now)
@@ -122,7 +123,7 @@ class Timeline:
         """Fill the take from `start` on without labelled actions."""
         now = start + float(self.rng.uniform(0.3, 2.0))
         while now < self.end:
-            if self.rng.random() < DISTRACTION:
+            if self.rng.random() < self.distraction:
                 now = self._distract(now)
             now += float(self.rng.uniform(0.5, 3.0))
 
