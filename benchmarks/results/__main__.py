@@ -15,9 +15,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..speed import growth_table, speed_tables
-from ..study import plan, tables
+from ..speed import beside, growth_table, speed_tables, thread_gain
+from ..study import plan, set_tables, tables
+from ..study.calibration_tables import calibration_table, coverage_table
 from ..study.label_order_tables import gains_table, labels_table, order_table
+from ..study.point_labels_tables import grown_table, points_table
+from ..study.robustness_tables import robustness_table
 from ..study.tables import StudyTable
 from .encoder_tables import comparison_table
 from .fold_tables import NAMES, folds_table, store_folds
@@ -40,15 +43,37 @@ STUDY_TABLES: Mapping[str, StudyTable] = {
     "lead-high-unseen": lambda study, rows: tables.lead_table(study, rows, "map_high", folds=(2, 3, 4)),
     "parts": tables.parts_table,
     "parts-high": lambda study, rows: tables.parts_table(study, rows, "map_high"),
+    # of one set of several
+    "results": set_tables.results_table,
+    "second": set_tables.second_table,
+    "ahead": set_tables.set_lead_table,
+    "untrained": set_tables.untrained_table,
+    "cost": set_tables.cost_table,
+    "picture": set_tables.picture_link,
 }
 """Tables of a study: <!-- table: study-STUDY-TABLE -->."""
+
+
+def sets_rows() -> set_tables.SetRows:
+    """The studies of all sets, with their stored rows."""
+    return [(study, stored_rows(f"study_{study.name}")) for study in plan.read_all("sets")]
+
+
 OTHER_TABLES: Mapping[str, Callable[[], str]] = {
+    "sets-few": lambda: set_tables.all_sets_table(sets_rows(), "few"),
+    "sets-more": lambda: set_tables.all_sets_table(sets_rows(), "more"),
+    "sets-fifth": lambda: set_tables.all_sets_table(sets_rows(), "20 %"),
+    "sets-all": lambda: set_tables.all_sets_table(sets_rows(), "all"),
+    "sets-ahead": lambda: set_tables.all_leads_table(sets_rows()),
+    "sets-search": lambda: set_tables.search_table(stored_rows("search")),
     "methods-precog": lambda: comparison_table(stored_rows("parts_precog"), "method"),
     "encoders-precog": lambda: comparison_table(stored_rows("parts_precog"), "encoder"),
     "speed": lambda: speed_tables.speed_table(stored_run("speed")),
     "speed-machine": lambda: speed_tables.machine_line(stored_run("speed")),
     "speed-defaults": lambda: speed_tables.defaults_table(stored_run("speed_defaults")),
     "speed-defaults-machine": lambda: speed_tables.machine_line(stored_run("speed_defaults")),
+    "speed-beside": lambda: beside.beside_table(stored_rows("speed_beside")),
+    "speed-threads": lambda: thread_gain.gain_table(stored_rows("thread_gain")),
     "growth": lambda: growth_table.growth_table(stored_rows("growth")),
     "growth-memory": lambda: growth_table.stages_table(stored_rows("growth")),
     "growth-picture": lambda: growth_table.picture_link(stored_rows("growth")),
@@ -59,7 +84,13 @@ OTHER_TABLES: Mapping[str, Callable[[], str]] = {
     "label-order-precog-gains": lambda: gains_table(stored_rows("label_order"), "precog"),
     "label-order-labels": lambda: labels_table(stored_rows("label_order")),
     "label-order-sfinge3d": lambda: order_table(stored_rows("label_order"), "sfinge3d"),
+    "point-labels": lambda: points_table(stored_rows("point_labels")),
+    "point-labels-grown": lambda: grown_table(stored_rows("point_labels")),
     "label-order-sfinge3d-gains": lambda: gains_table(stored_rows("label_order"), "sfinge3d"),
+    "robustness": lambda: robustness_table(stored_rows("robustness"), "finetune"),
+    "robustness-earlier": lambda: robustness_table(stored_rows("robustness"), "earlier"),
+    "calibration": lambda: calibration_table(stored_rows("calibration")),
+    "calibration-coverage": lambda: coverage_table(stored_rows("calibration")),
 }
 
 

@@ -26,7 +26,7 @@ def facts(device: str) -> dict[str, Any]:
     from kinespan import __version__
     from kinespan.models.precision import has_bf16_units
 
-    name = torch.cuda.get_device_name() if device == "cuda" else _processor()
+    name = torch.cuda.get_device_name() if device == "cuda" else processor()
     rates = {"float32": matrix_rate(torch.float32, device)}
     if has_bf16_units(device):
         rates["bfloat16"] = matrix_rate(torch.bfloat16, device)
@@ -37,7 +37,7 @@ def facts(device: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _processor() -> str:
+def processor() -> str:
     """The processor's name as far as the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
