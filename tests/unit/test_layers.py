@@ -20,7 +20,7 @@ SOURCE = Path(kinespan.__file__).parent
 
 # Lowest first. A unit is a module or a package directly under kinespan; it may import units of lower rows only.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("_version", "arrays", "errors", "progress"),
+    ("_version", "arrays", "child", "errors", "progress", "threads"),
     ("config", "files", "losses", "registry"),
     ("data",),
     ("annotations", "decode", "encoders", "io", "metrics", "transforms", "viewer"),

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from benchmarks.results.store import RESULTS, ROOT, stored_rows
-from benchmarks.study import label_order_tables, plan
+from benchmarks.study import (
+    calibration_tables,
+    chosen,
+    label_order_tables,
+    plan,
+    point_labels_tables,
+    robustness_tables,
+)
 
-from kinespan.config import FinetuneConfig, LearnConfig
-
-STORED = sorted(path.stem for path in RESULTS.glob("*.jsonl") if path.stem not in ("growth", label_order_tables.NAME))
+OTHER_ROWS = (
+    "growth",
+    "speed_beside",
+    "thread_gain",
+    calibration_tables.NAME,
+    chosen.NAME,
+    label_order_tables.NAME,
+    point_labels_tables.NAME,
+    robustness_tables.NAME,
+)
+STORED = sorted(path.stem for path in RESULTS.glob("*.jsonl") if path.stem not in OTHER_ROWS)
+SPAN_FIGURES, EVENT_FIGURES = ("map", "frame_accuracy", "f1_50", "edit"), ("event_f1", "event_ap")
 
 
 def test_the_tables_of_the_docs_are_those_of_the_stored_rows() -> None:
@@ -27,7 +42,7 @@ def test_every_stored_row_has_its_settings_and_figures(name: str) -> None:
     assert rows
     for row in rows:
         assert {"data", "split", "fold", "seed", "protocol", "steps", "labelled", "recordings", "train_min"} <= set(row)
-        assert all(0 <= row[figure] <= 1 for figure in ("map", "frame_accuracy", "f1_50", "edit"))
+        assert all(0 <= row[figure] <= 1 for figure in (EVENT_FIGURES if "event_f1" in row else SPAN_FIGURES))
 
 
 def test_random_and_ranked_label_the_same_rounds_from_the_same_start() -> None:
@@ -48,24 +63,3 @@ def test_every_study_can_be_read(name: str) -> None:
     assert cells
     assert study.about
     assert len({cell.key for cell in cells}) == len(cells)
-
-
-def test_the_row_of_learn_has_the_settings_of_learn() -> None:
-    """`kinespan learn` by default settings, but for what a study sets itself: precision, seeds, labels and no probe."""
-    study = plan.read("precog")
-    row = next(row for row in study.rows if row.name == study.readme["`kinespan learn`"][0])
-    own = {"precision": "bf16", "split": None}
-    learn = LearnConfig(label_fraction=0.2)
-    assert learn.teaches(11, 43)
-    assert row.taught == 1
-    assert replace(learn.pretraining(), **own, probe_every=0) == replace(study.pretraining[row.start], probe_every=0)
-    assert _explicit(replace(learn.finetuning(), **own)) == _explicit(replace(row.finetune, label_fraction=0.2))
-    assert row.beside is not None
-    assert _explicit(learn.partner_training()) == _explicit(replace(row.beside, protocol="scratch", label_fraction=0.2))
-
-
-def _explicit(config: FinetuneConfig) -> FinetuneConfig:
-    """The settings with those explicit that `auto` leaves to a run that starts anew, of a network of one resolution."""
-    stages = config.stages(1)
-    settings = {"refine_stages": stages, "smoothing": config.smoothing_weight(stages), "steps": config.num_steps}
-    return replace(config, **settings, precision="32", split=None)

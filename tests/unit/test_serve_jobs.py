@@ -24,7 +24,7 @@ from model_cases import tiny_localizer
 
 import kinespan
 from kinespan.corpus import AnnotationSets, Corpus, CorpusWriter, Fold, Split
-from kinespan.data.annotation import Span
+from kinespan.data.annotation import Event, Span
 from kinespan.data.skeletons import NTU_25
 from kinespan.errors import InputError
 from kinespan.models.ensemble import ensemble
@@ -306,7 +306,7 @@ def test_a_full_disk_fails_a_job_and_not_the_queue(
 def test_the_process_ends_with_a_server_that_is_killed(corpus: Path, tmp_path: Path) -> None:
     """A real server process that is killed, and a real process of a job that waits."""
     waiting = (
-        "import os, time\nfrom kinespan.serve import job_process\njob_process._end_with_the_server()\n"
+        "import os, time\nfrom kinespan.child import stop_with_parent\nstop_with_parent()\n"
         "print('about: ' + str(os.getpid()), flush=True)\ntime.sleep(60)"
     )
     code = (
@@ -370,14 +370,17 @@ def test_a_log_is_heard_from_the_end_and_in_whole_lines(tmp_path: Path) -> None:
         ((Span(0.5, 1.0, "kick"),), ((0.4, 1.1),), "it holds 'kick' only, and no time without it"),
         ((Span(0.5, 1.0, "kick"),), ((0.0, 1.5),), None),
         ((Span(0.5, 1.0, "kick"), Span(1.0, 1.5, "wave")), (), None),
+        ((Event(0.5, "kick"),), (), None),
     ],
 )
 def test_too_little_to_train_on_is_told_before_a_process_starts(
-    tmp_path: Path, spans: tuple[Span, ...], covered: tuple[tuple[float, float], ...], message: str | None,
+    tmp_path: Path, spans: tuple[Span | Event, ...], covered: tuple[tuple[float, float], ...], message: str | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     with CorpusWriter(tmp_path / "corpus", "made", LABELS) as writer:
-        writer.add(recording("a", 60, 1, NTU_25), annotation(*spans, covered=covered))
+        points = tuple(item for item in spans if isinstance(item, Event))
+        labelled = annotation(*(item for item in spans if isinstance(item, Span)), covered=covered)
+        writer.add(recording("a", 60, 1, NTU_25), replace(labelled, events=points))
     monkeypatch.setattr("kinespan.serve.jobs.start_process", process_that(""))
     queue = Jobs(tmp_path / "runs", tmp_path / "corpus", Events())
     if message is None:
@@ -419,7 +422,7 @@ def test_a_training_is_told_which_run_is_the_last_of_its_kind(jobs: Callable[[st
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> Callable[[Job, Path], int]:
     """Does a job in this process, in two steps of training."""
-    monkeypatch.setattr(job_process, "_end_with_the_server", lambda: None)
+    monkeypatch.setattr(job_process, "stop_with_parent", lambda: None)
     monkeypatch.setattr(os, "nice", lambda by: 0)
     monkeypatch.setattr("kinespan.progress.PLAIN_EVERY", 0.0)
 

@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..arrays import Float32Array
 from .annotation import Annotation, Event, LabelSet, Span
 from .span_table import NamedRow, SpanTable
+from .unknown import Unknown
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ class Predictions:
     """Scored candidates for average precision."""
     event_threshold: float = 0.0
     """The events that score at least this much are the answer, for precision, recall and F1."""
+    unknown: Unknown | None = None
+    """How the segmentation says that it does not know; None: it always answers."""
+    scores: Mapping[tuple[str, int | None], Float32Array] = field(default_factory=dict)
+    """Frame scores (T, C + 1), where known, by recording and person (None: everybody together), column 0 background,
+    of the labels in `details`."""
+    scores_fps: float = 0.0
+    """Frames a second of those scores."""
 
     def is_answer(self, event: Event) -> bool:
         """Whether an event scores enough to be in the answer; one without a score is."""
@@ -40,6 +49,7 @@ class Predictions:
             segmentation=None if segmentation is None else SpanTable.of(segmentation).of_recordings(names),
             without_length=tuple(row for row in self.without_length if row[0] in names),
             events={name: events for name, events in self.events.items() if name in names},
+            scores={(name, person): scores for (name, person), scores in self.scores.items() if name in names},
         )
 
 

@@ -18,7 +18,7 @@ from ..models.localizer import Localizer
 from ..prepare.prepare import prepare_recipe
 from ..prepare.recipes import RECIPES
 from ..progress import counting
-from ..runs.folder import CHECKPOINT, ENCODER_FILE, METRICS_FILE, MODEL_FILE
+from ..runs.folder import CHECKPOINT, ENCODER_FILE, METRICS_FILE, MODEL_FILE, can_resume
 from ..runs.load import load_model
 from ..train.finetuning import finetune
 from ..train.held_out import run_test
@@ -93,7 +93,7 @@ def _run_row(plan: Plan, row: Row, seed: int, corpora: Mapping[str, Corpus], fol
             values = merged(values, {**DRY_FINETUNE, "label_fraction": share})
         values = with_steps(values, content["finetune"].get("epochs"), labelled * values.get("label_fraction", 1.0))
         config = parse_settings(FinetuneConfig, values, f"{plan.file}: {row.protocol}")
-        resume = (run / CHECKPOINT).is_file() and not (run / MODEL_FILE).is_file()
+        resume = can_resume(run) and not (run / MODEL_FILE).is_file()
         if (run / MODEL_FILE).is_file():
             model = load_model(run)
             assert isinstance(model, Localizer)
