@@ -41,7 +41,7 @@ def test_a_run_on_its_budget_says_so_and_keeps_what_its_rehearsal_told(
 ) -> None:
     out, told = whole
     assert told == [
-        "12 steps, all of the budget: the loss on 1 held-back recording was still falling; "
+        "12 steps, all of the budget: the loss on 1 held-back recording had not levelled off; "
         "--budget 48 would let it go on"
     ]
     spec = read_spec(out / MODEL_FILE)

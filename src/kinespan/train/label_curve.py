@@ -114,7 +114,7 @@ def curve_lines(points: Sequence[CurvePoint], config: LearnConfig) -> list[str]:
     else:
         lines.append(f"more labels of this kind would help little: the last doubling of them gave {gain:+.1f} points")
     if all_labels.best_step == all_labels.last_step:
-        lines.append(f"longer training might help: the loss was still falling; --budget {4 * config.budget}")
+        lines.append(f"longer training might help: the loss had not levelled off; --budget {4 * config.budget}")
     else:
         lines.append(
             f"longer training would not help: the loss was lowest after {all_labels.best_step} of "

@@ -53,7 +53,7 @@ class Rehearsal:
     steps: int
     """Of the training proper."""
     ended: Ended
-    """level: twice the steps no longer lowered the loss. budget: it was still falling where the budget ended."""
+    """level: twice the steps no longer lowered the loss. budget: it had not levelled off where the budget ended."""
     checks: tuple[Check, ...]
     trained: int
     """The number of labelled recordings that were trained on."""
@@ -86,7 +86,7 @@ def length_line(rehearsal: Rehearsal | None, config: FinetuneConfig) -> str:
     loss = f"the loss on {counted(rehearsal.held_back, 'held-back recording')}"
     if rehearsal.ended == "budget":
         return (
-            f"{config.num_steps} steps, all of the budget: {loss} was still falling; "
+            f"{config.num_steps} steps, all of the budget: {loss} had not levelled off; "
             f"--budget {4 * config.budget} would let it go on"
         )
     best = min(rehearsal.checks, key=lambda check: check.loss)
