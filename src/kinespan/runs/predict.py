@@ -84,10 +84,7 @@ def localize(
         check_can_write(format)
     if out is not None:
         check_answers_folder(Path(out), overwrite)
-    if isinstance(model, str | Path):
-        from .load import load_model
-
-        model = load_model(model, device, precision)
+    model = _loaded(model, device, precision)
     inputs = inputs_of(recordings, split, fold, options, set)
     config = None if decoder is None else DECODERS[decoder]
     unknown = unknown_of(model.labels, unknown_below)
@@ -107,9 +104,8 @@ def localize(
             decoded = _decode(model, recording, people, config)
         segments, proposals[name], events[name], scores[name], slots[name] = decoded
         answer = tuple(event for event in events[name] if (event.score or 0.0) >= model.spec.decode.event_threshold)
-        segmentation[name] = Annotation(segments, model.labels, events=answer)
-        if unknown is not None:
-            segmentation[name] = unknown.answer(segmentation[name])
+        known = Annotation(segments, model.labels, events=answer)
+        segmentation[name] = known if unknown is None else unknown.answer(known)
         if progress is not None:
             progress(number + 1)
     facts = {"training": dict(model.spec.training), **_decoder_fact(decoder), **inputs.details, **(details or {})}
@@ -121,6 +117,15 @@ def localize(
         write_result(result, Path(out), inputs.truth)
         write_formats(result.segmentation, result.clocks, Path(out), write)
     return result
+
+
+def _loaded(model: Model | str | Path, device: str, precision: Precision) -> Model:
+    """The model, from its file or run folder where that is given."""
+    if not isinstance(model, str | Path):
+        return model
+    from .load import load_model
+
+    return load_model(model, device, precision)
 
 
 class _Decoded(NamedTuple):

@@ -12,6 +12,7 @@ from ..config.parser import settings_by_keyword
 from ..corpus.training_set import Source, TrainingSet, labelled_names, set_fact, training_set
 from ..data.annotation import Annotation, LabelSet
 from ..models.localizer import Localizer
+from ..models.model_file import ModelSpec
 from ..runs.folder import MODEL_FILE, REHEARSAL_FOLDER, check_run_folder, pretrained_spec
 from ..runs.load import load_encoder_weights
 from ..runs.settings import save_settings
@@ -105,17 +106,25 @@ def finetune(
     from .finetune_module import FinetuneModule
 
     with seeded(config.seed):
-        localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
-        if pretrained is not None:
-            load_encoder_weights(localizer.encoder, pretrained)
-        if continue_from is not None:
-            load_continued_weights(localizer, continue_from)
+        localizer = _untrained(spec, config, pretrained, continue_from)
         module = FinetuneModule(trained_config, localizer, pool)
         stage = "linear probe" if config.protocol == "linear" else "finetuning"
         fit(module, out, stage=stage, checkpoint=checkpoint, quiet=quiet, threads=threads)
         module.fold_standardisation()
     localizer = localizer.cpu().eval()
     localizer.save(out / MODEL_FILE)
+    return localizer
+
+
+def _untrained(
+    spec: ModelSpec, config: FinetuneConfig, pretrained: str | Path | None, continue_from: str | Path | None
+) -> Localizer:
+    """A localizer of random weights, or of those that the run starts from."""
+    localizer = Localizer(spec, dropout=0.0 if config.protocol == "linear" else config.dropout)
+    if pretrained is not None:
+        load_encoder_weights(localizer.encoder, pretrained)
+    if continue_from is not None:
+        load_continued_weights(localizer, continue_from)
     return localizer
 
 

@@ -4,7 +4,7 @@ Notable choices:
 - pseudo-labels are soft: a student learns all scores of a frame, not the best label alone (Hinton et al., Distilling
   the Knowledge in a Neural Network, 2015)
 - teachers see motion as it is, the student sees it augmented (Xie et al., Self-training with Noisy Student, CVPR 2020)
-- scores are as they were trained: softened by a temperature they taught bounds that were less sharp
+- scores are those that the networks were trained to give, not softened by a temperature
 - several teachers are averaged; those of different kinds make different errors, from which both students can learn
   (Blum and Mitchell, Combining Labeled and Unlabeled Data with Co-Training, COLT 1998)
 """
